@@ -1,0 +1,1 @@
+"""The Pulumi program: settings, components and the RunPod provider. Imports nothing else of ours."""

@@ -1,0 +1,1 @@
+"""Set-up and operation: bootstrap, the pinned engine, the splat command."""
