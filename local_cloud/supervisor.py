@@ -1,0 +1,282 @@
+"""One supervisor for the local cloud: starts the two stand-ins, watches them, ends them together.
+Knows commands and health addresses only; never what the stand-ins do."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+import httpx
+
+from local_cloud.addresses import HOST, Addresses, Ports, StateFolder, choose_ports, read_addresses, write_private
+
+START_LIMIT_S = 60.0
+STOP_LIMIT_S = 15.0
+# Repository name of the checkout as an image; the stand-in starts its workers from the checkout.
+CHECKOUT_IMAGE = "checkout.local/splat-worker"
+
+
+class StartFailed(Exception):
+    """A stand-in did not come up. The text names it, its last words, and its log."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """Credentials of the local accounts, made once per state folder."""
+
+    runpod_api_key: str
+    cloudflare_api_token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A server to start: its command, extra environment, and the address that tells health."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    health_url: str
+
+
+def keys(state: StateFolder) -> Keys:
+    """The local accounts' keys; made on first use, readable by their owner only."""
+    try:
+        return Keys(**json.loads(state.keys_file.read_text()))
+    except (OSError, ValueError, TypeError):
+        made = Keys(
+            runpod_api_key="rpa_" + secrets.token_hex(24),
+            # The real provider refuses tokens that are not 40 to 80 of these characters.
+            cloudflare_api_token=secrets.token_hex(24),
+        )
+        write_private(state.keys_file, json.dumps(asdict(made)))
+        return made
+
+
+def images(root: Path) -> dict[str, object]:
+    """What a registry and a container runtime know of images: here, the checkout's worker."""
+    return {
+        CHECKOUT_IMAGE: {
+            "command": [str(root / ".venv-worker/bin/python"), "-m", "splat_worker.handler"],
+            "cwd": str(root),
+            "env": {
+                # The stand-ins serve presigned addresses on loopback; a cloud worker refuses those.
+                "SPLAT_ALLOW_PRIVATE_ADDRESSES": "true",
+                # The SDK's own checks look for a GPU and for the open internet.
+                "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
+                "RUNPOD_SKIP_GPU_CHECK": "true",
+            },
+        }
+    }
+
+
+def services(state: StateFolder, ports: Ports, *, root: Path, credentials: Keys) -> list[Service]:
+    """The commands of both stand-ins."""
+    node = root / ".venv/bin/node"
+    runtime = root / "local_cloud/cloudflare/runtime/main.mjs"
+    return [
+        Service(
+            name="runpod",
+            command=[sys.executable, "-m", "local_cloud.runpod", "--port", str(ports.runpod)]
+            + ["--state", str(state.runpod_state), "--images", str(state.images_file)],
+            environment={"RUNPOD_API_KEY": credentials.runpod_api_key},
+            health_url=f"http://{HOST}:{ports.runpod}/_control/health",
+        ),
+        Service(
+            name="cloudflare",
+            command=[str(node), str(runtime), "--port", str(ports.app), "--control-port", str(ports.control)]
+            + ["--state", str(state.cloudflare_state)],
+            environment={"CLOUDFLARE_API_TOKEN": credentials.cloudflare_api_token},
+            health_url=f"http://{HOST}:{ports.control}/health",
+        ),
+    ]
+
+
+def is_running(state: StateFolder) -> bool:
+    """Whether a supervisor holds this state folder: told by its lock, not by a process number."""
+    try:
+        with state.lock_file.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def start(state: StateFolder, *, root: Path, app_port: int | None = None) -> Addresses:
+    """Start the local cloud in the background, or find the one that runs. Returns its addresses.
+
+    Raises StartFailed with the supervisor's own words.
+    """
+    if is_running(state):
+        running = read_addresses(state)
+        if running is not None:
+            return running
+        stop(state)
+    state.logs.mkdir(parents=True, exist_ok=True)
+    state.cloud_file.unlink(missing_ok=True)
+    log_file = state.logs / "supervisor.log"
+    with log_file.open("w") as log:
+        command = [sys.executable, "-m", "local_cloud", "--state", str(state.root), "--root", str(root)]
+        process = subprocess.Popen(
+            command + (["--port", str(app_port)] if app_port else []),
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_LIMIT_S + 5
+    try:
+        while time.monotonic() < deadline:
+            addresses = read_addresses(state)
+            if addresses is not None:
+                return addresses
+            if process.poll() is not None:
+                raise StartFailed(log_file.read_text().strip() or f"The supervisor ended at once; see {log_file}")
+            time.sleep(0.1)
+    except BaseException:
+        _end(process, limit_s=STOP_LIMIT_S)
+        raise
+    _end(process, limit_s=STOP_LIMIT_S)
+    raise StartFailed(f"The local cloud was not ready within {START_LIMIT_S:.0f} s; see {state.logs}")
+
+
+def stop(state: StateFolder) -> bool:
+    """End the local cloud of this folder and wait until it is gone. Returns whether one ran."""
+    if not is_running(state):
+        state.cloud_file.unlink(missing_ok=True)
+        return False
+    try:
+        pid = int(state.lock_file.read_text())
+    except (OSError, ValueError):
+        return False
+    # The lock is held, so this number belongs to a live supervisor of ours.
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, kind)
+        deadline = time.monotonic() + STOP_LIMIT_S + 5
+        while time.monotonic() < deadline:
+            if not is_running(state):
+                state.cloud_file.unlink(missing_ok=True)
+                return True
+            time.sleep(0.05)
+    return True
+
+
+def run(state: StateFolder, *, root: Path, app_port: int | None) -> None:
+    """The supervisor process itself: blocks until asked to stop or until a stand-in dies."""
+    state.root.mkdir(parents=True, exist_ok=True)
+    with _held(state.lock_file):
+        ports = choose_ports(state, app_port=app_port)
+        write_private(state.images_file, json.dumps(images(root), indent=2))
+        stopping: list[int] = []
+
+        def ask_to_stop(number: int, frame: FrameType | None) -> None:
+            stopping.append(number)
+
+        signal.signal(signal.SIGTERM, ask_to_stop)
+        signal.signal(signal.SIGINT, ask_to_stop)
+        with contextlib.ExitStack() as stack:
+            running = [
+                (service, stack.enter_context(_running(service, state, root=root)))
+                for service in services(state, ports, root=root, credentials=keys(state))
+            ]
+            for service, process in running:
+                _wait_healthy(service, process, state, stopping=lambda: bool(stopping))
+            write_private(state.ports_file, json.dumps(asdict(ports)))
+            write_private(state.cloud_file, json.dumps(_describe(ports, running), indent=2))
+            stack.callback(state.cloud_file.unlink, missing_ok=True)
+            while not stopping:
+                for service, process in running:
+                    if process.poll() is not None:
+                        raise StartFailed(_last_words(service, process, state))
+                time.sleep(0.2)
+
+
+def _describe(ports: Ports, running: list[tuple[Service, subprocess.Popen[bytes]]]) -> dict[str, object]:
+    pids = {service.name: process.pid for service, process in running}
+    return {
+        "supervisor": {"pid": os.getpid()},
+        "runpod": {"url": f"http://{HOST}:{ports.runpod}", "pid": pids["runpod"]},
+        "cloudflare": {
+            "url": f"http://{HOST}:{ports.app}",
+            "control_url": f"http://{HOST}:{ports.control}",
+            "pid": pids["cloudflare"],
+        },
+    }
+
+
+@contextlib.contextmanager
+def _held(lock_file: Path) -> Iterator[IO[str]]:
+    with lock_file.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StartFailed(f"A local cloud already runs on {lock_file.parent}.") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield lock
+
+
+@contextlib.contextmanager
+def _running(service: Service, state: StateFolder, *, root: Path) -> Iterator[subprocess.Popen[bytes]]:
+    state.logs.mkdir(parents=True, exist_ok=True)
+    with (state.logs / f"{service.name}.log").open("w") as log:
+        process = subprocess.Popen(
+            service.command,
+            cwd=root,
+            env={**os.environ, **service.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        _end(process, limit_s=STOP_LIMIT_S)
+
+
+def _end(process: subprocess.Popen[bytes], *, limit_s: float) -> None:
+    """Ask a process to end, then end its whole group: a stand-in may have workers of its own."""
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(limit_s)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _wait_healthy(
+    service: Service, process: subprocess.Popen[bytes], state: StateFolder, *, stopping: Callable[[], bool]
+) -> None:
+    deadline = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None or stopping():
+            raise StartFailed(_last_words(service, process, state))
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(service.health_url, timeout=2.0, trust_env=False).status_code == 200:
+                return
+        time.sleep(0.1)
+    raise StartFailed(f"The {service.name} stand-in did not answer within {START_LIMIT_S:.0f} s; see {state.logs}")
+
+
+def _last_words(service: Service, process: subprocess.Popen[bytes], state: StateFolder) -> str:
+    log_file = state.logs / f"{service.name}.log"
+    words = "\n".join(log_file.read_text(errors="replace").splitlines()[-12:])
+    return f"The {service.name} stand-in ended (exit code {process.poll()}). Its last words ({log_file}):\n{words}"

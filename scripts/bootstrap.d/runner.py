@@ -1,0 +1,193 @@
+"""Runs steps side by side where they can, shows what each does, and stamps what is done.
+Knows nothing of what the steps install."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REDRAW_S = 0.2
+LAST_LINES = 12
+
+
+class Failed(Exception):
+    """A step that cannot go on: which, why, and what a person does next."""
+
+    def __init__(self, step: str, reason: str, hint: str) -> None:
+        super().__init__(f"{step}: {reason}")
+        self.step, self.reason, self.hint = step, reason, hint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing to install. Done when its stamp equals the digest of `inputs` and `made` exist."""
+
+    name: str
+    stamp: Path
+    action: Callable[[Tell], None]
+    inputs: Sequence[Path | str] = ()
+    made: Sequence[Path] = ()
+    after: Sequence[str] = ()
+    hint: str = "read the log named above; the same command goes on where it stopped"
+
+    def digest(self) -> str:
+        """SHA-256 over the content of input files and over input words."""
+        digest = hashlib.sha256(self.name.encode())
+        for item in self.inputs:
+            digest.update(item.read_bytes() if isinstance(item, Path) else item.encode())
+            digest.update(b"\0")
+        return digest.hexdigest()
+
+    def is_done(self) -> bool:
+        if not all(path.exists() for path in self.made):
+            return False
+        try:
+            return self.stamp.read_text() == self.digest()
+        except OSError:
+            return False
+
+
+@dataclass
+class Tell:
+    """What a running step uses to say what it does and to run commands into its log."""
+
+    step: str
+    log: Path
+    board: Board
+    stopping: threading.Event
+
+    def say(self, words: str) -> None:
+        self.board.tell(self.step, words)
+
+    def run(self, command: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+        """Run a command; its output goes to the log. Raises Failed with the last lines."""
+        words = [str(part) for part in command]
+        with self.log.open("a") as log:
+            log.write("$ " + " ".join(words) + "\n")
+            log.flush()
+            process = subprocess.Popen(
+                words, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+            while process.poll() is None:
+                if self.stopping.wait(0.1):
+                    process.terminate()
+                    process.wait()
+                    raise KeyboardInterrupt
+        if process.returncode != 0:
+            last = "\n".join("  " + line for line in self.log.read_text(errors="replace").splitlines()[-LAST_LINES:])
+            raise Failed(self.step, f"{words[0]} ended with {process.returncode} ({self.log}):\n{last}", "")
+
+
+@dataclass
+class Board:
+    """Live lines on a terminal; one line per begin and end elsewhere. Always on stderr."""
+
+    names: list[str]
+    logs: Path
+    started: dict[str, float] = field(default_factory=dict)
+    ended: dict[str, str] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
+    drawn: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.width = max(len(name) for name in self.names)
+
+    def begin(self, name: str) -> None:
+        with self.lock:
+            self.started[name] = time.monotonic()
+
+    def tell(self, name: str, words: str) -> None:
+        with self.lock:
+            self.words[name] = words
+        if not self.live:
+            print(f"  {name:<{self.width}}  {words} …", file=sys.stderr, flush=True)
+
+    def end(self, name: str, mark: str) -> None:
+        with self.lock:
+            spent = time.monotonic() - self.started[name]
+            self.ended[name] = f"{mark} {spent:.0f} s"
+        if not self.live:
+            print(f"  {name:<{self.width}}  {self.ended[name]}", file=sys.stderr, flush=True)
+
+    def draw(self) -> None:
+        if not self.live:
+            return
+        with self.lock:
+            lines = []
+            for name in self.names:
+                if name in self.ended:
+                    lines.append(f"  {name:<{self.width}}  {self.ended[name]}")
+                elif name in self.started:
+                    spent = time.monotonic() - self.started[name]
+                    lines.append(f"  {name:<{self.width}}  {self.words.get(name, '…')} ({spent:.0f} s)")
+                else:
+                    lines.append(f"  {name:<{self.width}}  waits")
+            up = f"\x1b[{self.drawn}A" if self.drawn else ""
+            sys.stderr.write(up + "".join(f"\x1b[2K{line[:110]}\n" for line in lines))
+            sys.stderr.flush()
+            self.drawn = len(lines)
+
+    def close(self) -> None:
+        self.draw()
+
+
+def run_all(steps: Sequence[Step], board: Board) -> None:
+    """Run every step once what it comes after is done. Raises the first Failed; others end first."""
+    stopping = threading.Event()
+    done: set[str] = set()
+    failures: list[BaseException] = []
+    names = {step.name for step in steps}
+    threads: dict[str, threading.Thread] = {}
+    board.logs.mkdir(parents=True, exist_ok=True)
+
+    def work(step: Step) -> None:
+        log = board.logs / (step.name.replace(" ", "-") + ".log")
+        log.write_text("")
+        board.begin(step.name)
+        try:
+            step.action(Tell(step.name, log, board, stopping))
+            missing = [str(path) for path in step.made if not path.exists()]
+            if missing:
+                raise Failed(step.name, f"made no {', '.join(missing)}; see {log}", step.hint)
+            step.stamp.parent.mkdir(parents=True, exist_ok=True)
+            step.stamp.write_text(step.digest())
+            board.end(step.name, "done in")
+            done.add(step.name)
+        except Failed as failure:
+            board.end(step.name, "failed after")
+            failures.append(Failed(failure.step, failure.reason, failure.hint or step.hint))
+            stopping.set()
+        except KeyboardInterrupt:
+            board.end(step.name, "stopped after")
+        except Exception as error:
+            board.end(step.name, "failed after")
+            failures.append(Failed(step.name, f"{type(error).__name__}: {error} (log: {log})", step.hint))
+            stopping.set()
+
+    try:
+        while not stopping.is_set():
+            for step in steps:
+                ready = all(name in done or name not in names for name in step.after)
+                if step.name not in threads and ready:
+                    threads[step.name] = threading.Thread(target=work, args=(step,), name=step.name)
+                    threads[step.name].start()
+            board.draw()
+            if len(done) == len(steps):
+                return
+            time.sleep(REDRAW_S)
+    finally:
+        if len(done) != len(steps):
+            stopping.set()
+        for thread in threads.values():
+            thread.join()
+    if failures:
+        raise failures[0]
