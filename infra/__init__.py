@@ -1,1 +1,2 @@
-"""The Pulumi program: settings, components and the RunPod provider. Imports nothing else of ours."""
+"""The Pulumi program of the service: settings, components, providers.
+Imports nothing of the worker, the edge worker or the local cloud."""

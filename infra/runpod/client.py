@@ -1,0 +1,283 @@
+"""Typed HTTP client of RunPod's management API v2 (endpoints, registries, secrets, volumes, catalogue).
+Knows nothing of Pulumi; never puts the key into a URL, log, repr or exception."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from infra.runpod import errors
+
+USER_AGENT = "photo-splat-infra/0.1 (+pulumi dynamic provider)"
+PRODUCTION_URL = "https://api.runpod.io/v2"
+CONNECT_TIMEOUT_S = 10.0
+READ_TIMEOUT_S = 60.0  # creating an endpoint resolves its image, which takes seconds
+JSON = dict[str, Any]
+
+_SAFE_TO_REPEAT = frozenset({"GET", "PATCH", "DELETE"})
+_CLASSES: Mapping[int, type[errors.Refused]] = {
+    401: errors.Unauthorized,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    429: errors.Busy,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """How often and how long a repeatable call is repeated. Seconds."""
+
+    attempts: int = 5
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 20.0
+    # A server may ask for minutes (day window); a deploy should say so instead of sleeping through it.
+    longest_retry_after_s: float = 90.0
+
+
+class RunPodClient:
+    """One account's management API. Safe to share between threads.
+
+    `transport`, `sleep` and `jitter` are the seams of the tests: a function instead of a network,
+    a recorder instead of a clock, a constant in place of `random.random`.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        api_url: str = PRODUCTION_URL,
+        transport: httpx.BaseTransport | None = None,
+        retry: RetryPolicy | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._retry = retry or RetryPolicy()
+        self._sleep = sleep
+        self._jitter = jitter
+        self._http = httpx.Client(
+            base_url=api_url.rstrip("/"),
+            headers={"Authorization": f"Bearer {api_key}", "User-Agent": USER_AGENT, "Accept": "application/json"},
+            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            transport=transport,
+            follow_redirects=False,  # a redirect would carry the key to another host
+        )
+        self.api_url = api_url
+
+    def __repr__(self) -> str:
+        return f"RunPodClient({self.api_url})"
+
+    def close(self) -> None:
+        self._http.close()
+
+    # endpoints ----------------------------------------------------------------------------------
+
+    def create_endpoint(self, body: Mapping[str, Any]) -> JSON:
+        """The new endpoint. Never repeated: OutcomeUnknown says that one may exist now."""
+        return self._object("POST", "/serverless", json=body)
+
+    def get_endpoint(self, endpoint_id: str) -> JSON:
+        return self._object("GET", f"/serverless/{_segment(endpoint_id)}")
+
+    def list_endpoints(self) -> tuple[JSON, ...]:
+        return self._list("/serverless", "endpoints")
+
+    def update_endpoint(self, endpoint_id: str, body: Mapping[str, Any]) -> JSON:
+        return self._object("PATCH", f"/serverless/{_segment(endpoint_id)}", json=body)
+
+    def delete_endpoint(self, endpoint_id: str) -> None:
+        self._send("DELETE", f"/serverless/{_segment(endpoint_id)}")
+
+    def list_workers(self, endpoint_id: str) -> JSON:
+        return self._object("GET", f"/serverless/{_segment(endpoint_id)}/workers")
+
+    # registry credentials -----------------------------------------------------------------------
+
+    def create_registry(self, *, name: str, username: str, password: str) -> JSON:
+        return self._object("POST", "/registries", json={"name": name, "username": username, "password": password})
+
+    def get_registry(self, registry_id: str) -> JSON:
+        return self._object("GET", f"/registries/{_segment(registry_id)}")
+
+    def list_registries(self) -> tuple[JSON, ...]:
+        return self._list("/registries", "registries")
+
+    def delete_registry(self, registry_id: str) -> None:
+        self._send("DELETE", f"/registries/{_segment(registry_id)}")
+
+    # account secrets ----------------------------------------------------------------------------
+
+    def create_secret(self, *, name: str, value: str, description: str = "") -> JSON:
+        return self._object(
+            "POST", "/account/secrets", json={"name": name, "value": value, "description": description}
+        )
+
+    def get_secret(self, secret_id: str) -> JSON:
+        return self._object("GET", f"/account/secrets/{_segment(secret_id)}")
+
+    def list_secrets(self) -> tuple[JSON, ...]:
+        return self._list("/account/secrets", "secrets")
+
+    def update_secret(self, secret_id: str, body: Mapping[str, Any]) -> JSON:
+        return self._object("PATCH", f"/account/secrets/{_segment(secret_id)}", json=body)
+
+    def delete_secret(self, secret_id: str) -> None:
+        self._send("DELETE", f"/account/secrets/{_segment(secret_id)}")
+
+    # network volumes ----------------------------------------------------------------------------
+
+    def create_volume(self, body: Mapping[str, Any]) -> JSON:
+        return self._object("POST", "/network-volumes", json=body)
+
+    def get_volume(self, volume_id: str) -> JSON:
+        return self._object("GET", f"/network-volumes/{_segment(volume_id)}")
+
+    def list_volumes(self) -> tuple[JSON, ...]:
+        return self._list("/network-volumes", "networkVolumes")
+
+    def update_volume(self, volume_id: str, body: Mapping[str, Any]) -> JSON:
+        return self._object("PATCH", f"/network-volumes/{_segment(volume_id)}", json=body)
+
+    def delete_volume(self, volume_id: str) -> None:
+        self._send("DELETE", f"/network-volumes/{_segment(volume_id)}")
+
+    # catalogue and account ----------------------------------------------------------------------
+
+    def list_gpus(self) -> tuple[JSON, ...]:
+        """Every GPU with pool, price and serverless availability."""
+        return self._list("/catalog/gpus?include=AVAILABILITY&product=SERVERLESS", "gpus")
+
+    def account_limits(self) -> JSON:
+        """Spend and worker quota. Path from a docs page of 2026-11-18, not in the published document."""
+        return self._object("GET", "/account/limits")
+
+    # the one way out ----------------------------------------------------------------------------
+
+    def _object(self, method: str, path: str, *, json: Mapping[str, Any] | None = None) -> JSON:
+        response = self._send(method, path, json=json)
+        try:
+            body = response.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise errors.Misunderstood(
+                f"answered {response.status_code} with a body that is not a JSON object",
+                call=_call(method, path),
+                advice="check runpod:apiUrl: another server seems to answer there.",
+            )
+        return body
+
+    def _list(self, path: str, wrapper: str) -> tuple[JSON, ...]:
+        body = self._object("GET", path)
+        items = body.get(wrapper)
+        if not isinstance(items, list):
+            raise errors.Misunderstood(f"the answer has no list `{wrapper}`", call=_call("GET", path))
+        return tuple(items)
+
+    def _send(self, method: str, path: str, *, json: Mapping[str, Any] | None = None) -> httpx.Response:
+        """One call with its repeats. Raises a RunPodError; returns only answers below 300."""
+        repeatable = method in _SAFE_TO_REPEAT
+        for attempt in range(1, self._retry.attempts + 1):
+            last = attempt == self._retry.attempts
+            try:
+                return self._once(method, path, json)
+            except errors.Busy as problem:
+                # 429 is answered before any effect, so even a POST may be sent again.
+                if last or problem.retry_after_s > self._retry.longest_retry_after_s:
+                    raise
+                self._sleep(max(problem.retry_after_s, self._backoff_s(attempt)))
+            except (errors.Broken, errors.OutcomeUnknown):
+                if last or not repeatable:
+                    raise
+                self._sleep(self._backoff_s(attempt))
+            except errors.Unreachable:
+                if last:
+                    raise
+                self._sleep(self._backoff_s(attempt))
+        raise AssertionError("the loop returns or raises")
+
+    def _once(self, method: str, path: str, json: Mapping[str, Any] | None) -> httpx.Response:
+        call = _call(method, path)
+        try:
+            response = self._http.request(method, path, json=json)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as problem:
+            raise errors.Unreachable(
+                f"cannot connect to {self._http.base_url.host} ({type(problem).__name__})",
+                call=call,
+                advice="check the network and runpod:apiUrl; on the local stack, is the local cloud running?",
+            ) from None
+        except httpx.TransportError as problem:
+            raise errors.OutcomeUnknown(
+                f"no answer ({type(problem).__name__}); it may have taken effect",
+                call=call,
+                advice="run again: what was made is found by its marker and not made twice.",
+            ) from None
+        if response.is_success:
+            return response
+        raise _refusal(call, response)
+
+    def _backoff_s(self, attempt: int) -> float:
+        """Full jitter: between nothing and a wait that doubles, so that many clients spread out."""
+        ceiling = min(self._retry.longest_wait_s, self._retry.first_wait_s * 2 ** (attempt - 1))
+        return ceiling * self._jitter()
+
+
+def _call(method: str, path: str) -> str:
+    return f"{method} {path.partition('?')[0]}"
+
+
+def _segment(identifier: str) -> str:
+    """An id as one path segment; an id with a slash cannot reach another object."""
+    return quote(identifier, safe="")
+
+
+def _refusal(call: str, response: httpx.Response) -> errors.Refused:
+    """The typed error of an answer that is none of 2xx, from problem+json or whatever came instead."""
+    title, detail, entries = response.reason_phrase, "", ()
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if isinstance(body, dict):
+        title = str(body.get("title") or title)
+        detail = str(body.get("detail") or body.get("error") or body.get("message") or "")
+        if isinstance(body.get("errors"), list):
+            entries = tuple(str(entry)[: errors.TEXT_LIMIT] for entry in body["errors"])
+    else:
+        detail = " ".join(response.text.split())
+    status = response.status_code
+    default = errors.Broken if status >= 500 else errors.Rejected
+    problem = _CLASSES.get(status, default)(
+        call=call,
+        status=status,
+        title=title,
+        detail=detail[: errors.TEXT_LIMIT],
+        errors=entries,
+        request_id=response.headers.get("x-request-id", ""),
+    )
+    if isinstance(problem, errors.Busy):
+        problem.retry_after_s = retry_after_s(response.headers)
+    return problem
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float:
+    """Seconds to wait that a 429 asks for: Retry-After in seconds, else the reset of the exhausted
+    RateLimit window (`"minute";r=0;t=12`). 0 when neither is readable. Never negative."""
+    try:
+        return max(0.0, float(headers.get("retry-after", "")))
+    except ValueError:
+        pass
+    waits = [0.0]
+    for window in headers.get("ratelimit", "").split(","):
+        fields = dict(part.strip().split("=", 1) for part in window.split(";") if "=" in part)
+        try:
+            if int(fields.get("r", "1")) <= 0:
+                waits.append(float(fields["t"]))
+        except (KeyError, ValueError):
+            continue
+    return max(waits)

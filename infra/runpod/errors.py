@@ -1,0 +1,135 @@
+"""What can go wrong with RunPod's management API, classed by what the caller can do about it.
+Keeps the server's words and request id; never a key, a body that was sent, or a header."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+TEXT_LIMIT = 600  # characters of a foreign answer shown at most
+
+
+class RunPodError(Exception):
+    """Any failure of a management call. `str()` is whole sentences: what, where, the server's words, next step."""
+
+    def __init__(self, what: str, *, call: str, advice: str = "") -> None:
+        self.what = what
+        self.call = call
+        self.advice = advice
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        text = f"RunPod {self.call}: {self.what}"
+        return f"{text}\nWhat to do: {self.advice}" if self.advice else text
+
+
+class Unreachable(RunPodError):
+    """No connection, so nothing happened there."""
+
+
+class OutcomeUnknown(RunPodError):
+    """A request was sent and no answer came: it may have taken effect. Look before any resend."""
+
+
+class Refused(RunPodError):
+    """The server answered with an error. Subclasses say which kind."""
+
+    def __init__(
+        self,
+        *,
+        call: str,
+        status: int,
+        title: str,
+        detail: str,
+        errors: tuple[str, ...] = (),
+        request_id: str = "",
+    ) -> None:
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.errors = errors
+        self.request_id = request_id
+        words = detail or title or "no explanation given"
+        what = f"{status} {title}: {words}" if title and title != words else f"{status}: {words}"
+        what += "".join(f"\n  - {entry}" for entry in errors)
+        if request_id:
+            what += f"\n  (request {request_id})"
+        super().__init__(what, call=call, advice=advice_for(status, f"{title} {detail} {' '.join(errors)}"))
+
+
+class NotFound(Refused):
+    """404: gone, or not visible to this key."""
+
+
+class Unauthorized(Refused):
+    """401: the key is not valid."""
+
+
+class Forbidden(Refused):
+    """403: the key is valid but lacks the right."""
+
+
+class Rejected(Refused):
+    """400, 405, 409, 422: the request cannot be done as it is; a resend would fail again."""
+
+
+class Busy(Refused):
+    """429: too many requests. `retry_after_s` is what the server asked for."""
+
+    retry_after_s: float = 0.0
+
+
+class Broken(Refused):
+    """5xx: the server failed. On a write the effect is unknown."""
+
+
+class Misunderstood(RunPodError):
+    """The answer is not what the published document says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    pattern: str
+    advice: str
+
+
+# Wording drifts (facts of 2026-09), so patterns name only the words that every seen version had.
+_KNOWN: tuple[_Known, ...] = (
+    _Known(
+        pattern=r"max\w* workers|worker quota|workers across",
+        advice="the sum of max workers over all endpoints of the account is above its quota: lower "
+        "photo-splat:workersMax, lower or delete another endpoint, or raise the quota by adding balance.",
+    ),
+    _Known(
+        pattern=r"no longer any instances|no instances? (are )?available|no capacity|insufficient capacity",
+        advice="no machine fits right now: name more GPUs in photo-splat:gpu, or leave photo-splat:dataCenters empty.",
+    ),
+    _Known(
+        pattern=r"spend|balance|insufficient funds|credit",
+        advice="the account's spend cap or balance is reached: raise it in the RunPod console (billing).",
+    ),
+    _Known(
+        pattern=r"image|manifest|registry",
+        advice="RunPod cannot pull the image: check photo-splat:image (repository@sha256:…), and for a private "
+        "registry photo-splat:registryUsername and photo-splat:registryPassword.",
+    ),
+)
+
+
+def advice_for(status: int, words: str) -> str:
+    """The next step for a refusal, from its status and the server's words; "" when none is known."""
+    if status == 401:
+        return (
+            "the API key is not valid: `pulumi config set --secret runpod:apiKey …`, or set RUNPOD_API_KEY in "
+            "the environment."
+        )
+    if status == 403:
+        return "the API key lacks the right for this call: make one with read and write on Serverless endpoints."
+    if status == 429:
+        return "RunPod limits requests per minute, hour and day: wait, then run again."
+    if status >= 500:
+        return "RunPod's side failed: run again; what was made meanwhile is found by its marker, not made twice."
+    for known in _KNOWN:
+        if re.search(known.pattern, words, re.IGNORECASE):
+            return known.advice
+    return ""
