@@ -1,0 +1,97 @@
+// Starts the local Cloudflare runtime: deployed scripts and R2 on --port, the control API on --control-port.
+// Must never leave a workerd process behind, nor listen anywhere but on the loopback address.
+import { parseArgs } from "node:util";
+
+import { createControlServer } from "./control.mjs";
+import { startCron } from "./cron.mjs";
+import { createFront } from "./front.mjs";
+import { Host } from "./host.mjs";
+import { startLifecycle } from "./lifecycle.mjs";
+import { Registry } from "./registry.mjs";
+import { Store } from "./store.mjs";
+
+const HOST = "127.0.0.1";
+const USAGE =
+  "usage: CLOUDFLARE_API_TOKEN=… node main.mjs --port P --control-port C --state DIR   (P and C: 0 picks a free port)";
+
+/** Reads the command line; throws a sentence that says what to change. */
+function readSettings(argv, env) {
+  const { values } = parseArgs({
+    args: argv,
+    options: { port: { type: "string" }, "control-port": { type: "string" }, state: { type: "string" } },
+  });
+  const port = readPort("--port", values.port);
+  const controlPort = readPort("--control-port", values["control-port"]);
+  if (!values.state) throw new Error("--state is missing: give the folder that keeps buckets and objects.");
+  const apiToken = env.CLOUDFLARE_API_TOKEN;
+  if (!apiToken) throw new Error("CLOUDFLARE_API_TOKEN is empty: set the key that the control API shall ask for.");
+  return { port, controlPort, stateDir: values.state, apiToken };
+}
+
+function readPort(name, text) {
+  const port = Number(text);
+  if (text === undefined || !Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new Error(`${name} is ${text}, allowed 0 to 65535.`);
+  }
+  return port;
+}
+
+function listen(server, port) {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, HOST, () => {
+      server.off("error", reject);
+      resolve(server.address().port);
+    });
+  });
+}
+
+const log = (line) => process.stderr.write(`${new Date().toISOString()} ${line}\n`);
+
+async function main() {
+  const settings = readSettings(process.argv.slice(2), process.env);
+  const store = await Store.open(settings.stateDir);
+  const host = new Host({ persistDir: store.persistDir, log });
+  const front = createFront({ host, store, log });
+  // The public port is known before any script starts, so that nothing is served half-ready.
+  const port = await listen(front.server, settings.port);
+  const registry = new Registry({ store, host, front, log });
+  await registry.restore();
+  const control = createControlServer({ registry, apiToken: settings.apiToken, log });
+  const controlPort = await listen(control, settings.controlPort);
+  const timers = [startCron({ store, host, log }), startLifecycle({ store, host, log })];
+
+  let stopping = false;
+  const stop = async (signal) => {
+    if (stopping) return;
+    stopping = true;
+    log(`${signal}: stopping`);
+    for (const timer of timers) timer.stop();
+    control.close();
+    control.closeAllConnections();
+    front.close();
+    await registry.idle();
+    await host.dispose();
+    process.exit(0);
+  };
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => void stop(signal));
+
+  process.stdout.write(
+    `${JSON.stringify({ url: `http://${HOST}:${port}`, control_url: `http://${HOST}:${controlPort}`, pid: process.pid })}\n`,
+  );
+}
+
+try {
+  await main();
+} catch (error) {
+  const text = describe(error);
+  process.stderr.write(`${text}\n${USAGE}\n`);
+  process.exit(error?.code === "EADDRINUSE" ? 1 : 2);
+}
+
+function describe(error) {
+  if (error.code === "EADDRINUSE") {
+    return `Port ${error.port} of ${error.address} is in use: stop the program that has it, or choose another port.`;
+  }
+  return error.message;
+}
