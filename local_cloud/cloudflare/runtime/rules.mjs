@@ -122,22 +122,26 @@ export const RULES = {
   },
 };
 
+// Error numbers of the real API (https://developers.cloudflare.com/workers/observability/errors/ and wrangler's sources).
+const MIGRATION_TAG_PRECONDITION_FAILED = 10079;
+const NO_SUCH_DURABLE_OBJECT_CLASS = 10061;
+
 /**
  * The Durable Object classes and the tag after a script's migration.
- * The service takes a migration only if its old tag is the deployed one; the same new tag again changes nothing.
+ * The service takes a migration only if its old tag is the deployed one, also when the new tag is that one already.
  */
 export function migrate(scriptName, migrations, existing) {
   const before = { tag: existing?.props.migrationTag, classes: existing?.classes ?? [] };
   if (migrations === undefined || migrations === null) return before;
   const newTag = migrations.newTag ?? undefined;
   const oldTag = migrations.oldTag ?? undefined;
-  if (newTag !== undefined && newTag === before.tag) return before;
   if (oldTag !== before.tag) {
     refuse(
-      "MIGRATION_TAG_MISMATCH",
-      `migrations.oldTag is ${oldTag ?? "not set"}, but script "${scriptName}" is at ${before.tag ?? "no tag"}.`,
+      MIGRATION_TAG_PRECONDITION_FAILED,
+      `Migration tag precondition failed; current tag is ${before.tag ?? "null"} (script "${scriptName}", migrations.oldTag ${oldTag ?? "not set"}).`,
     );
   }
+  if (newTag === before.tag) return before;
   const steps = migrations.steps?.length ? migrations.steps : [migrations];
   const classes = new Map(before.classes.map((one) => [one.name, one]));
   for (const step of steps) {
@@ -171,7 +175,7 @@ function checkBindings(bindings, classes, world) {
     if (binding.type === "r2_bucket") needBucket(binding.bucketName, binding, world);
     if (binding.type === "ratelimit") oneOf(`${binding.name}.simple.period`, Number(binding.simple.period), RATE_LIMIT_PERIODS_S);
     if (binding.type === "durable_object_namespace" && !classes.some(({ name }) => name === binding.className)) {
-      refuse("UNKNOWN_CLASS", `Cannot create binding ${binding.name}: class "${binding.className}" is not set up as a Durable Object by any migration.`);
+      refuse(NO_SUCH_DURABLE_OBJECT_CLASS, `Cannot create binding ${binding.name}: class "${binding.className}" is not set up as a Durable Object by any migration.`);
     }
   }
 }
