@@ -18,7 +18,11 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=None, help="port of the app; default 8787 or the next free")
     arguments = parser.parse_args()
     try:
-        run(StateFolder(root=arguments.state.resolve()), root=arguments.root.resolve(), app_port=arguments.port)
+        run(
+            StateFolder(root=arguments.state.resolve()),
+            root=arguments.root.resolve(),
+            app_port=arguments.port,
+        )
     except (PortInUse, StartFailed) as problem:
         print(problem, file=sys.stderr)
         return 1

@@ -101,9 +101,7 @@ def choose_ports(state: StateFolder, *, app_port: int | None = None) -> Ports:
     Raises PortInUse when `app_port` was asked for by name and is taken.
     """
     if app_port is not None and not is_free(app_port):
-        raise PortInUse(
-            f"Port {app_port} is in use by another program: stop it, or choose another with PORT=…"
-        )
+        raise PortInUse(f"Port {app_port} is in use by another program: stop it, or choose another with PORT=…")
     last = _last_ports(state)
     taken: set[int] = set()
 

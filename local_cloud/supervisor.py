@@ -20,7 +20,15 @@ from typing import IO
 
 import httpx
 
-from local_cloud.addresses import HOST, Addresses, Ports, StateFolder, choose_ports, read_addresses, write_private
+from local_cloud.addresses import (
+    HOST,
+    Addresses,
+    Ports,
+    StateFolder,
+    choose_ports,
+    read_addresses,
+    write_private,
+)
 
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 15.0
@@ -88,15 +96,19 @@ def services(state: StateFolder, ports: Ports, *, root: Path, credentials: Keys)
     return [
         Service(
             name="runpod",
-            command=[sys.executable, "-m", "local_cloud.runpod", "--port", str(ports.runpod)]
-            + ["--state", str(state.runpod_state), "--images", str(state.images_file)],
+            command=[
+                *(sys.executable, "-m", "local_cloud.runpod", "--port", str(ports.runpod)),
+                *("--state", str(state.runpod_state), "--images", str(state.images_file)),
+            ],
             environment={"RUNPOD_API_KEY": credentials.runpod_api_key},
             health_url=f"http://{HOST}:{ports.runpod}/_control/health",
         ),
         Service(
             name="cloudflare",
-            command=[str(node), str(runtime), "--port", str(ports.app), "--control-port", str(ports.control)]
-            + ["--state", str(state.cloudflare_state)],
+            command=[
+                *(str(node), str(runtime), "--port", str(ports.app), "--control-port", str(ports.control)),
+                *("--state", str(state.cloudflare_state)),
+            ],
             environment={"CLOUDFLARE_API_TOKEN": credentials.cloudflare_api_token},
             health_url=f"http://{HOST}:{ports.control}/health",
         ),
@@ -184,7 +196,7 @@ def run(state: StateFolder, *, root: Path, app_port: int | None) -> None:
         write_private(state.images_file, json.dumps(images(root), indent=2))
         stopping: list[int] = []
 
-        def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        def ask_to_stop(number: int, _: FrameType | None) -> None:
             stopping.append(number)
 
         signal.signal(signal.SIGTERM, ask_to_stop)

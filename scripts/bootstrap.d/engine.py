@@ -102,7 +102,11 @@ def _download(folder: Path) -> None:
     archive.write_bytes(_read(f"{base}/{name}"))
     if hashlib.sha256(archive.read_bytes()).hexdigest() != wanted:
         archive.unlink()
-        raise Failed("pulumi engine", f"{name} does not have the published SHA-256", "try again; if it repeats, tell us")
+        raise Failed(
+            "pulumi engine",
+            f"{name} does not have the published SHA-256",
+            "try again; if it repeats, tell us",
+        )
     draft = folder.with_suffix(".new")
     shutil.rmtree(draft, ignore_errors=True)
     with tarfile.open(archive) as opened:
@@ -149,7 +153,11 @@ def _go(tell: Tell, root: Path) -> Path:
     command = shutil.which("go")
     if command is not None:
         said = subprocess.run(
-            [command, "env", "GOVERSION"], capture_output=True, text=True, check=False, env={**os.environ, "GOTOOLCHAIN": "local"}
+            [command, "env", "GOVERSION"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "GOTOOLCHAIN": "local"},
         ).stdout
         match = re.match(r"go(\d+)\.(\d+)", said)
         if match is not None and (int(match[1]), int(match[2])) >= OLDEST_GO:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from engine import engine_step  # noqa: E402
-from packages import package_steps  # noqa: E402
-from runner import Board, Failed, run_all  # noqa: E402
+from engine import engine_step
+from packages import package_steps
+from runner import Board, Failed, run_all
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,7 +37,10 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         board.close()
-        print("\nSet-up was stopped. Finished steps are kept; the same command goes on from here.", file=sys.stderr)
+        print(
+            "\nSet-up was stopped. Finished steps are kept; the same command goes on from here.",
+            file=sys.stderr,
+        )
         return 130
     board.close()
     print(f"Set-up done in {time.monotonic() - began:.0f} s.", file=sys.stderr)

@@ -12,7 +12,12 @@ from pathlib import Path
 from runner import Step, Tell
 
 # Settings of the user's own machine must not change what a lock says.
-UV_ENVIRONMENT = {"UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "VIRTUAL_ENV": ""}
+UV_ENVIRONMENT = {
+    "UV_NO_CONFIG": "1",
+    "UV_PYTHON_DOWNLOADS": "never",
+    "UV_NO_PROGRESS": "1",
+    "VIRTUAL_ENV": "",
+}
 NETWORK_HINT = "check that the package registries can be reached (a proxy? a certificate?), then run the same command"
 
 
@@ -136,7 +141,11 @@ def node_environment(root: Path) -> dict[str, str]:
 def _npm_ci(root: Path, folder: Path, *, name: str, words: str) -> Step:
     def act(tell: Tell) -> None:
         tell.say(words)
-        tell.run([_bin(root / ".venv") / "npm", "ci", "--no-audit", "--no-fund"], cwd=folder, env=node_environment(root))
+        tell.run(
+            [_bin(root / ".venv") / "npm", "ci", "--no-audit", "--no-fund"],
+            cwd=folder,
+            env=node_environment(root),
+        )
 
     return Step(
         name=name,

@@ -73,7 +73,12 @@ class Tell:
             log.write("$ " + " ".join(words) + "\n")
             log.flush()
             process = subprocess.Popen(
-                words, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                words,
+                cwd=cwd,
+                env={**os.environ, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
             while process.poll() is None:
                 if self.stopping.wait(0.1):

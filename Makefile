@@ -1,0 +1,38 @@
+# Two commands matter: `make up` (a scene from photos on this machine) and `make test`.
+# Everything else is in `.venv/bin/splat --help`.
+
+SPLAT := .venv/bin/splat
+PYTEST := .venv/bin/python -m pytest
+WORKER_PYTEST := .venv-worker/bin/python -m pytest -c worker_image/pyproject.toml --rootdir .
+
+.PHONY: up down test test-fast lint bootstrap bootstrap-test bench-cpu bench-gpu clean
+
+up: bootstrap ## deploy the local stack and make a scene; PHOTOS=dir for your own, PORT=n for another port
+	@$(SPLAT) up $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(PRESET),--preset $(PRESET)) $(if $(PORT),--port $(PORT))
+
+down: ## destroy the local stack; nothing is left
+	@if [ -x $(SPLAT) ]; then $(SPLAT) down; else echo "Nothing is deployed here."; fi
+
+test: bootstrap-test ## every test
+	@scripts/test all
+
+test-fast: bootstrap-test ## the tests that need no engine, browser or processes: under two minutes
+	@scripts/test fast
+
+lint: bootstrap-test
+	@scripts/test lint
+
+bootstrap:
+	@scripts/bootstrap
+
+bootstrap-test:
+	@scripts/bootstrap --test
+
+bench-cpu: bootstrap-test ## PSNR against seconds on this CPU; OPENSPLAT=path to compare
+	.venv-worker/bin/python bench/cpu.py $(if $(OPENSPLAT),--opensplat "$(OPENSPLAT)")
+
+bench-gpu: ## on a machine with an NVIDIA GPU: see bench/README.md
+	python3 bench/gpu/run.py $(ARGS)
+
+clean: down ## remove what bootstrap installed
+	rm -rf .venv .venv-worker .tools edge_worker/node_modules edge_worker/dist worker_image/tools/node_modules

@@ -1,0 +1,230 @@
+"""Typed client of the edge API (docs/contracts.md): projects, photos, jobs, artifacts, login links.
+Never prints; never puts the token or a signed address into an error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from pydantic import BaseModel, ConfigDict
+
+from scripts.splat_cli.errors import ServiceError
+from scripts.splat_cli.photos import Limits, Photo
+
+USER_AGENT = "splat-cli/0.1"
+TIMEOUT_S = 30.0
+UPLOAD_TIMEOUT_S = 300.0
+BATCH = 50  # the edge signs at most this many addresses per call
+TRIES = 4
+RETRY_STATUS = {429, 500, 502, 503, 504}
+
+
+class Reply(BaseModel):
+    """Replies may grow fields; ours are checked."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Progress(Reply):
+    stage: str
+    fraction: float
+    message: str = ""
+    eta_s: float | None = None
+
+
+class Failure(Reply):
+    code: str
+    message: str
+    hint: str = ""
+    stage: str | None = None
+
+
+class Project(Reply):
+    """A project as the API tells it. `report` is the worker's job report, kept as it came."""
+
+    id: str
+    name: str
+    state: str
+    attempt: int = 0
+    progress: Progress | None = None
+    error: Failure | None = None
+    report: dict[str, Any] | None = None
+    artifacts: dict[str, dict[str, Any]] = {}
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in {"done", "failed", "cancelled"}
+
+
+class Estimate(Reply):
+    seconds: float
+    usd: float
+    basis: str = ""
+
+
+class Upload(Reply):
+    name: str
+    as_: str
+    url: str
+    headers: dict[str, str]
+
+
+@dataclass
+class EdgeClient:
+    """One connection to one deployment. Use as a context manager."""
+
+    base_url: str
+    token: str
+    transport: httpx.BaseTransport | None = None
+    sleep: Callable[[float], None] = time.sleep
+
+    def __post_init__(self) -> None:
+        self._http = httpx.Client(
+            base_url=self.base_url,
+            headers={"Authorization": f"Bearer {self.token}", "User-Agent": USER_AGENT},
+            timeout=TIMEOUT_S,
+            transport=self.transport,
+            trust_env=not self.base_url.startswith("http://127.0.0.1"),
+        )
+        # Presigned addresses must not see our token.
+        self._storage = httpx.Client(timeout=UPLOAD_TIMEOUT_S, transport=self.transport, trust_env=self._http.trust_env)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+        self._storage.close()
+
+    def limits(self) -> Limits:
+        raw = self._call("GET", "/api/settings")["limits"]
+        return Limits(**{name: raw[name] for name in ("photos_min", "photos_max", "photo_bytes_max")})
+
+    def create_project(self, name: str) -> Project:
+        return Project.model_validate(self._call("POST", "/api/projects", json={"name": name}))
+
+    def project(self, project_id: str) -> Project:
+        return Project.model_validate(self._call("GET", f"/api/projects/{project_id}"))
+
+    def projects(self) -> list[Project]:
+        """Every project, newest first."""
+        found: list[Project] = []
+        cursor: str | None = None
+        while True:
+            page = self._call("GET", "/api/projects", params={"cursor": cursor} if cursor else None)
+            found += [Project.model_validate(item) for item in page["projects"]]
+            cursor = page.get("cursor")
+            if not cursor:
+                return found
+
+    def delete_project(self, project_id: str) -> None:
+        self._call("DELETE", f"/api/projects/{project_id}")
+
+    def request_uploads(self, project_id: str, photos: Sequence[Photo]) -> list[Upload]:
+        """Presigned addresses for all photos, in the order given."""
+        uploads: list[Upload] = []
+        for start in range(0, len(photos), BATCH):
+            batch = photos[start : start + BATCH]
+            wanted = [{"name": p.path.name, "type": p.type, "bytes": p.size_bytes} for p in batch]
+            answer = self._call("POST", f"/api/projects/{project_id}/photos", json={"photos": wanted})
+            uploads += [Upload(**{**item, "as_": item["as"]}) for item in answer["uploads"]]
+        return uploads
+
+    def put(self, upload: Upload, path: Path) -> None:
+        """Send one file to its presigned address; repeated on network faults and busy answers.
+
+        Raises ServiceError with the photo's name and the status, never with the address.
+        """
+        content = path.read_bytes()
+        for attempt in range(1, TRIES + 1):
+            try:
+                answer = self._storage.put(upload.url, content=content, headers=upload.headers)
+            except httpx.TransportError as fault:
+                said = f"the connection failed ({type(fault).__name__})"
+            else:
+                # 412: an earlier try arrived although its answer was lost; the address writes once.
+                if answer.is_success or (answer.status_code == 412 and attempt > 1):
+                    return
+                said = f"the storage answered {answer.status_code}"
+                if answer.status_code not in RETRY_STATUS:
+                    break
+            if attempt < TRIES:
+                self.sleep(0.5 * 2**attempt)
+        hint = (
+            "the upload address has expired: run the same command again"
+            if "403" in said
+            else "run the same command again"
+        )
+        raise ServiceError(f"{upload.name} was not uploaded: {said}.", hint=hint)
+
+    def missing_photos(self, project_id: str) -> list[str]:
+        """Names of photos that were announced and have not arrived."""
+        listed = self._call("GET", f"/api/projects/{project_id}/photos")["photos"]
+        return [item["name"] for item in listed if not item["uploaded"]]
+
+    def estimate(self, project_id: str, preset: str) -> Estimate:
+        return Estimate.model_validate(
+            self._call("GET", f"/api/projects/{project_id}/estimate", params={"preset": preset})
+        )
+
+    def start(self, project_id: str, preset: str) -> Project:
+        return Project.model_validate(self._call("POST", f"/api/projects/{project_id}/jobs", json={"preset": preset}))
+
+    def cancel(self, project_id: str) -> Project:
+        return Project.model_validate(self._call("POST", f"/api/projects/{project_id}/jobs/cancel"))
+
+    def login_link(self) -> str:
+        """A one-time address that signs a browser in."""
+        return str(self._call("POST", "/api/login-links")["url"])
+
+    def download(self, project_id: str, artifact: str, target: Path) -> None:
+        """Fetch one artifact to a file, whole or not at all."""
+        draft = target.with_name(target.name + ".part")
+        with self._http.stream("GET", f"/api/projects/{project_id}/artifacts/{artifact}") as answer:
+            if not answer.is_success:
+                answer.read()
+                raise _as_error(answer)
+            with draft.open("wb") as file:
+                for piece in answer.iter_bytes():
+                    file.write(piece)
+        draft.replace(target)
+
+    def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        """One API call. GET and DELETE are repeated on faults; POST only where nothing was sent."""
+        for attempt in range(1, TRIES + 1):
+            last = attempt == TRIES
+            try:
+                answer = self._http.request(method, path, **options)
+            except httpx.TransportError as fault:
+                if last or (method == "POST" and not isinstance(fault, httpx.ConnectError)):
+                    raise ServiceError(
+                        f"{self.base_url} does not answer ({type(fault).__name__}).",
+                        hint="for the local stack: make up; else check the stack's appUrl and the network",
+                    ) from None
+            else:
+                if answer.is_success:
+                    return dict(answer.json()) if answer.content else {}
+                if last or answer.status_code not in RETRY_STATUS or (method == "POST" and answer.status_code != 429):
+                    raise _as_error(answer)
+            self.sleep(0.25 * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _as_error(answer: httpx.Response) -> ServiceError:
+    """The API's own words where it sent its envelope; the bare status otherwise."""
+    try:
+        body = answer.json()["error"]
+        message, code, hint = str(body["message"]), str(body["code"]), body.get("hint")
+    except (ValueError, KeyError, TypeError):
+        message, code, hint = f"the service answered {answer.status_code}", "", None
+    error = ServiceError(f"{message} [{code}]" if code else message, hint=hint or "run the same command again")
+    if 400 <= answer.status_code < 500:
+        error.exit_code = 1
+    return error

@@ -1,0 +1,196 @@
+"""The local stack from nothing to a scene and back: order of steps, one at a time per checkout.
+Each step is safe to repeat, so an interrupted `make up` goes on where it stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.local_stack import render
+from rich.console import Console
+
+from local_cloud import supervisor
+from local_cloud.addresses import Addresses, PortInUse, StateFolder, write_private
+from scripts.splat_cli.edge_client import EdgeClient, Project
+from scripts.splat_cli.errors import CommandError, ServiceError
+from scripts.splat_cli.photos import digest, find_photos
+from scripts.splat_cli.reconstruct import reconstruct
+from scripts.splat_cli.stack import LOCAL, Engine, Outputs
+
+
+def state_folder(root: Path) -> StateFolder:
+    """`.local` of the checkout; SPLAT_LOCAL_STATE moves it (tests run beside a deployed stack)."""
+    return StateFolder(root=Path(os.environ.get("SPLAT_LOCAL_STATE", root / ".local")).resolve())
+
+
+def engine(root: Path, state: StateFolder) -> Engine:
+    """The engine with the local backend, keys and plugin folder.
+
+    Raises CommandError when a stack exists and its passphrase does not.
+    """
+    keys = supervisor.keys(state)
+    return Engine(
+        root=root,
+        stack=LOCAL,
+        config_file=_config_file(state),
+        environment={
+            "PULUMI_HOME": str(state.root / "pulumi"),
+            "PULUMI_BACKEND_URL": f"file://{_backend(state)}",
+            "PULUMI_CONFIG_PASSPHRASE": _passphrase(state),
+            # Everything the local stack needs is in the checkout: nothing is fetched behind its back.
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "RUNPOD_API_KEY": keys.runpod_api_key,
+            "CLOUDFLARE_API_TOKEN": keys.cloudflare_api_token,
+        },
+    )
+
+
+def up(root: Path, *, console: Console, app_port: int | None = None) -> Outputs:
+    """Start the local cloud and deploy the stack on it. Repeating it changes nothing."""
+    state = state_folder(root)
+    with one_at_a_time(state):
+        addresses = _start_cloud(root, state, console, app_port=app_port)
+        engine_ = engine(root, state)
+        previous = _config_file(state).read_text() if _config_file(state).exists() else None
+        committed = (root / "Pulumi.local.yaml").read_text()
+        _config_file(state).write_text(render(committed, _render_addresses(addresses), previous))
+        _backend(state).mkdir(parents=True, exist_ok=True)
+        _select(engine_)
+        engine_.run("up", "--yes", "--skip-preview", "--suppress-outputs")
+        return engine_.outputs()
+
+
+def down(root: Path, *, console: Console) -> None:
+    """Destroy the stack, stop the local cloud, remove its state. Nothing is left."""
+    state = state_folder(root)
+    if not state.root.exists():
+        console.print("Nothing is deployed here.")
+        return
+    with one_at_a_time(state):
+        if _config_file(state).exists() and any(_backend(state).rglob("*.json")):
+            _start_cloud(root, state, console, app_port=None)
+            engine_ = engine(root, state)
+            _select(engine_)
+            engine_.run("destroy", "--yes", "--skip-preview")
+            engine_.run("stack", "rm", "--yes", quiet=True)
+        if supervisor.stop(state):
+            console.print("Local cloud stopped.")
+    shutil.rmtree(state.root, ignore_errors=True)
+    console.print("Nothing is left: no endpoint, worker, bucket, script or listening port.")
+
+
+def scene(root: Path, outputs: Outputs, photos: Path, *, name: str, preset: str, console: Console) -> Project:
+    """The scene of these photos: the one that exists, or a new one."""
+    record = state_folder(root).root / "scenes.json"
+    with EdgeClient(outputs.app_url, outputs.operator_token) as client:
+        chosen, _ = find_photos(photos, client.limits())
+        key = digest(chosen, preset=preset)
+        known = _known_scenes(record)
+        existing = _finished(client, known.get(key))
+        if existing is not None:
+            return existing
+        made = reconstruct(client, photos, name=name, preset=preset, console=console)
+        write_private(record, json.dumps({**known, key: made.id}))
+        return made
+
+
+@contextlib.contextmanager
+def one_at_a_time(state: StateFolder) -> Iterator[None]:
+    """Held while a command changes the local stack. Raises CommandError while another does."""
+    state.root.mkdir(parents=True, exist_ok=True)
+    with (state.root / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CommandError(
+                f"Another command (process {lock.read().strip() or 'unknown'}) is changing the local stack.",
+                hint="wait until it is done, or stop it with Ctrl-C where it runs",
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _start_cloud(root: Path, state: StateFolder, console: Console, *, app_port: int | None) -> Addresses:
+    known = supervisor.is_running(state)
+    try:
+        addresses = supervisor.start(state, root=root, app_port=app_port)
+    except (supervisor.StartFailed, PortInUse) as problem:
+        raise ServiceError(
+            f"The local cloud did not start. {problem}",
+            hint=f"logs are in {state.logs}; then run the same command again",
+        ) from None
+    wanted = f"http://127.0.0.1:{app_port}"
+    if app_port is not None and addresses.app_url != wanted:
+        raise CommandError(
+            f"The local cloud already runs at {addresses.app_url}, not {wanted}.",
+            hint="make down first, or leave PORT out",
+        )
+    if not known:
+        console.print(f"Local cloud: app {addresses.app_url}, RunPod stand-in {addresses.runpod_url}")
+    return addresses
+
+
+def _select(engine_: Engine) -> None:
+    # An interrupted engine leaves its lock; ours (one_at_a_time) says that no other is at work.
+    engine_.run("stack", "select", "--create", quiet=True)
+    with contextlib.suppress(ServiceError):
+        engine_.run("cancel", "--yes", quiet=True)
+
+
+def _render_addresses(addresses: Addresses) -> dict[str, str]:
+    return {
+        "app_url": addresses.app_url,
+        "runpod_url": addresses.runpod_url,
+        "control_url": addresses.control_url,
+        "s3_endpoint": addresses.s3_endpoint,
+    }
+
+
+def _config_file(state: StateFolder) -> Path:
+    return state.root / "Pulumi.local.yaml"
+
+
+def _backend(state: StateFolder) -> Path:
+    return state.root / "state"
+
+
+def _passphrase(state: StateFolder) -> str:
+    given = os.environ.get("PULUMI_CONFIG_PASSPHRASE")
+    if given:
+        return given
+    file = state.root / "passphrase"
+    if file.exists():
+        return file.read_text().strip()
+    if _backend(state).exists() and any(_backend(state).rglob("*.json")):
+        raise CommandError(
+            f"The passphrase of the local stack is missing ({file}).",
+            hint=f"set PULUMI_CONFIG_PASSPHRASE to it; if it is lost, remove {state.root} and begin anew",
+        )
+    write_private(file, secrets.token_hex(24))
+    return file.read_text().strip()
+
+
+def _known_scenes(record: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(record.read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _finished(client: EdgeClient, project_id: str | None) -> Project | None:
+    if project_id is None:
+        return None
+    try:
+        project = client.project(project_id)
+    except CommandError:
+        return None
+    return project if project.state == "done" else None

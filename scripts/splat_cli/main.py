@@ -1,0 +1,203 @@
+"""The `splat` command: deploy, make scenes, look, tear down. Data goes to stdout, the rest to stderr.
+Parses and prints; the work is in the modules beside."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from typer.exceptions import TyperException
+
+from scripts.splat_cli.edge_client import EdgeClient
+from scripts.splat_cli.errors import CommandError
+from scripts.splat_cli.show import report_rows, report_table
+from scripts.splat_cli.stack import LOCAL, Engine, check_stack
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "samples/photos"
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Photos in, 3D Gaussian-splat scene out: deploy the service, make scenes, tear it down.",
+)
+console = Console(stderr=True, highlight=False)
+
+StackOption = Annotated[
+    str, typer.Option("--stack", "-s", help="Which deployment: local, dev, prod, …", show_default=True)
+]
+PresetOption = Annotated[str, typer.Option("--preset", "-p", help="preview, standard or high")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there")]
+
+
+@app.command()
+def up(
+    stack: StackOption = LOCAL,
+    photos: Annotated[Path | None, typer.Option(help="Photos of the first scene; default: the sample set")] = None,
+    preset: PresetOption = "preview",
+    port: Annotated[int | None, typer.Option(help="Port of the local app; default 8787 or the next free")] = None,
+    scene: Annotated[bool, typer.Option(help="Make a first scene after deploying (local stack)")] = True,
+) -> None:
+    """Deploy a stack; the local one starts its cloud first and makes a first scene."""
+    check_stack(ROOT, stack)
+    if stack != LOCAL:
+        Engine(root=ROOT, stack=stack).run("up")
+        return
+    from scripts.splat_cli import local
+
+    outputs = local.up(ROOT, console=console, app_port=port)
+    if scene:
+        folder = photos or SAMPLES
+        name = "Still life (samples)" if photos is None else folder.resolve().name
+        done = local.scene(ROOT, outputs, folder, name=name, preset=preset, console=console)
+        console.print()
+        console.print(report_table(done.report or {}, title=done.name))
+    with EdgeClient(outputs.app_url, outputs.operator_token) as client:
+        console.print(f"\nOpen once, within 10 minutes: {client.login_link()}", markup=False, soft_wrap=True)
+    console.print("Later: .venv/bin/splat open · your own photos: make up PHOTOS=dir · tear down: make down")
+
+
+@app.command()
+def down(stack: StackOption = LOCAL) -> None:
+    """Destroy a stack; the local one leaves nothing behind."""
+    check_stack(ROOT, stack)
+    if stack != LOCAL:
+        Engine(root=ROOT, stack=stack).run("destroy")
+        return
+    from scripts.splat_cli import local
+
+    local.down(ROOT, console=console)
+
+
+@app.command()
+def reconstruct(
+    folder: Annotated[Path, typer.Argument(help="Folder of photos", metavar="DIR")],
+    stack: StackOption = LOCAL,
+    preset: PresetOption = "preview",
+    name: Annotated[str | None, typer.Option(help="Name of the scene; default: the folder's")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a scene from a folder of photos and print its report."""
+    from scripts.splat_cli.reconstruct import reconstruct as work
+
+    with _client(stack) as client:
+        done = work(client, folder, name=name or folder.resolve().name, preset=preset, console=console)
+    report = done.report or {}
+    if as_json:
+        print(json.dumps(report, indent=2))
+        return
+    console.print()
+    console.print(report_table(report, title=done.name))
+
+
+@app.command()
+def scenes(stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
+    """List the scenes of a deployment."""
+    with _client(stack) as client:
+        found = client.projects()
+    if as_json:
+        print(json.dumps([item.model_dump(mode="json") for item in found], indent=2))
+        return
+    for item in found:
+        numbers = dict(report_rows(item.report)) if item.report else {}
+        print(f"{item.id}  {item.state:<9}  {item.name}  {numbers.get('Held-out PSNR', '')}")
+
+
+@app.command()
+def download(
+    project: Annotated[str, typer.Argument(help="Id of a scene (splat scenes)")],
+    folder: Annotated[Path, typer.Argument(help="Where to put the files")],
+    stack: StackOption = LOCAL,
+) -> None:
+    """Fetch all files of a scene."""
+    with _client(stack) as client:
+        found = client.project(project)
+        if not found.artifacts:
+            raise CommandError(
+                f"Scene {project} has no files (state {found.state}).",
+                hint="splat scenes lists those that have",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in sorted(found.artifacts):
+            client.download(project, name, folder / name)
+            console.print(f"  {folder / name}", markup=False)
+
+
+@app.command(name="open")
+def open_(stack: StackOption = LOCAL) -> None:
+    """Print a one-time address that signs a browser in, and open it where there is one."""
+    with _client(stack) as client:
+        link = client.login_link()
+    print(link)
+    if sys.stdout.isatty() and os.environ.get("DISPLAY", sys.platform == "darwin"):
+        webbrowser.open(link)
+
+
+@app.command()
+def outputs(stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
+    """Outputs of a stack; secrets are masked."""
+    found = _engine(stack).public_outputs()
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    for key, value in sorted(found.items()):
+        print(f"{key}: {value}")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def pulumi(context: typer.Context, stack: StackOption = LOCAL) -> None:
+    """Run any pulumi command on a stack: splat pulumi preview --diff."""
+    if not context.args:
+        raise CommandError("No pulumi command was given.", hint="for example: splat pulumi preview --diff")
+    _engine(stack).run(*context.args)
+
+
+def _engine(stack: str) -> Engine:
+    check_stack(ROOT, stack)
+    if stack != LOCAL:
+        return Engine(root=ROOT, stack=stack)
+    from scripts.splat_cli import local
+
+    state = local.state_folder(ROOT)
+    if not (state.root / "state").exists():
+        raise CommandError("The local stack is not deployed.", hint="make up")
+    return local.engine(ROOT, state)
+
+
+def _client(stack: str) -> EdgeClient:
+    """Address and token: from the environment (SPLAT_URL, SPLAT_TOKEN), else from the stack's outputs."""
+    url, token = os.environ.get("SPLAT_URL"), os.environ.get("SPLAT_TOKEN")
+    if url and token:
+        return EdgeClient(url.rstrip("/"), token)
+    if url or token:
+        missing = "SPLAT_TOKEN" if url else "SPLAT_URL"
+        raise CommandError(
+            f"{missing} is not set, while its other half is.",
+            hint="set both SPLAT_URL and SPLAT_TOKEN, or neither",
+        )
+    found = _engine(stack).outputs()
+    return EdgeClient(found.app_url, found.operator_token)
+
+
+def main() -> None:
+    """Entry point: errors become a sentence and a hint, never a traceback."""
+    try:
+        app(standalone_mode=False)
+    except TyperException as error:
+        error.show()  # a wrong option or argument: usage and the reason
+        raise SystemExit(1) from None
+    except CommandError as error:
+        print(error.message, file=sys.stderr)
+        print(f"hint: {error.hint}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None
+    except (KeyboardInterrupt, typer.Abort):
+        print("\nStopped. Nothing is half-done: the same command goes on, make down removes everything.", file=sys.stderr)
+        raise SystemExit(130) from None

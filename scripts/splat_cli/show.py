@@ -1,0 +1,69 @@
+"""What a finished job looks like as rows: one function feeds the table, tests and the README.
+Pure; the caller prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+STAGE_WORDS = {
+    "upload_photos": "uploading photos",
+    "queued": "waiting for a worker",
+    "download": "fetching photos",
+    "photos": "checking photos",
+    "sfm": "finding camera poses",
+    "train": "training Gaussians",
+    "export": "writing the scene",
+    "upload": "storing the scene",
+}
+
+
+def seconds(value: float) -> str:
+    """Seconds in the form people read: 8.3 s, 2 min 05 s."""
+    if value < 100:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def usd(value: float) -> str:
+    """US dollars with cents, or more places where cents would show nothing."""
+    return f"${value:.2f}" if value >= 0.995 else f"${value:.4f}"
+
+
+def report_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Label and value of each line of the closing table, from a job report."""
+    photos, metrics, price = report["photos"], report["metrics"], report["price"]
+    rows = [
+        ("Photos registered", f"{photos['registered']} of {photos['given']}"),
+        ("Held-out PSNR", f"{metrics['psnr_db']:.2f} dB ({len(metrics['held_out'])} photos kept back)"),
+        ("Held-out SSIM", f"{metrics['ssim']:.3f}"),
+        ("Gaussians", f"{metrics['gaussians']:,}".replace(",", " ")),
+    ]
+    per_stage = {item["stage"]: item["usd"] for item in price.get("stages", [])}
+    for item in report["stages"]:
+        cost = f"  {usd(per_stage[item['stage']])}" if item["stage"] in per_stage else ""
+        rows.append((f"  {STAGE_WORDS.get(item['stage'], item['stage'])}", seconds(item["seconds"]) + cost))
+    rows.append(("Device", f"{report['device']['name']} ({report['device']['kind']})"))
+    rate = f"{price['gpu']} at ${price['usd_per_s'] * 3600:.2f}/h, rate of {price['as_of']}"
+    if price["estimate"]:
+        rows.append(("Price (estimate)", f"{usd(price['usd'])} if these seconds had run on an {rate}"))
+    else:
+        rows.append(("Price", f"{usd(price['usd'])} on {rate}"))
+    return rows
+
+
+def report_table(report: Mapping[str, Any], *, title: str) -> Table:
+    """The closing table."""
+    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for label, value in report_rows(report):
+        table.add_row(label, value)
+    for item in report["photos"].get("rejected", []):
+        table.add_row("  left out", f"{item['name']}: {item['reason']}")
+    for words in report.get("warnings", []):
+        table.add_row("  note", str(words))
+    return table

@@ -1,0 +1,157 @@
+"""Runs the Pulumi engine for a stack with the environment it needs. The only place that starts `pulumi`.
+Cloud stacks get the user's own environment; the local stack gets the local cloud's addresses and keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scripts.splat_cli.errors import CommandError, ServiceError
+
+LOCAL = "local"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """Outputs of a stack that the command line uses; `all` holds every one."""
+
+    app_url: str
+    operator_token: str
+    all: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """`pulumi` for one stack of this checkout."""
+
+    root: Path
+    stack: str
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    config_file: Path | None = None
+
+    def run(self, *arguments: str, quiet: bool = False) -> None:
+        """Run a command that changes the stack; its output goes to stderr, live.
+
+        Ctrl-C reaches the engine, which ends in order; then KeyboardInterrupt is raised.
+        Raises ServiceError with the last lines when it fails.
+        """
+        process = subprocess.Popen(
+            self._command(arguments),
+            cwd=self.root,
+            env=self._environment(),
+            stdin=sys.stdin if sys.stdin.isatty() else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if quiet else sys.stderr,
+            stderr=subprocess.STDOUT if quiet else None,
+            text=True,
+        )
+        interrupted = False
+        said = ""
+        while True:
+            try:
+                said, _ = process.communicate()
+                break
+            except KeyboardInterrupt:
+                # A terminal sends Ctrl-C to the engine as well; a plain `kill -INT` does not.
+                if not interrupted:
+                    process.send_signal(signal.SIGINT)
+                interrupted = True
+        if interrupted:
+            raise KeyboardInterrupt
+        if process.returncode != 0:
+            last = "\n".join((said or "").splitlines()[-20:])
+            raise ServiceError(
+                f"pulumi {arguments[0]} of stack {self.stack} failed.{chr(10) if last else ''}{last}",
+                hint="the lines above name the resource and the reason; the same command goes on from where it stopped",
+            )
+
+    def outputs(self) -> Outputs:
+        """Outputs of the deployed stack, secrets included. Raises CommandError where nothing is deployed."""
+        answer = self._ask("stack", "output", "--json", "--show-secrets")
+        found = json.loads(answer)
+        if "appUrl" not in found:
+            raise CommandError(f"Stack {self.stack} is not deployed.", hint=up_hint(self.stack))
+        return Outputs(app_url=found["appUrl"], operator_token=found["operatorToken"], all=found)
+
+    def public_outputs(self) -> dict[str, Any]:
+        """Outputs of the deployed stack with secrets masked."""
+        found = dict(json.loads(self._ask("stack", "output", "--json")))
+        if not found:
+            raise CommandError(f"Stack {self.stack} is not deployed.", hint=up_hint(self.stack))
+        return found
+
+    def _ask(self, *arguments: str) -> str:
+        done = subprocess.run(
+            self._command(arguments),
+            cwd=self.root,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            return done.stdout
+        said = done.stderr.strip()
+        if "no stack named" in said or "no stack selected" in said:
+            raise CommandError(f"Stack {self.stack} is not deployed.", hint=up_hint(self.stack))
+        if "passphrase" in said:
+            raise CommandError(
+                f"The passphrase of stack {self.stack} is missing or wrong.",
+                hint="set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one it was made with",
+            )
+        raise ServiceError(f"pulumi {' '.join(arguments[:2])} failed: {said[-600:]}", hint="see the message above")
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        command = [_binary(self.root), *arguments, "--stack", self.stack, "--non-interactive"]
+        return command + (["--config-file", str(self.config_file)] if self.config_file else [])
+
+    def _environment(self) -> dict[str, str]:
+        folders = [str(self.root / ".venv/bin"), str(_folder(self.root)), os.environ.get("PATH", "")]
+        if self.stack == LOCAL:
+            # The double must be found as a plugin by this stack, and by no other.
+            folders.insert(0, str(self.root / "local_cloud/cloudflare/bin"))
+        return {
+            **os.environ,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # pulumi_cloudflare warns about its own age on import, dozens of lines at each run.
+            "PYTHONWARNINGS": "ignore::DeprecationWarning",
+            **self.environment,
+            "PATH": os.pathsep.join(folders),
+        }
+
+
+def up_hint(stack: str) -> str:
+    """How to deploy a stack."""
+    return "make up" if stack == LOCAL else f"splat up --stack {stack}"
+
+
+def known_stacks(root: Path) -> list[str]:
+    """Stacks that this checkout has a configuration for."""
+    return sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml"))
+
+
+def check_stack(root: Path, stack: str) -> None:
+    """Raises CommandError for a stack that has no configuration here, naming those that have."""
+    if stack not in known_stacks(root):
+        choices = ", ".join(known_stacks(root))
+        raise CommandError(
+            f"There is no stack {stack!r}: Pulumi.{stack}.yaml does not exist.",
+            hint=f"choose one of {choices}, or copy Pulumi.review.yaml for a new one",
+        )
+
+
+def _folder(root: Path) -> Path:
+    try:
+        return Path(json.loads((root / ".tools/engine.json").read_text())["folder"])
+    except (OSError, ValueError, KeyError):
+        raise CommandError("The Pulumi engine is not installed here.", hint="run scripts/bootstrap") from None
+
+
+def _binary(root: Path) -> str:
+    return str(_folder(root) / "pulumi")

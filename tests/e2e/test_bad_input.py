@@ -1,0 +1,98 @@
+"""What people do wrong on one machine: each case a clear message, nothing half-done, and `splat up` works after."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, SPLAT, LocalStack, run_splat
+
+pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.timeout(600)]
+
+
+def test_four_photos_are_too_few_and_no_project_is_made(local_stack: LocalStack, tmp_path: Path) -> None:
+    for photo in sorted(local_stack.photos_dir.iterdir())[:4]:
+        (tmp_path / photo.name).write_bytes(photo.read_bytes())
+    (tmp_path / "letter.jpg").write_text("Dear all,")
+    before = local_stack.splat("scenes", "--json").stdout
+    done = local_stack.splat("reconstruct", str(tmp_path))
+    assert done.returncode == 1
+    assert "holds 4 photos that can be used, 5 or more are needed" in done.stderr
+    assert "letter.jpg: not a JPEG" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("hint:")
+    assert local_stack.splat("scenes", "--json").stdout == before
+
+
+def test_a_scene_that_does_not_exist_is_named(local_stack: LocalStack, tmp_path: Path) -> None:
+    done = local_stack.splat("download", "p_0000000000", str(tmp_path / "out"))
+    assert done.returncode == 1
+    assert "NOT_FOUND" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_port_in_use_is_named_and_nothing_is_started(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run_splat("up", "--no-scene", "--port", str(port), state=tmp_path / "local")
+    assert done.returncode == 2
+    assert f"Port {port} is in use" in done.stderr
+    assert not (tmp_path / "local/cloud.json").exists()
+    assert run_splat("down", state=tmp_path / "local").returncode == 0
+
+
+def test_a_lost_passphrase_is_told_with_the_way_out(local_stack: LocalStack) -> None:
+    passphrase = local_stack.state / "passphrase"
+    hidden = passphrase.rename(local_stack.state / "hidden")
+    try:
+        done = local_stack.splat("up", "--no-scene")
+        assert done.returncode == 1
+        assert "The passphrase of the local stack is missing" in done.stderr
+        assert "PULUMI_CONFIG_PASSPHRASE" in done.stderr
+    finally:
+        hidden.rename(passphrase)
+
+
+def test_a_second_up_while_one_runs_is_refused_and_an_interrupted_one_goes_on(tmp_path: Path) -> None:
+    state = tmp_path / "local"
+    environment = {**os.environ, "SPLAT_LOCAL_STATE": str(state)}
+    first = subprocess.Popen(
+        [str(SPLAT), "up", "--no-scene"],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while not (state / "cloud.json").exists():
+            assert time.monotonic() < deadline
+            assert first.poll() is None, first.stderr and first.stderr.read()
+            time.sleep(0.1)
+        second = run_splat("up", "--no-scene", state=state)
+        assert second.returncode == 1
+        assert f"Another command (process {first.pid}) is changing the local stack." in second.stderr
+        # Ctrl-C in a terminal reaches every process of the foreground group.
+        os.killpg(first.pid, signal.SIGINT)
+        _, said = first.communicate(timeout=120)
+        assert first.returncode == 130, said
+        assert "Stopped." in said
+        assert "Traceback" not in said
+        again = run_splat("up", "--no-scene", state=state)
+        assert again.returncode == 0, again.stderr
+    finally:
+        if first.poll() is None:
+            os.killpg(first.pid, signal.SIGKILL)
+        down = run_splat("down", state=state)
+    assert down.returncode == 0, down.stderr
+    assert not state.exists()

@@ -1,0 +1,112 @@
+"""The whole path on one machine: real engine, real worker process, real bytes in the bucket.
+What stays untested here: a GPU, and the real clouds."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import JOB_LIMIT_S, LocalStack
+
+pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.timeout(JOB_LIMIT_S + 300)]
+
+
+@pytest.fixture(scope="module")
+def finished(local_stack: LocalStack) -> subprocess.CompletedProcess[str]:
+    """One job from the command line, as a person runs it."""
+    return local_stack.splat(
+        "reconstruct", str(local_stack.photos_dir), "--name", "From the command line", "--json", limit_s=JOB_LIMIT_S
+    )
+
+
+def test_stdout_holds_the_report_and_nothing_else(finished: subprocess.CompletedProcess[str]) -> None:
+    assert finished.returncode == 0, finished.stderr
+    report = json.loads(finished.stdout)
+    assert report["version"] == 1
+
+
+def test_every_sample_photo_is_registered(finished: subprocess.CompletedProcess[str], local_stack: LocalStack) -> None:
+    photos = json.loads(finished.stdout)["photos"]
+    assert photos["given"] == len(list(local_stack.photos_dir.iterdir()))
+    assert photos["registered"] == photos["given"], photos["rejected"]
+
+
+def test_the_scene_looks_like_the_photos_that_were_kept_back(finished: subprocess.CompletedProcess[str]) -> None:
+    metrics = json.loads(finished.stdout)["metrics"]
+    # A grey picture scores about 11 dB here, one blurred beyond recognition about 16.
+    assert metrics["psnr_db"] > 19
+    assert 0.5 < metrics["ssim"] < 1
+    assert metrics["held_out"]
+
+
+def test_the_price_is_an_estimate_that_adds_up(finished: subprocess.CompletedProcess[str]) -> None:
+    report = json.loads(finished.stdout)
+    price = report["price"]
+    assert price["estimate"] is True
+    assert price["usd"] == pytest.approx(price["usd_per_s"] * price["billed_s"], rel=1e-3)
+    assert price["billed_s"] >= sum(stage["seconds"] for stage in report["stages"]) * 0.95
+    assert [stage["stage"] for stage in report["stages"]] == ["download", "photos", "sfm", "train", "export", "upload"]
+
+
+def test_the_artifacts_are_in_the_bucket_and_whole(
+    finished: subprocess.CompletedProcess[str], local_stack: LocalStack, tmp_path: Path
+) -> None:
+    project = json.loads(local_stack.splat("scenes", "--json").stdout)[0]
+    assert local_stack.splat("download", project["id"], str(tmp_path)).returncode == 0
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"scene.ply", "poster.webp", "cameras.json", "report.json"} <= names
+    assert names & {"scene.sog", "scene.spz"}
+    header = (tmp_path / "scene.ply").read_bytes()[:400]
+    assert header.startswith(b"ply\nformat binary_little_endian")
+    gaussians = json.loads(finished.stdout)["metrics"]["gaussians"]
+    assert f"element vertex {gaussians}".encode() in header
+    assert (tmp_path / "poster.webp").read_bytes()[8:12] == b"WEBP"
+    size = struct.unpack("<I", (tmp_path / "poster.webp").read_bytes()[4:8])[0]
+    assert size + 8 == (tmp_path / "poster.webp").stat().st_size
+    cameras = json.loads((tmp_path / "cameras.json").read_text())
+    assert len(cameras["cameras"]) == len(list(local_stack.photos_dir.iterdir()))
+
+
+def test_a_second_preview_reports_no_change(local_stack: LocalStack) -> None:
+    done = local_stack.splat("pulumi", "preview", "--expect-no-changes", "--diff")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_nobody_gets_in_without_a_token(local_stack: LocalStack) -> None:
+    answer = httpx.get(f"{local_stack.app_url}/api/projects", trust_env=False)
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "UNAUTHENTICATED"
+
+
+def test_a_login_link_works_once(local_stack: LocalStack) -> None:
+    link = local_stack.login_url()
+    with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+        assert browser.get(link).status_code == 200
+        assert browser.get(f"{local_stack.app_url}/api/session").status_code == 200
+    with httpx.Client(trust_env=False, follow_redirects=True) as other:
+        other.get(link)
+        assert other.get(f"{local_stack.app_url}/api/session").status_code == 401
+
+
+def test_an_upload_address_that_has_expired_is_refused_in_words(local_stack: LocalStack, small_photos: Path) -> None:
+    from scripts.splat_cli.edge_client import EdgeClient, Upload
+    from scripts.splat_cli.errors import ServiceError
+    from scripts.splat_cli.photos import Photo
+
+    token = json.loads(local_stack.splat("pulumi", "stack", "output", "--json", "--show-secrets").stderr or "{}")
+    photo_path = sorted(small_photos.iterdir())[0]
+    with EdgeClient(local_stack.app_url, token["operatorToken"]) as client:
+        project = client.create_project("expired")
+        photo = Photo(path=photo_path, type="image/jpeg", size_bytes=photo_path.stat().st_size)
+        fresh = client.request_uploads(project.id, [photo])[0]
+        url = httpx.URL(fresh.url)
+        stale = url.copy_merge_params({"X-Amz-Date": "20200101T000000Z"})
+        with pytest.raises(ServiceError, match="was not uploaded: the storage answered 403") as caught:
+            client.put(Upload(name=fresh.name, as_=fresh.as_, url=str(stale), headers=fresh.headers), photo_path)
+        assert "X-Amz" not in str(caught.value)
+        client.delete_project(project.id)

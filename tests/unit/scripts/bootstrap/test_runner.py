@@ -1,0 +1,87 @@
+"""Set-up steps: order, stamps, and what a person reads when one fails."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[4] / "scripts/bootstrap.d"))
+
+from runner import Board, Failed, Step, Tell, run_all  # type: ignore[import-not-found]
+
+
+def step(
+    tmp_path: Path, name: str, action: object, *, after: tuple[str, ...] = (), inputs: tuple[object, ...] = ()
+) -> Step:
+    return Step(name=name, stamp=tmp_path / "stamps" / name, action=action, after=after, inputs=inputs)
+
+
+def board(tmp_path: Path, steps: list[Step]) -> Board:
+    return Board([item.name for item in steps], logs=tmp_path / "logs")
+
+
+def test_steps_run_after_what_they_need_and_side_by_side_otherwise(tmp_path: Path) -> None:
+    order: list[str] = []
+    together = threading.Barrier(2, timeout=10)
+
+    def meet(tell: Tell) -> None:
+        together.wait()  # passes only while the other one runs too
+        order.append(tell.step)
+
+    steps = [
+        step(tmp_path, "last", lambda tell: order.append(tell.step), after=("left", "right")),
+        step(tmp_path, "left", meet),
+        step(tmp_path, "right", meet),
+    ]
+    run_all(steps, board(tmp_path, steps))
+    assert sorted(order[:2]) == ["left", "right"]
+    assert order[2] == "last"
+
+
+def test_a_finished_step_is_not_due_until_an_input_changes(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text("one")
+    steps = [step(tmp_path, "install", lambda tell: None, inputs=(lock, "3.11"))]
+    assert not steps[0].is_done()
+    run_all(steps, board(tmp_path, steps))
+    assert steps[0].is_done()
+    lock.write_text("two")
+    assert not steps[0].is_done()
+
+
+def test_a_failed_command_gives_its_last_lines_and_no_stamp(tmp_path: Path) -> None:
+    def act(tell: Tell) -> None:
+        tell.run([sys.executable, "-c", "print('resolving'); raise SystemExit('no route to registry')"])
+
+    steps = [step(tmp_path, "packages", act), step(tmp_path, "build", lambda tell: None, after=("packages",))]
+    with pytest.raises(Failed) as caught:
+        run_all(steps, board(tmp_path, steps))
+    assert caught.value.step == "packages"
+    assert "no route to registry" in caught.value.reason
+    assert caught.value.hint
+    assert not (tmp_path / "stamps").exists()
+
+
+def test_a_failure_ends_the_commands_that_run_beside_it(tmp_path: Path) -> None:
+    def slow(tell: Tell) -> None:
+        tell.run([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    def fail(tell: Tell) -> None:
+        time.sleep(0.3)
+        raise Failed("packages", "broken", "mend it")
+
+    steps = [step(tmp_path, "slow", slow), step(tmp_path, "packages", fail)]
+    began = time.monotonic()
+    with pytest.raises(Failed, match="broken"):
+        run_all(steps, board(tmp_path, steps))
+    assert time.monotonic() - began < 20
+
+
+def test_a_step_that_does_not_make_what_it_promised_has_failed(tmp_path: Path) -> None:
+    steps = [Step(name="engine", stamp=tmp_path / "s", action=lambda tell: None, made=[tmp_path / "bin/pulumi"])]
+    with pytest.raises(Failed, match=r"made no .*bin/pulumi"):
+        run_all(steps, board(tmp_path, steps))

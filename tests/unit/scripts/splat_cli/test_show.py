@@ -1,0 +1,55 @@
+"""The closing table from the report of the contract, whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts.splat_cli.show import report_rows, seconds, usd
+
+REPORT = json.loads((Path(__file__).parents[4] / "docs/contracts/job-report.json").read_text())
+
+
+def test_the_table_of_the_contracts_report_is_exactly_this() -> None:
+    assert report_rows(REPORT) == [
+        ("Photos registered", "20 of 21"),
+        ("Held-out PSNR", "26.41 dB (3 photos kept back)"),
+        ("Held-out SSIM", "0.861"),
+        ("Gaussians", "18 230"),
+        ("  fetching photos", "0.8 s"),
+        ("  checking photos", "1.1 s"),
+        ("  finding camera poses", "21.4 s"),
+        ("  training Gaussians", "2 min 01 s"),
+        ("  writing the scene", "4.2 s"),
+        ("  storing the scene", "0.5 s"),
+        ("Device", "AMD EPYC (cpu)"),
+        ("Price (estimate)", "$0.0462 if these seconds had run on an RTX 4090 at $1.12/h, rate of 2026-11-23"),
+    ]
+
+
+def test_a_price_that_was_really_paid_is_not_called_an_estimate() -> None:
+    paid = {**REPORT, "price": {**REPORT["price"], "estimate": False}}
+    assert report_rows(paid)[-1][0] == "Price"
+
+
+def test_the_price_of_each_stage_stands_beside_its_seconds() -> None:
+    price = {**REPORT["price"], "stages": [{"stage": "sfm", "usd": 0.0066}]}
+    rows = dict(report_rows({**REPORT, "price": price}))
+    assert rows["  finding camera poses"] == "21.4 s  $0.0066"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.04, "0.0 s"), (8.31, "8.3 s"), (99.96, "100.0 s"), (125, "2 min 05 s"), (3600, "60 min 00 s")],
+)
+def test_seconds_read_as_people_say_them(value: float, words: str) -> None:
+    assert seconds(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.0462, "$0.0462"), (0.999, "$1.00"), (12.345, "$12.35"), (0, "$0.0000")]
+)
+def test_small_prices_keep_their_digits(value: float, words: str) -> None:
+    assert usd(value) == words
