@@ -1,3 +1,5 @@
 """Training of Gaussians from posed photos: one trainer for both devices.
 Never reads files or the network; time, progress and checkpoints come in through TrainContext.
 """
+
+from splat_worker.train import runtime as runtime  # sets the threading environment before numba and torch load

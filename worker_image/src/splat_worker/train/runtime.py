@@ -1,0 +1,67 @@
+"""How many threads compute and how they wait: the one place that sets it, before numba or torch load.
+Never imports either of them at the top.
+
+Two thread pools that both spin while they wait cost 3.5-4x on two cores (measured with libgomp; any neighbour
+process has the same effect). So: numba's own `workqueue` pool, which sleeps on a condition; one torch thread on
+the CPU; and passive waiting for any OpenMP runtime that a library brings along.
+
+Compiled kernels are kept in a folder named after a hash of all kernel sources: numba's own cache looks only at the
+file of the outermost function and would run stale code after a change in a function that it calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+_ENVIRONMENT = {
+    "NUMBA_THREADING_LAYER": "workqueue",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "GOMP_SPINCOUNT": "0",
+    "KMP_BLOCKTIME": "0",
+}
+
+for _name, _value in _ENVIRONMENT.items():
+    os.environ.setdefault(_name, _value)
+
+
+def kernel_cache() -> Path:
+    """Where compiled kernels live: beside the sources where that is writable, else in the user's cache."""
+    sources = Path(__file__).parent / "cpu"
+    digest = hashlib.sha256()
+    for source in sorted(sources.glob("*.py")):
+        digest.update(source.read_bytes())
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    beside = sources / "__pycache__"
+    if (beside / name).is_dir() or os.access(beside if beside.is_dir() else sources, os.W_OK):
+        return beside / name
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splat_worker" / name
+
+
+os.environ.setdefault("NUMBA_CACHE_DIR", str(kernel_cache()))
+if "numba" in sys.modules:  # it read the environment when it was imported
+    sys.modules["numba"].config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
+
+
+def usable_cores() -> int:
+    """Cores this process may use: affinity, and the CPU quota of its container where there is one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+            quota, period = file.read().split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
+
+
+def settle_threads() -> int:
+    """Gives the cores to the kernels: one torch thread, all usable cores for numba. Returns their number."""
+    import numba
+    import torch
+
+    torch.set_num_threads(1)
+    threads = min(usable_cores(), numba.config.NUMBA_NUM_THREADS)
+    numba.set_num_threads(threads)
+    return threads
