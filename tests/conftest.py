@@ -39,6 +39,10 @@ class LocalStack:
         """A fresh one-time address that signs a browser in."""
         return self.splat("open").stdout.strip()
 
+    def token(self) -> str:
+        """The operator's token."""
+        return str(json.loads(self.splat("outputs", "--json", "--show-secrets").stdout)["operatorToken"])
+
     def outputs(self) -> dict[str, Any]:
         return dict(json.loads(self.splat("outputs", "--json").stdout))
 

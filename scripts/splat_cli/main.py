@@ -142,9 +142,13 @@ def open_(stack: StackOption = LOCAL) -> None:
 
 
 @app.command()
-def outputs(stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
+def outputs(
+    stack: StackOption = LOCAL,
+    as_json: JsonOption = False,
+    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Also secrets, in clear")] = False,
+) -> None:
     """Outputs of a stack; secrets are masked."""
-    found = _engine(stack).public_outputs()
+    found = _engine(stack).outputs().all if show_secrets else _engine(stack).public_outputs()
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -199,5 +203,5 @@ def main() -> None:
         print(f"hint: {error.hint}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except (KeyboardInterrupt, typer.Abort):
-        print("\nStopped. Nothing is half-done: the same command goes on, make down removes everything.", file=sys.stderr)
+        print("\nStopped. Nothing is half-done: the same command goes on, make down undoes all.", file=sys.stderr)
         raise SystemExit(130) from None

@@ -98,9 +98,8 @@ def test_an_upload_address_that_has_expired_is_refused_in_words(local_stack: Loc
     from scripts.splat_cli.errors import ServiceError
     from scripts.splat_cli.photos import Photo
 
-    token = json.loads(local_stack.splat("pulumi", "stack", "output", "--json", "--show-secrets").stderr or "{}")
     photo_path = sorted(small_photos.iterdir())[0]
-    with EdgeClient(local_stack.app_url, token["operatorToken"]) as client:
+    with EdgeClient(local_stack.app_url, local_stack.token()) as client:
         project = client.create_project("expired")
         photo = Photo(path=photo_path, type="image/jpeg", size_bytes=photo_path.stat().st_size)
         fresh = client.request_uploads(project.id, [photo])[0]
