@@ -155,6 +155,8 @@ def start(state: StateFolder, *, root: Path, app_port: int | None = None) -> Add
         while time.monotonic() < deadline:
             addresses = read_addresses(state)
             if addresses is not None:
+                # It outlives this process by design; without this Popen warns of a child left behind.
+                process.returncode = 0
                 return addresses
             if process.poll() is not None:
                 raise StartFailed(log_file.read_text().strip() or f"The supervisor ended at once; see {log_file}")
@@ -248,15 +250,18 @@ def _held(lock_file: Path) -> Iterator[IO[str]]:
 def _running(service: Service, state: StateFolder, *, root: Path) -> Iterator[subprocess.Popen[bytes]]:
     state.logs.mkdir(parents=True, exist_ok=True)
     with (state.logs / f"{service.name}.log").open("w") as log:
-        process = subprocess.Popen(
-            service.command,
-            cwd=root,
-            env={**os.environ, **service.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                service.command,
+                cwd=root,
+                env={**os.environ, **service.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            raise StartFailed(f"{service.command[0]} is not installed: run scripts/bootstrap") from None
     try:
         yield process
     finally:

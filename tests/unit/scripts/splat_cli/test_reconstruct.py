@@ -1,0 +1,113 @@
+"""The order of calls of `splat reconstruct`, and what Ctrl-C undoes, against a scripted edge."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from rich.console import Console
+
+from scripts.splat_cli.edge_client import EdgeClient
+from scripts.splat_cli.errors import ServiceError
+from scripts.splat_cli.reconstruct import reconstruct
+
+CONTRACTS = Path(__file__).parents[4] / "docs/contracts"
+PROJECT: dict[str, Any] = json.loads((CONTRACTS / "project.json").read_text())
+REPORT: dict[str, Any] = json.loads((CONTRACTS / "job-report.json").read_text())
+FAILURE: dict[str, Any] = json.loads((CONTRACTS / "job-failure.json").read_text())
+JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 40
+
+
+class Edge:
+    """Answers as the API does, and remembers the calls. `states` are given out one per look."""
+
+    def __init__(self, states: list[dict[str, Any]], *, interrupt_at: str = "") -> None:
+        self.calls: list[str] = []
+        self.states = states
+        self.interrupt_at = interrupt_at
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        call = f"{request.method} {request.url.path}"
+        self.calls.append(call)
+        if call == self.interrupt_at:
+            raise KeyboardInterrupt
+        path = request.url.path
+        if path == "/api/settings":
+            return httpx.Response(
+                200, json={"limits": {"photos_min": 5, "photos_max": 400, "photo_bytes_max": 25_000_000}}
+            )
+        if path == "/api/projects":
+            return httpx.Response(201, json={**PROJECT, "id": "p_1", "state": "new", "progress": None})
+        if path == "/api/projects/p_1/photos" and request.method == "POST":
+            wanted = json.loads(request.content)["photos"]
+            uploads = [
+                {"name": w["name"], "as": w["name"], "url": f"http://s3.test/{w['name']}", "headers": {}}
+                for w in wanted
+            ]
+            return httpx.Response(201, json={"uploads": uploads})
+        if path == "/api/projects/p_1/photos":
+            return httpx.Response(200, json={"photos": [{"name": "a.jpg", "uploaded": True}]})
+        if path == "/api/projects/p_1/estimate":
+            return httpx.Response(200, json={"seconds": 130, "usd": 0.0403, "basis": "20 photos"})
+        if path == "/api/projects/p_1" and request.method == "GET":
+            state = self.states.pop(0)
+            return httpx.Response(200, json={**PROJECT, "id": "p_1", **state})
+        return httpx.Response(200, json={**PROJECT, "id": "p_1"})
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for number in range(6):
+        (tmp_path / f"{number}.jpg").write_bytes(JPEG)
+    return tmp_path
+
+
+def run(edge: Edge, photos: Path) -> tuple[dict[str, Any], str]:
+    out = io.StringIO()
+    client = EdgeClient("http://edge.test", "t", transport=httpx.MockTransport(edge), sleep=lambda _: None)
+    console = Console(file=out, width=120)
+    done = reconstruct(client, photos, name="n", preset="preview", console=console, sleep=lambda _: None)
+    return done.report or {}, out.getvalue()
+
+
+def at(stage: str) -> dict[str, Any]:
+    return {"state": "running", "progress": {"stage": stage, "fraction": 0.5, "message": "half"}}
+
+
+def test_a_job_is_followed_through_its_stages_to_the_report(photos: Path) -> None:
+    edge = Edge([{"state": "queued", "progress": None}, at("sfm"), at("train"), {"state": "done", "report": REPORT}])
+    report, said = run(edge, photos)
+    assert report["metrics"]["psnr_db"] == 26.41
+    words = [line.strip().split("  ")[0] for line in said.splitlines() if "done in" in line]
+    assert words == ["uploading photos", "waiting for a worker", "finding camera poses", "training Gaussians"]
+    assert "about 2 min 10 s and $0.0403" in said
+    puts = [call for call in edge.calls if call.startswith("PUT")]
+    assert sorted(puts) == [f"PUT /{number}.jpg" for number in range(6)]
+    assert edge.calls.index("POST /api/projects/p_1/jobs") > edge.calls.index("GET /api/projects/p_1/photos")
+
+
+def test_a_failed_job_ends_with_the_workers_own_words(photos: Path) -> None:
+    edge = Edge([{"state": "failed", "error": FAILURE["error"]}])
+    with pytest.raises(ServiceError) as caught:
+        run(edge, photos)
+    assert "3 usable photos of 4 given" in caught.value.message
+    assert "[TOO_FEW_PHOTOS]" in caught.value.message
+    assert caught.value.hint.startswith("Add photos")
+
+
+def test_an_interrupt_during_the_upload_removes_the_half_made_project(photos: Path) -> None:
+    edge = Edge([], interrupt_at="GET /api/projects/p_1/estimate")
+    with pytest.raises(KeyboardInterrupt):
+        run(edge, photos)
+    assert edge.calls[-1] == "DELETE /api/projects/p_1"
+
+
+def test_an_interrupt_during_the_job_cancels_it(photos: Path) -> None:
+    edge = Edge([], interrupt_at="GET /api/projects/p_1")
+    with pytest.raises(KeyboardInterrupt):
+        run(edge, photos)
+    assert edge.calls[-1] == "POST /api/projects/p_1/jobs/cancel"
