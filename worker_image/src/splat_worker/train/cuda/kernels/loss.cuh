@@ -11,6 +11,7 @@ constexpr int kSsimTaps = 2 * kSsimReach + 1;
 constexpr int kSsimSide = 16;
 constexpr int kSsimHalo = kSsimSide + 2 * kSsimReach;
 constexpr int kSsimThreads = kSsimSide * kSsimSide;
+constexpr float kPerByte = 1.f / 255.f;
 
 // Normalised Gaussian of sigma 1.5 at -5 .. 5 (Wang et al. 2004).
 __constant__ const float kSsimWindow[kSsimTaps] = {
@@ -40,7 +41,8 @@ SPLAT_D void add_block_sum(float value, float* scratch, float* total) {
 }
 
 // One block: one 16 x 16 patch of one channel. Writes the derivatives of the pixel's SSIM by the window means of
-// x, x^2 and x y to maps 3 c .. 3 c + 2. Only windows that lie wholly inside the picture count.
+// x, x^2 and x y to maps 3 c .. 3 c + 2. Outside the picture both are
+// black; a masked pixel shows the photo, and its own similarity counts as perfect.
 __global__ void ssim_forward(Buffers b, int width, int height, Photo photo) {
     __shared__ float2 patch[kSsimHalo][kSsimHalo];
     __shared__ float rows[5][kSsimHalo][kSsimSide];
@@ -49,16 +51,14 @@ __global__ void ssim_forward(Buffers b, int width, int height, Photo photo) {
     const int left = blockIdx.x * kSsimSide, top = blockIdx.y * kSsimSide;
     const int64_t plane = static_cast<int64_t>(width) * height;
     const float* image = b.image + channel * plane;
-    float error = 0.f;
     for (int i = threadIdx.x; i < kSsimHalo * kSsimHalo; i += kSsimThreads) {
         const int ix = i % kSsimHalo, iy = i / kSsimHalo;
         const int x = left + ix - kSsimReach, y = top + iy - kSsimReach;
         float2 v = make_float2(0.f, 0.f);
         if (x >= 0 && x < width && y >= 0 && y < height) {
             const int64_t pixel = static_cast<int64_t>(y) * width + x;
-            if (wanted(photo, pixel)) v = make_float2(image[pixel], photo.rgb[3 * pixel + channel] * (1.f / 255.f));
-            const bool own = ix >= kSsimReach && ix < kSsimReach + kSsimSide && iy >= kSsimReach && iy < kSsimReach + kSsimSide;
-            if (own) error += fabsf(v.x - v.y);
+            v.y = photo.rgb[3 * pixel + channel] * kPerByte;
+            v.x = wanted(photo, pixel) ? image[pixel] : v.y;
         }
         patch[iy][ix] = v;
     }
@@ -85,26 +85,37 @@ __global__ void ssim_forward(Buffers b, int width, int height, Photo photo) {
     __syncthreads();
     const int ix = threadIdx.x % kSsimSide, iy = threadIdx.x / kSsimSide;
     const int x = left + ix, y = top + iy;
+    const bool inside = x < width && y < height;
     float m[5] = {0.f, 0.f, 0.f, 0.f, 0.f};
 #pragma unroll
     for (int k = 0; k < kSsimTaps; ++k)
 #pragma unroll
         for (int j = 0; j < 5; ++j) m[j] += kSsimWindow[k] * rows[j][iy + k][ix];
-    const bool whole = x >= kSsimReach && x < width - kSsimReach && y >= kSsimReach && y < height - kSsimReach;
     constexpr float c1 = 0.01f * 0.01f, c2 = 0.03f * 0.03f;
     const float a1 = 2.f * m[0] * m[1] + c1, a2 = 2.f * (m[4] - m[0] * m[1]) + c2;
     const float b1 = m[0] * m[0] + m[1] * m[1] + c1;
     const float b2 = (m[2] - m[0] * m[0]) + (m[3] - m[1] * m[1]) + c2;
     const float inverse = 1.f / (b1 * b2);
-    const float ssim = whole ? a1 * a2 * inverse : 0.f;
-    if (x < width && y < height) {
-        float* maps = b.ssim_maps + 3 * channel * plane + static_cast<int64_t>(y) * width + x;
-        maps[0] = whole ? 2.f * m[1] * (a2 - a1) * inverse - 2.f * ssim * m[0] * (1.f / b1 - 1.f / b2) : 0.f;
-        maps[plane] = whole ? -ssim / b2 : 0.f;
-        maps[2 * plane] = whole ? 2.f * a1 * inverse : 0.f;
+    const float ssim = a1 * a2 * inverse;
+    float error = 0.f, similarity = 0.f;
+    if (inside) {
+        const int64_t pixel = static_cast<int64_t>(y) * width + x;
+        const bool counts = wanted(photo, pixel);
+        float* maps = b.ssim_maps + 3 * channel * plane + pixel;
+        maps[0] = counts ? 2.f * m[1] * (a2 - a1) * inverse - 2.f * ssim * m[0] * (1.f / b1 - 1.f / b2) : 0.f;
+        maps[plane] = counts ? -ssim / b2 : 0.f;
+        maps[2 * plane] = counts ? 2.f * a1 * inverse : 0.f;
+        const float2 own = patch[iy + kSsimReach][ix + kSsimReach];
+        error = fabsf(own.x - own.y);
+        if (channel == 0 && b.errors != nullptr) {
+            float sum = error;
+            for (int c = 1; c < 3; ++c) sum += fabsf(b.image[c * plane + pixel] - photo.rgb[3 * pixel + c] * kPerByte);
+            b.errors[pixel] = counts ? sum / 3.f : 0.f;
+        }
+        similarity = counts ? ssim : 1.f;
     }
     add_block_sum(error, scratch, b.loss_sums);
-    add_block_sum(ssim, scratch, b.loss_sums + 1);
+    add_block_sum(similarity, scratch, b.loss_sums + 1);
 }
 
 // Spreads the three maps back over each window. l1_weight and ssim_weight: of one pixel and channel in the loss.
@@ -145,7 +156,7 @@ __global__ void loss_backward(Buffers b, int width, int height, Photo photo, flo
     const int64_t pixel = static_cast<int64_t>(y) * width + x;
     float gradient = 0.f;
     if (wanted(photo, pixel)) {
-        const float shown = b.image[channel * plane + pixel], truth = photo.rgb[3 * pixel + channel] * (1.f / 255.f);
+        const float shown = b.image[channel * plane + pixel], truth = photo.rgb[3 * pixel + channel] * kPerByte;
         const float sign = shown > truth ? 1.f : (shown < truth ? -1.f : 0.f);
         gradient = l1_weight * sign - ssim_weight * (s[0] + 2.f * shown * s[1] + truth * s[2]);
     }
@@ -156,10 +167,9 @@ inline cudaError_t loss_and_gradient(const Buffers& b, const Camera& cam, const 
                                      cudaStream_t stream) {
     const dim3 grid(blocks_for(cam.width, kSsimSide), blocks_for(cam.height, kSsimSide), 3);
     const double values = 3.0 * cam.width * cam.height;
-    const double windows = 3.0 * (cam.width - 2 * kSsimReach) * (cam.height - 2 * kSsimReach);
     SPLAT_LAUNCH(ssim_forward, grid, kSsimThreads, stream, b, cam.width, cam.height, photo);
     SPLAT_LAUNCH(loss_backward, grid, kSsimThreads, stream, b, cam.width, cam.height, photo,
-                 static_cast<float>((1.0 - ssim_share) / values), static_cast<float>(ssim_share / windows));
+                 static_cast<float>((1.0 - ssim_share) / values), static_cast<float>(ssim_share / values));
     return cudaGetLastError();
 }
 

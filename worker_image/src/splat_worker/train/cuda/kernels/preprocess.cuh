@@ -7,7 +7,7 @@
 namespace splat {
 
 // What rasterising reads, three float4 a Gaussian:
-//   [0] x, y (px), A, B    [1] C, L, red, green    [2] blue, 0, 0, 0
+//   [0] x, y (px), A, B    [1] C, L, red, green    [2] blue, reach (px, half the longer extent), 0, 0
 // with log2(alpha) = L - (A dx^2 + B dx dy + C dy^2): one exp2 and no further scaling per pixel.
 struct Ellipse {
     float x, y, a, b, c, level;  // as above, level = L + log2(255): positive inside the visible ellipse
@@ -106,7 +106,8 @@ __global__ void preprocess(Buffers b, Camera cam, int n) {
             s1.w = fmaxf(colour[1], 0.f);
             b.splats[3 * i] = s0;
             b.splats[3 * i + 1] = s1;
-            b.splats[3 * i + 2] = make_float4(fmaxf(colour[2], 0.f), 0.f, 0.f, 0.f);
+            const float reach = sqrtf(2.f * (s1.y + kLog2Of255) / kLog2E * fmaxf(o.cov_xx, o.cov_yy));
+            b.splats[3 * i + 2] = make_float4(fmaxf(colour[2], 0.f), reach, 0.f, 0.f);
         }
     }
     b.depth_key[i] = key;

@@ -100,11 +100,12 @@ __global__ void raster_forward(Buffers b, int width, int height, int tiles_x, in
 // (The idea of parallelism over Gaussians instead of pixels: Mallick et al. 2024, Taming 3DGS.)
 //
 // v = loss by log(alpha). Left in moments[3 g ..], with d = pixel - centre:
-//   sum v, sum v dx, sum v dy, sum v dx^2 | sum v dx dy, sum v dy^2, loss by red, green | blue, sum |vx|, sum |vy|, 0
+//   sum v, sum v dx, sum v dy, sum v dx^2 | sum v dx dy, sum v dy^2, loss by red, green | blue, sum |vx|, sum |vy|, share of errors
 // where (vx, vy) is one pixel's share of the gradient by the centre: every derivative by centre, shape and opacity
 // is linear in these, and is formed once per Gaussian (update.cuh).
 __global__ void raster_backward(Buffers b, int width, int height, int tiles_x, int tiles) {
     __shared__ float4 shared_pixel[kRasterWarps][kTilePixels];  // loss by colour; last Gaussian, as bits
+    __shared__ float shared_error[kRasterWarps][kTilePixels];
     __shared__ float2 shared_state[kRasterWarps][kTilePixels];  // transmittance; colour still to come, by loss
     const int warp = threadIdx.x / kWarp, lane = threadIdx.x % kWarp;
     const uint32_t bucket = blockIdx.x * kRasterWarps + warp;
@@ -118,16 +119,19 @@ __global__ void raster_backward(Buffers b, int width, int height, int tiles_x, i
         const int px = left + p % kTile, py = top + p / kTile;
         float4 pixel = make_float4(0.f, 0.f, 0.f, __uint_as_float(0u));
         float2 state = make_float2(1.f, 0.f);
+        float error = 0.f;
         if (px < width && py < height) {
             const int64_t at = static_cast<int64_t>(py) * width + px;
             const float4 before = b.checkpoints[static_cast<int64_t>(bucket) * kTilePixels + p];
             pixel = make_float4(b.image_grad[at], b.image_grad[at + plane], b.image_grad[at + 2 * plane],
                                 __uint_as_float(b.pixel_last[tile * kTilePixels + p]));
+            error = b.errors != nullptr ? b.errors[at] : 0.f;
             state.x = before.x;
             state.y = pixel.x * (b.image[at] - before.y) + pixel.y * (b.image[at + plane] - before.z) +
                       pixel.z * (b.image[at + 2 * plane] - before.w);
         }
         shared_pixel[warp][p] = pixel;
+        shared_error[warp][p] = error;
         shared_state[warp][p] = state;
     }
     __syncwarp();
@@ -141,7 +145,8 @@ __global__ void raster_backward(Buffers b, int width, int height, int tiles_x, i
     const float x0 = left + 0.5f - s0.x, y0 = top + 0.5f - s0.y;
 
     float v0 = 0.f, vx = 0.f, vy = 0.f, vxx = 0.f, vxy = 0.f, vyy = 0.f;
-    float red_grad = 0.f, green_grad = 0.f, blue_grad = 0.f, abs_x = 0.f, abs_y = 0.f;
+    float red_grad = 0.f, green_grad = 0.f, blue_grad = 0.f, abs_x = 0.f, abs_y = 0.f, share = 0.f;
+    bool used = false;
     float t = 0.f, rest = 0.f;
     for (int step = 0; step < kTilePixels + kWarp - 1; ++step) {
         t = __shfl_up_sync(kFullWarp, t, 1);
@@ -157,6 +162,7 @@ __global__ void raster_backward(Buffers b, int width, int height, int tiles_x, i
         const float q = (s0.z * dx + s0.w * dy) * dx + s1.x * dy * dy;
         const float power = s1.y - q;
         if (!have || number >= __float_as_uint(pixel.w) || power < -kLog2Of255 || q < 0.f) continue;
+        used = true;
         const float raw = exp2f(power);
         const float alpha = fminf(raw, kAlphaMax);
         const float w = alpha * t;
@@ -166,6 +172,7 @@ __global__ void raster_backward(Buffers b, int width, int height, int tiles_x, i
         red_grad += w * pixel.x;
         green_grad += w * pixel.y;
         blue_grad += w * pixel.z;
+        share += w * shared_error[warp][p];
         const float v = raw <= kAlphaMax ? alpha * (t * colour - rest / through) : 0.f;
         t *= through;
         const float vdx = v * dx, vdy = v * dy;
@@ -181,10 +188,10 @@ __global__ void raster_backward(Buffers b, int width, int height, int tiles_x, i
     if (!have) return;
     float4* sums = b.moments + 3 * static_cast<int64_t>(g);
     constexpr float kLn2 = 1.f / kLog2E;
-    if (red_grad != 0.f || green_grad != 0.f || blue_grad != 0.f || v0 != 0.f) {
+    if (used) {
         add4(sums, make_float4(v0, vx, vy, vxx));
         add4(sums + 1, make_float4(vxy, vyy, red_grad, green_grad));
-        add4(sums + 2, make_float4(blue_grad, abs_x * kLn2, abs_y * kLn2, 0.f));
+        add4(sums + 2, make_float4(blue_grad, abs_x * kLn2, abs_y * kLn2, share));
     }
 }
 

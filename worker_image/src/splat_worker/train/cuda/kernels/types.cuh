@@ -35,6 +35,13 @@ constexpr float kLog2E = 1.44269504088896340736f;
 // Per-Gaussian sums that the raster backward pass leaves: see raster.cuh.
 constexpr int kMoments = 12;
 
+// After the parameters' gradients: loss by screen x, by screen y; sum over pixels of weight times `errors`.
+constexpr int kGradRows = kRows + 3;
+
+// Densification's view of a Gaussian, summed over steps: length of the screen gradient, times seen, share of the
+// pixels' errors; and its largest extent on the picture, as a share of the picture's longer side.
+constexpr int kStats = 4;
+
 constexpr unsigned kDepthBits = 24;
 
 struct Camera {
@@ -54,8 +61,8 @@ struct Buffers {
     float* params;         // (kRows, stride)
     float* first_moment;   // (kRows, stride), Adam
     float* second_moment;  // (kRows, stride), Adam
-    float* grads;          // (kRows, stride), only where gradients are asked for
-    float* stats;          // (2, stride): summed screen gradient, times seen
+    float* grads;          // (kGradRows, stride), only where gradients are asked for
+    float* stats;          // (kStats, stride), or null
     float4* splats;        // [3 n], see preprocess.cuh
     float4* moments;       // [3 n], zero between steps
     uint32_t* depth_key;   // [n]
@@ -80,6 +87,7 @@ struct Buffers {
     float* image;          // (3, height, width)
     float* image_grad;     // (3, height, width)
     float* ssim_maps;      // (9, height, width)
+    float* errors;         // (height, width): mean absolute difference of the colours, or null
     float* loss_sums;      // [2]: absolute error, SSIM, summed
     void* temporary;
     uint64_t temporary_bytes;

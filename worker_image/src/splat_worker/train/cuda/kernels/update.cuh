@@ -96,9 +96,19 @@ __global__ void update(Buffers b, Camera cam, int n, Update u) {
             const float gx = 0.5f * cam.width * (u.absolute ? s2.y : dx), gy = 0.5f * cam.height * (u.absolute ? s2.z : dy);
             b.stats[i] += sqrtf(gx * gx + gy * gy);
             b.stats[b.stride + i] += 1.f;
+            b.stats[2 * b.stride + i] += s2.w;
+            const float extent = 2.f * shown2.y / static_cast<float>(cam.width > cam.height ? cam.width : cam.height);
+            b.stats[3 * b.stride + i] = fmaxf(b.stats[3 * b.stride + i], extent);
+        }
+        if (!kStep) {
+            b.grads[kRows * b.stride + i] = dx;
+            b.grads[(kRows + 1) * b.stride + i] = dy;
+            b.grads[(kRows + 2) * b.stride + i] = s2.w;
         }
     } else {
         for (int k = 0; k < kShCoefficients; ++k) f[k] = 0.f;
+        if (!kStep)
+            for (int k = kRows; k < kGradRows; ++k) b.grads[k * b.stride + i] = 0.f;
     }
     if (kStep) {
         d_logit += u.opacity_weight * opacity * (1.f - opacity) / n;

@@ -1,0 +1,98 @@
+"""Device memory of the kernels: every array of kernels/types.cuh Buffers, allocated once and grown where needed.
+Launches nothing and knows no training; the instance arrays are the only ones that ever move.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from splat_worker.train.cuda import layout
+from splat_worker.train.cuda.library import Kernels
+
+GRAD_ROWS = layout.ROWS + 3
+STATS = 4
+
+
+class Arena:
+    """Arrays for up to `capacity` Gaussians, pictures of up to `pixels` pixels in up to `tiles` tiles.
+
+    training: with Adam moments and densification statistics; gradients: with a (62, capacity) gradient array.
+    """
+
+    def __init__(
+        self,
+        *,
+        kernels: Kernels,
+        device: str,
+        capacity: int,
+        pixels: int,
+        tiles: int,
+        instances: int,
+        training: bool,
+        gradients: bool = False,
+    ) -> None:
+        self.kernels, self.device = kernels, device
+        self.capacity, self.pixels, self.tiles = capacity, pixels, tiles
+        self._arrays: dict[str, Tensor] = {}
+        self._struct = layout.CBuffers(stride=capacity)
+        rows = layout.ROWS
+        self._add("params", (rows, capacity), torch.float32)
+        if training:
+            self._add("first_moment", (rows, capacity), torch.float32)
+            self._add("second_moment", (rows, capacity), torch.float32)
+            self._add("stats", (STATS, capacity), torch.float32)
+        if gradients:
+            self._add("grads", (GRAD_ROWS, capacity), torch.float32)
+        self._add("splats", (capacity, 12), torch.float32)
+        self._add("moments", (capacity, 12), torch.float32)
+        for name in ("depth_key", "depth_sorted", "identity", "order", "tiles_hit", "hits_sorted", "offsets"):
+            self._add(name, (capacity,), torch.int32)
+        for name in ("tile_begin", "tile_end", "tile_buckets", "bucket_end", "tile_last"):
+            self._add(name, (tiles,), torch.int32)
+        self._add("pixel_last", (tiles * layout.TILE_PX**2,), torch.int32)
+        for name, planes in (("image", 3), ("image_grad", 3), ("ssim_maps", 9), ("errors", 1)):
+            self._add(name, (planes * pixels,), torch.float32)
+        self._add("loss_sums", (2,), torch.float32)
+        self.instances = 0
+        self.make_room(instances)
+
+    def make_room(self, instances: int) -> None:
+        """Grows the per-instance arrays to hold at least `instances`."""
+        if instances <= self.instances:
+            return
+        self.instances = instances
+        for name in ("tile_key", "tile_sorted", "instance_in", "instance"):
+            self._add(name, (instances,), torch.int32)
+        buckets = instances // layout.BUCKET + self.tiles
+        self._add("bucket_tile", (buckets,), torch.int32)
+        self._add("checkpoints", (buckets * layout.TILE_PX**2, 4), torch.float32)
+        temporary = self.kernels.temporary_bytes(self.capacity, instances, self.tiles)
+        self._add("temporary", (max(temporary, 1),), torch.uint8)
+        self._struct.temporary_bytes = self["temporary"].numel()
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._arrays[name]
+
+    def struct(self, *, without: tuple[str, ...] = ()) -> layout.CBuffers:
+        """The C struct; arrays named in `without` are null in a copy of it."""
+        if not without:
+            return self._struct
+        copy = layout.CBuffers.from_buffer_copy(self._struct)
+        for name in without:
+            setattr(copy, name, None)
+        return copy
+
+    def picture(self, name: str, width: int, height: int) -> Tensor:
+        """A view of `image`, `image_grad`, `ssim_maps` or `errors` as (planes, height, width)."""
+        array = self._arrays[name]
+        planes = array.numel() // self.pixels
+        return array[: planes * width * height].view(planes, height, width)
+
+    def _add(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+        # Sorted and gathered before every use, so only sums and flags need to start at zero; the rest is zeroed
+        # too, because a kernel that reads what nobody wrote should fail the same way every time.
+        self._arrays.pop(name, None)
+        array = torch.zeros(shape, dtype=dtype, device=self.device)
+        self._arrays[name] = array
+        setattr(self._struct, name, array.data_ptr())

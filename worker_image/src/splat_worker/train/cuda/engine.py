@@ -1,0 +1,247 @@
+"""A training run's state on the GPU and its steps: parameters, Adam, densification statistics; one call a step.
+Decides nothing (rates, sizes, who splits: see fit.py) and never waits for the GPU inside a step.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splat_worker.scene import Camera, Gaussians
+from splat_worker.train.cuda import layout
+from splat_worker.train.cuda.arena import Arena
+from splat_worker.train.cuda.library import Kernels, load
+from splat_worker.train.cuda.rooms import RoomPlan
+
+SSIM_SHARE = 0.2
+DECAYS = (0.9, 0.999)
+EPSILON = 1e-15
+# Instances sorted for a view about which nothing is known yet.
+FIRST_ROOM = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceView:
+    """One photo at one size on the GPU. rgb: (H, W, 3) uint8; mask: (H, W) uint8 or None; slot: its number."""
+
+    camera: layout.CCamera
+    rgb: Tensor
+    mask: Tensor | None
+    slot: int
+
+    def __post_init__(self) -> None:
+        want = (self.camera.height, self.camera.width, 3)
+        if tuple(self.rgb.shape) != want or self.rgb.dtype != torch.uint8 or not self.rgb.is_contiguous():
+            raise ValueError(f"rgb is {self.rgb.dtype} {tuple(self.rgb.shape)}, contiguous uint8 {want} is needed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """Step sizes of Adam per kind of parameter, and what else one update takes (kernels/types.cuh Update)."""
+
+    mean: float
+    scale: float = 0.005
+    quat: float = 0.001
+    opacity: float = 0.05
+    sh0: float = 0.0025
+    sh: float = 0.0025 / 20
+    opacity_weight: float = 0.0
+    scale_weight: float = 0.0
+    noise: float = 0.0
+    sparse: bool = False
+    absolute: bool = True
+
+
+class Engine:
+    """Gaussians in training. `count` of `capacity` columns are in use."""
+
+    def __init__(
+        self,
+        start: Gaussians,
+        *,
+        capacity: int,
+        views: int,
+        pixels_max: int,
+        tiles_max: int,
+        device: str = "cuda",
+        kernels: Kernels | None = None,
+        shares: bool = True,
+    ) -> None:
+        self.kernels = kernels or load()
+        self.device = device
+        if len(start) > capacity:
+            raise ValueError(f"{len(start)} Gaussians to start with, capacity {capacity}: raise it or start with fewer")
+        self.arena = Arena(
+            kernels=self.kernels,
+            device=device,
+            capacity=capacity,
+            pixels=pixels_max,
+            tiles=tiles_max,
+            instances=FIRST_ROOM,
+            training=True,
+        )
+        self.count = len(start)
+        self.params[:] = to_rows(start, device)
+        self.step_number = 0
+        self._without = () if shares else ("errors",)
+        self._rooms = RoomPlan(first_guess=FIRST_ROOM)
+        # The GPU writes a view's instance count here when it gets there; the host reads whatever is there.
+        seen = torch.zeros(views, dtype=torch.int32)
+        self._seen = seen.pin_memory() if device != "cpu" else seen
+        self._seen_array = self._seen.numpy()
+        self._pending: dict[int, tuple[int, int]] = {}
+
+    @property
+    def params(self) -> Tensor:
+        """(59, count) live view: layout.MEAN, SCALE, QUAT, OPACITY, SH rows."""
+        return self.arena["params"][:, : self.count]
+
+    @property
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Adam's two (59, count) live views."""
+        return self.arena["first_moment"][:, : self.count], self.arena["second_moment"][:, : self.count]
+
+    @property
+    def stats(self) -> Tensor:
+        """(4, count) live view: summed screen-gradient length, times seen, error share, largest extent."""
+        return self.arena["stats"][:, : self.count]
+
+    @property
+    def overflows(self) -> int:
+        """Steps whose view wanted more instances than were sorted (its farthest Gaussians were left out)."""
+        return self._rooms.overflows
+
+    def step(self, view: DeviceView, rates: Rates, *, degree: int, seed: int = 0, background: tuple[float, ...] = (0.0, 0.0, 0.0)) -> None:
+        """One picture, its loss and the update of every Gaussian, queued on the current stream."""
+        self.step_number += 1
+        room = self._room(view.slot)
+        struct = self.arena.struct(without=self._without)
+        struct.instances_seen = self._seen.data_ptr() + 4 * view.slot
+        self.kernels.step(
+            ctypes.byref(struct),
+            ctypes.byref(view.camera),
+            self.count,
+            room,
+            degree,
+            (ctypes.c_float * 3)(*background),
+            view.rgb.data_ptr(),
+            None if view.mask is None else view.mask.data_ptr(),
+            SSIM_SHARE,
+            ctypes.byref(update_struct(rates, self.step_number, seed)),
+            stream_of(self.device),
+        )
+        self._pending[view.slot] = (self.count, room)
+
+    def render(self, camera: Camera, *, degree: int, background: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Tensor:
+        """(3, H, W) float32: the picture of `camera`, in the arena's memory until the next call."""
+        c = camera_for(camera)
+        struct = self.arena.struct(without=("instances_seen",))
+        for _ in range(2):  # once more if the first guess of the room was too small
+            room = self.arena.instances
+            self.kernels.render(
+                ctypes.byref(struct), ctypes.byref(c), self.count, room, degree,
+                (ctypes.c_float * 3)(*background), 0, stream_of(self.device),
+            )  # fmt: skip
+            wanted = int(self.arena["offsets"][self.count - 1].item())
+            if wanted <= room:
+                break
+            self.arena.make_room(wanted + wanted // 4)
+            struct = self.arena.struct(without=("instances_seen",))
+        return self.arena.picture("image", c.width, c.height)
+
+    def replace(self, columns: Tensor, moments: tuple[Tensor, Tensor]) -> None:
+        """Sets all Gaussians: columns and both moments (59, M), M at most the capacity. Statistics restart."""
+        count = columns.shape[1]
+        if count > self.arena.capacity:
+            raise ValueError(f"{count} Gaussians, capacity {self.arena.capacity}")
+        self.count = count
+        self.params[:] = columns
+        for live, new in zip(self.moments, moments, strict=True):
+            live[:] = new
+        self.arena["stats"].zero_()
+
+    def forget_rooms(self) -> None:
+        """Call when the pictures' size changes."""
+        self._rooms.forget()
+        self._pending.clear()
+
+    def gaussians(self, degree: int = 3) -> Gaussians:
+        """The scene so far, on the host."""
+        return from_rows(self.params, degree)
+
+    def loss_sums(self) -> tuple[float, float]:
+        """Sums of absolute error and of SSIM over all values since the last call; waits for the GPU."""
+        l1, ssim = self.arena["loss_sums"].tolist()
+        self.arena["loss_sums"].zero_()
+        return l1, ssim
+
+    def _room(self, slot: int) -> int:
+        if slot in self._pending and (counted := int(self._seen_array[slot])) > 0:
+            gaussians, room = self._pending[slot]
+            self._rooms.note(slot, counted=counted, gaussians=gaussians, room=room)
+        room = self._rooms.room(slot, self.count)
+        self.arena.make_room(room)
+        return room
+
+
+def update_struct(rates: Rates, step_number: int, seed: int) -> layout.CUpdate:
+    """Adam's step at `step_number` (from 1), bias corrections folded into the rates."""
+    first, second = DECAYS
+    root = (1 - second**step_number) ** 0.5
+    factor = root / (1 - first**step_number)
+    return layout.CUpdate(
+        rate_mean=rates.mean * factor,
+        rate_scale=rates.scale * factor,
+        rate_quat=rates.quat * factor,
+        rate_opacity=rates.opacity * factor,
+        rate_sh0=rates.sh0 * factor,
+        rate_sh=rates.sh * factor,
+        epsilon=EPSILON * root,
+        decay_first=first,
+        decay_second=second,
+        opacity_weight=rates.opacity_weight,
+        scale_weight=rates.scale_weight,
+        noise=rates.noise,
+        seed=(seed * 0x9E3779B9 + step_number) & 0xFFFFFFFF,
+        sparse=int(rates.sparse),
+        absolute=int(rates.absolute),
+    )
+
+
+def camera_for(camera: Camera) -> layout.CCamera:
+    return layout.camera_struct(camera)
+
+
+def stream_of(device: str) -> int:
+    return torch.cuda.current_stream().cuda_stream if device != "cpu" else 0
+
+
+def to_rows(gaussians: Gaussians, device: str) -> Tensor:
+    """(59, N) columns of a scene; missing spherical harmonics are zero."""
+    n = len(gaussians)
+    rows = np.zeros((layout.ROWS, n), np.float32)
+    rows[layout.MEAN] = gaussians.means.T
+    rows[layout.SCALE] = gaussians.log_scales.T
+    rows[layout.QUAT] = gaussians.quats.T
+    rows[layout.OPACITY] = gaussians.opacity_logits
+    sh = gaussians.sh.reshape(n, -1).T
+    rows[layout.SH.start : layout.SH.start + len(sh)] = sh
+    return torch.from_numpy(rows).to(device)
+
+
+def from_rows(columns: Tensor, degree: int) -> Gaussians:
+    """The inverse of to_rows, with spherical harmonics up to `degree`."""
+    rows = columns.detach().cpu().numpy()
+    count = rows.shape[1]
+    used = 3 * (degree + 1) ** 2
+    return Gaussians(
+        means=np.ascontiguousarray(rows[layout.MEAN].T),
+        log_scales=np.ascontiguousarray(rows[layout.SCALE].T),
+        quats=np.ascontiguousarray(rows[layout.QUAT].T),
+        opacity_logits=np.ascontiguousarray(rows[layout.OPACITY]),
+        sh=np.ascontiguousarray(rows[layout.SH.start : layout.SH.start + used].T).reshape(count, used // 3, 3),
+    )

@@ -1,0 +1,105 @@
+"""The numbers of a training run, by preset and device.
+Only numbers and the rule that picks them; trains nothing, imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+
+from splat_worker.train.context import Device
+
+
+class PresetName(StrEnum):
+    """How much time a user gives; not a device and not an image size."""
+
+    PREVIEW = "preview"
+    STANDARD = "standard"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """All numbers of one run. Rates are Adam's; `from`/`until` and coarse stages are fractions of `steps`."""
+
+    steps: int
+    size_px: int  # longest side of the photos that are trained on
+    gaussians_max: int  # hard cap, initial ones included
+    sh_degree: int  # view-dependent colour: 0 none
+    coarse: tuple[tuple[float, float], ...] = ((0.25, 0.5),)  # (until this fraction, at this scale)
+    densify_from: float = 0.06
+    densify_until: float = 0.6
+    densify_every: int = 100
+    opacity_start: float = 0.3
+    opacity_prune: float = 0.01
+    rate_means: float = 4e-4  # times the scene's extent
+    rate_means_end: float = 0.02  # last rate over first
+    rate_scales: float = 1.2e-2
+    rate_quats: float = 3e-3
+    rate_opacities: float = 5e-2
+    rate_colour: float = 8e-3
+    rate_sh: float = 4e-4
+    rate_exposure: float = 2e-3
+    opacity_weight: float = 0.0  # of mean opacity in the loss
+    scale_weight: float = 0.0  # of mean scale over extent in the loss
+    exposure: bool = True
+
+    def halved(self) -> Preset:
+        """The same run at half the size and half the Gaussians, for when memory ran out."""
+        return replace(self, size_px=max(self.size_px // 2, 1), gaussians_max=max(self.gaussians_max // 2, 1))
+
+
+_CPU: Mapping[PresetName, Preset] = {
+    PresetName.PREVIEW: Preset(steps=1500, size_px=400, gaussians_max=20_000, sh_degree=0),
+    PresetName.STANDARD: Preset(steps=4000, size_px=640, gaussians_max=60_000, sh_degree=1),
+    PresetName.HIGH: Preset(steps=10_000, size_px=960, gaussians_max=150_000, sh_degree=2),
+}
+_CUDA: Mapping[PresetName, Preset] = {
+    PresetName.PREVIEW: Preset(steps=2000, size_px=960, gaussians_max=150_000, sh_degree=1),
+    PresetName.STANDARD: Preset(steps=7000, size_px=1600, gaussians_max=400_000, sh_degree=3),
+    PresetName.HIGH: Preset(steps=15_000, size_px=2400, gaussians_max=1_000_000, sh_degree=3),
+}
+
+
+def resolve_preset(
+    name: PresetName, device: Device, n_photos: int, overrides: Mapping[str, object] | None = None
+) -> Preset:
+    """The numbers for a named preset; overrides replace single ones by field name.
+
+    Raises ValueError on an unknown name or a value out of range.
+    """
+    base = (_CPU if Device(device) is Device.CPU else _CUDA)[PresetName(name)]
+    # more photos have more to say: steps grow slowly beyond 25 photos, Gaussians shrink below 15
+    base = replace(
+        base,
+        steps=round(base.steps * min(2.0, max(1.0, (n_photos / 25) ** 0.5))),
+        gaussians_max=round(base.gaussians_max * min(2.0, max(0.5, n_photos / 20))),
+    )
+    known = {f.name: f for f in fields(Preset)}
+    for key, value in (overrides or {}).items():
+        if key not in known:
+            raise ValueError(f"train.{key} is unknown; allowed: {', '.join(sorted(known))}")
+        base = replace(base, **{key: value})
+    return _checked(base)
+
+
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "steps": (1, 100_000),
+    "size_px": (32, 8192),
+    "gaussians_max": (100, 10_000_000),
+    "sh_degree": (0, 3),
+    "densify_from": (0.0, 1.0),
+    "densify_until": (0.0, 1.0),
+    "densify_every": (1, 10_000),
+    "opacity_start": (0.01, 0.99),
+    "opacity_prune": (0.0, 0.5),
+}
+
+
+def _checked(preset: Preset) -> Preset:
+    for key, (low, high) in _RANGES.items():
+        value = getattr(preset, key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"train.{key} is {value!r}, allowed {low} to {high}")
+    return preset

@@ -1,0 +1,253 @@
+"""Photos with poses to Gaussians: the loop that renders, compares, steps and edits.
+One loop for both devices; what differs lies behind `rasterize` and the loss. Reads no file, opens no connection.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from splat_worker.scene import Gaussians, PosedPhotos, View
+from splat_worker.train import floaters
+from splat_worker.train.checkpoint import CheckpointMismatch, RunState, pack, unpack
+from splat_worker.train.context import Device, OutOfMemory, Trained, TrainContext, TrainingCancelled
+from splat_worker.train.densify import Budget
+from splat_worker.train.evaluate import measure
+from splat_worker.train.loss import photometric_loss
+from splat_worker.train.model import BETA1, BETA2, EPSILON, start_from_points
+from splat_worker.train.photos import PhotoStore, resized, split_views
+from splat_worker.train.presets import Preset
+from splat_worker.train.rasterize import Trace, rasterize
+from splat_worker.train.runtime import settle_threads
+
+_SIZE_MIN_PX = 64  # halving stops here
+_PACE_STEPS = 25  # how often the clock is asked for progress and the deadline
+
+
+def train(posed: PosedPhotos, preset: Preset, ctx: TrainContext) -> Trained:
+    """Trains a scene.
+
+    Raises TrainingCancelled, OutOfMemory (after halving down to 64 px), ValueError (fewer than 2 views, 4 points).
+    """
+    settle_threads()
+    notes: list[str] = []
+    attempt, resume = preset, ctx.resume
+    while True:
+        try:
+            return _Run(posed, attempt, replace(ctx, resume=resume), notes).finish()
+        except (MemoryError, torch.cuda.OutOfMemoryError) as error:
+            if attempt.size_px // 2 < _SIZE_MIN_PX:
+                raise OutOfMemory(
+                    f"memory ran out at {attempt.size_px} px and {attempt.gaussians_max} Gaussians: use a machine "
+                    "with more memory or fewer photos"
+                ) from error
+            smaller = attempt.halved()
+        sentence = (
+            f"Memory ran out at {attempt.size_px} px and {attempt.gaussians_max} Gaussians; "
+            f"went on with {smaller.size_px} px and {smaller.gaussians_max}."
+        )
+        notes.append(sentence)
+        ctx.warn(sentence)
+        attempt, resume = smaller, None
+        if ctx.device is Device.CUDA:
+            torch.cuda.empty_cache()
+
+
+class _Run:
+    """One attempt at one size."""
+
+    def __init__(self, posed: PosedPhotos, preset: Preset, ctx: TrainContext, notes: list[str]) -> None:
+        self.preset, self.ctx, self.notes = preset, ctx, notes
+        self.training, self.held_out = split_views(posed)
+        self.names = tuple(view.name for view in self.training)
+        self.device = str(Device(ctx.device))
+        self.extent = scene_extent(self.training)
+        self.background = torch.zeros(3, device=self.device)
+        self.steps = preset.steps
+        self.started_s = ctx.clock()
+        self.state = self._resumed() or self._fresh(posed)
+        self._stores: dict[float, PhotoStore] = {}
+        self._said_s = self._saved_s = self.started_s
+        self._shown_s = self.started_s + ctx.snapshot_first_s - ctx.snapshot_every_s
+        self._paced = (self.started_s, self.state.step)
+
+    def _fresh(self, posed: PosedPhotos) -> RunState:
+        rng = np.random.default_rng(self.ctx.seed)
+        splats = start_from_points(
+            posed,
+            limit=self.preset.gaussians_max,
+            sh_degree=self.preset.sh_degree,
+            opacity=self.preset.opacity_start,
+            rng=rng,
+            device=self.device,
+        )
+        affines = torch.eye(3, 4, device=self.device).repeat(len(self.training), 1, 1)
+        return RunState(
+            step=0,
+            splats=splats,
+            budget=Budget(self.preset, splats),
+            affines=affines.requires_grad_(),
+            affine_moments=(torch.zeros_like(affines), torch.zeros_like(affines)),
+            queue=[],
+            rng=rng,
+            seconds=0.0,
+        )
+
+    def _resumed(self) -> RunState | None:
+        if self.ctx.resume is None:
+            return None
+        try:
+            return unpack(self.ctx.resume, self.preset, self.names, self.device)
+        except CheckpointMismatch as error:
+            self.ctx.warn(f"Training starts anew: {error}.")
+            return None
+
+    def finish(self) -> Trained:
+        """Runs to the end and measures."""
+        state = self.state
+        while state.step < self.steps:
+            if self.ctx.should_stop():
+                raise TrainingCancelled(f"stopped at step {state.step} of {self.steps}")
+            self._step()
+            self._housekeeping()
+        return self._result(state.splats.to_gaussians())
+
+    def _step(self) -> None:
+        state, preset = self.state, self.preset
+        if not state.queue:
+            state.queue = state.rng.permutation(len(self.training)).tolist()
+        index = state.queue.pop()
+        store = self._store(state.step / self.steps)
+        view, target = store.views[index], store.target(index)
+        trace = Trace()
+        means, quats, scales, opacities, sh = state.splats.activated()
+        picture = rasterize(means, quats, scales, opacities, sh, view.camera, self.background, trace)
+        loss, trace.errors = photometric_loss(picture, target, state.affines[index])
+        if preset.opacity_weight:
+            loss = loss + preset.opacity_weight * opacities.mean()
+        if preset.scale_weight:
+            loss = loss + preset.scale_weight / self.extent * scales.mean()
+        loss.backward()
+        state.step += 1
+        state.splats.step(self._rates(state.step))
+        if preset.exposure:
+            self._step_exposure(index)
+        state.affines.grad = None
+        if state.step <= preset.densify_until * self.steps:
+            state.budget.collect(trace)
+            if state.budget.due(state.step, self.steps):
+                state.budget.edit(state.splats, state.step, self.steps)
+
+    def _rates(self, step: int) -> Mapping[str, float]:
+        preset = self.preset
+        decay = preset.rate_means_end ** (step / self.steps)
+        return {
+            "means": preset.rate_means * self.extent * decay,
+            "log_scales": preset.rate_scales,
+            "quats": preset.rate_quats,
+            "logits": preset.rate_opacities,
+            "colour": preset.rate_colour,
+            "sh": preset.rate_sh,
+        }
+
+    @torch.no_grad()
+    def _step_exposure(self, index: int) -> None:
+        """Adam on one photo's affine; then the mean over photos is pulled back to "no change", which fixes what
+        colour the scene itself has."""
+        state = self.state
+        assert state.affines.grad is not None
+        grad = state.affines.grad[index]
+        first, second = state.affine_moments
+        first[index] = BETA1 * first[index] + (1 - BETA1) * grad
+        second[index] = BETA2 * second[index] + (1 - BETA2) * grad * grad
+        turns = state.step // len(self.training) + 1
+        step = first[index] / (1 - BETA1**turns) / ((second[index] / (1 - BETA2**turns)).sqrt() + EPSILON)
+        state.affines[index] -= self.preset.rate_exposure * step
+        state.affines -= state.affines.mean(0) - torch.eye(3, 4, device=self.device)
+
+    def _store(self, done: float) -> PhotoStore:
+        scale = next((scale for until, scale in self.preset.coarse if done < until), 1.0)
+        if scale not in self._stores:
+            size = max(round(self.preset.size_px * scale), 1)
+            self._stores = {scale: PhotoStore(self.training, size, self.device)}
+        return self._stores[scale]
+
+    def _housekeeping(self) -> None:
+        state, ctx = self.state, self.ctx
+        now = ctx.clock()
+        if state.step % _PACE_STEPS == 0 and ctx.deadline_s is not None:
+            self._meet_deadline(now)
+        if now - self._said_s >= 1.0:
+            self._said_s = now
+            ctx.on_progress(state.step / self.steps, self._sentence(), self._eta_s(now))
+        if ctx.on_snapshot is not None and now - self._shown_s >= ctx.snapshot_every_s:
+            self._shown_s = now
+            ctx.on_snapshot(state.splats.to_gaussians())
+        if ctx.on_checkpoint is not None and now - self._saved_s >= ctx.checkpoint_every_s:
+            self._saved_s = now
+            ctx.on_checkpoint(pack(self._timed(now), self.preset, self.names))
+
+    def _timed(self, now: float) -> RunState:
+        return replace(self.state, seconds=self.state.seconds + now - self.started_s)
+
+    def _sentence(self) -> str:
+        return f"Step {self.state.step} of {self.steps}, {len(self.state.splats)} Gaussians"
+
+    def _eta_s(self, now: float) -> float | None:
+        """From the pace of this run so far; None before there is one."""
+        start_s, start_step = self._paced
+        done = self.state.step - start_step
+        return None if done < _PACE_STEPS else (now - start_s) / done * (self.steps - self.state.step)
+
+    def _meet_deadline(self, now: float) -> None:
+        """Cuts the number of steps to what the time allows; rates and densification follow, as they go by fraction."""
+        eta_s = self._eta_s(now)
+        assert self.ctx.deadline_s is not None
+        left_s = self.ctx.deadline_s - now
+        if eta_s is None or eta_s <= left_s:
+            return
+        fit = self.state.step + max(0, int((self.steps - self.state.step) * max(left_s, 0.0) / eta_s))
+        if fit < self.steps:
+            if self.steps == self.preset.steps:
+                sentence = "Training was shortened to meet the time limit; a longer limit gives a better scene."
+                self.notes.append(sentence)
+                self.ctx.warn(sentence)
+            self.steps = fit
+
+    def _result(self, gaussians: Gaussians) -> Trained:
+        keep = floaters.keep_mask(gaussians)
+        removed = int((~keep).sum())
+        gaussians = gaussians.select(keep)
+        measured = tuple(resized(view, self.preset.size_px) for view in self.held_out)
+        figures, renders = measure(gaussians, measured, self.ctx.device)
+        self.notes.append(
+            f"PSNR and SSIM are means over {len(self.held_out)} photos that training never saw, at "
+            f"{figures.width}x{figures.height} px, without any colour correction of the scene."
+        )
+        return Trained(
+            gaussians=gaussians,
+            metrics=figures,
+            steps=self.state.step,
+            seconds=self.state.seconds + self.ctx.clock() - self.started_s,
+            peak_memory_mb=_peak_memory_mb(self.device),
+            renders=renders,
+            floaters_removed=removed,
+            notes=tuple(self.notes),
+        )
+
+
+def scene_extent(views: tuple[View, ...]) -> float:
+    """1.1 times the largest distance of a camera from the mean of the cameras; the unit of the means' step size."""
+    centres = np.stack([view.camera.centre for view in views])
+    reach = float(np.linalg.norm(centres - centres.mean(axis=0), axis=1).max())
+    return 1.1 * reach if reach > 0 else 1.0
+
+
+def _peak_memory_mb(device: str) -> int:
+    if device == "cuda":
+        return round(torch.cuda.max_memory_allocated() / 2**20)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
