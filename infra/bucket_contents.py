@@ -1,0 +1,105 @@
+"""The objects in a bucket, as a resource whose only deed is to be deleted: then it empties the bucket.
+Creates, reads and changes no object; a bucket that is kept keeps its objects.
+
+Why a resource and not a before_delete hook: hooks make the engine refuse a plain `pulumi destroy`
+(docs/decisions/0003-emptying-the-bucket.md)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+
+Props = dict[str, Any]
+_KEYS = ("endpoint", "bucket", "accessKeyId", "secretAccessKey")
+PASSES_MAX = 5  # a worker that is just being stopped may still write once or twice
+
+
+class ContentsProvider(ResourceProvider):
+    """Holds the way to the bucket (endpoint and key pair) for the day of deletion."""
+
+    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
+        # Another bucket is another bucket's contents, but a replacement would empty the old one: Pulumi
+        # replaces the bucket itself then, and that plan shows the loss.
+        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in _KEYS))
+
+    def create(self, props: Props) -> CreateResult:
+        return CreateResult(str(props["bucket"]), {key: props[key] for key in _KEYS})
+
+    def update(self, _id: str, _olds: Props, news: Props) -> UpdateResult:
+        return UpdateResult({key: news[key] for key in _KEYS})
+
+    def delete(self, _id: str, props: Props) -> None:
+        empty(
+            endpoint=props["endpoint"],
+            bucket=props["bucket"],
+            access_key_id=props["accessKeyId"],
+            secret_access_key=props["secretAccessKey"],
+        )
+
+
+def empty(*, endpoint: str, bucket: str, access_key_id: str, secret_access_key: str) -> int:
+    """Delete every object and every unfinished multipart upload. Returns the number of objects deleted;
+    a bucket that is not there is empty. Raises RuntimeError when something keeps writing."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import ClientError
+
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="auto",
+        aws_access_key_id=access_key_id,
+        aws_secret_access_key=secret_access_key,
+        # R2 knows no flexible checksums on every call; path style because the endpoint may be an address.
+        config=Config(
+            s3={"addressing_style": "path"},
+            retries={"max_attempts": 6, "mode": "standard"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+    deleted = 0
+    try:
+        for _ in range(PASSES_MAX):
+            for upload in s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ()):
+                s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+            page = s3.list_objects_v2(Bucket=bucket)
+            if not page.get("KeyCount"):
+                return deleted
+            while page.get("KeyCount"):
+                keys = [{"Key": item["Key"]} for item in page["Contents"]]
+                answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+                if answer.get("Errors"):
+                    first = answer["Errors"][0]
+                    raise RuntimeError(f"cannot delete {first.get('Key')} from {bucket}: {first.get('Message')}")
+                deleted += len(keys)
+                page = s3.list_objects_v2(Bucket=bucket)
+    except ClientError as problem:
+        if problem.response.get("Error", {}).get("Code") == "NoSuchBucket":
+            return deleted
+        raise
+    raise RuntimeError(f"bucket {bucket} fills up while it is emptied: stop what writes to it, then run again")
+
+
+class BucketContents(Resource, module="storage", name="BucketContents"):
+    """Declare after bucket and key; let what writes to the bucket depend on it, so that it stops first."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        endpoint: pulumi.Input[str],
+        bucket: pulumi.Input[str],
+        access_key_id: pulumi.Input[str],
+        secret_access_key: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "endpoint": endpoint,
+            "bucket": bucket,
+            "accessKeyId": access_key_id,
+            "secretAccessKey": pulumi.Output.secret(secret_access_key),
+        }
+        super().__init__(ContentsProvider(), resource_name, props, opts)

@@ -1,0 +1,2 @@
+"""One ComponentResource per room: image, endpoint, storage, edge.
+Explicit arguments only; none reads configuration."""

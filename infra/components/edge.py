@@ -1,0 +1,222 @@
+"""The edge worker: script, app, bindings, address.
+Bindings are those of docs/contracts.md, sorted by name, every secret one a Pulumi secret."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_cloudflare as cloudflare
+
+from infra.durable_objects import DurableObjectMigration
+from infra.edge_bundle import EdgeBundle
+from infra.minted import Minted
+from infra.naming import account_unique_number
+
+REQUESTS_PER_PERIOD = 100
+PERIOD_S = 10
+OPERATOR_SCOPES = ("view", "upload", "operate")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EdgeBindings:
+    """What the script is told. Secrets are outputs marked secret."""
+
+    stack: str
+    worker_url: str
+    s3_endpoint: str
+    bucket_name: pulumi.Input[str]
+    jurisdiction: str
+    runpod_job_url: str
+    price: pulumi.Input[Mapping[str, Any]]
+    limits: Mapping[str, int | float]
+    runpod_endpoint_id: pulumi.Output[str]
+    runpod_api_key: pulumi.Output[str]
+    s3_access_key_id: pulumi.Output[str]
+    s3_secret_access_key: pulumi.Output[str]
+
+
+class Edge(pulumi.ComponentResource):
+    """`operator_token` (secret) opens every scope of the API; the script knows its SHA-256 only."""
+
+    operator_token: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        account_id: str,
+        script_name: str,
+        bundle: EdgeBundle,
+        bindings: EdgeBindings,
+        hook_keys_generation: int,
+        operator_token_generation: int,
+        keep_previous_secrets: bool,
+        domain: str | None = None,
+        zone_id: str | None = None,
+        stops_before: Sequence[pulumi.Resource] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("splat:edge:Edge", name, {}, opts)
+        mine = pulumi.ResourceOptions(parent=self)
+        hook_keys = Minted(
+            f"{name}-hook-keys", generation=hook_keys_generation, keep_previous=keep_previous_secrets, opts=mine
+        )
+        operator = Minted(
+            f"{name}-operator", generation=operator_token_generation, keep_previous=keep_previous_secrets, opts=mine
+        )
+        self.operator_token = operator.current.apply(bearer_token)
+        upload = script_arguments(
+            account_id=account_id,
+            script_name=script_name,
+            bundle=bundle,
+            bindings=script_bindings(bindings, script_name, hook_keys, operator),
+        )
+        history = DurableObjectMigration(
+            f"{name}-durable-objects",
+            account_id=account_id,
+            script_name=script_name,
+            history=bundle.migrations,
+            fingerprint=_fingerprint(upload, bundle),
+            opts=mine,
+        )
+        script = cloudflare.WorkersScript(
+            f"{name}-script",
+            **upload,
+            migrations=history.migrations.apply(lambda pending: pending or None),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(stops_before)),
+        )
+        # By the script's output, not its literal name, so that these go before the script goes.
+        cloudflare.WorkersScriptSubdomain(
+            f"{name}-subdomain",
+            account_id=account_id,
+            script_name=script.script_name,
+            enabled=domain is None,
+            previews_enabled=False,
+            opts=mine,
+        )
+        if bundle.crons:
+            cloudflare.WorkersCronTrigger(
+                f"{name}-cron",
+                account_id=account_id,
+                script_name=script.script_name,
+                schedules=[{"cron": cron} for cron in bundle.crons],
+                opts=mine,
+            )
+        if domain is not None:
+            cloudflare.WorkersCustomDomain(
+                f"{name}-domain",
+                account_id=account_id,
+                zone_id=zone_id,
+                hostname=domain,
+                service=script.script_name,
+                # Left out, it was replaced on every run (terraform-provider-cloudflare 6907).
+                environment="production",
+                opts=mine,
+            )
+        self.register_outputs({"scriptName": script.script_name})
+
+
+def script_arguments(
+    *, account_id: str, script_name: str, bundle: EdgeBundle, bindings: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Everything that an upload of the script says, but its migration."""
+    first = bundle.run_worker_first
+    return {
+        "account_id": account_id,
+        "script_name": script_name,
+        "content_file": bundle.script.as_posix(),
+        "content_sha256": bundle.script_sha256,
+        "main_module": bundle.script.name,
+        "compatibility_date": bundle.compatibility_date,
+        "compatibility_flags": list(bundle.compatibility_flags) or None,
+        "assets": {
+            "directory": bundle.assets.as_posix(),
+            "config": {
+                "not_found_handling": bundle.not_found_handling,
+                "run_worker_first": first if isinstance(first, bool) else list(first),
+            },
+        },
+        "bindings": list(bindings),
+        # The provider wants both fields inside logs (6.x), though the API has defaults.
+        "observability": {"enabled": True, "logs": {"enabled": True, "invocation_logs": True}},
+    }
+
+
+def script_bindings(
+    told: EdgeBindings, script_name: str, hook_keys: Minted, operator: Minted
+) -> list[dict[str, Any]]:
+    """Every binding of the contract, sorted by name: the API returns them so, and another order is a diff."""
+    jurisdiction = None if told.jurisdiction == "default" else told.jurisdiction
+    rows: dict[str, dict[str, Any]] = {
+        "ASSETS": {"type": "assets"},
+        "BUCKET": {"type": "r2_bucket", "bucket_name": told.bucket_name}
+        | ({"jurisdiction": jurisdiction} if jurisdiction else {}),
+        "PROJECT": {"type": "durable_object_namespace", "class_name": "Project"},
+        "INDEX": {"type": "durable_object_namespace", "class_name": "Index"},
+        "RATE_LIMIT": {
+            "type": "ratelimit",
+            "namespace_id": account_unique_number(script_name),
+            "simple": {"limit": REQUESTS_PER_PERIOD, "period": PERIOD_S},
+        },
+        "STACK": _text(told.stack),
+        "WORKER_URL": _text(told.worker_url),
+        "S3_ENDPOINT": _text(told.s3_endpoint),
+        "S3_BUCKET": _text(told.bucket_name),
+        "RUNPOD_JOB_URL": _text(told.runpod_job_url),
+        "PRICE": _text(pulumi.Output.json_dumps(told.price, sort_keys=True)),
+        "LIMITS": _text(json.dumps(told.limits, sort_keys=True)),
+        "RUNPOD_ENDPOINT_ID": _secret(told.runpod_endpoint_id),
+        "RUNPOD_API_KEY": _secret(told.runpod_api_key),
+        "S3_ACCESS_KEY_ID": _secret(told.s3_access_key_id),
+        "S3_SECRET_ACCESS_KEY": _secret(told.s3_secret_access_key),
+        "HOOK_KEYS": _secret(pulumi.Output.all(hook_keys.current, hook_keys.previous).apply(key_list)),
+        "API_TOKENS": _secret(pulumi.Output.all(operator.current, operator.previous).apply(token_list)),
+    }
+    return [{"name": name, **rows[name]} for name in sorted(rows)]
+
+
+def bearer_token(random_base64: str) -> str:
+    """The operator's token: a recognisable prefix, so that secret scanners find it, and URL-safe bytes."""
+    safe = base64.urlsafe_b64encode(base64.b64decode(random_base64)).decode().rstrip("=")
+    return f"splat_{safe}"
+
+
+def token_list(current_and_previous: Sequence[str]) -> str:
+    """API_TOKENS: the current operator token and, while a rotation lasts, the one before; hashes only."""
+    names = ("operator", "operator-previous")
+    return json.dumps(
+        [
+            {
+                "name": name,
+                "sha256": hashlib.sha256(bearer_token(value).encode()).hexdigest(),
+                "scopes": list(OPERATOR_SCOPES),
+            }
+            for name, value in zip(names, current_and_previous, strict=True)
+            if value
+        ]
+    )
+
+
+def key_list(current_and_previous: Sequence[str]) -> str:
+    """HOOK_KEYS: current first; what was signed with the previous one still verifies."""
+    return json.dumps([value for value in current_and_previous if value])
+
+
+def _fingerprint(upload: Mapping[str, Any], bundle: EdgeBundle) -> pulumi.Output[str]:
+    """Changes with anything that uploads the script again. Secret, since it is made of secrets."""
+    text = pulumi.Output.json_dumps({**upload, "assets_sha256": bundle.assets_sha256}, sort_keys=True)
+    return pulumi.Output.secret(text.apply(lambda told: hashlib.sha256(told.encode()).hexdigest()))
+
+
+def _text(value: pulumi.Input[str]) -> dict[str, Any]:
+    return {"type": "plain_text", "text": value}
+
+
+def _secret(value: pulumi.Input[str]) -> dict[str, Any]:
+    return {"type": "secret_text", "text": pulumi.Output.secret(value)}

@@ -1,0 +1,72 @@
+"""RunPod's objects as Pulumi resources: typed arguments in, outputs out.
+Declares only; what happens is in `provider`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from infra.runpod.provider import EndpointProvider
+
+
+class Endpoint(Resource, module="runpod", name="Endpoint"):
+    """One serverless endpoint. `gpu_names` are what people say ("RTX 4090"), in order of preference;
+    `gpu` and `price` come back resolved from the live catalogue."""
+
+    name: pulumi.Output[str]
+    image: pulumi.Output[str]
+    gpu: pulumi.Output[Mapping[str, Any]]
+    price: pulumi.Output[Mapping[str, Any]]
+    requestUrls: pulumi.Output[Mapping[str, str]]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        name: pulumi.Input[str],
+        image: pulumi.Input[str],
+        gpu_names: Sequence[str],
+        gpu_count: int,
+        min_cuda_version: str,
+        workers_min: int,
+        workers_max: int,
+        idle_timeout_s: int,
+        queue_delay_s: float,
+        timeout_ms: int,
+        flashboot: str,
+        disk_gb: int,
+        env: Mapping[str, pulumi.Input[str]],
+        data_centers: Sequence[str] = (),
+        registry: pulumi.Input[str] | None = None,
+        adopt_id: str = "",
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props: dict[str, Any] = {
+            "name": name,
+            "type": "QUEUE",
+            "image": image,
+            "gpuNames": list(gpu_names),
+            "gpuCount": gpu_count,
+            "minCudaVersion": min_cuda_version,
+            "workers": {"min": workers_min, "max": workers_max, "idleTimeout": idle_timeout_s},
+            "scaling": {"type": "QUEUE_DELAY", "queueDelay": queue_delay_s},
+            "timeout": timeout_ms,
+            "flashboot": flashboot,
+            "disk": disk_gb,
+            "env": dict(env),
+            "dataCenterIds": list(data_centers),
+            "networkVolumes": [],
+            # Made by the provider: resolved at check, or read from the service.
+            "gpu": None,
+            "price": None,
+            "requestUrls": None,
+            "createdAt": None,
+        }
+        if registry is not None:
+            props["registry"] = registry
+        if adopt_id:
+            props["adoptId"] = adopt_id
+        super().__init__(EndpointProvider(), resource_name, props, opts)

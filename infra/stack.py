@@ -1,0 +1,107 @@
+"""The whole service as components, from settings to outputs.
+Wires only: no setting is read here and no resource is made here but through a component."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pulumi
+
+from infra import naming, settings as configuration
+from infra.components.edge import Edge, EdgeBindings
+from infra.components.endpoint import GpuEndpoint, GpuPlan, ScalePlan
+from infra.components.image import WorkerImage
+from infra.components.storage import Storage
+from infra.edge_bundle import read_bundle
+from infra.minted import Minted
+from infra.settings import Settings
+
+# Relative to the folder of Pulumi.yaml, so that state and plan are the same in every checkout.
+WORKER_FOLDER = Path("worker_image")
+EDGE_FOLDER = Path("edge_worker")
+
+
+def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
+    """Declare every resource of the stack. Returns its outputs."""
+    project, stack = pulumi.get_project(), pulumi.get_stack()
+    name = naming.physical(project, stack)
+    app_url = settings.public_url(name)
+    registry_password = configuration.secret(f"{project}:registryPassword", environment=os.environ)
+    # Made before anything outside is: a run that was cut off finds its own endpoint by this mark.
+    deployment = Minted("deployment")
+    image = WorkerImage(
+        "worker",
+        source=settings.image,
+        folder=WORKER_FOLDER,
+        repository=settings.image_repository,
+        registry_username=settings.registry_username,
+        registry_password=registry_password,
+    )
+    storage = Storage(
+        "storage",
+        account_id=settings.cloudflare_account_id,
+        bucket_name=name,
+        s3_url=settings.s3_url,
+        app_url=app_url,
+        jurisdiction=settings.jurisdiction.value,
+        location=settings.bucket_location,
+        object_lifetime_days=settings.object_lifetime_days,
+        protect=settings.protect,
+    )
+    low, high = settings.workers
+    endpoint = GpuEndpoint(
+        "gpu",
+        physical_name=name,
+        deployment_id=deployment.id,
+        image=image.reference,
+        gpu=GpuPlan(names=settings.gpu, count=settings.gpu_count, min_cuda_version=settings.min_cuda_version),
+        scale=ScalePlan(
+            workers_min=low,
+            workers_max=high,
+            idle_timeout_s=settings.idle_s,
+            queue_delay_s=settings.queue_delay_s,
+            timeout_s=settings.execution_timeout_s,
+            flashboot=settings.flashboot,
+        ),
+        disk_gb=settings.disk_gb,
+        data_centers=settings.data_centers,
+        adopt_id=settings.adopt_endpoint_id,
+        stops_before=[storage.contents],
+    )
+    edge = Edge(
+        "edge",
+        account_id=settings.cloudflare_account_id,
+        script_name=name,
+        bundle=read_bundle(EDGE_FOLDER),
+        bindings=EdgeBindings(
+            stack=stack,
+            worker_url=app_url,
+            s3_endpoint=settings.s3_url,
+            bucket_name=storage.bucket_name,
+            jurisdiction=settings.jurisdiction.value,
+            runpod_job_url=settings.runpod_job_url,
+            price=endpoint.price,
+            limits=settings.limits,
+            runpod_endpoint_id=endpoint.endpoint_id,
+            runpod_api_key=configuration.secret("runpod:apiKey", environment=os.environ),
+            s3_access_key_id=storage.access_key_id,
+            s3_secret_access_key=storage.secret_access_key,
+        ),
+        hook_keys_generation=settings.hook_keys_generation,
+        operator_token_generation=settings.operator_token_generation,
+        keep_previous_secrets=settings.keep_previous_secrets,
+        domain=settings.domain,
+        zone_id=settings.zone_id,
+        stops_before=[storage.contents],
+    )
+    return {
+        "appUrl": app_url,
+        "endpointId": endpoint.endpoint_id,
+        "imageReference": image.reference,
+        "bucket": storage.bucket_name,
+        "gpu": endpoint.price.apply(lambda price: price["gpu"]),
+        "priceUsdPerS": endpoint.price.apply(lambda price: price["usd_per_s"]),
+        "operatorToken": edge.operator_token,
+    }

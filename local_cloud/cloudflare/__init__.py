@@ -1,0 +1,2 @@
+"""Cloudflare on one machine: the provider double and the runtime behind it.
+Knows the published contracts only, never infra."""
