@@ -1,0 +1,135 @@
+"""Connections that cannot be led astray: addresses are checked after DNS, and the checked address is the one used.
+Never follows a redirect, never reads proxy variables, never puts a URL into an error.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator
+
+import httpcore
+import httpx
+
+ALLOW_VARIABLE = "SPLAT_ALLOW_PRIVATE_ADDRESSES"
+
+Resolve = Callable[[str, int], list[str]]
+
+
+class Refused(Exception):
+    """An address that a worker must not speak to. The text names no URL, only the rule."""
+
+
+def private_addresses_allowed() -> bool:
+    """True on machines that talk to a local cloud, by SPLAT_ALLOW_PRIVATE_ADDRESSES=true."""
+    return os.environ.get(ALLOW_VARIABLE, "").strip().lower() in ("1", "true", "yes")
+
+
+def check_address(text: str) -> None:
+    """Raise Refused unless the IP address is a public one (loopback, private, link-local with the clouds'
+    metadata services, shared, multicast and reserved ranges are not, nor IPv6 forms that carry one of them)."""
+    address = ipaddress.ip_address(text.split("%", maxsplit=1)[0])
+    inner = [address]
+    if isinstance(address, ipaddress.IPv6Address):
+        inner += [a for a in (address.ipv4_mapped, address.sixtofour) if a is not None]
+        inner += list(address.teredo or ())
+        if address in ipaddress.ip_network("64:ff9b::/96"):
+            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    if not all(a.is_global and not a.is_multicast for a in inner):
+        raise Refused("the address is private, link-local or reserved")
+
+
+def resolve(host: str, port: int) -> list[str]:
+    return [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+class _GuardedBackend(httpcore.NetworkBackend):
+    """Opens TCP to an address that was checked, so that a second DNS answer cannot swap it."""
+
+    def __init__(self, allow_private: bool, resolver: Resolve) -> None:
+        self._allow_private, self._resolve = allow_private, resolver
+        self._plain = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        try:
+            addresses = self._resolve(host, port)
+        except OSError as error:
+            raise httpcore.ConnectError("the host name is unknown") from error
+        if not self._allow_private:
+            for address in addresses:
+                check_address(address)
+        last: Exception = httpcore.ConnectError("the host name has no address")
+        for address in addresses:
+            try:
+                return self._plain.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                last = error
+        raise last
+
+    def connect_unix_socket(self, *_: object, **__: object) -> httpcore.NetworkStream:
+        raise Refused("unix sockets are not spoken to")
+
+
+class GuardedTransport(httpx.BaseTransport):
+    """httpx over httpcore with the guarded backend. https only, unless private addresses are allowed."""
+
+    def __init__(self, *, allow_private: bool, connections: int, resolver: Resolve = resolve) -> None:
+        self._allow_private = allow_private
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(),
+            max_connections=connections,
+            max_keepalive_connections=connections,
+            network_backend=_GuardedBackend(allow_private, resolver),
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.scheme != "https" and not self._allow_private:
+            raise Refused("only https addresses are spoken to")
+        try:
+            answer = self._pool.handle_request(
+                httpcore.Request(
+                    method=request.method,
+                    url=httpcore.URL(
+                        scheme=request.url.raw_scheme,
+                        host=request.url.raw_host,
+                        port=request.url.port,
+                        target=request.url.raw_path,
+                    ),
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions=request.extensions,
+                )
+            )
+        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
+            raise httpx.TransportError(type(error).__name__) from error
+        return httpx.Response(
+            status_code=answer.status,
+            headers=answer.headers,
+            stream=_Stream(answer),
+            extensions=answer.extensions,
+        )
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class _Stream(httpx.SyncByteStream):
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._answer.iter_stream()
+        except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
+            raise httpx.TransportError(type(error).__name__) from error
+
+    def close(self) -> None:
+        self._answer.close()

@@ -1,0 +1,129 @@
+"""The RunPod handler: takes a job, lets the child do it, tells progress, gives back a report or a failure.
+Never imports torch; nothing it returns holds a traceback, a path, a key or an address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from splat_worker.child_host import ChildHost, ReportedFailure
+from splat_worker.cost import seconds_allowed
+from splat_worker.errors import JobError, as_job_error
+from splat_worker.job import Failure, JobInput, parse_input
+from splat_worker.progress import Outbox
+from splat_worker.transfer import Transfer
+
+log = logging.getLogger("splat_worker.handler")
+
+
+class Handler:
+    """An async callable for the SDK. RunPod cancels by cancelling the task that awaits it."""
+
+    def __init__(self, host: ChildHost, progress_update: Any) -> None:
+        self._host, self._progress_update = host, progress_update
+
+    async def __call__(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            parsed = parse_input(job.get("input"))
+        except JobError as error:
+            return _failed(Failure.of(error).model_dump(mode="json"))
+        told = _Teller(parsed, lambda message: self._progress_update(dict(job), message))
+        try:
+            report = await self._host.run(
+                parsed.model_dump(mode="json", exclude_none=True),
+                seconds_max=seconds_allowed(parsed.limits.max_seconds, parsed.limits.max_cost_usd, parsed.price),
+                on_event=told,
+            )
+            answer = sanitised(report)
+        except ReportedFailure as reported:
+            answer = _failed(reported.failure)
+        except asyncio.CancelledError:
+            told.abandon()
+            raise
+        except Exception as error:
+            if not isinstance(error, JobError):
+                log.exception("the handler failed")
+            answer = _failed(Failure.of(as_job_error(error, None)).model_dump(mode="json"))
+        await asyncio.to_thread(told.end, answer)
+        return answer
+
+
+class _Teller:
+    """Child's events to both listeners: RunPod's progress channel, and the edge's signed hook."""
+
+    def __init__(self, job: JobInput, to_runpod: Any) -> None:
+        self._job, self._to_runpod, self._seq = job, to_runpod, 0
+        self._transfer = Transfer() if job.progress or job.webhook_url else None
+        self._outbox: Outbox | None = None
+        if job.progress and self._transfer:
+            transfer, address = self._transfer, job.progress
+            self._outbox = Outbox(
+                lambda body, headers: transfer.post(address.url, body, headers),
+                address.secret,
+                f"{job.project_id}.{job.attempt}",
+            )
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        self._seq += 1
+        message = {"project_id": self._job.project_id, "attempt": self._job.attempt, "seq": self._seq, **event}
+        self._to_runpod(message)
+        if self._outbox:
+            self._outbox.put(message)
+
+    def abandon(self) -> None:
+        """The job was cancelled: nobody waits for the rest."""
+        if self._outbox:
+            self._outbox.close(timeout_s=0)
+
+    def end(self, answer: dict[str, Any]) -> None:
+        """Sends what is left; the plain form's webhook gets the answer once; then connections are closed."""
+        if self._outbox:
+            self._outbox.close()
+        if self._transfer is None:
+            return
+        with self._transfer as transfer:
+            if self._job.webhook_url:
+                body = json.dumps({"project_id": self._job.project_id, "output": answer}).encode()
+                try:
+                    transfer.post(self._job.webhook_url, body, {"content-type": "application/json"})
+                except ConnectionError as error:
+                    log.warning("the webhook was not reached: %s", error)
+
+
+def _failed(failure: Mapping[str, Any]) -> dict[str, Any]:
+    return {"error": {key: value for key, value in failure.items() if value is not None}}
+
+
+def sanitised(value: Any) -> Any:
+    """The same with NaN and infinities as null: the SDK would write them as bare words, which is not JSON."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): sanitised(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [sanitised(item) for item in value]
+    return value
+
+
+def main() -> None:
+    """Start the child first: it loads torch and pycolmap while the SDK loads and asks for its first job."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    for chatty in ("httpx", "httpcore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    os.environ.setdefault("RUNPOD_LOG_LEVEL", "INFO")  # at DEBUG the SDK logs whole jobs, signed addresses included
+    host = ChildHost()
+    host.start()
+    import runpod
+
+    runpod.serverless.start({"handler": Handler(host, runpod.serverless.progress_update)})
+
+
+if __name__ == "__main__":
+    main()

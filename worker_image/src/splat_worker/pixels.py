@@ -1,0 +1,47 @@
+"""Any decoded picture as 8-bit sRGB: 16-bit, palette, transparent, CMYK and wide-gamut ones too.
+Knows nothing of files or tags other than the colour profile.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageCms
+
+_SIXTEEN_BIT = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+_SRGB = ImageCms.createProfile("sRGB")
+
+
+def to_srgb(image: Image.Image) -> Image.Image:
+    """An RGB copy that keeps orientation tags (exif_transpose comes later). Transparent pixels become white."""
+    exif = image.getexif()
+    profile = image.info.get("icc_profile")
+    if image.mode in _SIXTEEN_BIT:
+        rgb = Image.fromarray((np.asarray(image, dtype=np.uint32) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
+    elif image.mode == "F":
+        rgb = Image.fromarray(np.nan_to_num(np.asarray(image)).clip(0, 255).astype(np.uint8)).convert("RGB")
+    elif image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        rgb = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    else:
+        rgb = _by_profile(image, profile) if profile else image.convert("RGB")
+    rgb.info.clear()
+    orientation = exif.get(0x0112)
+    if orientation:
+        rgb.getexif()[0x0112] = orientation
+    return rgb
+
+
+def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
+    """Through the picture's own colour profile (phones write Display P3); a broken profile counts as sRGB."""
+    source = image if image.mode in ("RGB", "CMYK") else image.convert("RGB")
+    try:
+        embedded = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        name = ImageCms.getProfileDescription(embedded)
+        if "sRGB" in name and source.mode == "RGB":
+            return source.copy()
+        converted = ImageCms.profileToProfile(source, embedded, _SRGB, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return source.convert("RGB")
+    return converted if converted is not None else source.convert("RGB")
