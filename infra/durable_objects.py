@@ -26,6 +26,8 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from infra.plain_errors import speaks_plainly
+
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 TIMEOUT_S = 30.0
 Props = dict[str, Any]
@@ -71,6 +73,7 @@ def decide(olds: Props, news: Props, deployed: str | None) -> Props:
     return fresh
 
 
+@speaks_plainly(TagUnreadable)
 class MigrationProvider(ResourceProvider):
     """Asks at check, so that a preview already shows what the upload will carry."""
 

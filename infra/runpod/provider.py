@@ -20,6 +20,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from infra.plain_errors import speaks_plainly
 from infra.runpod import catalog, errors, model, plan
 from infra.runpod.client import PRODUCTION_URL, RunPodClient
 
@@ -36,6 +37,10 @@ class MissingKey(Exception):
     """Neither the stack's configuration nor the environment holds a RunPod key."""
 
 
+class StillThere(Exception):
+    """Deleted, but not gone in time."""
+
+
 def client_from_config(req: ConfigureRequest) -> RunPodClient:
     """The account's client: `runpod:apiKey` or RUNPOD_API_KEY, at `runpod:apiUrl`. Raises MissingKey."""
     key = req.config.get("runpod:apiKey") or os.environ.get("RUNPOD_API_KEY", "")
@@ -46,6 +51,7 @@ def client_from_config(req: ConfigureRequest) -> RunPodClient:
     return RunPodClient(api_key=key, api_url=req.config.get("runpod:apiUrl") or PRODUCTION_URL)
 
 
+@speaks_plainly(errors.RunPodError, MissingKey, StillThere)
 class EndpointProvider(ResourceProvider):
     """create, read, update, delete of one serverless endpoint. Stateless after `configure`, since one
     object serves several threads."""
@@ -177,7 +183,7 @@ class EndpointProvider(ResourceProvider):
             except errors.NotFound:
                 return
             time.sleep(DELETE_POLL_S)
-        raise TimeoutError(
+        raise StillThere(
             f"endpoint {id_} still answers {DELETE_WAIT_S:.0f} s after RunPod accepted its deletion: "
             "look at it in the RunPod console, then run `pulumi destroy` again"
         )
