@@ -59,9 +59,10 @@ def up(root: Path, *, console: Console, app_port: int | None = None) -> Outputs:
         engine_ = engine(root, state)
         previous = _config_file(state).read_text() if _config_file(state).exists() else None
         committed = (root / "Pulumi.local.yaml").read_text()
+        _config_file(state).parent.mkdir(exist_ok=True)
         _config_file(state).write_text(render(committed, _render_addresses(addresses), previous))
         _backend(state).mkdir(parents=True, exist_ok=True)
-        _select(engine_)
+        _select(engine_, state)
         engine_.run("up", "--yes", "--skip-preview", "--suppress-outputs")
         return engine_.outputs()
 
@@ -76,7 +77,7 @@ def down(root: Path, *, console: Console) -> None:
         if _config_file(state).exists() and any(_backend(state).rglob("*.json")):
             _start_cloud(root, state, console, app_port=None)
             engine_ = engine(root, state)
-            _select(engine_)
+            _select(engine_, state)
             engine_.run("destroy", "--yes", "--skip-preview")
             engine_.run("stack", "rm", "--yes", quiet=True)
         if supervisor.stop(state):
@@ -139,9 +140,16 @@ def _start_cloud(root: Path, state: StateFolder, console: Console, *, app_port: 
     return addresses
 
 
-def _select(engine_: Engine) -> None:
+def _select(engine_: Engine, state: StateFolder) -> None:
+    """The stack exists and nothing holds it.
+
+    `pulumi stack init` writes its encryption salt beside the Pulumi.yaml it finds: it gets one of its own,
+    so that the committed Pulumi.local.yaml stays as it is (docs/decisions/0004).
+    """
+    folder = _config_file(state).parent
+    (folder / "Pulumi.yaml").write_text("name: photo-splat\nruntime: python\n")
+    engine_.run("stack", "select", "--create", "--cwd", str(folder), quiet=True)
     # An interrupted engine leaves its lock; ours (one_at_a_time) says that no other is at work.
-    engine_.run("stack", "select", "--create", quiet=True)
     with contextlib.suppress(ServiceError):
         engine_.run("cancel", "--yes", quiet=True)
 
@@ -156,7 +164,7 @@ def _render_addresses(addresses: Addresses) -> dict[str, str]:
 
 
 def _config_file(state: StateFolder) -> Path:
-    return state.root / "Pulumi.local.yaml"
+    return state.root / "project/Pulumi.local.yaml"
 
 
 def _backend(state: StateFolder) -> Path:

@@ -16,6 +16,8 @@ from typing import Any
 from scripts.splat_cli.errors import CommandError, ServiceError
 
 LOCAL = "local"
+# Commands of pulumi 3.259 that take --config-file; the others refuse it.
+TAKES_CONFIG_FILE = {"up", "preview", "destroy", "refresh", "config", "import", "watch"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +111,9 @@ class Engine:
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         command = [_binary(self.root), *arguments, "--stack", self.stack, "--non-interactive"]
-        return command + (["--config-file", str(self.config_file)] if self.config_file else [])
+        if self.config_file is not None and arguments[0] in TAKES_CONFIG_FILE:
+            command += ["--config-file", str(self.config_file)]
+        return command
 
     def _environment(self) -> dict[str, str]:
         folders = [str(self.root / ".venv/bin"), str(_folder(self.root)), os.environ.get("PATH", "")]
