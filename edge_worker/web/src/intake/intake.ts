@@ -1,0 +1,98 @@
+// The photos that people chose, before anything leaves the device: facts, thumbnails, verdicts.
+// Never uploads; one chosen set at a time, kept while the page is open.
+import { Store } from "../store.ts";
+import { picture } from "./picture.ts";
+import { judge, type Limits, uniqueNames, type Facts, type Verdict } from "./rules.ts";
+import { HEAD_BYTES, sniff } from "./sniff.ts";
+
+export interface Chosen {
+  key: number;
+  file: File;
+  /** With its folder where the browser tells it. */
+  path: string;
+  facts: Facts;
+  thumbnail: string | null;
+  /** False until all facts are there. */
+  examined: boolean;
+}
+
+const AT_ONCE = 3;
+
+export class Intake {
+  readonly chosen = new Store<readonly Chosen[]>([]);
+  #nextKey = 1;
+  #waiting: Chosen[] = [];
+  #running = 0;
+
+  add(files: readonly { file: File; path: string }[]): void {
+    const fresh = files
+      .filter(({ file }) => !file.name.startsWith(".") && file.size > 0)
+      .map(({ file, path }): Chosen => {
+        const facts: Facts = { name: file.name, bytes: file.size, type: null, sha256: null, sharpness: null, opens: true };
+        return { key: this.#nextKey++, file, path, facts, thumbnail: null, examined: false };
+      });
+    const all = [...this.chosen.get(), ...fresh];
+    const names = uniqueNames(all.map(({ file }) => file.name));
+    this.chosen.set(all.map((one, i) => ({ ...one, facts: { ...one.facts, name: names[i] ?? one.facts.name } })));
+    this.#waiting.push(...fresh);
+    this.#pump();
+  }
+
+  remove(key: number): void {
+    const gone = this.chosen.get().find((one) => one.key === key);
+    if (gone?.thumbnail) URL.revokeObjectURL(gone.thumbnail);
+    this.chosen.update((all) => all.filter((one) => one.key !== key));
+  }
+
+  clear(): void {
+    for (const { thumbnail } of this.chosen.get()) if (thumbnail) URL.revokeObjectURL(thumbnail);
+    this.#waiting = [];
+    this.chosen.set([]);
+  }
+
+  /** One verdict per chosen file. A file that is still being examined counts as fine for now. */
+  verdicts(limits: Limits): Verdict[] {
+    const all = this.chosen.get();
+    const facts = all.map(({ facts, examined }) => (examined ? facts : { ...facts, type: facts.type ?? "image/jpeg" }) satisfies Facts);
+    return judge(facts, limits);
+  }
+
+  #pump(): void {
+    while (this.#running < AT_ONCE) {
+      const next = this.#waiting.shift();
+      if (!next) return;
+      this.#running += 1;
+      void this.#examine(next).finally(() => {
+        this.#running -= 1;
+        this.#pump();
+      });
+    }
+  }
+
+  async #examine({ key, file }: Chosen): Promise<void> {
+    const still = (): boolean => this.chosen.get().some((one) => one.key === key);
+    if (!still()) return;
+    const type = sniff(new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer()));
+    if (type === null) return this.#learn(key, { type }, null);
+    const [sha256, seen] = await Promise.all([digest(file), picture(file)]);
+    // Only Safari draws HEIC: elsewhere a HEIC photo goes up unseen and the worker opens it.
+    const opens = seen !== null || type === "image/heic";
+    const url = seen === null ? null : URL.createObjectURL(seen.thumbnail);
+    this.#learn(key, { type, sha256, opens, sharpness: seen?.sharpness ?? null }, url);
+  }
+
+  #learn(key: number, facts: Partial<Facts>, thumbnail: string | null): void {
+    this.chosen.update((all) =>
+      all.map((one) => (one.key === key ? { ...one, facts: { ...one.facts, ...facts }, thumbnail, examined: true } : one)),
+    );
+  }
+}
+
+/** SHA-256 in hex; null where the page is not a secure context (plain http on a network address). */
+async function digest(file: File): Promise<string | null> {
+  if (!isSecureContext) return null;
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export const intake = new Intake();

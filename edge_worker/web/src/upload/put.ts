@@ -1,0 +1,29 @@
+// One presigned PUT with its progress.
+// Never retries and never adds a header of its own: the signature covers exactly the given ones.
+import type { Upload } from "../contract.ts";
+
+/** The browser sets these itself, with the very values that were signed, and refuses a script that tries. */
+const BROWSER_SETS = new Set(["content-length", "host"]);
+
+export interface Put {
+  /** The status of the answer, 0 when the connection broke. */
+  done: Promise<number>;
+  abort(): void;
+}
+
+export function put({ url, method, headers }: Upload, body: Blob, onBytes: (sent: number) => void): Put {
+  const request = new XMLHttpRequest();
+  const done = new Promise<number>((resolve) => {
+    request.onload = () => resolve(request.status);
+    request.onerror = () => resolve(0);
+    request.ontimeout = () => resolve(0);
+    request.onabort = () => resolve(0);
+  });
+  request.upload.onprogress = ({ loaded }) => onBytes(Math.min(loaded, body.size));
+  request.open(method, url);
+  for (const [name, value] of Object.entries(headers)) {
+    if (!BROWSER_SETS.has(name.toLowerCase())) request.setRequestHeader(name, value);
+  }
+  request.send(body);
+  return { done, abort: () => request.abort() };
+}

@@ -1,0 +1,115 @@
+// The one door to the 3D engine: opens a scene in an element and drives it; loaded only when needed.
+// Never draws controls; the engine's own interface is off.
+import { createViewer, type ViewerHandle } from "@playcanvas/supersplat-viewer/viewer";
+import { defaultSettings } from "@playcanvas/supersplat-viewer/settings";
+
+import { pose, startPose, toViewer, type CamerasFile } from "./cameras.ts";
+
+/** Behind the splats; the same in light and dark, so that colours are judged against the same ground. */
+const BACKGROUND: [number, number, number] = [0.043, 0.067, 0.102];
+
+export interface OpenOptions {
+  container: HTMLElement;
+  url: string;
+  fileName: string;
+  cameras: CamerasFile | null;
+  onPercent: (percent: number) => void;
+  /** The first whole picture is on the screen. */
+  onShown: () => void;
+  /** Loading failed after the engine had started. */
+  onBroken: () => void;
+}
+
+export interface OpenScene {
+  reset(): void;
+  /** Go slowly round the subject, or hold still. */
+  turn(on: boolean): void;
+  /** Take the view of one photo. */
+  lookFrom(name: string): void;
+  /** Whether the keyboard drives this scene. */
+  listen(on: boolean): void;
+  close(): void;
+}
+
+export async function openScene(options: OpenOptions): Promise<OpenScene> {
+  const { container, url, fileName, cameras, onPercent, onShown, onBroken } = options;
+  const response = await fetch(url, { credentials: "same-origin" });
+  if (!response.ok) throw new Error(`${fileName}: ${response.status}`);
+  const viewer = await createViewer({
+    container,
+    contentUrl: new URL(url, location.href).href,
+    contentFilename: fileName,
+    contents: Promise.resolve(response),
+    settings: settings(cameras),
+    ui: false,
+    noanim: true,
+  });
+  viewer.state.inputEnabled = false;
+  const release = letPageScroll(container);
+  let shown = false;
+  viewer.events.on("progress:changed", (percent: number) => onPercent(Math.round(percent)));
+  const show = (): void => {
+    if (shown) return;
+    shown = true;
+    onShown();
+  };
+  if (viewer.state.loaded) show();
+  else viewer.events.once("loaded:changed", show);
+  let closed = false;
+  viewer.app.assets.on("error", () => {
+    if (!closed) onBroken();
+  });
+  const loaded = (act: () => void) => (): void => {
+    if (viewer.state.loaded && !closed) act();
+  };
+  return {
+    reset: loaded(() => viewer.resetCamera()),
+    turn: (on) => loaded(() => turn(viewer, on))(),
+    lookFrom: (name) =>
+      loaded(() => {
+        const index = cameras?.cameras.findIndex((camera) => camera.name === name) ?? -1;
+        if (index >= 0) viewer.selectAnnotation(index);
+      })(),
+    listen: (on) => {
+      viewer.state.inputEnabled = on;
+    },
+    close: () => {
+      closed = true;
+      release();
+      viewer.destroy();
+    },
+  };
+}
+
+function turn(viewer: ViewerHandle, on: boolean): void {
+  if (on) viewer.state.cameraMode = "anim";
+  viewer.state.animationPaused = !on;
+}
+
+/** The cameras of the photos travel as annotations: the engine flies to one when it is selected. */
+function settings(cameras: CamerasFile | null): object {
+  const start = cameras ? startPose(cameras) : null;
+  return {
+    ...defaultSettings("object"),
+    background: { color: BACKGROUND },
+    animTracks: [],
+    cameras: start ? [{ initial: start }] : [],
+    annotations: (cameras?.cameras ?? []).map((camera) => ({
+      position: toViewer(cameras?.target ?? [0, 0, 0]),
+      title: camera.name,
+      text: "",
+      camera: { initial: pose(camera, cameras?.target ?? [0, 0, 0]) },
+    })),
+    startMode: "default",
+  };
+}
+
+/** The wheel scrolls the page until people show that they mean the scene, by focus or a press. */
+function letPageScroll(container: HTMLElement): () => void {
+  const pass = (event: WheelEvent): void => {
+    const meant = container.contains(document.activeElement) || container === document.activeElement || document.fullscreenElement !== null;
+    if (!meant) event.stopPropagation();
+  };
+  container.addEventListener("wheel", pass, { capture: true });
+  return () => container.removeEventListener("wheel", pass, { capture: true });
+}

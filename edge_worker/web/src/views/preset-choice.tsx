@@ -1,0 +1,67 @@
+// The choice of quality, with seconds and price of each before anything starts.
+// Never starts a job.
+import { useEffect, useState } from "preact/hooks";
+
+import { api } from "../api.ts";
+import type { Estimate, Settings } from "../contract.ts";
+import { about, day, usd } from "../format.ts";
+import { presetWords } from "../presets.ts";
+
+export type Estimates = ReadonlyMap<string, Estimate>;
+
+/** One estimate per preset for this number of photos; none for no photos. Asked again when the number settles. */
+export function useEstimates(settings: Settings, photos: number): Estimates {
+  const [estimates, setEstimates] = useState<Estimates>(new Map());
+  useEffect(() => {
+    if (photos === 0) return;
+    let stopped = false;
+    const timer = setTimeout(async () => {
+      const answers = await Promise.all(
+        settings.presets.map(async (preset) => {
+          // Without an estimate the choice still works; the price is then told as not known.
+          const answer = await api.estimate(preset, photos).catch(() => null);
+          return [preset, answer] as const;
+        }),
+      );
+      if (!stopped) setEstimates(new Map(answers.flatMap(([preset, answer]) => (answer ? [[preset, answer] as const] : []))));
+    }, 200);
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  }, [settings, photos]);
+  return photos === 0 ? new Map() : estimates;
+}
+
+interface Props {
+  settings: Settings;
+  estimates: Estimates;
+  preset: string;
+  onChoose: (preset: string) => void;
+}
+
+export function PresetChoice({ settings, estimates, preset, onChoose }: Props) {
+  const chosen = estimates.get(preset);
+  return (
+    <fieldset class="presets">
+      <legend>Quality</legend>
+      {settings.presets.map((one) => {
+        const { label, words } = presetWords(one);
+        const estimate = estimates.get(one);
+        return (
+          <label key={one} class={one === preset ? "preset chosen" : "preset"}>
+            <input type="radio" name="preset" value={one} checked={one === preset} onChange={() => onChoose(one)} />
+            <span class="preset-name">{label}</span>
+            <span class="preset-words">{words}</span>
+            <span class="preset-cost">{estimate ? `${about(estimate.seconds)} · ${usd(estimate.usd)}` : "…"}</span>
+          </label>
+        );
+      })}
+      {chosen ? (
+        <p class="basis">
+          {chosen.basis} Price of {chosen.price.gpu} as of {day(chosen.price.as_of)}.
+        </p>
+      ) : null}
+    </fieldset>
+  );
+}

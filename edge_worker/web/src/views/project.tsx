@@ -1,0 +1,97 @@
+// One project: keeps it current and shows the page of its state.
+// Never draws a state itself.
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { may, noticeSignedOut } from "../account.ts";
+import { ownSource, type ApiError } from "../api.ts";
+import type { Project, Session, Settings } from "../contract.ts";
+import { watch, type Watch } from "../live.ts";
+import { isFinal, isWorking } from "../stages.ts";
+import { useStore } from "../store.ts";
+import { current } from "../upload/session.ts";
+import { Ended } from "./ended.tsx";
+import { Missing, Trouble } from "./notices.tsx";
+import { Running } from "./running.tsx";
+import { Scene } from "./scene.tsx";
+import { Ready, Uploading } from "./uploading.tsx";
+
+interface Props {
+  id: string;
+  session: Session;
+  settings: Settings;
+}
+
+export interface StateProps {
+  project: Project;
+  settings: Settings;
+  mayUpload: boolean;
+  mayOperate: boolean;
+  /** Show this newer form of the project now. */
+  onProject: (project: Project) => void;
+}
+
+export function ProjectPage({ id, session, settings }: Props) {
+  const [project, setProject] = useState<Project | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+  const upload = useStore(current);
+  const watching = useRef<Watch | null>(null);
+  const settled = project !== null && isFinal(project.state);
+
+  useEffect(() => {
+    if (settled) return;
+    const one = watch(id, {
+      onProject: (fresh) => {
+        setProject(fresh);
+        setError(null);
+      },
+      onError: (failure) => {
+        noticeSignedOut(failure);
+        setError(failure);
+      },
+    });
+    watching.current = one;
+    return () => one.stop();
+  }, [id, settled]);
+
+  useEffect(() => {
+    if (project) document.title = `${isWorking(project.state) ? "… " : ""}${project.name} · Splat`;
+  }, [project?.name, project?.state]);
+
+  if (!project) {
+    if (error?.status === 404 || error?.status === 400) return <Missing what="scene" />;
+    if (error) return <Trouble error={error} again={() => watching.current?.refresh()} />;
+    return <p class="quiet wait" role="status">One moment…</p>;
+  }
+  const state: StateProps = {
+    project,
+    settings,
+    mayUpload: may(session, "upload"),
+    mayOperate: may(session, "operate"),
+    onProject: setProject,
+  };
+  return (
+    <>
+      {error ? <p class="strip" role="status">{error.message} What you see may be old; the page keeps trying.</p> : null}
+      <ByState state={state} sending={upload !== null && upload.projectId === id} />
+    </>
+  );
+}
+
+function ByState({ state, sending }: { state: StateProps; sending: boolean }) {
+  const upload = current.get();
+  switch (state.project.state) {
+    case "new":
+    case "uploading":
+      return <Uploading {...state} upload={sending ? upload : null} />;
+    case "ready":
+      return sending && upload?.progress.get().phase !== "stopped" ? <Uploading {...state} upload={upload} /> : <Ready {...state} />;
+    case "queued":
+    case "running":
+      return <Running {...state} />;
+    case "done":
+      return <Scene {...state} source={ownSource(state.project.id)} />;
+    case "failed":
+    case "cancelled":
+      return <Ended {...state} />;
+  }
+}

@@ -1,0 +1,215 @@
+// A finished scene: the viewer, the numbers, where time and money went, downloads, sharing.
+// Never computes a number that the report has.
+import { useEffect, useState } from "preact/hooks";
+
+import type { Source } from "../api.ts";
+import { parseCameras, plan, type CamerasFile } from "../cameras.ts";
+import type { Project, Report } from "../contract.ts";
+import { bytes, count, day, duration, plural, usd } from "../format.ts";
+import { presetWords } from "../presets.ts";
+import { GAUSSIANS_EXPLAINED, PSNR_EXPLAINED, psnrWords, SSIM_EXPLAINED } from "../quality.ts";
+import { stageShares } from "../stages.ts";
+import { Manage } from "./manage.tsx";
+import { Failure, Stat } from "./parts.tsx";
+import type { StateProps } from "./project.tsx";
+import { CameraPlan } from "./ring.tsx";
+import { Sharing } from "./sharing.tsx";
+import { Stage } from "./stage.tsx";
+
+export function Scene({ source, ...props }: StateProps & { source: Source }) {
+  const { project } = props;
+  return (
+    <article class="scene">
+      <SceneView project={project} source={source} />
+      <div class="below">
+        <Numbers project={project} />
+        <div class="aside">
+          <Downloads project={project} source={source} />
+          {props.mayOperate ? <Sharing projectId={project.id} /> : null}
+          <Manage {...props} />
+        </div>
+      </div>
+    </article>
+  );
+}
+
+/** Title, viewer and camera plan: what a share link shows, too. */
+export function SceneView({ project, source }: { project: Project; source: Source }) {
+  const cameras = useCameras(project, source);
+  const [view, setView] = useState<string | null>(null);
+  const [broken, setBroken] = useState<string | null>(null);
+  const version = project.attempt;
+  const poster = project.artifacts["poster.webp"] ? source.artifact("poster.webp", version) : null;
+  const drawn = ["scene.sog", "scene.ply"].find((name) => project.artifacts[name]);
+  return (
+    <>
+      <header class="scene-head">
+        <h1>{project.name}</h1>
+        <p class="meta">
+          {project.report ? <span>{plural(project.report.photos.registered, "photo")}</span> : null}
+          {project.preset ? <span>{presetWords(project.preset).label} quality</span> : null}
+          <span>{day(project.created_at)}</span>
+        </p>
+      </header>
+      <div class="show">
+        {drawn && cameras !== "loading" ? (
+          <Stage url={source.artifact(drawn, version)} fileName={drawn} poster={poster} cameras={cameras} label={project.name} view={view} onFailure={setBroken} />
+        ) : (
+          <div class="stage">{poster ? <img class="poster" src={poster} alt={project.name} /> : null}</div>
+        )}
+        {cameras !== "loading" && cameras !== null ? (
+          <figure class="plan">
+            <CameraPlan cameras={plan(cameras)} selected={view} onSelect={setView} />
+            <figcaption>{view === null ? "Every camera, seen from above. Press one to stand where the photo was taken." : `The view of ${view}`}</figcaption>
+          </figure>
+        ) : null}
+      </div>
+      {drawn ? null : <Failure error={{ message: "The scene's file is missing.", hint: "Start the job again, or tell whoever runs this service." }} />}
+      <Failure error={broken === null ? null : { message: broken }} />
+    </>
+  );
+}
+
+/** The cameras, or null when they are not there or not readable: the scene is then framed as a whole. */
+function useCameras(project: Project, source: Source): CamerasFile | null | "loading" {
+  const there = project.artifacts["cameras.json"] !== undefined;
+  const [cameras, setCameras] = useState<CamerasFile | null | "loading">(there ? "loading" : null);
+  const url = source.artifact("cameras.json", project.attempt);
+  useEffect(() => {
+    if (!there) return;
+    let stopped = false;
+    fetch(url, { credentials: "same-origin" })
+      .then(async (response) => parseCameras(await response.json()))
+      .catch((error: unknown) => {
+        console.warn("cameras.json:", error);
+        return null;
+      })
+      .then((parsed) => stopped || setCameras(parsed));
+    return () => {
+      stopped = true;
+    };
+  }, [there, url]);
+  return cameras;
+}
+
+function Numbers({ project }: { project: Project }) {
+  const { report } = project;
+  if (!report) return <p class="quiet">This scene has no report.</p>;
+  return (
+    <section class="numbers" aria-label="Numbers">
+      <dl class="stats">
+        <Stat
+          label="Photos used"
+          value={
+            <>
+              {report.photos.registered} <span class="of">of {report.photos.given}</span>
+            </>
+          }
+          explain="A photo counts as used when its place and direction could be found from what it shares with the others."
+        />
+        {typeof report.metrics.psnr_db === "number" ? (
+          <Stat label="PSNR" value={`${report.metrics.psnr_db.toFixed(1)} dB`} note={psnrWords(report.metrics.psnr_db)} explain={PSNR_EXPLAINED} />
+        ) : null}
+        {typeof report.metrics.ssim === "number" ? <Stat label="SSIM" value={report.metrics.ssim.toFixed(3)} explain={SSIM_EXPLAINED} /> : null}
+        <Stat label="Gaussians" value={count(report.metrics.gaussians)} explain={GAUSSIANS_EXPLAINED} />
+        <Price report={report} />
+      </dl>
+      <Rejected report={report} />
+      <Times report={report} />
+      {report.warnings?.length ? (
+        <ul class="warnings">
+          {report.warnings.map((warning) => (
+            <li key={warning}>{warning}</li>
+          ))}
+        </ul>
+      ) : null}
+    </section>
+  );
+}
+
+function Price({ report }: { report: Report }) {
+  const { price } = report;
+  if (!price) return null;
+  const rate = `${duration(price.billed_s)} of ${price.gpu} at $${(price.usd_per_s * 3600).toFixed(2)} per hour, price of ${day(price.as_of)}.`;
+  return <Stat label="Price" value={usd(price.usd)} note={price.estimate ? "estimate" : undefined} explain={price.note ? `${rate} ${price.note}` : rate} />;
+}
+
+function Rejected({ report }: { report: Report }) {
+  const { rejected } = report.photos;
+  if (rejected.length === 0) return null;
+  return (
+    <details class="rejected" open={rejected.length <= 3}>
+      <summary>{plural(rejected.length, "photo")} not used</summary>
+      <ul>
+        {rejected.map(({ name, reason }) => (
+          <li key={name}>
+            <span class="file-name">{name}</span> {reason}
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+/** Seconds per stage as one bar and its legend. */
+function Times({ report }: { report: Report }) {
+  const shares = stageShares(report);
+  const total = report.stages.reduce((sum, { seconds }) => sum + seconds, 0);
+  return (
+    <figure class="times">
+      <figcaption>
+        Took {duration(total)}
+        {report.device ? ` on ${report.device.name}` : ""}
+      </figcaption>
+      <div class="times-bar" aria-hidden="true">
+        {shares.map(({ stage, share }) => (
+          <span key={stage} class={`part ${stage}`} style={{ flexGrow: Math.max(share, 0.004) }} />
+        ))}
+      </div>
+      <ul>
+        {shares.map(({ stage, label, seconds }) => (
+          <li key={stage}>
+            <span class={`dot ${stage}`} aria-hidden="true" />
+            {label} <span class="figures">{duration(seconds)}</span>
+          </li>
+        ))}
+      </ul>
+    </figure>
+  );
+}
+
+const FILES: readonly { name: string; words: string }[] = [
+  { name: "scene.sog", words: "For the web and phones" },
+  { name: "scene.spz", words: "Small, for other viewers" },
+  { name: "scene.ply", words: "Everything, for editors" },
+  { name: "cameras.json", words: "Where each photo was taken" },
+  { name: "report.json", words: "All numbers" },
+];
+
+function Downloads({ project, source }: { project: Project; source: Source }) {
+  return (
+    <section class="downloads" aria-labelledby="downloads-title">
+      <h2 id="downloads-title">Downloads</h2>
+      <ul>
+        {FILES.flatMap(({ name, words }) => {
+          const artifact = project.artifacts[name];
+          if (!artifact) return [];
+          return [
+            <li key={name}>
+              <a href={source.artifact(name, project.attempt)} download={`${fileStem(project.name)}-${name}`}>
+                {name}
+              </a>
+              <span class="words">{words}</span>
+              <span class="figures">{bytes(artifact.bytes)}</span>
+            </li>,
+          ];
+        })}
+      </ul>
+    </section>
+  );
+}
+
+/** A name that every file system takes. */
+function fileStem(name: string): string {
+  return name.normalize("NFKD").replaceAll(/[^\w]+/g, "-").replaceAll(/^-+|-+$/g, "").toLowerCase() || "scene";
+}

@@ -1,0 +1,55 @@
+// Builds the page into ../dist/web, and its service worker with the list of files to keep.
+// Never inlines scripts, styles or fonts: the content security policy refuses them.
+import { createHash } from "node:crypto";
+
+import { defineConfig, type Plugin } from "vite";
+
+/** What the offline shell holds: everything the first screen needs, but not the 3D engine. */
+const SHELL = /^(index\.html|assets\/(index|archivo-latin-standard)[^/]*\.(js|css|woff2))$/;
+const SHELL_PUBLIC = ["manifest.webmanifest", "icons/icon.svg"];
+
+/** Writes the shell's file list and its hash into sw.js, so that a new build replaces the old cache. */
+function listShellInServiceWorker(): Plugin {
+  return {
+    name: "shell-in-service-worker",
+    generateBundle: {
+      order: "post",
+      handler(_options, bundle) {
+        const worker = bundle["sw.js"];
+        if (worker?.type !== "chunk") this.error("sw.js was not built");
+        const files = Object.keys(bundle).filter((name) => SHELL.test(name));
+        const hash = createHash("sha256");
+        for (const name of files.toSorted()) {
+          const file = bundle[name];
+          hash.update(name).update(file?.type === "chunk" ? file.code : (file?.source ?? ""));
+        }
+        const paths = [...files.filter((name) => name !== "index.html"), ...SHELL_PUBLIC].map((name) => `/${name}`);
+        worker.code = worker.code
+          .replace("__SHELL_FILES__", JSON.stringify(["/", ...paths.toSorted()]))
+          .replace("__SHELL_VERSION__", JSON.stringify(hash.digest("hex").slice(0, 16)));
+      },
+    },
+  };
+}
+
+export default defineConfig({
+  root: import.meta.dirname,
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  build: {
+    outDir: "../dist/web",
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    target: "es2023",
+    chunkSizeWarningLimit: 2600,
+    rollupOptions: {
+      input: { index: `${import.meta.dirname}/index.html`, sw: `${import.meta.dirname}/src/sw.ts` },
+      output: {
+        entryFileNames: (chunk) => (chunk.name === "sw" ? "sw.js" : "assets/[name]-[hash].js"),
+        assetFileNames: "assets/[name]-[hash][extname]",
+        chunkFileNames: "assets/[name]-[hash].js",
+      },
+    },
+  },
+  plugins: [listShellInServiceWorker()],
+});
