@@ -183,7 +183,8 @@ def _sentence(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"]) or "input"
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     where = re.sub(r"[^A-Za-z0-9_. -]", "?", where)[:120]
-    return f"{where}: {first['msg']}{more}."
+    fault = "it does not have the form that is needed" if first["type"] == "string_pattern_mismatch" else first["msg"]
+    return f"{where}: {fault}{more}."
 
 
 class _Report(BaseModel):
