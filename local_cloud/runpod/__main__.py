@@ -1,0 +1,56 @@
+"""`python -m local_cloud.runpod --port P --state DIR [--images FILE]`: the stand-in as one process.
+Reads the key from RUNPOD_API_KEY only; never from an argument, which other users could see."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from .images import Images, ImagesFileInvalid
+from .server import bind, serve
+from .state import StateUnreadable
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m local_cloud.runpod", description=__doc__)
+    parser.add_argument("--port", type=int, required=True, help="loopback port; 0 takes a free one")
+    parser.add_argument("--state", type=Path, required=True, help="folder for the account and worker logs")
+    parser.add_argument("--images", type=Path, help="JSON: image repository -> how a worker of it starts")
+    parser.add_argument("--seed", type=int, help="makes ids repeatable, for tests")
+    options = parser.parse_args(argv)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log webhook URLs, which are capabilities
+    key = os.environ.get("RUNPOD_API_KEY", "")
+    if not key:
+        return _refuse("RUNPOD_API_KEY is not set", "set it to the key that clients will send")
+    try:
+        Images(options.images).load()
+        sock = bind(options.port)
+    except ImagesFileInvalid as error:
+        return _refuse(str(error), "correct the file named by --images")
+    except OSError as error:
+        return _refuse(f"port {options.port} cannot be used: {error}", "choose another --port, or 0")
+    # uvicorn hands the signal on when it is done: an asked-for end is a success.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # One line of data for whoever started this: the address, also with --port 0.
+    print(f"http://127.0.0.1:{sock.getsockname()[1]}", flush=True)
+    try:
+        serve(sock, api_key=key, folder=options.state, images_file=options.images, seed=options.seed)
+    except StateUnreadable as error:
+        return _refuse(str(error), "remove or repair the file")
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _refuse(what: str, hint: str) -> int:
+    print(f"error: {what}\nhint: {hint}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

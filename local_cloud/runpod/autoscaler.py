@@ -1,0 +1,98 @@
+"""How many workers an endpoint should have, and which of them have to go.
+Pure: a view of the endpoint comes in, a decision comes out; fleet.py carries it out."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+from .state import EndpointSpec
+from .workers.model import Phase
+
+REQUEST_COUNT = "REQUEST_COUNT"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WorkerView:
+    """One worker that is not ending and not parked."""
+
+    id: str
+    phase: Phase
+    busy: bool
+    stale: bool
+    draining: bool
+    idle_since_s: float | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Demand:
+    """Jobs of one endpoint; waiting times leave out lowPriority jobs, which never add workers."""
+
+    waits_s: Sequence[float]
+    in_progress: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Decision:
+    start: int = 0
+    end: tuple[tuple[str, str], ...] = ()  # (worker id, reason), may end at once
+    drain: tuple[str, ...] = ()  # finish the job, take no other
+    idle: tuple[str, ...] = ()  # idle long enough: end, or park where FlashBoot is on
+
+
+def decide(spec: EndpointSpec, workers: Sequence[WorkerView], demand: Demand, now_s: float) -> Decision:
+    """Replaces old releases first, then keeps to max, then follows the demand, then sends idle ones away."""
+    stale = [one for one in workers if one.stale]
+    end = [(one.id, "replaced by a new release") for one in stale if not one.busy]
+    drain = [one.id for one in stale if one.busy and not one.draining]
+    fresh = [one for one in workers if not one.stale]
+    kept = len(workers) - len(end)
+
+    surplus = kept - spec.workers_max
+    for one in sorted(fresh, key=_first_to_go):
+        if surplus <= 0:
+            break
+        surplus -= 1
+        if one.busy:
+            if not one.draining:
+                drain.append(one.id)
+        else:
+            end.append((one.id, "above workers.max"))
+            kept -= 1
+        fresh = [other for other in fresh if other.id != one.id]
+
+    serving = [one for one in fresh if not one.draining]
+    wanted = _wanted(spec, serving, demand)
+    start = max(0, min(wanted - len(serving), spec.workers_max - kept))
+    idle = () if start else _idle_too_long(spec, serving, wanted, now_s)
+    return Decision(start=start, end=tuple(end), drain=tuple(drain), idle=idle)
+
+
+def _first_to_go(one: WorkerView) -> tuple[bool, bool, float]:
+    """Not yet ready first, then the longest idle, busy ones last."""
+    return (one.busy, one.phase is Phase.READY, one.idle_since_s or 0.0)
+
+
+def _wanted(spec: EndpointSpec, serving: Sequence[WorkerView], demand: Demand) -> int:
+    if spec.scaling.type == REQUEST_COUNT:
+        wanted = math.ceil((len(demand.waits_s) + demand.in_progress) / spec.scaling.value)
+    else:
+        overdue = sum(wait_s > spec.scaling.value for wait_s in demand.waits_s)
+        busy = sum(one.busy for one in serving)
+        wanted = max(len(serving), busy + overdue)
+        if demand.waits_s and not serving:
+            # From zero the first request starts a worker at once, without the queue delay (guess).
+            wanted = max(wanted, 1)
+    return min(max(wanted, spec.workers_min), spec.workers_max)
+
+
+def _idle_too_long(spec: EndpointSpec, serving: Sequence[WorkerView], wanted: int, now_s: float) -> tuple[str, ...]:
+    idle = sorted(
+        (one for one in serving if one.phase is Phase.READY and not one.busy),
+        key=lambda one: one.idle_since_s or 0.0,
+    )
+    if spec.scaling.type == REQUEST_COUNT:
+        return tuple(one.id for one in idle[: max(0, len(serving) - wanted)])
+    expired = [one.id for one in idle if now_s - (one.idle_since_s or 0.0) >= spec.idle_timeout_s]
+    return tuple(expired[: max(0, len(serving) - spec.workers_min)])

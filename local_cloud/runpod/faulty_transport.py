@@ -1,0 +1,84 @@
+"""Carries HTTP faults out: delays, refuses, breaks connections before or after the effect.
+Never decides which fault strikes (faults.py), and never touches the control API."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from .faults import Faults, Kind
+
+# Client address -> transport of its connection. ASGI has no way to break a connection, so the protocol
+# class below notes each transport when it is made.
+_transports: MutableMapping[tuple[str, int], asyncio.Transport] = {}
+
+
+class NotingProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """uvicorn's HTTP protocol that remembers its transport while the connection lives."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        self._peer = tuple((transport.get_extra_info("peername") or ("", 0))[:2])
+        _transports[self._peer] = transport
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        _transports.pop(self._peer, None)
+        super().connection_lost(exc)
+
+
+def reset_connection(client: tuple[str, int]) -> None:
+    """Closes with RST, as a crashed peer or a broken middlebox does."""
+    transport = _transports.get(client)
+    if transport is None:
+        return
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+class FaultyTransport:
+    """Outermost ASGI layer; requests under /_control pass untouched."""
+
+    def __init__(self, app: ASGIApp, faults: Faults) -> None:
+        self._app = app
+        self._faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith("/_control/"):
+            await self._app(scope, receive, send)
+            return
+        lost = False
+        for fault in self._faults.for_request(scope["method"], scope["path"]):
+            if fault.kind is Kind.LATENCY:
+                await asyncio.sleep(fault.latency_s)
+            elif fault.kind is Kind.RESET:
+                reset_connection(tuple(scope["client"]))
+                return
+            elif fault.kind is Kind.STATUS:
+                await _refuse(fault.status, fault.retry_after_s)(scope, receive, send)
+                return
+            else:
+                lost = True
+        if not lost:
+            await self._app(scope, receive, send)
+            return
+        await self._app(scope, receive, _swallow)
+        reset_connection(tuple(scope["client"]))
+
+
+async def _swallow(message: Message) -> None:
+    """The answer that the caller never gets."""
+
+
+def _refuse(status: int, retry_after_s: int | None) -> JSONResponse:
+    body: dict[str, Any] = {"title": "Injected fault", "status": status, "detail": "a scripted fault struck"}
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    return JSONResponse(body, status_code=status, headers=headers, media_type="application/problem+json")

@@ -1,0 +1,44 @@
+"""What every management call goes through: the key, the rate limits, the headers of its answer.
+Never looks at bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ..http import Handler, Verbs, bearer_token, platform_of, problem_response, request_id, same_key
+from ..problems import Problem, unauthorized
+from ..rate_limits import ManagementLimiter
+
+
+def management_route(path: str, handlers: Mapping[str, Handler]) -> Route:
+    """A guarded route; wrong verbs are refused before the key is looked at."""
+    return Route(path, Verbs({verb: _guarded(handler) for verb, handler in handlers.items()}))
+
+
+def _guarded(handler: Handler) -> Handler:
+    async def guarded(request: Request) -> Response:
+        platform = platform_of(request)
+        headers = request_id()
+        try:
+            if not same_key(bearer_token(request, bare_allowed=False), platform.options.api_key):
+                raise unauthorized("invalid bearer token")
+            limiter: ManagementLimiter = request.app.state.limiter
+            verdict = limiter.count(platform.settings, platform.clock.now())
+            headers |= verdict.headers
+            if verdict.refused is not None:
+                raise Problem(
+                    429,
+                    f"rate limit exceeded for the {verdict.refused} window",
+                    headers={"Retry-After": str(verdict.retry_after_s)},
+                )
+            response = await handler(request)
+        except Problem as problem:
+            response = problem_response(problem)
+        response.headers.update(headers)
+        return response
+
+    return guarded

@@ -1,0 +1,331 @@
+"""Carries out what the autoscaler decides: places, starts, parks, wakes, watches and ends workers.
+Never decides how many; never touches a job but through the dispatcher."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import shutil
+import signal
+from collections.abc import Coroutine, Iterable
+from pathlib import Path
+
+from ..autoscaler import Decision, WorkerView
+from ..billing import billed_end_s
+from ..catalog import Catalog
+from ..clock import Clock
+from ..faults import Faults, Kind
+from ..ids import Ids
+from ..images import Images
+from ..jobs.dispatch import Dispatcher
+from ..problems import Problem
+from ..settings import Settings
+from ..state import Account, Endpoint, Usage
+from .environment import worker_environment
+from .logs import WorkerLog
+from .model import Phase, Worker
+from .placement import place
+from .processes import WorkerProcess
+
+BACKOFF_FIRST_S = 1.0
+BACKOFF_MAX_S = 60.0
+PARKED_MAX = 3  # per endpoint; how many FlashBoot really keeps is not documented
+PARKED_FOR_S = 3600.0
+
+
+class Fleet:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        settings: Settings,
+        account: Account,
+        catalog: Catalog,
+        images: Images,
+        ids: Ids,
+        faults: Faults,
+        folder: Path,
+        base_url: str,
+    ) -> None:
+        self._clock = clock
+        self._settings = settings
+        self._account = account
+        self._catalog = catalog
+        self._images = images
+        self._ids = ids
+        self._faults = faults
+        self._folder = folder
+        self._base_url = base_url
+        self._workers: dict[str, Worker] = {}
+        self._crashes: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._dispatcher: Dispatcher | None = None
+        self._on_usage: list[Usage] = account.usage
+
+    def connect(self, dispatcher: Dispatcher) -> None:
+        """The dispatcher finds workers here, and the fleet tells it about lost ones."""
+        self._dispatcher = dispatcher
+
+    def get(self, worker_id: str) -> Worker | None:
+        return self._workers.get(worker_id)
+
+    def of_endpoint(self, endpoint_id: str) -> list[Worker]:
+        """Workers that count: neither parked nor ending."""
+        return [
+            one
+            for one in self._workers.values()
+            if one.endpoint_id == endpoint_id and one.phase not in (Phase.PARKED, Phase.ENDING)
+        ]
+
+    def all(self) -> Iterable[Worker]:
+        return tuple(self._workers.values())
+
+    def views(self, endpoint: Endpoint) -> list[WorkerView]:
+        return [
+            WorkerView(
+                id=one.id,
+                phase=one.phase,
+                busy=one.busy,
+                stale=one.version != endpoint.version,
+                draining=one.draining,
+                idle_since_s=one.idle_since_s,
+            )
+            for one in self.of_endpoint(endpoint.id)
+        ]
+
+    def carry_out(self, endpoint: Endpoint, decision: Decision) -> None:
+        for worker_id, reason in decision.end:
+            self.end(self._workers[worker_id], reason)
+        for worker_id in decision.drain:
+            worker = self._workers[worker_id]
+            worker.draining = True
+            worker.log.system("takes no more jobs; ends after the current one")
+        for worker_id in decision.idle:
+            self._send_home(endpoint, self._workers[worker_id])
+        for _ in range(decision.start):
+            self._start_or_wake(endpoint)
+
+    def end(self, worker: Worker, reason: str) -> None:
+        """Ends the process group in the background; its jobs are dispatched again."""
+        if worker.phase is Phase.ENDING:
+            return
+        self._bill(worker)
+        worker.phase = Phase.ENDING
+        worker.log.system(f"ending: {reason}")
+        worker.change.fire()
+        if self._dispatcher is not None:
+            self._dispatcher.lose_worker(worker)
+        self._spawn(self._end(worker))
+
+    def end_endpoint(self, endpoint_id: str, reason: str) -> None:
+        for worker in self.all():
+            if worker.endpoint_id == endpoint_id:
+                self.end(worker, reason)
+        self._crashes.pop(endpoint_id, None)
+
+    async def end_all(self, reason: str) -> None:
+        """Returns when no worker process is left."""
+        for worker in self.all():
+            self.end(worker, reason)
+        while self._workers:
+            await asyncio.sleep(0.02)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def first_poll(self, worker: Worker) -> None:
+        """A worker is ready when it asks for its first job."""
+        if worker.phase is Phase.INITIALIZING:
+            worker.phase = Phase.READY
+            worker.idle_since_s = self._clock.now()
+            worker.log.system("ready")
+
+    def job_taken(self, worker: Worker) -> None:
+        """Lets the `worker_killed` fault strike."""
+        fault = self._faults.strike(Kind.WORKER_KILLED, worker.endpoint_id)
+        if fault is not None:
+            self._spawn(self._kill_after(worker, fault.after_s))
+
+    def job_done(self, worker: Worker) -> None:
+        self._crashes.pop(worker.endpoint_id, None)
+        if worker.draining and not worker.busy:
+            self.end(worker, "replaced after its last job")
+
+    def unhealthy(self, worker: Worker, reason: str) -> None:
+        worker.log.system(f"unhealthy: {reason}")
+        if worker.phase in (Phase.INITIALIZING, Phase.READY):
+            worker.phase = Phase.UNHEALTHY
+
+    def enforce_times(self) -> None:
+        """Workers that never came up, fell silent, or do not let go of a stopped job."""
+        now_s, wall_s = self._clock.now(), self._clock.wall_s()
+        for worker in self.all():
+            if worker.phase is Phase.INITIALIZING and worker.started_s is not None:
+                if now_s - worker.started_s > self._settings.init_timeout_s:
+                    self._crashed(worker, "did not ask for a job in time")
+            elif worker.phase is Phase.READY:
+                silent_s = wall_s - (worker.last_ping_wall_s or wall_s)
+                if silent_s > self._settings.lost_after_s:
+                    self.end(worker, f"lost: no ping for {silent_s:.0f} s")
+                elif any(deadline <= wall_s for deadline in worker.stopping.values()):
+                    self.end(worker, "did not stop a cancelled or timed-out job")
+            elif worker.phase is Phase.PARKED and now_s - (worker.idle_since_s or now_s) > PARKED_FOR_S:
+                self.end(worker, "parked for too long")
+
+    def _start_or_wake(self, endpoint: Endpoint) -> None:
+        for worker in self._workers.values():
+            if (
+                worker.endpoint_id == endpoint.id
+                and worker.phase is Phase.PARKED
+                and worker.version == endpoint.version
+            ):
+                worker.phase = Phase.INITIALIZING
+                self._spawn(self._wake(worker))
+                return
+        worker_id = self._ids.object_id()
+        placement = place(endpoint, self._account, self._catalog)
+        worker = Worker(
+            id=worker_id,
+            endpoint_id=endpoint.id,
+            version=endpoint.version,
+            image=endpoint.spec.image,
+            disk_gb=endpoint.spec.disk_gb,
+            placement=placement,
+            key=self._ids.key(),
+            created_s=self._clock.now(),
+            log=WorkerLog(self._folder / "logs" / endpoint.id / f"{worker_id}.log", self._clock.now),
+        )
+        self._workers[worker.id] = worker
+        self._spawn(self._boot(endpoint, worker))
+
+    async def _boot(self, endpoint: Endpoint, worker: Worker) -> None:
+        while self._faults.strike(Kind.WORKER_THROTTLED, endpoint.id):
+            worker.phase = Phase.THROTTLED
+            worker.log.system("throttled: waiting for compute capacity")
+            await self._clock.sleep(self._settings.throttled_s)
+            if worker.phase is not Phase.THROTTLED:
+                return
+        worker.phase = Phase.INITIALIZING
+        worker.started_s = worker.billed_from_s = self._clock.now()
+        worker.log.system(f"starting {worker.image} (release {worker.version})")
+        if self._faults.strike(Kind.WORKER_NEVER_STARTS, endpoint.id):
+            return
+        await self._clock.sleep(self._settings.start_delay_s)
+        # The account may have changed during the delay; secrets resolve at start, not at creation.
+        current = self._account.endpoints.get(endpoint.id)
+        if worker.phase is not Phase.INITIALIZING or current is None:
+            return
+        try:
+            image = self._images.resolve(worker.image)
+            worker.process = await WorkerProcess.start(
+                [*image.command, *split_args(endpoint.spec.args)],
+                cwd=image.cwd,
+                env=worker_environment(
+                    host=os.environ,
+                    image_env=image.env,
+                    endpoint=endpoint,
+                    worker=worker,
+                    secrets={one.name: one.value for one in self._account.secrets.values()},
+                    base_url=self._base_url,
+                    ping_interval_ms=self._settings.ping_interval_ms,
+                    home=str(self._scratch(worker, make=True)),
+                ),
+                on_output=worker.log.feed,
+            )
+        except (OSError, Problem) as error:
+            self._crashed(worker, f"cannot be started: {error}")
+            return
+        self._spawn(self._watch(worker, worker.process))
+
+    async def _watch(self, worker: Worker, process: WorkerProcess) -> None:
+        status = await process.wait()
+        if worker.phase in (Phase.ENDING, Phase.UNHEALTHY):
+            return
+        if status == 0:
+            self.end(worker, "its process ended by itself")
+        else:
+            self._crashed(worker, f"its process ended with status {status}")
+
+    def _crashed(self, worker: Worker, reason: str) -> None:
+        """Stays visible as UNHEALTHY for a while that doubles, so that a broken image does not spin."""
+        crashes = self._crashes[worker.endpoint_id] = self._crashes.get(worker.endpoint_id, 0) + 1
+        worker.phase = Phase.UNHEALTHY
+        worker.log.system(f"unhealthy: {reason}")
+        if self._dispatcher is not None:
+            self._dispatcher.lose_worker(worker)
+        self._spawn(self._end_after(worker, min(BACKOFF_FIRST_S * 2 ** (crashes - 1), BACKOFF_MAX_S)))
+
+    async def _end_after(self, worker: Worker, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self.end(worker, "replaced after a failure")
+
+    async def _kill_after(self, worker: Worker, real_s: float) -> None:
+        await asyncio.sleep(real_s)
+        if worker.process is not None:
+            worker.log.system("killed by a scripted fault")
+            worker.process.signal_group(signal.SIGKILL)
+
+    def _send_home(self, endpoint: Endpoint, worker: Worker) -> None:
+        parked = [one for one in self._workers.values() if one.phase is Phase.PARKED]
+        here = sum(one.endpoint_id == endpoint.id for one in parked)
+        if endpoint.spec.flashboot == "OFF" or worker.process is None or here >= PARKED_MAX:
+            self.end(worker, "idle")
+            return
+        self._bill(worker)
+        worker.phase = Phase.PARKED
+        worker.log.system("idle: parked by FlashBoot")
+        worker.process.signal_group(signal.SIGSTOP)
+        worker.change.fire()  # its held poll is answered 400, as the SDK expects of FlashBoot
+
+    async def _wake(self, worker: Worker) -> None:
+        worker.started_s = worker.billed_from_s = self._clock.now()
+        worker.last_ping_wall_s = None
+        worker.log.system("waking from FlashBoot")
+        await self._clock.sleep(self._settings.flashboot_start_delay_s)
+        if worker.process is not None and worker.phase is Phase.INITIALIZING:
+            worker.process.signal_group(signal.SIGCONT)
+
+    async def _end(self, worker: Worker) -> None:
+        if worker.process is not None:
+            await worker.process.end(self._settings.stop_grace_s)
+        worker.log.close()
+        shutil.rmtree(self._scratch(worker), ignore_errors=True)
+        self._workers.pop(worker.id, None)
+
+    def _bill(self, worker: Worker) -> None:
+        usage = self.usage_so_far(worker)
+        if usage is not None:
+            self._on_usage.append(usage)
+        worker.billed_from_s = None
+
+    def usage_so_far(self, worker: Worker) -> Usage | None:
+        """The stretch a worker would be billed for if it ended now; None while it is not billed."""
+        if worker.billed_from_s is None:
+            return None
+        return Usage(
+            endpoint_id=worker.endpoint_id,
+            worker_id=worker.id,
+            start_s=worker.billed_from_s,
+            end_s=billed_end_s(worker.billed_from_s, self._clock.now()),
+            gpu_usd_per_s=worker.placement.gpu_usd_per_s,
+            cpu_usd_per_s=worker.placement.cpu_usd_per_s,
+            disk_gb=worker.disk_gb,
+        )
+
+    def _scratch(self, worker: Worker, *, make: bool = False) -> Path:
+        """The container disk: wiped when the worker ends."""
+        folder = self._folder / "scratch" / worker.id
+        if make:
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def split_args(args: str) -> list[str]:
+    """`args` of an endpoint: one shell-like string."""
+    return shlex.split(args)

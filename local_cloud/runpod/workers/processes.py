@@ -1,0 +1,100 @@
+"""Starts and ends the real process of a worker, in its own process group, with its output captured.
+Never knows jobs or scaling; a worker's whole group is gone when `end` returns."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+READ_BYTES = 64 * 1024
+# How long the group may take to vanish after SIGKILL before `end` stops looking.
+KILL_WAIT_S = 5.0
+
+
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+def adopt_orphans() -> None:
+    """Make children of dead workers ours instead of init's, so that `end` can reap them.
+
+    In a container whose first process reaps nothing they would stay as zombies, and a group of zombies
+    looks alive to killpg. Linux only; elsewhere init does its duty.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+class WorkerProcess:
+    """One started process group; `pid` is also the group id."""
+
+    def __init__(self, process: asyncio.subprocess.Process, on_output: Callable[[bytes], None]) -> None:
+        self._process = process
+        self.pid = process.pid
+        self._reader = asyncio.create_task(self._read(on_output))
+
+    @classmethod
+    async def start(
+        cls,
+        command: Sequence[str],
+        *,
+        cwd: str | None,
+        env: Mapping[str, str],
+        on_output: Callable[[bytes], None],
+    ) -> WorkerProcess:
+        """Raises OSError when the command cannot be started at all."""
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=cwd,
+            env=dict(env),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        return cls(process, on_output)
+
+    async def wait(self) -> int:
+        """Exit status of the leader; negative = signal number."""
+        return await self._process.wait()
+
+    def signal_group(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+    async def end(self, grace_s: float) -> int:
+        """SIGTERM to the group, SIGKILL after `grace_s` real seconds to whatever is left of it."""
+        if self._process.returncode is None:
+            self.signal_group(signal.SIGTERM)
+            self.signal_group(signal.SIGCONT)  # a parked group has to wake to hear it
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), grace_s)
+        await self._wait_for_group(min(grace_s, 1.0))
+        self.signal_group(signal.SIGKILL)
+        status = await self._process.wait()
+        await self._wait_for_group(KILL_WAIT_S)
+        self._reader.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._reader
+        return status
+
+    async def _wait_for_group(self, limit_s: float) -> None:
+        """Children (the SDK's ping process, a trainer) may outlive the leader by a moment."""
+        for _ in range(int(limit_s / 0.02)):
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-self.pid, os.WNOHANG)[0]:
+                    pass
+            try:
+                os.killpg(self.pid, 0)
+            except (ProcessLookupError, PermissionError):
+                return
+            await asyncio.sleep(0.02)
+
+    async def _read(self, on_output: Callable[[bytes], None]) -> None:
+        assert self._process.stdout is not None
+        while data := await self._process.stdout.read(READ_BYTES):
+            on_output(data)

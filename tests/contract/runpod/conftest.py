@@ -1,0 +1,172 @@
+"""The stand-in as its users meet it: a process on a loopback port, workers on the unmodified SDK.
+Never reaches into the stand-in's objects; everything goes over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+HERE = Path(__file__).parent
+KEY = "rpa_test_key_of_the_account"
+REPOSITORY = "test.local/worker"
+
+
+@dataclasses.dataclass
+class StandIn:
+    url: str
+    process: subprocess.Popen[str]
+    folder: Path
+    http: httpx.Client
+
+    def create(self, **changes: Any) -> dict[str, Any]:
+        """A queue endpoint whose workers run the async handler, unless the changes say otherwise."""
+        body: dict[str, Any] = {
+            "name": "test",
+            "type": "QUEUE",
+            "image": f"{REPOSITORY}@sha256:{'a' * 64}",
+            "gpu": {"pools": ["ADA_24"]},
+            "scaling": {"type": "QUEUE_DELAY", "queueDelay": 4},
+            "workers": {"min": 0, "max": 1, "idleTimeout": 60},
+            "timeout": 60_000,
+        } | changes
+        answer = self.http.post("/v2/serverless", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def patch(self, endpoint_id: str, **changes: Any) -> dict[str, Any]:
+        answer = self.http.patch(f"/v2/serverless/{endpoint_id}", json=changes)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def run(self, endpoint_id: str, **body: Any) -> str:
+        answer = self.http.post(f"/v2/{endpoint_id}/run", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["id"]
+
+    def status(self, endpoint_id: str, job_id: str) -> dict[str, Any]:
+        answer = self.http.get(f"/v2/{endpoint_id}/status/{job_id}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def finish(self, endpoint_id: str, job_id: str, limit_s: float = 40) -> dict[str, Any]:
+        """The job object once it is in a final state."""
+        return until(
+            lambda: self.status(endpoint_id, job_id),
+            lambda job: job["status"] in ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"),
+            limit_s,
+        )
+
+    def workers(self, endpoint_id: str) -> dict[str, Any]:
+        return self.http.get(f"/v2/serverless/{endpoint_id}/workers").json()
+
+    def processes(self) -> list[dict[str, Any]]:
+        return self.http.get("/_control/workers").json()["workers"]
+
+    def settings(self, **changes: Any) -> None:
+        assert self.http.patch("/_control/settings", json=changes).status_code == 200
+
+    def clock(self, **changes: Any) -> None:
+        assert self.http.patch("/_control/clock", json=changes).status_code == 200
+
+    def fault(self, **fault: Any) -> int:
+        answer = self.http.post("/_control/faults", json=fault)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+
+def until(read: Callable[[], Any], good: Callable[[Any], bool], limit_s: float = 40) -> Any:
+    """The first value that is good; fails with the last one seen."""
+    deadline = time.monotonic() + limit_s
+    while not good(value := read()):
+        assert time.monotonic() < deadline, f"still {value!r} after {limit_s} s"
+        time.sleep(0.05)
+    return value
+
+
+def images(folder: Path) -> Path:
+    """Each handler kind is an image of its own."""
+    kinds = ("async", "sync", "generator", "async_generator", "refreshing", "concurrent", "broken")
+    env = {"RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_SKIP_GPU_CHECK": "true"}
+    table = {
+        (REPOSITORY if kind == "async" else f"{REPOSITORY}-{kind}"): {
+            "command": [sys.executable, str(HERE / "worker_of_all_kinds.py"), kind],
+            "env": env,
+        }
+        for kind in kinds
+    }
+    file = folder / "images.json"
+    file.write_text(json.dumps(table))
+    return file
+
+
+@contextlib.contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[StandIn]:
+    """A stand-in process; ended by SIGTERM, and the test fails when it does not end well."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = (folder / "standin.log").open("a")
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "local_cloud.runpod",
+            "--port=0",
+            f"--state={folder / 'state'}",
+            f"--images={images(folder)}",
+            *arguments,
+        ],
+        env=os.environ | {"RUNPOD_API_KEY": KEY},
+        cwd=HERE.parents[2],
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+    )
+    log.close()
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert url.startswith("http://127.0.0.1:"), (folder / "standin.log").read_text()
+        with httpx.Client(
+            base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=100, trust_env=False
+        ) as http:
+            until(lambda: http.get("/_control/health").status_code, lambda code: code == 200, 10)
+            yield StandIn(url, process, folder, http)
+    finally:
+        process.terminate()
+        try:
+            status = process.wait(timeout=30)
+        finally:
+            process.kill()
+            if process.stdout is not None:
+                process.stdout.close()
+    assert status == 0, (folder / "standin.log").read_text()
+
+
+@pytest.fixture(scope="session")
+def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    with running(tmp_path_factory.mktemp("standin")) as standin:
+        yield standin
+
+
+@pytest.fixture
+def standin(shared_standin: StandIn) -> Iterator[StandIn]:
+    """The shared process with an empty account; nothing of one test reaches the next."""
+    yield shared_standin
+    assert shared_standin.http.post("/_control/reset").status_code == 204
+    assert shared_standin.processes() == []
+
+
+@pytest.fixture
+def own_standin(tmp_path: Path) -> Callable[..., contextlib.AbstractContextManager[StandIn]]:
+    """For tests that stop and start the process itself."""
+    return lambda *arguments: running(tmp_path, *arguments)
