@@ -34,7 +34,13 @@ def rasterize_native(
     """As splat_worker.train.rasterize.rasterize."""
     kernels = kernels or load()
     columns = torch.cat(
-        [means.T, scales.clamp_min(1e-12).log().T, quats.T, torch.logit(opacities, eps=1e-7)[None], sh.flatten(1).T]
+        [
+            means.T,
+            scales.clamp_min(1e-12).log().T,
+            quats.T,
+            torch.logit(opacities, eps=1e-7)[None],
+            sh.flatten(1).T,
+        ]
     )
     return _Rasterize.apply(columns, camera, background, trace, kernels, SH_ROWS.index(sh.shape[1]))
 
@@ -42,7 +48,13 @@ def rasterize_native(
 class _Rasterize(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, columns: Tensor, camera: Camera, background: Tensor, trace: Trace, kernels: Kernels, degree: int
+        ctx: Any,
+        columns: Tensor,
+        camera: Camera,
+        background: Tensor,
+        trace: Trace,
+        kernels: Kernels,
+        degree: int,
     ) -> Tensor:
         count, device = columns.shape[1], columns.device.type
         c = layout.camera_struct(camera)

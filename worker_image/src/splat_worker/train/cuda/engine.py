@@ -36,7 +36,10 @@ class DeviceView:
     def __post_init__(self) -> None:
         want = (self.camera.height, self.camera.width, 3)
         if tuple(self.rgb.shape) != want or self.rgb.dtype != torch.uint8 or not self.rgb.is_contiguous():
-            raise ValueError(f"rgb is {self.rgb.dtype} {tuple(self.rgb.shape)}, contiguous uint8 {want} is needed")
+            order = "" if self.rgb.is_contiguous() else " not contiguous"
+            raise ValueError(
+                f"rgb is {self.rgb.dtype} {tuple(self.rgb.shape)}{order}, contiguous uint8 {want} is needed"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,9 @@ class Engine:
         self.kernels = kernels or load()
         self.device = device
         if len(start) > capacity:
-            raise ValueError(f"{len(start)} Gaussians to start with, capacity {capacity}: raise it or start with fewer")
+            raise ValueError(
+                f"{len(start)} Gaussians to start with, capacity {capacity}: raise it or start with fewer"
+            )
         self.arena = Arena(
             kernels=self.kernels,
             device=device,
@@ -115,7 +120,15 @@ class Engine:
         """Steps whose view wanted more instances than were sorted (its farthest Gaussians were left out)."""
         return self._rooms.overflows
 
-    def step(self, view: DeviceView, rates: Rates, *, degree: int, seed: int = 0, background: tuple[float, ...] = (0.0, 0.0, 0.0)) -> None:
+    def step(
+        self,
+        view: DeviceView,
+        rates: Rates,
+        *,
+        degree: int,
+        seed: int = 0,
+        background: tuple[float, ...] = (0.0, 0.0, 0.0),
+    ) -> None:
         """One picture, its loss and the update of every Gaussian, queued on the current stream."""
         self.step_number += 1
         room = self._room(view.slot)
@@ -136,7 +149,9 @@ class Engine:
         )
         self._pending[view.slot] = (self.count, room)
 
-    def render(self, camera: Camera, *, degree: int, background: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Tensor:
+    def render(
+        self, camera: Camera, *, degree: int, background: tuple[float, ...] = (0.0, 0.0, 0.0)
+    ) -> Tensor:
         """(3, H, W) float32: the picture of `camera`, in the arena's memory until the next call."""
         c = camera_for(camera)
         struct = self.arena.struct(without=("instances_seen",))
@@ -243,5 +258,7 @@ def from_rows(columns: Tensor, degree: int) -> Gaussians:
         log_scales=np.ascontiguousarray(rows[layout.SCALE].T),
         quats=np.ascontiguousarray(rows[layout.QUAT].T),
         opacity_logits=np.ascontiguousarray(rows[layout.OPACITY]),
-        sh=np.ascontiguousarray(rows[layout.SH.start : layout.SH.start + used].T).reshape(count, used // 3, 3),
+        sh=np.ascontiguousarray(rows[layout.SH.start : layout.SH.start + used].T).reshape(
+            count, used // 3, 3
+        ),
     )
