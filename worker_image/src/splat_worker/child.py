@@ -68,7 +68,7 @@ def event_to_wire(event: Event) -> dict[str, Any]:
 def _warm_up() -> None:
     """Load what every job needs, so that the first job does not wait for it."""
     from splat_worker import pipeline, sfm, undistort  # noqa: F401
-    from splat_worker.train import train  # noqa: F401
+
 
 
 def _send(pipe: TextIO, message: dict[str, Any]) -> None:

@@ -23,11 +23,11 @@ from splat_worker.reporting import Outcome, build_report
 from splat_worker.run import Run, SceneJob
 from splat_worker.scene import PosedPhotos
 from splat_worker.sparse import SparseModel
-from splat_worker.train import train
 from splat_worker.train.context import Device as TrainDevice
 from splat_worker.train.context import OutOfMemory, TrainContext, Trained
 from splat_worker.train.presets import PresetName, resolve_preset
 from splat_worker.train.render import render
+from splat_worker.train.trainer import train
 from splat_worker.transfer import Transfer
 from splat_worker.undistort import posed_photos
 
