@@ -79,7 +79,8 @@ def down(root: Path, *, console: Console) -> None:
             engine_ = engine(root, state)
             _select(engine_, state)
             engine_.run("destroy", "--yes", "--skip-preview")
-            engine_.run("stack", "rm", "--yes", quiet=True)
+            # Without --preserve-config it would delete the committed Pulumi.local.yaml.
+            engine_.run("stack", "rm", "--yes", "--preserve-config", quiet=True)
         if supervisor.stop(state):
             console.print("Local cloud stopped.")
     shutil.rmtree(state.root, ignore_errors=True)
