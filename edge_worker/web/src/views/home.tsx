@@ -37,12 +37,12 @@ export function Home({ session, settings }: { session: Session; settings: Settin
             Keep all of it.
           </h1>
           <p class="lead">Photograph something from every side. Get back a 3D scene that you can turn, share and download.</p>
-          <ol class="how">
-            <li>Twenty photos or more, in one or two circles, in even light.</li>
-            <li>Each overlapping its neighbour by about two thirds.</li>
-            <li>The thing keeps still; you move.</li>
-          </ol>
         </div>
+        <ol class="how">
+          <li>Twenty photos or more, in one or two circles, in even light.</li>
+          <li>Each overlapping its neighbour by about two thirds.</li>
+          <li>The thing keeps still; you move.</li>
+        </ol>
         {may(session, "upload") ? (
           <DropZone className="drop" onFiles={choose}>
             <Ring count={RING_COUNT} lit={0} />

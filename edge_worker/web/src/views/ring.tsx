@@ -46,11 +46,25 @@ export function CameraPlan({ cameras, selected, onSelect }: CameraPlanProps) {
   return <Drawing glyphs={glyphs} onSelect={onSelect} label="The cameras from above" />;
 }
 
-function Drawing({ glyphs, label, onSelect }: { glyphs: readonly Glyph[]; label?: string | undefined; onSelect?: (name: string) => void }) {
+interface DrawingProps {
+  glyphs: readonly Glyph[];
+  label?: string | undefined;
+  onSelect?: (name: string) => void;
+}
+
+function Drawing({ glyphs, label, onSelect }: DrawingProps) {
   const half = VIEW / 2;
   const size = glyphs.length > 48 ? 0.62 : glyphs.length > 30 ? 0.8 : 1;
+  const chosen = Math.max(0, glyphs.findIndex(({ lit }) => lit));
   return (
-    <svg class="ring" viewBox={`${-half} ${-half} ${VIEW} ${VIEW}`} role={onSelect ? "group" : label ? "img" : undefined} aria-label={label} aria-hidden={label ? undefined : true}>
+    <svg
+      class="ring"
+      viewBox={`${-half} ${-half} ${VIEW} ${VIEW}`}
+      role={onSelect ? "group" : label ? "img" : undefined}
+      aria-label={label}
+      aria-hidden={label ? undefined : true}
+      {...(onSelect && { onClick: (event: MouseEvent) => pressNearest(event, glyphs, onSelect) })}
+    >
       <g class="subject">
         <circle r="21" />
         <path d="M0 0V-15.5A15.5 15.5 0 0 1 15.5 0ZM0 0V15.5A15.5 15.5 0 0 1 -15.5 0Z" />
@@ -62,9 +76,9 @@ function Drawing({ glyphs, label, onSelect }: { glyphs: readonly Glyph[]; label?
           key={glyph.name ?? i}
           class={["camera", glyph.lit && "lit", glyph.heldOut && "held-out"].filter(Boolean).join(" ")}
           transform={`translate(${glyph.x.toFixed(2)} ${glyph.y.toFixed(2)}) rotate(${glyph.angleDeg.toFixed(1)}) scale(${size})`}
-          {...(onSelect && glyph.name !== undefined && press(glyph.name, glyph.lit, onSelect))}
+          {...(onSelect && glyph.name !== undefined && button(glyph.name, glyph.lit, i === chosen, onSelect))}
         >
-          {onSelect ? <circle class="touch" r="11" /> : null}
+          {onSelect ? <circle class="halo" r="11" /> : null}
           <path class="cone" d={CONE} />
           <path class="body" d={BODY} />
         </g>
@@ -73,17 +87,35 @@ function Drawing({ glyphs, label, onSelect }: { glyphs: readonly Glyph[]; label?
   );
 }
 
-function press(name: string, pressed: boolean, onSelect: (name: string) => void) {
+/** Cameras overlap in a plan and fingers are wide: the nearest one is meant. */
+function pressNearest(event: MouseEvent, glyphs: readonly Glyph[], onSelect: (name: string) => void): void {
+  const svg = event.currentTarget as SVGSVGElement;
+  const toPlan = svg.getScreenCTM()?.inverse();
+  if (!toPlan) return;
+  const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(toPlan);
+  const nearest = nearestTo(glyphs, at);
+  if (nearest?.name !== undefined) onSelect(nearest.name);
+}
+
+function nearestTo(glyphs: readonly Glyph[], at: { x: number; y: number }): Glyph | undefined {
+  return glyphs.toSorted((a, b) => Math.hypot(a.x - at.x, a.y - at.y) - Math.hypot(b.x - at.x, b.y - at.y))[0];
+}
+
+/** One stop for the Tab key in the whole plan; the arrows walk from camera to camera. */
+function button(name: string, pressed: boolean, stop: boolean, onSelect: (name: string) => void) {
   return {
     role: "button" as const,
-    tabIndex: 0,
+    tabIndex: stop ? 0 : -1,
     "aria-label": `See it from ${name}`,
     "aria-pressed": pressed,
-    onClick: () => onSelect(name),
     onKeyDown: (event: KeyboardEvent) => {
-      if (event.key !== "Enter" && event.key !== " ") return;
+      const here = event.currentTarget as SVGGElement;
+      const all = [...(here.parentElement?.querySelectorAll<SVGGElement>("[role=button]") ?? [])];
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (event.key === "Enter" || event.key === " ") onSelect(name);
+      else if (step !== undefined) all.at((all.indexOf(here) + step) % all.length)?.focus();
+      else return;
       event.preventDefault();
-      onSelect(name);
     },
   };
 }

@@ -1,5 +1,6 @@
 // A finished scene: the viewer, the numbers, where time and money went, downloads, sharing.
 // Never computes a number that the report has.
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import type { Source } from "../api.ts";
@@ -20,7 +21,7 @@ export function Scene({ source, ...props }: StateProps & { source: Source }) {
   const { project } = props;
   return (
     <article class="scene">
-      <SceneView project={project} source={source} />
+      <SceneView project={project} source={source} beside={project.report ? <Photos report={project.report} /> : null} />
       <div class="below">
         <Numbers project={project} />
         <div class="aside">
@@ -34,7 +35,7 @@ export function Scene({ source, ...props }: StateProps & { source: Source }) {
 }
 
 /** Title, viewer and camera plan: what a share link shows, too. */
-export function SceneView({ project, source }: { project: Project; source: Source }) {
+export function SceneView({ project, source, beside }: { project: Project; source: Source; beside?: ComponentChildren }) {
   const cameras = useCameras(project, source);
   const [view, setView] = useState<string | null>(null);
   const [broken, setBroken] = useState<string | null>(null);
@@ -57,12 +58,15 @@ export function SceneView({ project, source }: { project: Project; source: Sourc
         ) : (
           <div class="stage">{poster ? <img class="poster" src={poster} alt={project.name} /> : null}</div>
         )}
-        {cameras !== "loading" && cameras !== null ? (
-          <figure class="plan">
-            <CameraPlan cameras={plan(cameras)} selected={view} onSelect={setView} />
-            <figcaption>{view === null ? "Every camera, seen from above. Press one to stand where the photo was taken." : `The view of ${view}`}</figcaption>
-          </figure>
-        ) : null}
+        <div class="beside">
+          {cameras !== "loading" && cameras !== null ? (
+            <figure class="plan">
+              <CameraPlan cameras={plan(cameras)} selected={view} onSelect={setView} />
+              <figcaption>{view === null ? "Every camera, seen from above. Press one to stand where the photo was taken." : `The view of ${view}`}</figcaption>
+            </figure>
+          ) : null}
+          {beside}
+        </div>
       </div>
       {drawn ? null : <Failure error={{ message: "The scene's file is missing.", hint: "Start the job again, or tell whoever runs this service." }} />}
       <Failure error={broken === null ? null : { message: broken }} />
@@ -98,15 +102,6 @@ function Numbers({ project }: { project: Project }) {
   return (
     <section class="numbers" aria-label="Numbers">
       <dl class="stats">
-        <Stat
-          label="Photos used"
-          value={
-            <>
-              {report.photos.registered} <span class="of">of {report.photos.given}</span>
-            </>
-          }
-          explain="A photo counts as used when its place and direction could be found from what it shares with the others."
-        />
         {typeof report.metrics.psnr_db === "number" ? (
           <Stat label="PSNR" value={`${report.metrics.psnr_db.toFixed(1)} dB`} note={psnrWords(report.metrics.psnr_db)} explain={PSNR_EXPLAINED} />
         ) : null}
@@ -114,7 +109,6 @@ function Numbers({ project }: { project: Project }) {
         <Stat label="Gaussians" value={count(report.metrics.gaussians)} explain={GAUSSIANS_EXPLAINED} />
         <Price report={report} />
       </dl>
-      <Rejected report={report} />
       <Times report={report} />
       {report.warnings?.length ? (
         <ul class="warnings">
@@ -134,11 +128,31 @@ function Price({ report }: { report: Report }) {
   return <Stat label="Price" value={usd(price.usd)} note={price.estimate ? "estimate" : undefined} explain={price.note ? `${rate} ${price.note}` : rate} />;
 }
 
+/** How many photos found their place, and why the others did not. */
+function Photos({ report }: { report: Report }) {
+  return (
+    <div class="photos-used">
+      <dl>
+        <Stat
+          label="Photos used"
+          value={
+            <>
+              {report.photos.registered} <span class="of">of {report.photos.given}</span>
+            </>
+          }
+          explain="A photo counts as used when its place and direction could be found from what it shares with the others."
+        />
+      </dl>
+      <Rejected report={report} />
+    </div>
+  );
+}
+
 function Rejected({ report }: { report: Report }) {
   const { rejected } = report.photos;
   if (rejected.length === 0) return null;
   return (
-    <details class="rejected" open={rejected.length <= 3}>
+    <details class="rejected" open={rejected.length <= 2}>
       <summary>{plural(rejected.length, "photo")} not used</summary>
       <ul>
         {rejected.map(({ name, reason }) => (
