@@ -43,6 +43,9 @@ REDISPATCHES_MAX = 1
 # SDK 1.12.0 gives up a take or stop poll after 90 s; the platform's own hold is not documented.
 TAKE_HOLD_S = 30.0
 STOP_HOLD_S = 30.0
+# SDK 1.12.0 drops a stop that arrives between taking a job and starting it (rp_scale.stop_job finds no
+# task yet), so it is said again until the worker lets go. Whether the platform repeats is not known.
+STOP_REPEAT_S = 1.0
 # Documented as "about 10 s"; the SDK's own client reads with a 10 s timeout, so stay below it.
 STREAM_HOLD_S = 8.0
 

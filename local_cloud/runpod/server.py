@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 # Only loopback clients: after the workers are gone nothing important is under way.
 SHUTDOWN_S = 2
+# Longer than the 15 s for which aiohttp, under the SDK, reuses an idle connection: a blocking handler
+# would else post its result into a connection that was closed meanwhile, and the SDK tries only once.
+KEEP_ALIVE_S = 75
 
 
 class _Server(uvicorn.Server):
@@ -71,6 +74,7 @@ async def _serve(sock: socket.socket, api_key: str, folder: Path, images_file: P
         log_config=None,
         access_log=False,
         lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
     log.info("serving on %s", options.base_url)

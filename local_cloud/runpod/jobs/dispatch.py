@@ -197,6 +197,7 @@ class Dispatcher:
         worker.jobs.discard(job.id)
         worker.stopping[job.id] = self._clock.wall_s() + self._settings.stop_grace_s
         worker.stop_signals.append(job.id)
+        worker.stop_again_wall_s = self._clock.wall_s() + limits.STOP_REPEAT_S
         worker.change.fire()
 
     def _settle(self, job: Job, status: Status, *, output: Any = MISSING, error: Any = MISSING) -> None:

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
 
+from .. import limits
 from ..autoscaler import Decision, WorkerView
 from ..billing import billed_end_s
 from ..catalog import Catalog
@@ -170,6 +171,10 @@ class Fleet:
                     self.end(worker, f"lost: no ping for {silent_s:.0f} s")
                 elif any(deadline <= wall_s for deadline in worker.stopping.values()):
                     self.end(worker, "did not stop a cancelled or timed-out job")
+                elif worker.stopping and worker.stop_again_wall_s <= wall_s:
+                    worker.stop_signals = sorted(worker.stopping)
+                    worker.stop_again_wall_s = wall_s + limits.STOP_REPEAT_S
+                    worker.change.fire()
             elif worker.phase is Phase.PARKED and now_s - (worker.idle_since_s or now_s) > PARKED_FOR_S:
                 self.end(worker, "parked for too long")
 
@@ -240,6 +245,8 @@ class Fleet:
 
     async def _watch(self, worker: Worker, process: WorkerProcess) -> None:
         status = await process.wait()
+        # As a container ends with its first process: what is left of the group goes with it.
+        await process.end(0.0)
         if worker.phase in (Phase.ENDING, Phase.UNHEALTHY):
             return
         if status == 0:

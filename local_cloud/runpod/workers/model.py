@@ -52,6 +52,7 @@ class Worker:
     # Cancelled or timed-out jobs it may still be busy with -> when patience ends.
     stopping: dict[str, float] = dataclasses.field(default_factory=dict)
     stop_signals: list[str] = dataclasses.field(default_factory=list)
+    stop_again_wall_s: float = 0.0
     draining: bool = False
     process: WorkerProcess | None = None
     change: Signal = dataclasses.field(default_factory=Signal)

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 READ_BYTES = 64 * 1024
 # How long the group may take to vanish after SIGKILL before `end` stops looking.
 KILL_WAIT_S = 5.0
+# How long the last output of a dead group may take to arrive.
+OUTPUT_WAIT_S = 1.0
 
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
@@ -32,10 +34,11 @@ def adopt_orphans() -> None:
 class WorkerProcess:
     """One started process group; `pid` is also the group id."""
 
-    def __init__(self, process: asyncio.subprocess.Process, on_output: Callable[[bytes], None]) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, output: int, on_output: Callable[[bytes], None]) -> None:
         self._process = process
         self.pid = process.pid
-        self._reader = asyncio.create_task(self._read(on_output))
+        self._ended = False
+        self._reader = asyncio.create_task(_read(output, on_output))
 
     @classmethod
     async def start(
@@ -47,16 +50,25 @@ class WorkerProcess:
         on_output: Callable[[bytes], None],
     ) -> WorkerProcess:
         """Raises OSError when the command cannot be started at all."""
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=cwd,
-            env=dict(env),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-        return cls(process, on_output)
+        # A pipe of our own: asyncio's would keep `wait` from returning while any child still holds it,
+        # and the SDK's ping process outlives a worker that dies.
+        output, inlet = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                cwd=cwd,
+                env=dict(env),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=inlet,
+                stderr=inlet,
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(output)
+            raise
+        finally:
+            os.close(inlet)
+        return cls(process, output, on_output)
 
     async def wait(self) -> int:
         """Exit status of the leader; negative = signal number."""
@@ -68,6 +80,8 @@ class WorkerProcess:
 
     async def end(self, grace_s: float) -> int:
         """SIGTERM to the group, SIGKILL after `grace_s` real seconds to whatever is left of it."""
+        if self._ended:  # the group id may belong to somebody else by now
+            return await self._process.wait()
         if self._process.returncode is None:
             self.signal_group(signal.SIGTERM)
             self.signal_group(signal.SIGCONT)  # a parked group has to wake to hear it
@@ -77,9 +91,9 @@ class WorkerProcess:
         self.signal_group(signal.SIGKILL)
         status = await self._process.wait()
         await self._wait_for_group(KILL_WAIT_S)
-        self._reader.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._reader
+        self._ended = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._reader, OUTPUT_WAIT_S)
         return status
 
     async def _wait_for_group(self, limit_s: float) -> None:
@@ -94,7 +108,15 @@ class WorkerProcess:
                 return
             await asyncio.sleep(0.02)
 
-    async def _read(self, on_output: Callable[[bytes], None]) -> None:
-        assert self._process.stdout is not None
-        while data := await self._process.stdout.read(READ_BYTES):
+
+async def _read(output: int, on_output: Callable[[bytes], None]) -> None:
+    """Feeds what the group prints until the last holder of the pipe is gone."""
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(output, "rb", buffering=0)
+    )
+    try:
+        while data := await reader.read(READ_BYTES):
             on_output(data)
+    finally:
+        transport.close()

@@ -20,8 +20,9 @@ pytestmark = [pytest.mark.local_cloud, pytest.mark.slow]
 def sdk(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The SDK's client, pointed here the documented way."""
     monkeypatch.setenv("RUNPOD_ENDPOINT_BASE_URL", f"{standin.url}/v2")
-    monkeypatch.setenv("RUNPOD_API_KEY", KEY)
-    return importlib.reload(runpod)
+    module = importlib.reload(runpod)
+    monkeypatch.setattr(module, "api_key", KEY)
+    return module
 
 
 def test_an_async_handler_returns_its_result_and_the_times_are_told(standin: StandIn) -> None:
@@ -94,9 +95,7 @@ def test_progress_shows_in_status_and_never_after_the_result(standin: StandIn) -
     assert "echo" in standin.status(endpoint, job_id)["output"]
 
 
-def test_a_cancelled_running_job_stops_in_the_worker_which_then_takes_the_next(
-    standin: StandIn, sdk: Any
-) -> None:
+def test_a_cancelled_running_job_stops_in_the_worker_which_then_takes_the_next(standin: StandIn, sdk: Any) -> None:
     endpoint_id = standin.create()["id"]
     request = sdk.Endpoint(endpoint_id).run({"sleep_s": 600})
     until(lambda: standin.status(endpoint_id, request.job_id)["status"], lambda one: one == "IN_PROGRESS")
