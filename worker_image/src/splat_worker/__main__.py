@@ -57,13 +57,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
-    from splat_worker.photos import Source
+    from splat_worker.photos import Source, meant_as_photo
 
     if not options.photos.is_dir():
         raise JobError(Code.BAD_INPUT, f"{options.photos} is not a folder.", hint="Give the folder of your photos.")
-    files = sorted(path for path in options.photos.iterdir() if path.is_file() and not path.name.startswith("."))
+    files = sorted(path for path in options.photos.iterdir() if path.is_file() and meant_as_photo(path))
     if not files:
-        raise JobError(Code.TOO_FEW_PHOTOS, f"{options.photos} holds no files.")
+        raise JobError(Code.TOO_FEW_PHOTOS, f"{options.photos} holds no photos.")
     from splat_worker.pipeline import Run, SceneJob, run_folder
 
     job = SceneJob(

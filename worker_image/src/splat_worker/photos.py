@@ -39,6 +39,7 @@ TWIN_RMS = 1.6
 Neighbouring photos of a walk differ by 8 and more."""
 THUMB_PX = 48
 JPEG_QUALITY = 96
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".gif", ".tif", ".tiff", ".bmp"})
 
 FORMATS: tuple[tuple[str, str, Callable[[bytes], bool]], ...] = (
     ("JPEG", "JPEG", lambda head: head.startswith(b"\xff\xd8\xff")),
@@ -183,6 +184,18 @@ def _read(source: Source, target: Path, side_max_px: int) -> _Seen:
         sha256=sha256_of(source.path),
         thumb=np.asarray(grey.resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX), dtype=np.float32),
     )
+
+
+def meant_as_photo(path: Path) -> bool:
+    """Whether a file in a folder of photos is one of them: by its content, or at least by its name. A licence text
+    or a hidden file beside the photos is nobody's photo, a broken .jpg is a photo to complain about."""
+    if path.name.startswith("."):
+        return False
+    try:
+        sniff(path)
+    except _Refused:
+        return path.suffix.lower() in PHOTO_SUFFIXES
+    return True
 
 
 def sha256_of(path: Path) -> str:
