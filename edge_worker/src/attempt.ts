@@ -1,0 +1,192 @@
+// One attempt against RunPod: build the input, submit once, ask for its status, end what must not go on.
+// Says what it learnt as events; never changes the project's state by itself.
+import { issue, type Grant } from "./capability.ts";
+import type { Settings } from "./env.ts";
+import type { Event, Job } from "./job-state.ts";
+import { CHECKPOINT_TYPE, OUTPUT_NAMES, OUTPUT_TYPES, keys, type JobInput, type Preset } from "./job-input.ts";
+import type { PhotoRow } from "./project-store.ts";
+import { Presigner } from "./presign.ts";
+import { ProgressSchema, ReportSchema, readFailure, readOutput, type Report } from "./report.ts";
+import { RunPod, RunPodError, type RemoteStatus } from "./runpod.ts";
+
+/** How long a job may wait for a worker before it is given up, on top of its own time limit. */
+const QUEUE_ALLOWANCE_S = 3600;
+/** Our deadline lies a little after RunPod's own, so that its word comes first. */
+const DEADLINE_SLACK_S = 120;
+/** RunPod's execution limit lies a little after the worker's own limit, so that the worker can still say what happened. */
+const EXECUTION_SLACK_S = 60;
+/** RunPod's bounds of executionTimeout and ttl (operation-reference, 2026-08-20). */
+const RUNPOD_TIME_MAX_S = 7 * 24 * 3600;
+/** How long an attempt without an id may still show itself: its worker's first progress or its webhook. */
+export const ADOPT_MS = 15 * 60_000;
+
+export interface AttemptTimes {
+  readonly executionTimeoutS: number;
+  readonly ttlS: number;
+  readonly deadlineS: number;
+}
+
+export function attemptTimes(jobSecondsMax: number): AttemptTimes {
+  const executionTimeoutS = Math.min(RUNPOD_TIME_MAX_S, jobSecondsMax + EXECUTION_SLACK_S);
+  const ttlS = Math.min(RUNPOD_TIME_MAX_S, executionTimeoutS + QUEUE_ALLOWANCE_S);
+  return { executionTimeoutS, ttlS, deadlineS: ttlS + DEADLINE_SLACK_S };
+}
+
+export interface AttemptPlan {
+  readonly projectId: string;
+  readonly attempt: number;
+  readonly preset: Preset;
+  readonly photos: readonly PhotoRow[];
+  readonly nonce: string;
+  readonly progressSecret: string;
+  /** ms since 1970. */
+  readonly deadlineAt: number;
+  readonly now: number;
+  /** US dollars that this job may use; null: no own limit. */
+  readonly usdMax: number | null;
+}
+
+/** The input of the job with all its addresses, valid until the attempt's deadline. */
+export async function buildInput(plan: AttemptPlan, settings: Settings): Promise<JobInput> {
+  const { projectId, attempt } = plan;
+  const presigner = new Presigner(settings);
+  const expiresS = (plan.deadlineAt - plan.now) / 1000;
+  const grant: Grant = { projectId, attempt, nonce: plan.nonce, expiresAt: plan.deadlineAt };
+  const outputs = OUTPUT_NAMES.map(async (name): Promise<[string, string]> => {
+    const { url } = await presigner.put(keys.output(projectId, attempt, name), expiresS, { contentType: OUTPUT_TYPES[name] });
+    return [name, url];
+  });
+  const photos = plan.photos.map(async ({ as, bytes, sha256 }) => ({
+    name: as,
+    url: await presigner.get(keys.photo(projectId, as), expiresS),
+    bytes,
+    sha256,
+  }));
+  const checkpointKey = keys.checkpoint(projectId);
+  const checkpointPut = await presigner.put(checkpointKey, expiresS, { contentType: CHECKPOINT_TYPE });
+  return {
+    version: 1,
+    project_id: projectId,
+    attempt,
+    photos: await Promise.all(photos),
+    preset: plan.preset,
+    outputs: Object.fromEntries(await Promise.all(outputs)),
+    checkpoint: { get: await presigner.get(checkpointKey, expiresS), put: checkpointPut.url },
+    progress: {
+      url: `${settings.workerUrl}/api/hooks/progress/${await issue("hook-progress", grant, settings.hookKeys)}`,
+      secret: plan.progressSecret,
+    },
+    price: settings.price,
+    limits: {
+      max_seconds: settings.limits.job_seconds_max,
+      ...(plan.usdMax === null || plan.usdMax <= 0 ? {} : { max_cost_usd: plan.usdMax }),
+    },
+  };
+}
+
+/** Sends the job once. The event says what is known afterwards: taken, refused, or unknown. */
+export async function submit(plan: AttemptPlan, settings: Settings, runpod: RunPod, clock: () => number): Promise<Event> {
+  const { projectId, attempt } = plan;
+  const grant: Grant = { projectId, attempt, nonce: plan.nonce, expiresAt: plan.deadlineAt };
+  const times = attemptTimes(settings.limits.job_seconds_max);
+  const input = await buildInput(plan, settings);
+  const webhook = `${settings.workerUrl}/api/hooks/runpod/${await issue("hook-runpod", grant, settings.hookKeys)}`;
+  try {
+    const runpodId = await runpod.run(input, webhook, { executionTimeoutMs: times.executionTimeoutS * 1000, ttlMs: times.ttlS * 1000 });
+    return { type: "submitted", attempt, runpodId };
+  } catch (error) {
+    if (!(error instanceof RunPodError)) throw error;
+    if (error.kind === "unknown_outcome") return { type: "submit_unknown", attempt, adoptUntil: clock() + ADOPT_MS };
+    return { type: "submit_refused", attempt, failure: submissionFailure(error) };
+  }
+}
+
+function submissionFailure(error: RunPodError): { code: "UPSTREAM"; message: string; hint: string; stage: null } {
+  const hint =
+    error.kind === "busy"
+      ? "RunPod takes no more jobs right now: start it again in a minute."
+      : error.status === 401 || error.status === 403
+        ? "RUNPOD_API_KEY is not accepted: set a valid key and run `pulumi up`."
+        : "Check that the endpoint still exists: `pulumi up` repairs it.";
+  return { code: "UPSTREAM", message: error.message, hint, stage: null };
+}
+
+/** What a status of the attempt's job means. bucketReport: the report that the worker left in the bucket, read only if RunPod has forgotten. */
+export async function interpret(
+  job: Job,
+  projectId: string,
+  status: RemoteStatus,
+  bucketReport: () => Promise<Report | null>,
+  now: number,
+): Promise<Event> {
+  const { attempt } = job;
+  switch (status.kind) {
+    case "in_queue":
+      return { type: "in_queue", attempt };
+    case "in_progress":
+      return readPolledProgress(attempt, projectId, status.output, now);
+    case "completed": {
+      const outcome = readOutput(status.output);
+      if (outcome.kind === "failure") return failed(attempt, outcome.failure);
+      return isOurs(outcome.report, projectId, attempt)
+        ? { type: "completed", attempt, report: outcome.report }
+        : failed(attempt, { code: "INTERNAL", message: "The job ended with the report of another job.", hint: null, stage: null });
+    }
+    case "failed":
+      return failed(attempt, readFailure(status.error));
+    case "timed_out":
+      return failed(attempt, { code: "TIME_LIMIT", message: "RunPod ended the job at its time limit.", hint: "Use fewer photos or a smaller preset.", stage: null });
+    case "cancelled":
+      return { type: "cancelled_remotely", attempt };
+    case "gone": {
+      // Results live 30 minutes at RunPod; the report in the bucket lives as long as the project.
+      const report = await bucketReport();
+      if (report !== null && isOurs(report, projectId, attempt)) return { type: "completed", attempt, report };
+      return failed(attempt, { code: "UPSTREAM", message: "RunPod no longer knows the job, and it left no report.", hint: "Start it again.", stage: null });
+    }
+  }
+}
+
+/** Whether a job that names itself in a hook's body really is this attempt's: by what RunPod itself says of it. */
+export function provesAttempt(status: RemoteStatus, projectId: string, attempt: number): boolean {
+  if (status.kind === "completed") {
+    const outcome = readOutput(status.output);
+    return outcome.kind === "report" && isOurs(outcome.report, projectId, attempt);
+  }
+  if (status.kind !== "in_progress") return false;
+  const progress = ProgressSchema.safeParse(status.output);
+  return progress.success && progress.data.project_id === projectId && progress.data.attempt === attempt;
+}
+
+/** Reads and checks the report of an attempt in the bucket. */
+export async function readBucketReport(bucket: R2Bucket, projectId: string, attempt: number): Promise<Report | null> {
+  const object = await bucket.get(keys.output(projectId, attempt, "report.json"));
+  if (object === null) return null;
+  const parsed = ReportSchema.safeParse(await object.json().catch(() => null));
+  return parsed.success ? parsed.data : null;
+}
+
+/** The report with those artifacts only that really lie in the bucket at the size it says. */
+export async function confirmArtifacts(bucket: R2Bucket, projectId: string, report: Report): Promise<Report> {
+  const prefix = keys.attempt(projectId, report.attempt);
+  const { objects } = await bucket.list({ prefix });
+  const sizes = new Map(objects.map(({ key, size }) => [key.slice(prefix.length), size]));
+  const artifacts = Object.fromEntries(Object.entries(report.artifacts).filter(([name, { bytes }]) => sizes.get(name) === bytes));
+  return { ...report, artifacts };
+}
+
+function isOurs(report: Report, projectId: string, attempt: number): boolean {
+  return report.project_id === projectId && report.attempt === attempt;
+}
+
+function readPolledProgress(attempt: number, projectId: string, output: unknown, now: number): Event {
+  const parsed = ProgressSchema.safeParse(output);
+  if (!parsed.success || parsed.data.project_id !== projectId || parsed.data.attempt !== attempt) return { type: "in_progress", attempt };
+  const { seq, stage, fraction, message, eta_s, preview } = parsed.data;
+  const at = new Date(now).toISOString();
+  return { type: "progress", attempt, seq, progress: { stage, fraction, message, eta_s: eta_s ?? null, preview: preview ?? null, at } };
+}
+
+function failed(attempt: number, failure: Extract<Event, { type: "failed" }>["failure"]): Event {
+  return { type: "failed", attempt, failure };
+}

@@ -1,0 +1,114 @@
+// Who is calling: bearer token or session cookie, and what they may do.
+// Tokens are known by their SHA-256 only; a cookie works for requests of our own pages only.
+import type { Context } from "hono";
+import { getCookie } from "hono/cookie";
+
+import { fromBase64Url, hmac, sha256Hex, toBase64Url, verifyHmac } from "./crypto.ts";
+import { SCOPES, type ApiToken, type Scope, type Settings } from "./env.ts";
+import { ApiError } from "./errors.ts";
+
+export interface Identity {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly via: "token" | "session";
+  /** Digest of the token that stands behind; a session ends when this token is taken away. */
+  readonly tokenSha256: string;
+}
+
+/** How long a browser stays signed in. */
+export const SESSION_S = 7 * 24 * 3600;
+const BEARER = /^Bearer ([\x21-\x7e]{8,512})$/i;
+
+/** The caller, or an UNAUTHENTICATED error. A bad bearer token is never made up for by a good cookie. */
+export async function authenticate(c: Context, settings: Settings, now: number): Promise<Identity> {
+  const header = c.req.header("authorization");
+  if (header !== undefined) {
+    const token = BEARER.exec(header)?.[1];
+    const known = token === undefined ? undefined : findToken(settings.tokens, await sha256Hex(token), now);
+    if (known === undefined) throw new ApiError("UNAUTHENTICATED", "The bearer token is not known or has expired.");
+    return { name: known.name, scopes: known.scopes, via: "token", tokenSha256: known.sha256 };
+  }
+  const cookie = getCookie(c, cookieName(settings));
+  const identity = cookie === undefined ? null : await readSession(cookie, settings, now);
+  if (identity === null) {
+    throw new ApiError("UNAUTHENTICATED", "This call needs a bearer token or a signed-in browser.", {
+      hint: "`splat open` signs a browser in; scripts send Authorization: Bearer <token>.",
+    });
+  }
+  return identity;
+}
+
+/** Each scope holds the ones before it: operate may upload, upload may view. */
+export function mayUse(identity: Identity, scope: Scope): boolean {
+  const needed = SCOPES.indexOf(scope);
+  return identity.scopes.some((own) => SCOPES.indexOf(own) >= needed);
+}
+
+export function requireScope(identity: Identity, scope: Scope): void {
+  if (mayUse(identity, scope)) return;
+  throw new ApiError("FORBIDDEN", `This call needs the scope "${scope}"; "${identity.name}" has: ${identity.scopes.join(", ")}.`);
+}
+
+/**
+ * Refuses what another site makes a signed-in browser send. Only cookies travel by themselves, so only
+ * sessions are checked; our own pages are at the request's host or at WORKER_URL.
+ */
+export function requireOwnOrigin(c: Context, identity: Identity, settings: Settings): void {
+  if (identity.via !== "session") return;
+  const origin = c.req.header("origin");
+  const own = [new URL(c.req.url).origin, new URL(settings.workerUrl).origin];
+  if (origin === undefined || !own.includes(origin)) {
+    throw new ApiError("FORBIDDEN", "A signed-in browser may change things only from the app's own pages.");
+  }
+}
+
+function findToken(tokens: readonly ApiToken[], digest: string, now: number): ApiToken | undefined {
+  // Digests of guesses are compared, so the time this takes tells nothing about a token.
+  const known = tokens.find(({ sha256 }) => sha256 === digest);
+  if (known?.expires_at && Date.parse(known.expires_at) <= now) return undefined;
+  return known;
+}
+
+// ---- sessions: a signed statement in a cookie; nothing is stored --------------------------------------------------
+
+/** __Host- needs https; the local stack is served over http on the loopback address. */
+export function cookieName(settings: Pick<Settings, "workerUrl">): string {
+  return settings.workerUrl.startsWith("https://") ? "__Host-session" : "session";
+}
+
+interface SessionClaims {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly token: string;
+  /** s since 1970. */
+  readonly exp: number;
+}
+
+export async function issueSession(
+  who: { readonly name: string; readonly scopes: readonly Scope[]; readonly tokenSha256: string },
+  settings: Settings,
+  now: number,
+): Promise<string> {
+  const [key] = settings.hookKeys;
+  if (key === undefined) throw new Error("HOOK_KEYS holds no key");
+  const claims: SessionClaims = { name: who.name, scopes: who.scopes, token: who.tokenSha256, exp: Math.floor(now / 1000) + SESSION_S };
+  const body = toBase64Url(new TextEncoder().encode(JSON.stringify(claims)));
+  return `${body}.${toBase64Url(await hmac(key, sessionText(body)))}`;
+}
+
+async function readSession(cookie: string, settings: Settings, now: number): Promise<Identity | null> {
+  const match = /^([A-Za-z0-9_-]{1,2048})\.([A-Za-z0-9_-]{43})$/.exec(cookie);
+  if (match === null) return null;
+  const [, body = "", mac = ""] = match;
+  const macBytes = fromBase64Url(mac);
+  const genuine = await Promise.all(settings.hookKeys.map((key) => verifyHmac(key, sessionText(body), macBytes)));
+  if (!genuine.includes(true)) return null;
+  const claims = JSON.parse(new TextDecoder().decode(fromBase64Url(body))) as SessionClaims;
+  if (now >= claims.exp * 1000) return null;
+  if (findToken(settings.tokens, claims.token, now) === undefined) return null;
+  return { name: claims.name, scopes: claims.scopes, via: "session", tokenSha256: claims.token };
+}
+
+function sessionText(body: string): string {
+  return `splat-session-v1\n${body}`;
+}

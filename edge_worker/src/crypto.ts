@@ -1,0 +1,68 @@
+// Small helpers over WebCrypto: encodings, SHA-256, HMAC, random names, comparison in constant time.
+// Holds no key and no rule.
+
+const encoder = new TextEncoder();
+
+export function toHex(bytes: ArrayBuffer | Uint8Array): string {
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export function toBase64(bytes: ArrayBuffer | Uint8Array): string {
+  return btoa(String.fromCharCode(...new Uint8Array(bytes)));
+}
+
+export function toBase64Url(bytes: ArrayBuffer | Uint8Array): string {
+  return toBase64(bytes).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}
+
+/** Throws on text that is not base64; callers check the form first. */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+}
+
+export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
+  return fromBase64(text.replace(/-/g, "+").replace(/_/g, "/"));
+}
+
+export async function sha256Hex(text: string): Promise<string> {
+  return toHex(await crypto.subtle.digest("SHA-256", encoder.encode(text)));
+}
+
+/** keyBase64: raw key in base64. */
+export async function hmac(keyBase64: string, message: string): Promise<ArrayBuffer> {
+  const key = await importHmacKey(keyBase64);
+  return crypto.subtle.sign("HMAC", key, encoder.encode(message));
+}
+
+/** Constant-time check of an HMAC-SHA256. */
+export async function verifyHmac(keyBase64: string, message: string, mac: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  const key = await importHmacKey(keyBase64);
+  return crypto.subtle.verify("HMAC", key, mac, encoder.encode(message));
+}
+
+function importHmacKey(keyBase64: string): Promise<CryptoKey> {
+  return crypto.subtle.importKey("raw", fromBase64(keyBase64), { name: "HMAC", hash: "SHA-256" }, false, ["sign", "verify"]);
+}
+
+export function randomBytes(count: number): Uint8Array<ArrayBuffer> {
+  return crypto.getRandomValues(new Uint8Array(count));
+}
+
+/** Unguessable text for codes and nonces, 8 bits a byte. */
+export function randomToken(bytes = 32): string {
+  return toBase64Url(randomBytes(bytes));
+}
+
+const ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/** A name for people to read aloud: 32 letters without look-alikes, 5 bits each. */
+export function randomId(prefix: string, length: number): string {
+  const letters = Array.from(randomBytes(length), (byte) => ID_ALPHABET[byte & 31]);
+  return `${prefix}_${letters.join("")}`;
+}
+
+/** Equal texts; both sides are hashed first, so neither length nor position of a difference shows in time. */
+export async function equalSecrets(a: string, b: string): Promise<boolean> {
+  const [x, y] = await Promise.all([a, b].map((text) => crypto.subtle.digest("SHA-256", encoder.encode(text))));
+  return x !== undefined && y !== undefined && crypto.subtle.timingSafeEqual(x, y);
+}

@@ -1,0 +1,145 @@
+// The Worker's bindings, and their values read once into typed settings.
+// Never hands out a half-configured service: what is missing is named, and every route but health answers 503.
+import * as z from "zod";
+
+import type { Index } from "./index-object.ts";
+import type { Project } from "./project.ts";
+
+/** Bindings as declared by infra/components/edge.py and wrangler.jsonc; docs/contracts.md has the table. */
+export interface Env {
+  readonly ASSETS: Fetcher;
+  readonly BUCKET: R2Bucket;
+  readonly PROJECT: DurableObjectNamespace<Project>;
+  readonly INDEX: DurableObjectNamespace<Index>;
+  readonly RATE_LIMIT: RateLimit;
+  readonly STACK: string;
+  readonly WORKER_URL: string;
+  readonly S3_ENDPOINT: string;
+  readonly S3_BUCKET: string;
+  readonly RUNPOD_JOB_URL: string;
+  readonly PRICE: string;
+  readonly LIMITS: string;
+  readonly RUNPOD_ENDPOINT_ID: string;
+  readonly RUNPOD_API_KEY: string;
+  readonly S3_ACCESS_KEY_ID: string;
+  readonly S3_SECRET_ACCESS_KEY: string;
+  readonly HOOK_KEYS: string;
+  readonly API_TOKENS: string;
+}
+
+/** `view` reads, `upload` makes and starts, `operate` deletes, shares and sees the whole service. Each holds the ones before. */
+export const SCOPES = ["view", "upload", "operate"] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export const PriceSchema = z.object({
+  gpu: z.string(),
+  usd_per_s: z.number().nonnegative(),
+  as_of: z.string(),
+  source: z.string(),
+});
+export type Price = z.infer<typeof PriceSchema>;
+
+export const LimitsSchema = z.object({
+  photos_min: z.int().positive(),
+  photos_max: z.int().positive(),
+  photo_bytes_max: z.int().positive(),
+  project_bytes_max: z.int().positive(),
+  job_seconds_max: z.int().positive(),
+  jobs_per_day: z.int().nonnegative(),
+  jobs_at_once: z.int().nonnegative(),
+  budget_usd_per_month: z.number().nonnegative(),
+});
+export type Limits = z.infer<typeof LimitsSchema>;
+
+const TokenSchema = z.object({
+  name: z.string().min(1),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  scopes: z.array(z.enum(SCOPES)).min(1),
+  expires_at: z.iso.datetime({ offset: true }).nullish(),
+});
+export type ApiToken = z.infer<typeof TokenSchema>;
+
+const HookKeysSchema = z.array(z.string().regex(/^[A-Za-z0-9+/]{43}=$/, "32 bytes in base64")).min(1).max(2);
+
+export interface Settings {
+  readonly stack: string;
+  readonly workerUrl: string;
+  readonly s3: { readonly endpoint: string; readonly bucket: string; readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly runpod: { readonly jobUrl: string; readonly endpointId: string; readonly apiKey: string };
+  readonly price: Price;
+  readonly limits: Limits;
+  /** Current key first; the second is accepted, never used to sign. */
+  readonly hookKeys: readonly string[];
+  readonly tokens: readonly ApiToken[];
+}
+
+export type SettingsResult = { readonly ok: true; readonly settings: Settings } | { readonly ok: false; readonly problems: readonly string[] };
+
+const cache = new WeakMap<object, SettingsResult>();
+
+/** Reads all bindings; the result is kept per environment object, which lives as long as the isolate. */
+export function readSettings(env: Env): SettingsResult {
+  const known = cache.get(env);
+  if (known !== undefined) return known;
+  const result = parseSettings(env as unknown as Readonly<Record<string, unknown>>);
+  cache.set(env, result);
+  return result;
+}
+
+/** Pure part of readSettings; problems name the binding and what is wrong, never its value. */
+export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsResult {
+  const problems: string[] = [];
+  const text = (name: string): string => {
+    const value = env[name];
+    if (typeof value === "string" && value.trim() !== "") return value;
+    problems.push(`${name} is not set`);
+    return "";
+  };
+  const json = <T>(name: string, schema: z.ZodType<T>): T | undefined => {
+    const value = text(name);
+    if (value === "") return undefined;
+    const parsed = schema.safeParse(parseJson(value));
+    if (parsed.success) return parsed.data;
+    const issue = parsed.error.issues[0];
+    problems.push(`${name} is not valid: ${[issue?.path.join("."), issue?.message].filter(Boolean).join(": ")}`);
+    return undefined;
+  };
+  const url = (name: string): string => {
+    const value = text(name).replace(/\/+$/, "");
+    if (value !== "" && !/^https?:\/\/[^/]/.test(value)) problems.push(`${name} is not an http(s) address`);
+    return value;
+  };
+  const price = json("PRICE", PriceSchema);
+  const limits = json("LIMITS", LimitsSchema);
+  const hookKeys = json("HOOK_KEYS", HookKeysSchema);
+  const tokens = json("API_TOKENS", z.array(TokenSchema));
+  if (tokens?.length === 0) problems.push("API_TOKENS holds no token, so nobody could sign in");
+  const settings = {
+    stack: text("STACK"),
+    workerUrl: url("WORKER_URL"),
+    s3: {
+      endpoint: url("S3_ENDPOINT"),
+      bucket: text("S3_BUCKET"),
+      accessKeyId: text("S3_ACCESS_KEY_ID"),
+      secretAccessKey: text("S3_SECRET_ACCESS_KEY"),
+    },
+    runpod: { jobUrl: url("RUNPOD_JOB_URL"), endpointId: text("RUNPOD_ENDPOINT_ID"), apiKey: text("RUNPOD_API_KEY") },
+  };
+  if (problems.length > 0 || !price || !limits || !hookKeys || !tokens) return { ok: false, problems };
+  return { ok: true, settings: { ...settings, price, limits, hookKeys, tokens } };
+}
+
+/** For code that runs only behind the configuration check (objects and routes below it). */
+export function settingsOf(env: Env): Settings {
+  const result = readSettings(env);
+  if (!result.ok) throw new Error(`not configured: ${result.problems.join("; ")}`);
+  return result.settings;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

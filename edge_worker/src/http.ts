@@ -1,0 +1,179 @@
+// From a table of endpoints to routes: who may call, what is read, what is answered, in one place.
+// Handlers see checked values only; every refusal leaves in the one envelope.
+import type { Context, Hono } from "hono";
+import * as z from "zod";
+
+import { authenticate, requireOwnOrigin, requireScope, type Identity } from "./auth.ts";
+import { readSettings, type Env, type Scope, type Settings } from "./env.ts";
+import { ApiError, errorResponse } from "./errors.ts";
+import { apiHeaders } from "./headers.ts";
+
+export type App = Hono<{ Bindings: Env }>;
+export type Ctx = Context<{ Bindings: Env }>;
+
+/** `any`: signed in, whatever the scopes. `capability`: the address itself is the proof. */
+export type Access = Scope | "any" | "none" | "capability";
+export type Method = "GET" | "POST" | "PATCH" | "DELETE";
+
+export interface Call<Query, Body> {
+  readonly c: Ctx;
+  readonly env: Env;
+  readonly settings: Settings;
+  /** Present unless the access is `none` or `capability`. */
+  readonly identity: Identity | null;
+  readonly query: Query;
+  readonly body: Body;
+  /** A path parameter; empty text if the path has none of that name. */
+  readonly param: (name: string) => string;
+  readonly now: number;
+}
+
+export interface Endpoint<Query = unknown, Body = unknown> {
+  readonly method: Method;
+  /** In hono's form: /api/projects/:id */
+  readonly path: string;
+  readonly access: Access;
+  readonly summary: string;
+  readonly query?: z.ZodType<Query>;
+  readonly body?: z.ZodType<Body>;
+  /** A body may be left out altogether. */
+  readonly bodyOptional?: boolean;
+  /** status -> schema of the JSON, or words for what is not JSON. */
+  readonly answers: Readonly<Record<number, z.ZodType | string>>;
+  readonly handle: (call: Call<Query, Body>) => Promise<Response>;
+}
+
+/** Keeps the types of query and body together with the handler. */
+export function endpoint<Query = undefined, Body = undefined>(definition: Endpoint<Query, Body>): Endpoint {
+  return definition as unknown as Endpoint;
+}
+
+const BODY_BYTES_MAX = 64 * 1024;
+
+export function mount(app: App, endpoints: readonly Endpoint[]): void {
+  for (const one of endpoints) app.on(one.method, one.path, (c) => serve(c, one));
+  for (const path of new Set(endpoints.map((one) => one.path))) {
+    const allowed = endpoints.filter((one) => one.path === path).map(({ method }) => method);
+    const allow = [...allowed, ...(allowed.includes("GET") ? ["HEAD"] : [])].join(", ");
+    app.all(path, () => {
+      throw new ApiError("METHOD_NOT_ALLOWED", `This path takes ${allow}.`, { headers: { allow } });
+    });
+  }
+}
+
+async function serve(c: Ctx, one: Endpoint): Promise<Response> {
+  const configured = readSettings(c.env);
+  if (!configured.ok) throw notConfigured(configured.problems);
+  const { settings } = configured;
+  const now = Date.now();
+  const signedIn = one.access !== "none" && one.access !== "capability";
+  // Strangers are limited before anything is computed for them, members by their name.
+  const identity = signedIn ? await identify(c, settings, now) : null;
+  await limitRate(c, identity);
+  if (identity !== null) {
+    if (one.access !== "any") requireScope(identity, one.access as Scope);
+    if (one.method !== "GET" || isWebSocket(c)) requireOwnOrigin(c, identity, settings);
+  }
+  const query = one.query === undefined ? undefined : check(one.query, c.req.query(), "query");
+  const body = one.body === undefined ? undefined : await readBody(c, one.body, one.bodyOptional === true);
+  const param = (name: string): string => c.req.param(name) ?? "";
+  return one.handle({ c, env: c.env, settings, identity, query, body, param, now });
+}
+
+async function identify(c: Ctx, settings: Settings, now: number): Promise<Identity> {
+  try {
+    return await authenticate(c, settings, now);
+  } catch (error) {
+    await limitRate(c, null);
+    throw error;
+  }
+}
+
+export function notConfigured(problems: readonly string[]): ApiError {
+  return new ApiError("NOT_CONFIGURED", `The service is not set up: ${problems.join("; ")}.`, {
+    hint: "`pulumi up` sets every binding; `pulumi config` shows what is missing.",
+  });
+}
+
+async function limitRate(c: Ctx, identity: Identity | null): Promise<void> {
+  const key = identity === null ? `address:${networkOf(c.req.header("cf-connecting-ip") ?? "")}` : `identity:${identity.tokenSha256}`;
+  const { success } = await c.env.RATE_LIMIT.limit({ key });
+  if (!success) {
+    throw new ApiError("TOO_MANY_REQUESTS", "Too many requests in the last seconds.", { hint: "Wait ten seconds.", headers: { "retry-after": "10" } });
+  }
+}
+
+/** An IPv4 address, or the /64 of an IPv6 address: one household has that many addresses to send from. */
+export function networkOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const [head = "", tail = ""] = address.toLowerCase().split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === "" ? [] : tail.split(":");
+  const zeros = address.includes("::") ? Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => "0") : [];
+  return [...left, ...zeros, ...right].slice(0, 4).map((group) => group.replace(/^0+(?=.)/, "")).join(":");
+}
+
+function isWebSocket(c: Ctx): boolean {
+  return c.req.header("upgrade")?.toLowerCase() === "websocket";
+}
+
+async function readBody<T>(c: Ctx, schema: z.ZodType<T>, optional: boolean): Promise<T> {
+  const text = await readText(c.req.raw, BODY_BYTES_MAX);
+  if (text === "" && optional) return check(schema, {}, "body");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new ApiError("BAD_REQUEST", "The body is not JSON.");
+  }
+  return check(schema, value, "body");
+}
+
+/** The body as text, refused as soon as it is over the limit, whatever its declared length. */
+export async function readText(request: Request, bytesMax: number): Promise<string> {
+  if (Number(request.headers.get("content-length") ?? 0) > bytesMax) throw tooLarge(bytesMax);
+  if (request.body === null) return "";
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > bytesMax) throw tooLarge(bytesMax);
+    chunks.push(chunk);
+  }
+  const joined = new Uint8Array(bytes);
+  let at = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(joined);
+  } catch {
+    throw new ApiError("BAD_REQUEST", "The body is not UTF-8 text.");
+  }
+}
+
+function tooLarge(bytesMax: number): ApiError {
+  return new ApiError("TOO_LARGE", `The body is over ${bytesMax} bytes.`);
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const path = [where, ...(issue?.path ?? [])].map(String).join(".");
+  throw new ApiError("BAD_REQUEST", `${path}: ${issue?.message ?? "not valid"}`);
+}
+
+/** Packs whatever was thrown; only our own errors speak, anything else is an INTERNAL without details. */
+export function packError(error: unknown, c: Ctx): Response {
+  const response = error instanceof ApiError ? error.toResponse() : internal(error, c);
+  for (const [name, value] of Object.entries(apiHeaders())) response.headers.set(name, value);
+  return response;
+}
+
+function internal(error: unknown, c: Ctx): Response {
+  // The route's pattern, not the path: capabilities and login codes are part of paths.
+  console.error(`${c.req.method} ${c.req.routePath}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  return errorResponse({ code: "INTERNAL", message: "Something went wrong on our side.", hint: "Try again; the log has the details." });
+}

@@ -1,0 +1,230 @@
+// The account's one object: list of projects, job quota and spending, learnt durations, one-time login codes.
+// Never the truth about a project: each project tells it what changed, and may tell it twice.
+import { DurableObject } from "cloudflare:workers";
+
+import { sha256Hex } from "./crypto.ts";
+import { settingsOf, type Env, type Scope } from "./env.ts";
+import type { Refusal } from "./errors.ts";
+import { SAMPLES_MAX, type Sample } from "./estimate.ts";
+import { PRESETS, type Preset } from "./job-input.ts";
+import { STATES } from "./job-state.ts";
+import type { ProjectView } from "./project-view.ts";
+import { checkQuota, startOfDay, startOfMonth, type Usage } from "./quota.ts";
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS project (
+    id TEXT PRIMARY KEY, created_at TEXT NOT NULL, state TEXT NOT NULL, version INTEGER NOT NULL, view TEXT NOT NULL
+  );
+  CREATE INDEX IF NOT EXISTS project_newest ON project (created_at DESC, id DESC);
+  CREATE TABLE IF NOT EXISTS job (
+    project TEXT NOT NULL, attempt INTEGER NOT NULL, started_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+    usd REAL NOT NULL, settled_at INTEGER, outcome TEXT, preset TEXT NOT NULL, photos INTEGER NOT NULL,
+    seconds REAL, stages TEXT,
+    PRIMARY KEY (project, attempt)
+  );
+  CREATE INDEX IF NOT EXISTS job_started ON job (started_at);
+  CREATE TABLE IF NOT EXISTS login_code (
+    sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, scopes TEXT NOT NULL, token_sha256 TEXT NOT NULL, expires_at INTEGER NOT NULL
+  );
+`;
+
+/** The name of the one object. */
+export const INDEX_NAME = "account";
+
+export interface Reservation {
+  readonly projectId: string;
+  readonly attempt: number;
+  readonly preset: Preset;
+  readonly photos: number;
+  readonly usd: number;
+  /** After this time (ms) a job that was never settled counts no longer as under way. */
+  readonly expiresAt: number;
+}
+
+export interface Settlement {
+  readonly projectId: string;
+  readonly attempt: number;
+  readonly outcome: "done" | "failed" | "cancelled";
+  readonly usd: number;
+  readonly seconds: number | null;
+  readonly stages: readonly { readonly stage: string; readonly seconds: number }[];
+}
+
+export interface LoginIdentity {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  /** The token that made the link: the session ends when it is taken away. */
+  readonly tokenSha256: string;
+}
+
+export interface AccountFigures {
+  readonly projectsByState: Readonly<Record<string, number>>;
+  readonly usage: Usage;
+  readonly usdToday: number;
+  readonly usdMonth: number;
+  readonly jobsByOutcome: Readonly<Record<string, number>>;
+  readonly stageSeconds: Readonly<Record<string, { readonly jobs: number; readonly seconds: number }>>;
+}
+
+export class Index extends DurableObject<Env> {
+  /** Replaced in tests. */
+  clock: () => number = () => Date.now();
+  readonly #sql: SqlStorage;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#sql = ctx.storage.sql;
+    this.#sql.exec(SCHEMA);
+  }
+
+  /** Takes a project's newest view; an older version (ms of its update) than the known one changes nothing. */
+  record(view: ProjectView, version: number, settlement: Settlement | null): void {
+    const listed: ProjectView = { ...view, progress: null, report: null };
+    this.#sql.exec(
+      `INSERT INTO project (id, created_at, state, version, view) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET state = excluded.state, version = excluded.version, view = excluded.view
+       WHERE excluded.version >= project.version`,
+      view.id,
+      view.created_at,
+      view.state,
+      version,
+      JSON.stringify(listed),
+    );
+    if (settlement !== null) this.settle(settlement);
+  }
+
+  remove(projectId: string): void {
+    this.#sql.exec("DELETE FROM project WHERE id = ?", projectId);
+  }
+
+  /** A page of projects, newest first. after: {createdAt, id} of the last one of the page before. */
+  list(limit: number, after: { readonly createdAt: string; readonly id: string } | null): { projects: ProjectView[]; more: boolean } {
+    const rows = this.#sql
+      .exec(
+        `SELECT view FROM project WHERE ? IS NULL OR (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
+        after?.createdAt ?? null,
+        after?.createdAt ?? null,
+        after?.id ?? null,
+        limit + 1,
+      )
+      .toArray();
+    const projects = rows.slice(0, limit).map((row) => JSON.parse(String(row["view"])) as ProjectView);
+    return { projects, more: rows.length > limit };
+  }
+
+  /** Counts a job before it is submitted, or refuses it with the numbers. The same attempt twice counts once. */
+  reserve(reservation: Reservation): Refusal | { readonly usdLeft: number } {
+    const now = this.clock();
+    const { limits } = settingsOf(this.env);
+    const usage = this.#usage(now);
+    const usdLeft = limits.budget_usd_per_month - usage.usdThisMonth;
+    const known = this.#sql.exec("SELECT 1 FROM job WHERE project = ? AND attempt = ?", reservation.projectId, reservation.attempt).toArray();
+    if (known.length > 0) return { usdLeft };
+    const refusal = checkQuota(usage, limits, reservation.usd, now);
+    if (refusal !== null) return refusal;
+    this.#sql.exec(
+      "INSERT INTO job (project, attempt, started_at, expires_at, usd, preset, photos) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      reservation.projectId,
+      reservation.attempt,
+      now,
+      reservation.expiresAt,
+      reservation.usd,
+      reservation.preset,
+      reservation.photos,
+    );
+    return { usdLeft };
+  }
+
+  /** Past jobs to estimate from, newest first. */
+  samples(): Sample[] {
+    const rows = PRESETS.flatMap((preset) =>
+      this.#sql
+        .exec("SELECT preset, photos, seconds FROM job WHERE outcome = 'done' AND seconds > 0 AND preset = ? ORDER BY settled_at DESC LIMIT ?", preset, SAMPLES_MAX)
+        .toArray(),
+    );
+    return rows as unknown as Sample[];
+  }
+
+  async addLoginCode(code: string, identity: LoginIdentity, expiresAt: number): Promise<void> {
+    const digest = await sha256Hex(code);
+    this.#sql.exec("DELETE FROM login_code WHERE expires_at <= ?", this.clock());
+    this.#sql.exec(
+      "INSERT INTO login_code (sha256, name, scopes, token_sha256, expires_at) VALUES (?, ?, ?, ?, ?)",
+      digest,
+      identity.name,
+      JSON.stringify(identity.scopes),
+      identity.tokenSha256,
+      expiresAt,
+    );
+  }
+
+  /** Uses up a login code; null if it is unknown, used or expired. */
+  async takeLoginCode(code: string): Promise<LoginIdentity | null> {
+    const digest = await sha256Hex(code);
+    const [row] = this.#sql.exec("DELETE FROM login_code WHERE sha256 = ? RETURNING *", digest).toArray();
+    if (row === undefined || Number(row["expires_at"]) <= this.clock()) return null;
+    return { name: String(row["name"]), scopes: JSON.parse(String(row["scopes"])) as Scope[], tokenSha256: String(row["token_sha256"]) };
+  }
+
+  figures(): AccountFigures {
+    const now = this.clock();
+    const projectsByState: Record<string, number> = Object.fromEntries(STATES.map((state) => [state, 0]));
+    for (const row of this.#sql.exec("SELECT state, count(*) AS n FROM project GROUP BY state")) projectsByState[String(row["state"])] = Number(row["n"]);
+    const jobsByOutcome: Record<string, number> = { done: 0, failed: 0, cancelled: 0 };
+    for (const row of this.#sql.exec("SELECT outcome, count(*) AS n FROM job WHERE outcome IS NOT NULL GROUP BY outcome")) {
+      jobsByOutcome[String(row["outcome"])] = Number(row["n"]);
+    }
+    return {
+      projectsByState,
+      jobsByOutcome,
+      usage: this.#usage(now),
+      usdToday: this.#settledSince(startOfDay(now)),
+      usdMonth: this.#settledSince(startOfMonth(now)),
+      stageSeconds: this.#stageSeconds(),
+    };
+  }
+
+  /** Projects that nobody has touched since `before` (ms) and that never had a job. */
+  abandoned(before: number, limit: number): string[] {
+    return this.#sql
+      .exec("SELECT id FROM project WHERE state IN ('new', 'uploading', 'ready') AND version < ? ORDER BY version LIMIT ?", before, limit)
+      .toArray()
+      .map((row) => String(row["id"]));
+  }
+
+  /** Books what an ended attempt cost; told again, it changes nothing. */
+  settle({ projectId, attempt, outcome, usd, seconds, stages }: Settlement): void {
+    this.#sql.exec(
+      "UPDATE job SET settled_at = ?, outcome = ?, usd = ?, seconds = ?, stages = ? WHERE project = ? AND attempt = ? AND settled_at IS NULL",
+      this.clock(),
+      outcome,
+      usd,
+      seconds,
+      JSON.stringify(stages),
+      projectId,
+      attempt,
+    );
+  }
+
+  #usage(now: number): Usage {
+    const under = this.#sql.exec("SELECT count(*) AS n, coalesce(sum(usd), 0) AS usd FROM job WHERE settled_at IS NULL AND expires_at > ?", now).one();
+    const today = this.#sql.exec("SELECT count(*) AS n FROM job WHERE started_at >= ?", startOfDay(now)).one();
+    return {
+      jobsToday: Number(today["n"]),
+      jobsNow: Number(under["n"]),
+      usdThisMonth: this.#settledSince(startOfMonth(now)) + Number(under["usd"]),
+    };
+  }
+
+  #settledSince(since: number): number {
+    return Number(this.#sql.exec("SELECT coalesce(sum(usd), 0) AS usd FROM job WHERE settled_at >= ?", since).one()["usd"]);
+  }
+
+  #stageSeconds(): AccountFigures["stageSeconds"] {
+    const rows = this.#sql.exec(
+      `SELECT json_extract(each.value, '$.stage') AS stage, count(*) AS jobs, sum(json_extract(each.value, '$.seconds')) AS seconds
+       FROM job, json_each(job.stages) AS each WHERE job.outcome = 'done' GROUP BY 1`,
+    );
+    return Object.fromEntries([...rows].map((row) => [String(row["stage"]), { jobs: Number(row["jobs"]), seconds: Number(row["seconds"]) }]));
+  }
+}

@@ -1,0 +1,38 @@
+// The Worker's entry: mounts routes, names the objects, hands the hourly event to the sweeper.
+// Holds no logic of its own.
+import { Hono } from "hono";
+
+import type { Env } from "./env.ts";
+import { ApiError } from "./errors.ts";
+import { apiHeaders } from "./headers.ts";
+import { mount, packError, type App } from "./http.ts";
+import { endpoints } from "./routes/index.ts";
+import { PAGE_PATHS, page } from "./routes/pages.ts";
+import { health, openLoginLink } from "./routes/session.ts";
+import { sweepAbandoned } from "./sweeper.ts";
+
+export { Index } from "./index-object.ts";
+export { Project } from "./project.ts";
+
+const app: App = new Hono();
+
+app.use("/api/*", async (c, next) => {
+  await next();
+  // A websocket's answer has headers that cannot change.
+  if (c.res.status === 101) return;
+  for (const [name, value] of Object.entries(apiHeaders())) c.res.headers.set(name, value);
+  if (!c.res.headers.has("cache-control")) c.res.headers.set("cache-control", "no-store");
+});
+app.get("/api/health", health);
+mount(app, endpoints);
+app.get("/login/:code", openLoginLink);
+for (const path of PAGE_PATHS) app.get(path, page);
+app.notFound((c) => packError(new ApiError("NOT_FOUND", "There is nothing at this path."), c));
+app.onError(packError);
+
+export default {
+  fetch: app.fetch,
+  async scheduled(_event, env): Promise<void> {
+    await sweepAbandoned(env, Date.now());
+  },
+} satisfies ExportedHandler<Env>;

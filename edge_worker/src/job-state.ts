@@ -1,0 +1,210 @@
+// What a project is, and what each event makes of it: one pure function, a row per state and event in its test.
+// No clock, no network, no storage; a final state is left only by `start`, which is a new attempt.
+import type { Failure, Report } from "./report.ts";
+import type { Preset } from "./job-input.ts";
+
+export const STATES = ["new", "uploading", "ready", "queued", "running", "done", "failed", "cancelled"] as const;
+export type State = (typeof STATES)[number];
+
+export interface Progress {
+  readonly stage: string;
+  readonly fraction: number;
+  readonly message: string;
+  readonly eta_s: number | null;
+  readonly preview: { readonly artifact: string; readonly seq: number } | null;
+  /** ISO time. */
+  readonly at: string;
+}
+
+/** One project's job; times in ms since 1970. */
+export interface Job {
+  readonly state: State;
+  /** Number of the current attempt; 0 before the first. */
+  readonly attempt: number;
+  readonly preset: Preset | null;
+  /** RunPod's id of the current attempt; null before its answer came (or if it never came). */
+  readonly runpodId: string | null;
+  /** Until when an attempt without an id may still show itself, after a submission whose outcome is unknown. */
+  readonly adoptUntil: number | null;
+  readonly deadlineAt: number | null;
+  readonly submittedAt: number | null;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+  /** When RunPod or the worker last said something about the attempt. */
+  readonly heardAt: number | null;
+  /** Highest sequence number of progress seen; older messages change nothing. */
+  readonly progressSeq: number;
+  readonly progress: Progress | null;
+  readonly error: Failure | null;
+  readonly report: Report | null;
+  /** RunPod jobs that must not go on, not yet confirmed as cancelled. */
+  readonly toCancel: readonly string[];
+}
+
+export const NEW_JOB: Job = {
+  state: "new",
+  attempt: 0,
+  preset: null,
+  runpodId: null,
+  adoptUntil: null,
+  deadlineAt: null,
+  submittedAt: null,
+  startedAt: null,
+  finishedAt: null,
+  heardAt: null,
+  progressSeq: -1,
+  progress: null,
+  error: null,
+  report: null,
+  toCancel: [],
+};
+
+/** Every event about an attempt carries its number: one about an older attempt changes nothing. */
+export type Event =
+  | { readonly type: "photos"; readonly declared: number; readonly uploaded: number }
+  | { readonly type: "start"; readonly preset: Preset; readonly deadlineAt: number }
+  | { readonly type: "submitted"; readonly attempt: number; readonly runpodId: string }
+  | { readonly type: "submit_refused"; readonly attempt: number; readonly failure: Failure }
+  | { readonly type: "submit_unknown"; readonly attempt: number; readonly adoptUntil: number }
+  | { readonly type: "found"; readonly attempt: number; readonly runpodId: string }
+  | { readonly type: "in_queue"; readonly attempt: number }
+  | { readonly type: "in_progress"; readonly attempt: number }
+  | { readonly type: "progress"; readonly attempt: number; readonly seq: number; readonly progress: Progress }
+  | { readonly type: "completed"; readonly attempt: number; readonly report: Report }
+  | { readonly type: "failed"; readonly attempt: number; readonly failure: Failure }
+  | { readonly type: "cancelled_remotely"; readonly attempt: number }
+  | { readonly type: "clock"; readonly attempt: number }
+  | { readonly type: "cancel" }
+  | { readonly type: "cancel_confirmed"; readonly runpodId: string };
+
+export type EventType = Event["type"];
+
+export const FINAL: ReadonlySet<State> = new Set<State>(["done", "failed", "cancelled"]);
+export const ACTIVE: ReadonlySet<State> = new Set<State>(["queued", "running"]);
+/** States in which photos may be added and removed. */
+export const OPEN: ReadonlySet<State> = new Set<State>(["new", "uploading", "ready"]);
+/** States from which a new attempt may start. */
+export const STARTABLE: ReadonlySet<State> = new Set<State>(["ready", "done", "failed", "cancelled"]);
+
+/**
+ * The job after an event at time `now` (ms). Events that say nothing new return the same object.
+ * The caller checks before `start` and `cancel` whether they are allowed (STARTABLE, ACTIVE); here they are then no-ops.
+ */
+export function transition(job: Job, event: Event, now: number): Job {
+  switch (event.type) {
+    case "photos":
+      return onPhotos(job, event.declared, event.uploaded);
+    case "start":
+      return STARTABLE.has(job.state) ? begin(job, event.preset, event.deadlineAt, now) : job;
+    case "cancel":
+      return ACTIVE.has(job.state) ? end(job, "cancelled", now, { stop: true }) : job;
+    case "cancel_confirmed":
+      return job.toCancel.includes(event.runpodId) ? { ...job, toCancel: job.toCancel.filter((id) => id !== event.runpodId) } : job;
+    case "submitted":
+    case "found":
+      return onId(job, event.attempt, event.runpodId, now);
+    default:
+      return event.attempt === job.attempt && ACTIVE.has(job.state) ? onAttempt(job, event, now) : job;
+  }
+}
+
+type AttemptEvent = Exclude<
+  Event,
+  { type: "photos" | "start" | "cancel" | "cancel_confirmed" | "submitted" | "found" }
+>;
+
+function onAttempt(job: Job, event: AttemptEvent, now: number): Job {
+  switch (event.type) {
+    case "submit_refused":
+      // An attempt that has an id was taken; a late refusal can only belong to a repeated request.
+      return job.runpodId === null ? end(job, "failed", now, { failure: event.failure }) : job;
+    case "submit_unknown":
+      return job.runpodId === null && job.state === "queued" ? { ...job, adoptUntil: event.adoptUntil } : job;
+    case "in_queue":
+      return { ...job, heardAt: now };
+    case "in_progress":
+      return run(job, now);
+    case "progress":
+      return onProgress(run(job, now), event.seq, event.progress);
+    case "completed":
+      return end(job, "done", now, { report: event.report });
+    case "failed":
+      return end(job, "failed", now, { failure: event.failure });
+    case "cancelled_remotely":
+      return end(job, "cancelled", now, {});
+    case "clock":
+      return onClock(job, now);
+  }
+}
+
+function onPhotos(job: Job, declared: number, uploaded: number): Job {
+  if (!OPEN.has(job.state)) return job;
+  const state: State = declared === 0 ? "new" : uploaded === declared ? "ready" : "uploading";
+  return state === job.state ? job : { ...job, state };
+}
+
+function begin(job: Job, preset: Preset, deadlineAt: number, now: number): Job {
+  return { ...NEW_JOB, state: "queued", attempt: job.attempt + 1, preset, deadlineAt, submittedAt: now, toCancel: job.toCancel };
+}
+
+/** The id of an attempt became known: keep it, or ask for its end if nobody waits for that attempt any more. */
+function onId(job: Job, attempt: number, runpodId: string, now: number): Job {
+  if (attempt === job.attempt && job.runpodId === runpodId) return job;
+  if (attempt === job.attempt && ACTIVE.has(job.state) && job.runpodId === null) {
+    return { ...job, runpodId, adoptUntil: null, heardAt: now };
+  }
+  if (attempt === job.attempt && job.state === "done") return job;
+  return job.toCancel.includes(runpodId) ? job : { ...job, toCancel: [...job.toCancel, runpodId] };
+}
+
+function run(job: Job, now: number): Job {
+  return { ...job, state: "running", startedAt: job.startedAt ?? now, heardAt: now, adoptUntil: null };
+}
+
+function onProgress(job: Job, seq: number, progress: Progress): Job {
+  return seq > job.progressSeq ? { ...job, progressSeq: seq, progress } : job;
+}
+
+function onClock(job: Job, now: number): Job {
+  if (job.deadlineAt !== null && now >= job.deadlineAt) {
+    return end(job, "failed", now, { failure: DEADLINE_PASSED, stop: true });
+  }
+  if (job.runpodId === null && job.adoptUntil !== null && now >= job.adoptUntil) {
+    return end(job, "failed", now, { failure: SUBMISSION_LOST });
+  }
+  return job;
+}
+
+interface Ending {
+  readonly failure?: Failure;
+  readonly report?: Report;
+  /** The RunPod job may still go on and must be ended. */
+  readonly stop?: boolean;
+}
+
+function end(job: Job, state: State, now: number, { failure, report, stop }: Ending): Job {
+  const stops = stop === true && job.runpodId !== null && !job.toCancel.includes(job.runpodId);
+  return {
+    ...job,
+    state,
+    finishedAt: now,
+    adoptUntil: null,
+    error: failure ?? null,
+    report: report ?? null,
+    toCancel: stops && job.runpodId !== null ? [...job.toCancel, job.runpodId] : job.toCancel,
+  };
+}
+
+const DEADLINE_PASSED: Failure = {
+  code: "TIME_LIMIT",
+  message: "The job did not end before its deadline.",
+  hint: "Start it again with a smaller preset, or raise job_seconds_max.",
+  stage: null,
+};
+
+const SUBMISSION_LOST: Failure = {
+  code: "UPSTREAM",
+  message: "RunPod did not confirm that it took the job.",
+  hint: "Start it again; RunPod's status page says whether it has a problem.",
+  stage: null,
+};

@@ -1,0 +1,113 @@
+// What counts as a photo: names, types, sizes, first bytes. Pure rules over declared and stored photos.
+// Server-made names only; a user's file name is shown, never used as a key.
+import * as z from "zod";
+
+import type { Limits } from "./env.ts";
+import { ApiError } from "./errors.ts";
+
+export const PHOTO_TYPES = {
+  "image/jpeg": "jpg",
+  "image/png": "png",
+  "image/webp": "webp",
+  "image/heic": "heic",
+  "image/heif": "heif",
+} as const;
+export type PhotoType = keyof typeof PHOTO_TYPES;
+
+export const PHOTOS_PER_CALL_MAX = 50;
+const NAME_LENGTH_MAX = 255;
+
+export const PhotoDeclarationSchema = z.strictObject({
+  name: z
+    .string()
+    .min(1)
+    .max(NAME_LENGTH_MAX)
+    .refine((name) => !/[\u0000-\u001f\u007f]/.test(name), "must not hold control characters"),
+  type: z.enum(Object.keys(PHOTO_TYPES) as [PhotoType, ...PhotoType[]]),
+  bytes: z.int().positive(),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullish(),
+});
+export type PhotoDeclaration = z.infer<typeof PhotoDeclarationSchema>;
+
+export interface Photo {
+  readonly as: string;
+  readonly name: string;
+  readonly type: PhotoType;
+  readonly bytes: number;
+  readonly sha256: string | null;
+  readonly uploaded: boolean;
+}
+
+export interface Plan {
+  /** One photo per declaration, in its order; `as` of an earlier declaration is kept (a resumed upload). */
+  readonly photos: readonly Photo[];
+  /** Those of `photos` that are new. */
+  readonly added: readonly Photo[];
+  readonly nextNumber: number;
+}
+
+/** Names the declared photos and checks caps. Throws ApiError with the numbers that were passed and are allowed. */
+export function planUploads(
+  declared: readonly PhotoDeclaration[],
+  existing: readonly Photo[],
+  nextNumber: number,
+  limits: Limits,
+): Plan {
+  for (const { name, bytes } of declared) {
+    if (bytes > limits.photo_bytes_max) {
+      throw new ApiError("TOO_LARGE", `"${name}" has ${bytes} bytes, allowed ${limits.photo_bytes_max}.`, {
+        hint: "Make the photo smaller, for example 4000 pixels wide.",
+      });
+    }
+  }
+  const waiting = existing.filter(({ uploaded }) => !uploaded);
+  const added: Photo[] = [];
+  const photos = declared.map((one): Photo => {
+    const at = waiting.findIndex(({ name, bytes, type }) => name === one.name && bytes === one.bytes && type === one.type);
+    const resumed = at >= 0 ? waiting.splice(at, 1)[0] : undefined;
+    if (resumed !== undefined) return resumed;
+    const as = `${String(nextNumber + added.length).padStart(4, "0")}.${PHOTO_TYPES[one.type]}`;
+    const photo: Photo = { as, name: one.name, type: one.type, bytes: one.bytes, sha256: one.sha256 ?? null, uploaded: false };
+    added.push(photo);
+    return photo;
+  });
+  const count = existing.length + added.length;
+  if (count > limits.photos_max) {
+    throw new ApiError("CONFLICT", `The project would have ${count} photos, allowed ${limits.photos_max}.`, {
+      hint: "Delete photos that show little, then add others.",
+    });
+  }
+  const bytes = [...existing, ...added].reduce((sum, photo) => sum + photo.bytes, 0);
+  if (bytes > limits.project_bytes_max) {
+    throw new ApiError("TOO_LARGE", `The project would have ${bytes} bytes of photos, allowed ${limits.project_bytes_max}.`, {
+      hint: "Make the photos smaller, or delete some.",
+    });
+  }
+  return { photos, added, nextNumber: nextNumber + added.length };
+}
+
+/** How many first bytes sniffType needs. */
+export const SNIFF_BYTES = 16;
+
+/** The real type by the first bytes, or null if it is none of ours. */
+export function sniffType(head: Uint8Array): PhotoType | null {
+  const text = String.fromCharCode(...head.subarray(0, SNIFF_BYTES));
+  if (text.startsWith("\xff\xd8\xff")) return "image/jpeg";
+  if (text.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
+  if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return "image/webp";
+  if (text.slice(4, 8) === "ftyp") {
+    const brand = text.slice(8, 12);
+    if (["heic", "heix", "hevc", "heim", "heis"].includes(brand)) return "image/heic";
+    if (["mif1", "msf1", "heif"].includes(brand)) return "image/heif";
+  }
+  return null;
+}
+
+/** Whether the first bytes fit the declared type; HEIC and HEIF name the same container. */
+export function typeFits(declared: PhotoType, sniffed: PhotoType | null): boolean {
+  const isHeif = (type: PhotoType | null): boolean => type === "image/heic" || type === "image/heif";
+  return declared === sniffed || (isHeif(declared) && isHeif(sniffed));
+}

@@ -1,0 +1,190 @@
+// One project's rows in its object's SQLite: the project, its job, photos, shares, attempts of the past.
+// Reads and writes only; every rule is in job-state.ts, photos.ts and project.ts.
+import { NEW_JOB, type Job } from "./job-state.ts";
+import type { Photo, PhotoType } from "./photos.ts";
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS project (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    next_photo INTEGER NOT NULL,
+    job TEXT NOT NULL,
+    grant_nonce TEXT,
+    progress_secret TEXT,
+    reserved_usd REAL NOT NULL DEFAULT 0,
+    asked_at INTEGER NOT NULL DEFAULT 0,
+    hurry INTEGER NOT NULL DEFAULT 0,
+    index_dirty INTEGER NOT NULL DEFAULT 0,
+    deleting_until INTEGER
+  );
+  CREATE TABLE IF NOT EXISTS photo (
+    "as" TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    sha256 TEXT,
+    uploaded INTEGER NOT NULL DEFAULT 0,
+    real_type TEXT
+  );
+  CREATE TABLE IF NOT EXISTS share (
+    id TEXT PRIMARY KEY,
+    secret_sha256 TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER
+  );
+`;
+
+export interface ProjectRow {
+  readonly id: string;
+  readonly name: string;
+  readonly created_at: number;
+  readonly updated_at: number;
+  readonly next_photo: number;
+  readonly job: Job;
+  /** Proof that a hook belongs to the current attempt. */
+  readonly grant_nonce: string | null;
+  readonly progress_secret: string | null;
+  readonly reserved_usd: number;
+  /** When RunPod was last asked about the attempt, ms. */
+  readonly asked_at: number;
+  readonly hurry: boolean;
+  /** The index does not know the newest state yet. */
+  readonly index_dirty: boolean;
+  /** The project is gone for everybody; its bytes are swept until this time, ms. */
+  readonly deleting_until: number | null;
+}
+
+export interface ShareRow {
+  readonly id: string;
+  readonly secret_sha256: string;
+  readonly created_at: number;
+  readonly expires_at: number | null;
+}
+
+/** A stored photo; real_type: by its first bytes, null before it was looked at, "" if it is no picture of ours. */
+export interface PhotoRow extends Photo {
+  readonly realType: PhotoType | "" | null;
+}
+
+type SqlRow = Record<string, SqlStorageValue>;
+
+export class ProjectStore {
+  readonly #sql: SqlStorage;
+  #row: ProjectRow | undefined;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    // Asking for a project that does not exist must not leave an object with storage behind.
+    const laidOut = sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'project'").toArray().length > 0;
+    if (laidOut) sql.exec(SCHEMA);
+    this.#row = laidOut ? this.#load() : undefined;
+  }
+
+  /** The project, or undefined if this object holds none. */
+  get row(): ProjectRow | undefined {
+    return this.#row;
+  }
+
+  create(id: string, name: string, now: number): void {
+    this.#sql.exec(SCHEMA);
+    this.#sql.exec(
+      "INSERT INTO project (one, id, name, created_at, updated_at, next_photo, job) VALUES (1, ?, ?, ?, ?, 1, ?)",
+      id,
+      name,
+      now,
+      now,
+      JSON.stringify(NEW_JOB),
+    );
+    this.#row = this.#load();
+  }
+
+  /** After the object's storage was emptied. */
+  forget(): void {
+    this.#row = undefined;
+  }
+
+  /** Writes the given columns in one statement. */
+  update(changes: Partial<Omit<ProjectRow, "id" | "created_at">>): void {
+    const names = Object.keys(changes);
+    if (names.length === 0 || this.#row === undefined) return;
+    const values = Object.values(changes).map(toSql);
+    this.#sql.exec(`UPDATE project SET ${names.map((name) => `${name} = ?`).join(", ")} WHERE one = 1`, ...values);
+    this.#row = { ...this.#row, ...changes };
+  }
+
+  photos(): PhotoRow[] {
+    return this.#sql.exec('SELECT * FROM photo ORDER BY "as"').toArray().map(readPhoto);
+  }
+
+  addPhotos(photos: readonly Photo[]): void {
+    for (const { as, name, type, bytes, sha256 } of photos) {
+      this.#sql.exec('INSERT INTO photo ("as", name, type, bytes, sha256) VALUES (?, ?, ?, ?, ?)', as, name, type, bytes, sha256);
+    }
+  }
+
+  markUploaded(as: string, uploaded: boolean): void {
+    this.#sql.exec('UPDATE photo SET uploaded = ? WHERE "as" = ?', uploaded ? 1 : 0, as);
+  }
+
+  setRealType(as: string, realType: PhotoType | ""): void {
+    this.#sql.exec('UPDATE photo SET real_type = ? WHERE "as" = ?', realType, as);
+  }
+
+  /** Whether there was such a photo. */
+  deletePhoto(as: string): boolean {
+    return this.#sql.exec('DELETE FROM photo WHERE "as" = ? RETURNING 1', as).toArray().length === 1;
+  }
+
+  photoTotals(): { readonly count: number; readonly uploaded: number; readonly bytes: number } {
+    const row = this.#sql.exec("SELECT count(*) AS count, coalesce(sum(uploaded), 0) AS uploaded, coalesce(sum(bytes), 0) AS bytes FROM photo").one();
+    return { count: Number(row["count"]), uploaded: Number(row["uploaded"]), bytes: Number(row["bytes"]) };
+  }
+
+  addShare({ id, secret_sha256, created_at, expires_at }: ShareRow): void {
+    this.#sql.exec("INSERT INTO share (id, secret_sha256, created_at, expires_at) VALUES (?, ?, ?, ?)", id, secret_sha256, created_at, expires_at);
+  }
+
+  shares(now: number): ShareRow[] {
+    return this.#sql
+      .exec("SELECT * FROM share WHERE expires_at IS NULL OR expires_at > ? ORDER BY created_at, id", now)
+      .toArray() as unknown as ShareRow[];
+  }
+
+  deleteShare(id: string): boolean {
+    return this.#sql.exec("DELETE FROM share WHERE id = ? RETURNING 1", id).toArray().length === 1;
+  }
+
+  #load(): ProjectRow | undefined {
+    const [row] = this.#sql.exec("SELECT * FROM project").toArray();
+    if (row === undefined) return undefined;
+    // Fields that a newer version of the job adds take their first value in rows that an older one wrote.
+    const job: Job = { ...NEW_JOB, ...(JSON.parse(String(row["job"])) as Partial<Job>) };
+    return {
+      ...(row as unknown as ProjectRow),
+      job,
+      hurry: row["hurry"] === 1,
+      index_dirty: row["index_dirty"] === 1,
+    };
+  }
+}
+
+function toSql(value: unknown): SqlStorageValue {
+  if (typeof value === "boolean") return value ? 1 : 0;
+  if (typeof value === "object" && value !== null) return JSON.stringify(value);
+  return value as SqlStorageValue;
+}
+
+function readPhoto(row: SqlRow): PhotoRow {
+  return {
+    as: String(row["as"]),
+    name: String(row["name"]),
+    type: String(row["type"]) as PhotoType,
+    bytes: Number(row["bytes"]),
+    sha256: row["sha256"] === null ? null : String(row["sha256"]),
+    uploaded: row["uploaded"] === 1,
+    realType: row["real_type"] as PhotoType | "" | null,
+  };
+}

@@ -1,0 +1,96 @@
+// A project as the API shows it (docs/contracts/project.json), whole for members and reduced for share links.
+// Pure mapping; internal ids, nonces, secrets and prices of other jobs never pass.
+import * as z from "zod";
+
+import { OUTPUT_NAMES, PresetSchema, isOutputName } from "./job-input.ts";
+import { STATES } from "./job-state.ts";
+import type { ProjectRow } from "./project-store.ts";
+import { ReportSchema, type Report } from "./report.ts";
+
+const Time = z.iso.datetime();
+
+export const ProjectSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  state: z.enum(STATES),
+  created_at: Time,
+  updated_at: Time,
+  photos: z.object({ count: z.int(), bytes: z.int() }),
+  preset: PresetSchema.nullable(),
+  attempt: z.int(),
+  started_at: Time.nullable(),
+  finished_at: Time.nullable(),
+  progress: z
+    .object({
+      stage: z.string(),
+      fraction: z.number(),
+      message: z.string(),
+      eta_s: z.number().nullable(),
+      preview: z.object({ artifact: z.string(), seq: z.int() }).nullable(),
+      at: Time,
+    })
+    .nullable(),
+  error: z.object({ code: z.string(), message: z.string(), hint: z.string().nullable(), stage: z.string().nullable() }).nullable(),
+  report: ReportSchema.nullable(),
+  artifacts: z.record(z.string(), z.object({ bytes: z.int(), sha256: z.string(), url: z.string() })),
+});
+export type ProjectView = z.infer<typeof ProjectSchema>;
+
+/** What people behind a share link see. */
+export const SharedProjectSchema = ProjectSchema.pick({ id: true, name: true, state: true, artifacts: true }).extend({
+  created_at: Time,
+  photos: z.object({ count: z.int(), bytes: z.int() }),
+  report: ReportSchema.nullable(),
+});
+export type SharedProjectView = z.infer<typeof SharedProjectSchema>;
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+export function viewProject(row: ProjectRow, photos: { readonly count: number; readonly bytes: number }): ProjectView {
+  const { job } = row;
+  return {
+    id: row.id,
+    name: row.name,
+    state: job.state,
+    created_at: iso(row.created_at),
+    updated_at: iso(row.updated_at),
+    photos: { count: photos.count, bytes: photos.bytes },
+    preset: job.preset,
+    attempt: job.attempt,
+    started_at: job.startedAt === null ? null : iso(job.startedAt),
+    finished_at: job.finishedAt === null ? null : iso(job.finishedAt),
+    progress: job.progress,
+    error: job.error,
+    report: job.report,
+    artifacts: listArtifacts(job.report, `/api/projects/${row.id}/artifacts`),
+  };
+}
+
+/** token: the share's own, so that its addresses work for its holder. */
+export function viewShared(view: ProjectView, token: string): SharedProjectView {
+  return {
+    id: view.id,
+    name: view.name,
+    state: view.state,
+    created_at: view.created_at,
+    photos: view.photos,
+    report: view.report,
+    artifacts: listArtifacts(view.report, `/api/shared/${token}/artifacts`),
+  };
+}
+
+function listArtifacts(report: Report | null, base: string): ProjectView["artifacts"] {
+  const artifacts: ProjectView["artifacts"] = {};
+  for (const name of OUTPUT_NAMES) {
+    const entry = report?.artifacts[name];
+    if (entry !== undefined) artifacts[name] = { bytes: entry.bytes, sha256: entry.sha256, url: `${base}/${name}` };
+  }
+  return artifacts;
+}
+
+/** Artifacts that may be read now: those of the report, and the running attempt's preview. */
+export function isReadable(view: ProjectView, name: string): boolean {
+  if (!isOutputName(name)) return false;
+  if (view.artifacts[name] !== undefined || (name === "report.json" && view.report !== null)) return true;
+  return name === "preview.sog" && view.progress?.preview?.artifact === name;
+}

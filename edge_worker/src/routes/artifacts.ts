@@ -1,0 +1,134 @@
+// Results: streamed from the bucket with ranges, for members and for holders of a share link; and the links themselves.
+// Only names of the contract are read; nothing that a user uploaded is served from this origin.
+import * as z from "zod";
+
+import type { Env } from "../env.ts";
+import { ApiError, unwrap } from "../errors.ts";
+import { endpoint, type Ctx, type Endpoint } from "../http.ts";
+import { OUTPUT_TYPES, isOutputName, keys } from "../job-input.ts";
+import { SharedProjectSchema, isReadable, viewShared, type ProjectView } from "../project-view.ts";
+import { projectStub } from "../stubs.ts";
+
+const SHARE_EXPIRY_S = { min: 60, max: 366 * 24 * 3600 } as const;
+const ShareSchema = z.object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.iso.datetime().nullable() });
+
+export const artifactEndpoints: readonly Endpoint[] = [
+  endpoint({
+    method: "GET",
+    path: "/api/projects/:id/artifacts/:name",
+    access: "view",
+    summary: "One result of the current attempt; ranges and If-None-Match are understood",
+    answers: { 200: "the bytes", 206: "a range of them", 304: "not changed" },
+    handle: async ({ c, env, param }) => serveArtifact(c, env, unwrap(await projectStub(env, param("id")).view()), param("name"), "private"),
+  }),
+  endpoint({
+    method: "POST",
+    path: "/api/projects/:id/shares",
+    access: "operate",
+    summary: "Make an unlisted, view-only link to the scene",
+    body: z.strictObject({ expires_in_s: z.int().min(SHARE_EXPIRY_S.min).max(SHARE_EXPIRY_S.max).nullish() }),
+    bodyOptional: true,
+    answers: { 201: z.object({ id: z.string(), url: z.url(), expires_at: z.iso.datetime().nullable() }) },
+    handle: async ({ c, env, settings, param, body }) => {
+      const { id, token, expiresAt } = unwrap(await projectStub(env, param("id")).createShare(body.expires_in_s ?? null));
+      return c.json({ id, url: `${settings.workerUrl}/s/${token}`, expires_at: toIso(expiresAt) }, 201);
+    },
+  }),
+  endpoint({
+    method: "GET",
+    path: "/api/projects/:id/shares",
+    access: "operate",
+    summary: "Links that work now; their addresses were shown once",
+    answers: { 200: z.object({ shares: z.array(ShareSchema) }) },
+    handle: async ({ c, env, param }) => {
+      const shares = unwrap(await projectStub(env, param("id")).shares());
+      return c.json({ shares: shares.map(({ id, created_at, expires_at }) => ({ id, created_at: toIso(created_at), expires_at: toIso(expires_at) })) });
+    },
+  }),
+  endpoint({
+    method: "DELETE",
+    path: "/api/projects/:id/shares/:share_id",
+    access: "operate",
+    summary: "Revoke a link",
+    answers: { 204: "nothing" },
+    handle: async ({ env, param }) => {
+      unwrap(await projectStub(env, param("id")).deleteShare(param("share_id")));
+      return new Response(null, { status: 204 });
+    },
+  }),
+  endpoint({
+    method: "GET",
+    path: "/api/shared/:token",
+    access: "none",
+    summary: "The project behind a share link, reduced to what its holder may see",
+    answers: { 200: SharedProjectSchema },
+    handle: async ({ c, env, param }) => c.json(viewShared(await openShare(env, param("token")), param("token"))),
+  }),
+  endpoint({
+    method: "GET",
+    path: "/api/shared/:token/artifacts/:name",
+    access: "none",
+    summary: "One result behind a share link",
+    answers: { 200: "the bytes", 206: "a range of them", 304: "not changed" },
+    handle: async ({ c, env, param }) => serveArtifact(c, env, await openShare(env, param("token")), param("name"), "private"),
+  }),
+];
+
+async function openShare(env: Env, token: string): Promise<ProjectView> {
+  const match = /^(p_[0-9a-z]{16})\.([A-Za-z0-9_-]{32})$/.exec(token);
+  const [, projectId, secret] = match ?? [];
+  if (projectId === undefined || secret === undefined) throw new ApiError("NOT_FOUND", "This link does not exist (any more).");
+  return unwrap(await projectStub(env, projectId).openShare(secret));
+}
+
+async function serveArtifact(c: Ctx, env: Env, view: ProjectView, name: string, cacheScope: string): Promise<Response> {
+  if (!isOutputName(name) || !isReadable(view, name)) throw new ApiError("NOT_FOUND", `The project has no artifact "${name}".`);
+  const key = keys.output(view.id, view.attempt, name);
+  // R2 reads Range and the conditions itself; without a Range header it still reports one.
+  const ranged = c.req.header("range") !== undefined;
+  const object = await readObject(env.BUCKET, key, c.req.raw.headers, ranged);
+  if (object === null) throw new ApiError("NOT_FOUND", `The project has no artifact "${name}".`);
+  const headers = new Headers({
+    "content-type": OUTPUT_TYPES[name],
+    etag: object.httpEtag,
+    "accept-ranges": "bytes",
+    // An attempt's results never change; the preview does while training runs.
+    "cache-control": name === "preview.sog" ? "no-store" : `${cacheScope}, max-age=86400`,
+    "content-disposition": `inline; filename="${name}"`,
+  });
+  if (!("body" in object)) return new Response(null, { status: preconditionStatus(c), headers });
+  const range = ranged && object.range !== undefined ? bounds(object.range, object.size) : null;
+  if (range !== null) {
+    headers.set("content-range", `bytes ${range.start}-${range.end}/${object.size}`);
+    headers.set("content-length", String(range.end - range.start + 1));
+    return new Response(object.body, { status: 206, headers });
+  }
+  headers.set("content-length", String(object.size));
+  return new Response(object.body, { status: 200, headers });
+}
+
+async function readObject(bucket: R2Bucket, key: string, headers: Headers, ranged: boolean): Promise<R2ObjectBody | R2Object | null> {
+  try {
+    return await bucket.get(key, { onlyIf: headers, ...(ranged ? { range: headers } : {}) });
+  } catch (error) {
+    // R2 error 10039: the range lies outside the object.
+    if (!ranged || !String(error).includes("10039")) throw error;
+    const head = await bucket.head(key);
+    if (head === null) return null;
+    throw new ApiError("BAD_REQUEST", `The range lies outside the ${head.size} bytes of this artifact.`);
+  }
+}
+
+function preconditionStatus(c: Ctx): number {
+  return c.req.header("if-none-match") !== undefined || c.req.header("if-modified-since") !== undefined ? 304 : 412;
+}
+
+function bounds(range: R2Range, size: number): { start: number; end: number } {
+  if ("suffix" in range) return { start: Math.max(0, size - range.suffix), end: size - 1 };
+  const start = range.offset ?? 0;
+  return { start, end: Math.min(size, start + (range.length ?? size - start)) - 1 };
+}
+
+function toIso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}

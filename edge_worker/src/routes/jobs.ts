@@ -1,0 +1,47 @@
+// Jobs: start, cancel, retry.
+// First bytes are looked at here in rounds, so that one object's call stays within the platform's subrequests.
+import * as z from "zod";
+
+import type { Env } from "../env.ts";
+import { unwrap } from "../errors.ts";
+import { endpoint, type Endpoint } from "../http.ts";
+import { PresetSchema, type Preset } from "../job-input.ts";
+import { ProjectSchema, type ProjectView } from "../project-view.ts";
+import { projectStub } from "../stubs.ts";
+
+/** The free plan allows 50 subrequests a call. */
+const SNIFF_ROUND = 40;
+
+export const jobEndpoints: readonly Endpoint[] = [
+  endpoint({
+    method: "POST",
+    path: "/api/projects/:id/jobs",
+    access: "upload",
+    summary: "Start a job",
+    body: z.strictObject({ preset: PresetSchema }),
+    answers: { 202: ProjectSchema },
+    handle: async ({ c, env, param, body }) => c.json(await start(env, param("id"), body.preset), 202),
+  }),
+  endpoint({
+    method: "POST",
+    path: "/api/projects/:id/jobs/retry",
+    access: "upload",
+    summary: "Start a new attempt with the preset of the last one; its checkpoint is kept",
+    answers: { 202: ProjectSchema },
+    handle: async ({ c, env, param }) => c.json(await start(env, param("id"), null), 202),
+  }),
+  endpoint({
+    method: "POST",
+    path: "/api/projects/:id/jobs/cancel",
+    access: "upload",
+    summary: "Cancel the queued or running job",
+    answers: { 202: ProjectSchema },
+    handle: async ({ c, env, param }) => c.json(unwrap(await projectStub(env, param("id")).cancel()), 202),
+  }),
+];
+
+async function start(env: Env, id: string, preset: Preset | null): Promise<ProjectView> {
+  const stub = projectStub(env, id);
+  while (unwrap(await stub.sniffPhotos(SNIFF_ROUND)) > 0);
+  return unwrap(await stub.start(preset));
+}

@@ -1,0 +1,95 @@
+// Photos: presigned uploads in batches, the list of what arrived, deletion; and the estimate that depends on their number.
+// No photo byte passes through here.
+import * as z from "zod";
+
+import { PriceSchema } from "../env.ts";
+import { unwrap } from "../errors.ts";
+import { estimate } from "../estimate.ts";
+import { endpoint, type Call, type Endpoint } from "../http.ts";
+import { PresetSchema, type Preset } from "../job-input.ts";
+import { PHOTOS_PER_CALL_MAX, PHOTO_TYPES, PhotoDeclarationSchema } from "../photos.ts";
+import { indexStub, projectStub } from "../stubs.ts";
+
+const DeclareBody = z.strictObject({ photos: z.array(PhotoDeclarationSchema).min(1).max(PHOTOS_PER_CALL_MAX) });
+
+const UploadsAnswer = z.object({
+  uploads: z.array(
+    z.object({
+      name: z.string(),
+      as: z.string(),
+      method: z.literal("PUT"),
+      url: z.url(),
+      headers: z.record(z.string(), z.string()),
+      expires_at: z.iso.datetime(),
+    }),
+  ),
+});
+
+const PhotosAnswer = z.object({
+  photos: z.array(
+    z.object({ name: z.string(), as: z.string(), type: z.enum(Object.keys(PHOTO_TYPES)), bytes: z.int(), uploaded: z.boolean() }),
+  ),
+});
+
+const EstimateAnswer = z.object({ seconds: z.number(), usd: z.number(), basis: z.string(), price: PriceSchema });
+const PHOTOS_IN_ESTIMATE_MAX = 10_000;
+
+export const photoEndpoints: readonly Endpoint[] = [
+  endpoint({
+    method: "POST",
+    path: "/api/projects/:id/photos",
+    access: "upload",
+    summary: "Declare photos and get one presigned PUT for each, bound to type, exact size and first writer",
+    body: DeclareBody,
+    answers: { 201: UploadsAnswer },
+    handle: async ({ c, env, param, body }) =>
+      c.json({ uploads: unwrap(await projectStub(env, param("id")).declarePhotos(body.photos)) }, 201, { "cache-control": "no-store" }),
+  }),
+  endpoint({
+    method: "GET",
+    path: "/api/projects/:id/photos",
+    access: "view",
+    summary: "Declared photos, and which of them have arrived",
+    answers: { 200: PhotosAnswer },
+    handle: async ({ c, env, param }) => {
+      const photos = unwrap(await projectStub(env, param("id")).photos());
+      return c.json({ photos: photos.map(({ name, as, type, bytes, uploaded }) => ({ name, as, type, bytes, uploaded })) });
+    },
+  }),
+  endpoint({
+    method: "DELETE",
+    path: "/api/projects/:id/photos/:as",
+    access: "upload",
+    summary: "Delete one photo",
+    answers: { 204: "nothing" },
+    handle: async ({ env, param }) => {
+      unwrap(await projectStub(env, param("id")).deletePhoto(param("as")));
+      return new Response(null, { status: 204 });
+    },
+  }),
+  endpoint({
+    method: "GET",
+    path: "/api/projects/:id/estimate",
+    access: "view",
+    summary: "Seconds and US dollars that a job of this project will take",
+    query: z.object({ preset: PresetSchema }),
+    answers: { 200: EstimateAnswer },
+    handle: async (call) => {
+      const { photos } = unwrap(await projectStub(call.env, call.param("id")).view());
+      return answerEstimate(call, call.query.preset, photos.count);
+    },
+  }),
+  endpoint({
+    method: "GET",
+    path: "/api/estimate",
+    access: "view",
+    summary: "The same for a number of photos, before anything is uploaded",
+    query: z.object({ preset: PresetSchema, photos: z.coerce.number().int().min(0).max(PHOTOS_IN_ESTIMATE_MAX) }),
+    answers: { 200: EstimateAnswer },
+    handle: async (call) => answerEstimate(call, call.query.preset, call.query.photos),
+  }),
+];
+
+async function answerEstimate({ c, env, settings }: Call<unknown, unknown>, preset: Preset, photos: number): Promise<Response> {
+  return c.json(estimate(preset, photos, await indexStub(env).samples(), settings.price));
+}

@@ -1,0 +1,99 @@
+// Projects: make, list, read, rename, delete, watch.
+// Thin: reads the call, asks the project's object, packs the answer.
+import * as z from "zod";
+
+import { randomId } from "../crypto.ts";
+import { ApiError, unwrap } from "../errors.ts";
+import { endpoint, type Endpoint } from "../http.ts";
+import { ProjectSchema } from "../project-view.ts";
+import { PROJECT_ID_LETTERS, indexStub, projectStub } from "../stubs.ts";
+
+const NAME_LENGTH_MAX = 120;
+const PAGE_DEFAULT = 50;
+const PAGE_MAX = 100;
+
+const NameBody = z.strictObject({ name: z.string().trim().min(1).max(NAME_LENGTH_MAX) });
+
+const ListQuery = z.object({
+  cursor: z.string().max(200).optional(),
+  limit: z.coerce.number().int().min(1).max(PAGE_MAX).optional(),
+});
+
+export const projectEndpoints: readonly Endpoint[] = [
+  endpoint({
+    method: "POST",
+    path: "/api/projects",
+    access: "upload",
+    summary: "Make a project",
+    body: NameBody,
+    answers: { 201: ProjectSchema },
+    handle: async ({ c, env, body }) => {
+      const id = randomId("p", PROJECT_ID_LETTERS);
+      return c.json(await projectStub(env, id).create(id, body.name), 201);
+    },
+  }),
+  endpoint({
+    method: "GET",
+    path: "/api/projects",
+    access: "view",
+    summary: "Projects, newest first; progress and report are left out",
+    query: ListQuery,
+    answers: { 200: z.object({ projects: z.array(ProjectSchema), cursor: z.string().nullable() }) },
+    handle: async ({ c, env, query }) => {
+      const after = query.cursor === undefined ? null : readCursor(query.cursor);
+      const { projects, more } = await indexStub(env).list(query.limit ?? PAGE_DEFAULT, after);
+      const last = projects.at(-1);
+      return c.json({ projects, cursor: more && last !== undefined ? `${last.created_at}~${last.id}` : null });
+    },
+  }),
+  endpoint({
+    method: "GET",
+    path: "/api/projects/:id",
+    access: "view",
+    summary: "One project",
+    answers: { 200: ProjectSchema },
+    handle: async ({ c, env, param }) => c.json(unwrap(await projectStub(env, param("id")).view())),
+  }),
+  endpoint({
+    method: "PATCH",
+    path: "/api/projects/:id",
+    access: "upload",
+    summary: "Rename a project",
+    body: NameBody,
+    answers: { 200: ProjectSchema },
+    handle: async ({ c, env, param, body }) => c.json(unwrap(await projectStub(env, param("id")).rename(body.name))),
+  }),
+  endpoint({
+    method: "DELETE",
+    path: "/api/projects/:id",
+    access: "operate",
+    summary: "Delete a project, its job, photos and artifacts",
+    answers: { 204: "nothing" },
+    handle: async ({ env, param }) => {
+      unwrap(await projectStub(env, param("id")).remove());
+      return new Response(null, { status: 204 });
+    },
+  }),
+  endpoint({
+    method: "GET",
+    path: "/api/projects/:id/events",
+    access: "view",
+    summary: "Websocket: {type: \"project\", project}, a snapshot first, then one message per change",
+    answers: { 101: "a websocket" },
+    handle: async ({ c, env, param }) => {
+      if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+        throw new ApiError("BAD_REQUEST", "This path is a websocket.", { hint: "Poll GET /api/projects/:id instead." });
+      }
+      const stub = projectStub(env, param("id"));
+      unwrap(await stub.view());
+      return stub.fetch("https://project/events", { headers: { upgrade: "websocket" } });
+    },
+  }),
+];
+
+function readCursor(text: string): { createdAt: string; id: string } {
+  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)~(p_[0-9a-z]{16})$/.exec(text);
+  const [, createdAt, id] = match ?? [];
+  if (createdAt === undefined || id === undefined) throw new ApiError("BAD_REQUEST", "query.cursor: not one that a list has answered");
+  return { createdAt, id };
+}

@@ -1,0 +1,92 @@
+// Health, who am I, settings, and how a browser gets in: a one-time link that sets a cookie.
+// A login code is shown once and never logged.
+import * as z from "zod";
+
+import { SESSION_S, cookieName, issueSession } from "../auth.ts";
+import { randomToken } from "../crypto.ts";
+import { PriceSchema, SCOPES, settingsOf } from "../env.ts";
+import { ApiError } from "../errors.ts";
+import { endpoint, type Ctx, type Endpoint } from "../http.ts";
+import { PRESETS } from "../job-input.ts";
+import { indexStub } from "../stubs.ts";
+
+declare const BUILD_VERSION: string;
+
+const LOGIN_CODE_S = 10 * 60;
+const CODE_FORM = /^[A-Za-z0-9_-]{43}$/;
+
+export const sessionEndpoints: readonly Endpoint[] = [
+  endpoint({
+    method: "GET",
+    path: "/api/session",
+    access: "any",
+    summary: "Who is calling, and what they may do",
+    answers: { 200: z.object({ name: z.string(), scopes: z.array(z.enum(SCOPES)) }) },
+    handle: async ({ c, identity }) => c.json({ name: identity?.name, scopes: identity?.scopes }),
+  }),
+  endpoint({
+    method: "DELETE",
+    path: "/api/session",
+    access: "any",
+    summary: "Sign this browser out",
+    answers: { 204: "nothing" },
+    handle: async ({ settings }) =>
+      new Response(null, { status: 204, headers: { "set-cookie": `${cookieName(settings)}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0` } }),
+  }),
+  endpoint({
+    method: "POST",
+    path: "/api/login-links",
+    access: "operate",
+    summary: "A link that signs one browser in, once, within ten minutes",
+    answers: { 201: z.object({ url: z.url(), expires_at: z.iso.datetime() }) },
+    handle: async ({ c, env, settings, identity, now }) => {
+      if (identity === null) throw new ApiError("UNAUTHENTICATED", "Nobody is signed in.");
+      const code = randomToken(32);
+      const expiresAt = now + LOGIN_CODE_S * 1000;
+      const { name, scopes, tokenSha256 } = identity;
+      await indexStub(env).addLoginCode(code, { name, scopes, tokenSha256 }, expiresAt);
+      return c.json({ url: `${settings.workerUrl}/login/${code}`, expires_at: new Date(expiresAt).toISOString() }, 201);
+    },
+  }),
+  endpoint({
+    method: "GET",
+    path: "/api/settings",
+    access: "view",
+    summary: "Limits, presets and the price that jobs are counted at",
+    answers: {
+      200: z.object({
+        limits: z.object({ photos_min: z.int(), photos_max: z.int(), photo_bytes_max: z.int() }),
+        presets: z.array(z.enum(PRESETS)),
+        price: PriceSchema,
+      }),
+    },
+    handle: async ({ c, settings }) => {
+      const { photos_min, photos_max, photo_bytes_max } = settings.limits;
+      return c.json({ limits: { photos_min, photos_max, photo_bytes_max }, presets: PRESETS, price: settings.price });
+    },
+  }),
+];
+
+/** Works also while nothing is configured: it is what a first look asks. */
+export function health(c: Ctx): Response {
+  return c.json({ status: "ok", stack: c.env.STACK ?? null, version: BUILD_VERSION });
+}
+
+/** GET /login/<code>: uses the code up, sets the cookie, leads to the app. Only GET: link previews often send HEAD. */
+export async function openLoginLink(c: Ctx): Promise<Response> {
+  const settings = settingsOf(c.env);
+  const now = Date.now();
+  const code = c.req.param("code") ?? "";
+  const who = CODE_FORM.test(code) && c.req.method === "GET" ? await indexStub(c.env).takeLoginCode(code) : null;
+  if (who === null) return new Response(null, { status: 303, headers: { location: "/?login=expired", "cache-control": "no-store" } });
+  const secure = settings.workerUrl.startsWith("https://") ? "; Secure" : "";
+  const session = await issueSession(who, settings, now);
+  return new Response(null, {
+    status: 303,
+    headers: {
+      location: "/",
+      "cache-control": "no-store",
+      "set-cookie": `${cookieName(settings)}=${session}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${SESSION_S}${secure}`,
+    },
+  });
+}

@@ -1,0 +1,153 @@
+// Client of RunPod's job API (https://docs.runpod.io/serverless/endpoints/operation-reference), replies checked by zod.
+// Never retries a POST by itself: whether a job was taken may be unknown, and a second one costs money.
+import * as z from "zod";
+
+import type { JobInput } from "./job-input.ts";
+
+const TIMEOUT_MS = 10_000;
+
+const RunReply = z.object({ id: z.string().min(1), status: z.string() });
+const StatusReply = z.object({
+  id: z.string().optional(),
+  status: z.string(),
+  output: z.unknown().optional(),
+  error: z.unknown().optional(),
+  delayTime: z.number().optional(),
+  executionTime: z.number().optional(),
+});
+const HealthReply = z.object({
+  jobs: z.record(z.string(), z.number()),
+  workers: z.record(z.string(), z.number()),
+});
+export type Health = z.infer<typeof HealthReply>;
+
+export type RemoteStatus =
+  | { readonly kind: "in_queue" }
+  | { readonly kind: "in_progress"; readonly output: unknown }
+  | { readonly kind: "completed"; readonly output: unknown }
+  | { readonly kind: "failed"; readonly error: unknown }
+  | { readonly kind: "timed_out" }
+  | { readonly kind: "cancelled" }
+  /** 404: past its time to live, purged, or never there. */
+  | { readonly kind: "gone" };
+
+/** By what the caller can do: fix the call, wait, or look whether it happened. */
+export type RunPodErrorKind = "refused" | "busy" | "unknown_outcome";
+
+export class RunPodError extends Error {
+  readonly kind: RunPodErrorKind;
+  readonly status: number | null;
+
+  constructor(kind: RunPodErrorKind, status: number | null, message: string) {
+    super(message);
+    this.name = "RunPodError";
+    this.kind = kind;
+    this.status = status;
+  }
+}
+
+export interface RunPolicy {
+  readonly executionTimeoutMs: number;
+  readonly ttlMs: number;
+}
+
+export interface RunPodSettings {
+  readonly jobUrl: string;
+  readonly endpointId: string;
+  readonly apiKey: string;
+}
+
+export class RunPod {
+  readonly #settings: RunPodSettings;
+  readonly #fetch: typeof fetch;
+
+  constructor(settings: RunPodSettings, fetcher: typeof fetch = (input, init) => fetch(input, init)) {
+    this.#settings = settings;
+    this.#fetch = fetcher;
+  }
+
+  /** Queues a job; returns its id. `unknown_outcome`: it may have been queued all the same. */
+  async run(input: JobInput, webhook: string, policy: RunPolicy): Promise<string> {
+    const reply = await this.#call("POST", "run", {
+      input,
+      webhook,
+      policy: { executionTimeout: policy.executionTimeoutMs, ttl: policy.ttlMs },
+    });
+    const parsed = RunReply.safeParse(reply);
+    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /run holds no job id.");
+    return parsed.data.id;
+  }
+
+  async status(jobId: string): Promise<RemoteStatus> {
+    const reply = await this.#call("GET", `status/${encodeURIComponent(jobId)}`, undefined, { 404: null });
+    if (reply === null) return { kind: "gone" };
+    const parsed = StatusReply.safeParse(reply);
+    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /status cannot be read.");
+    return readStatus(parsed.data);
+  }
+
+  /** Ends a job; one that is gone or over counts as ended. */
+  async cancel(jobId: string): Promise<void> {
+    await this.#call("POST", `cancel/${encodeURIComponent(jobId)}`, undefined, { 400: null, 404: null });
+  }
+
+  async health(): Promise<Health> {
+    const parsed = HealthReply.safeParse(await this.#call("GET", "health"));
+    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /health cannot be read.");
+    return parsed.data;
+  }
+
+  async #call(method: string, path: string, body?: unknown, known: Readonly<Record<number, unknown>> = {}): Promise<unknown> {
+    const { jobUrl, endpointId, apiKey } = this.#settings;
+    let response: Response;
+    try {
+      response = await this.#fetch(`${jobUrl}/${endpointId}/${path}`, {
+        method,
+        headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json", "user-agent": "photo-splat-edge" },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+        redirect: "manual",
+      });
+    } catch {
+      throw new RunPodError("unknown_outcome", null, "RunPod did not answer.");
+    }
+    if (Object.hasOwn(known, response.status)) {
+      await response.body?.cancel();
+      return known[response.status];
+    }
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new RunPodError(errorKind(response.status), response.status, `RunPod answered ${response.status} to /${path.split("/")[0]}.`);
+    }
+    try {
+      return await response.json();
+    } catch {
+      throw new RunPodError("unknown_outcome", response.status, "RunPod's answer is not JSON.");
+    }
+  }
+}
+
+function errorKind(status: number): RunPodErrorKind {
+  if (status === 429) return "busy";
+  return status >= 400 && status < 500 ? "refused" : "unknown_outcome";
+}
+
+function readStatus(reply: z.infer<typeof StatusReply>): RemoteStatus {
+  switch (reply.status) {
+    case "IN_QUEUE":
+      return { kind: "in_queue" };
+    case "IN_PROGRESS":
+    case "RUNNING":
+      return { kind: "in_progress", output: reply.output };
+    case "COMPLETED":
+      return { kind: "completed", output: reply.output };
+    case "FAILED":
+      return { kind: "failed", error: reply.error ?? (reply.output as { error?: unknown } | undefined)?.error };
+    case "TIMED_OUT":
+      return { kind: "timed_out" };
+    case "CANCELLED":
+      return { kind: "cancelled" };
+    default:
+      throw new RunPodError("unknown_outcome", 200, `RunPod's job status "${reply.status.slice(0, 40)}" is not known.`);
+  }
+}

@@ -1,0 +1,40 @@
+// When a project's object wakes up next: to ask RunPod, to end a deadline, to repeat a cancel or a deletion.
+// Pure; the alarm is only a reminder, what is due is decided again when it rings.
+import { ACTIVE, type Job } from "./job-state.ts";
+
+const S = 1000;
+
+/** How long RunPod may be silent before we ask again, by how long the attempt is quiet already. Values in ms. */
+const QUEUED_STEPS = [
+  { quietUnder: 60 * S, every: 5 * S },
+  { quietUnder: 10 * 60 * S, every: 15 * S },
+  { quietUnder: Number.POSITIVE_INFINITY, every: 60 * S },
+] as const;
+/** A worker that reports by itself is asked about seldom: its end comes by webhook. */
+const RUNNING_HEARD_EVERY = 30 * S;
+const RUNNING_QUIET_EVERY = 15 * S;
+const HEARD_RECENTLY = 20 * S;
+const CANCEL_RETRY_EVERY = 10 * S;
+
+/**
+ * Time (ms) of the next alarm, or null if nothing is due ever.
+ * askedAt: when RunPod was last asked about the attempt (0: never); hurry: ask at the next chance (a hook came that could not be followed up).
+ */
+export function nextAlarm(job: Job, now: number, { askedAt, hurry }: { readonly askedAt: number; readonly hurry: boolean }): number | null {
+  const times: number[] = [];
+  if (job.toCancel.length > 0) times.push(now + CANCEL_RETRY_EVERY);
+  if (ACTIVE.has(job.state)) {
+    times.push(hurry ? now + 2 * S : Math.max(now, askedAt) + pollEvery(job, now));
+    if (job.deadlineAt !== null) times.push(job.deadlineAt);
+    if (job.adoptUntil !== null) times.push(job.adoptUntil);
+  }
+  return times.length === 0 ? null : Math.max(now, Math.min(...times));
+}
+
+function pollEvery(job: Job, now: number): number {
+  if (job.state === "running") {
+    return job.heardAt !== null && now - job.heardAt < HEARD_RECENTLY ? RUNNING_HEARD_EVERY : RUNNING_QUIET_EVERY;
+  }
+  const quiet = now - (job.submittedAt ?? now);
+  return QUEUED_STEPS.find(({ quietUnder }) => quiet < quietUnder)?.every ?? 60 * S;
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+// Plain node: the built bundle runs in the local cloud's own runtime, reached over HTTP like in production.
+export default defineConfig({
+  test: {
+    dir: import.meta.dirname,
+    include: ["**/*.test.ts"],
+    globalSetup: [],
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    // Two cores: one runtime at a time.
+    fileParallelism: false,
+  },
+});
