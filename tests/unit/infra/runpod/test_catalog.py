@@ -1,0 +1,92 @@
+"""Claims of the GPU catalogue: people's names find the right pools, and others say what to take."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.runpod.catalog import NotOffered, Selection, read_catalog, select
+
+# (type id, name, pool, memory GB, USD/h), as docs.runpod.io listed them in August 2026.
+ROWS = [
+    ("NVIDIA RTX A4000", "RTX A4000", "AMPERE_16", 16, 0.58),
+    ("NVIDIA RTX 4000 Ada Generation", "RTX 4000 Ada", "AMPERE_16", 20, 0.58),
+    ("NVIDIA L4", "L4", "AMPERE_24", 24, 0.68),
+    ("NVIDIA RTX A5000", "RTX A5000", "AMPERE_24", 24, 0.68),
+    ("NVIDIA GeForce RTX 3090", "RTX 3090", "AMPERE_24", 24, 0.68),
+    ("NVIDIA GeForce RTX 4090", "RTX 4090", "ADA_24", 24, 1.12),
+    ("NVIDIA L40", "L40", "ADA_48_PRO", 48, 1.91),
+    ("NVIDIA L40S", "L40S", "ADA_48_PRO", 48, 1.91),
+    ("NVIDIA RTX 6000 Ada Generation", "RTX 6000 Ada", "ADA_48_PRO", 48, 1.91),
+    ("NVIDIA A100 80GB PCIe", "A100 PCIe", "AMPERE_80", 80, 2.74),
+    ("NVIDIA A100-SXM4-80GB", "A100 SXM", "AMPERE_80", 80, 2.74),
+    ("NVIDIA H100 80GB HBM3", "H100 SXM", "ADA_80_PRO", 80, 4.18),
+    ("NVIDIA H100 PCIe", "H100 PCIe", "ADA_80_PRO", 80, 4.18),
+    ("NVIDIA RTX PRO 6000 Blackwell Server Edition", "RTX PRO 6000", "BLACKWELL_96", 96, 4.0),
+    ("NVIDIA A100-SXM4-40GB", "A100 SXM 40GB", None, 40, None),
+]
+CATALOG = read_catalog(
+    {"id": i, "name": n, "pool": p, "memory": m, "price": {"secure": 1, "serverless": u} if u else {"secure": 1}}
+    for i, n, p, m, u in ROWS
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "pools", "excluded"),
+    [
+        (("RTX 4090",), ("ADA_24",), ()),
+        (("4090",), ("ADA_24",), ()),
+        (("nvidia geforce rtx 4090",), ("ADA_24",), ()),
+        (("RTX 3090",), ("AMPERE_24",), ("NVIDIA L4", "NVIDIA RTX A5000")),
+        (("L40S",), ("ADA_48_PRO",), ("NVIDIA L40", "NVIDIA RTX 6000 Ada Generation")),
+        (("L40",), ("ADA_48_PRO",), ("NVIDIA L40S", "NVIDIA RTX 6000 Ada Generation")),
+        (("A100 80GB",), ("AMPERE_80",), ()),
+        (("A100 80 GB",), ("AMPERE_80",), ()),
+        (("A100",), ("AMPERE_80",), ()),
+        (("H100",), ("ADA_80_PRO",), ()),
+        (("H100 PCIe",), ("ADA_80_PRO",), ("NVIDIA H100 80GB HBM3",)),
+        (("RTX 4090", "L40S"), ("ADA_24", "ADA_48_PRO"), ("NVIDIA L40", "NVIDIA RTX 6000 Ada Generation")),
+        (("L40S", "RTX 4090"), ("ADA_48_PRO", "ADA_24"), ("NVIDIA L40", "NVIDIA RTX 6000 Ada Generation")),
+        (("L40", "L40S"), ("ADA_48_PRO",), ("NVIDIA RTX 6000 Ada Generation",)),
+    ],
+)
+def test_names_mean_pools_without_the_types_nobody_asked_for(
+    names: tuple[str, ...], pools: tuple[str, ...], excluded: tuple[str, ...]
+) -> None:
+    chosen = select(names, CATALOG)
+    assert (chosen.pools, chosen.excluded_types) == (pools, excluded)
+
+
+def test_the_price_is_the_first_choices_for_all_cards_of_a_worker() -> None:
+    assert select(("RTX 4090", "L40S"), CATALOG, count=2) == Selection(
+        pools=("ADA_24", "ADA_48_PRO"),
+        excluded_types=("NVIDIA L40", "NVIDIA RTX 6000 Ada Generation"),
+        first_choice="RTX 4090",
+        usd_per_h=2.24,
+    )
+    assert select(("RTX 4090",), CATALOG).usd_per_s == pytest.approx(1.12 / 3600, abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("T4", "take RTX 4000 Ada instead (20 GB, 0.58 USD/h)"),
+        ("A100 40GB", "take L40 instead (48 GB, 1.91 USD/h)"),
+        ("GTX 1080", 'does not offer "GTX 1080". Offered now: RTX 4000 Ada (0.58 USD/h)'),
+        ("", "does not offer"),
+        ("RTX 6000", '"RTX 6000" can mean RTX 6000 Ada, RTX PRO 6000: write one of these'),
+    ],
+)
+def test_a_name_that_cannot_be_used_says_what_to_take(name: str, says: str) -> None:
+    with pytest.raises(NotOffered) as caught:
+        select((name,), CATALOG)
+    assert says in str(caught.value)
+
+
+def test_more_names_than_runpod_heeds_are_refused() -> None:
+    with pytest.raises(NotOffered, match="heeds only the first 3"):
+        select(("L4", "L40", "L40S", "RTX 4090"), CATALOG)
+
+
+def test_a_card_without_a_serverless_price_is_not_offered() -> None:
+    [gpu] = read_catalog([{"id": "X", "name": "X", "pool": "P", "memory": 8, "price": {"secure": 1}}])
+    assert not gpu.offered

@@ -1,0 +1,223 @@
+"""Claims of the RunPod client: what it retries, what it never does, and what its errors say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from infra.runpod import errors
+from infra.runpod.client import RetryPolicy, RunPodClient, retry_after_s
+
+KEY = "rpa_SECRETKEY"
+Answer = httpx.Response | Exception
+
+
+class Server:
+    """Answers in order; the last one again and again. Records what was asked and how long was waited."""
+
+    def __init__(self, *answers: Answer | Callable[[httpx.Request], httpx.Response]) -> None:
+        self._answers = list(answers)
+        self.requests: list[httpx.Request] = []
+        self.waits: list[float] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self._answers[min(len(self.requests), len(self._answers)) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer(request) if callable(answer) else answer
+
+    def client(self, attempts: int = 4) -> RunPodClient:
+        return RunPodClient(
+            api_key=KEY,
+            api_url="https://api.example/v2",
+            transport=httpx.MockTransport(self),
+            retry=RetryPolicy(attempts=attempts, first_wait_s=1.0, longest_wait_s=4.0, longest_retry_after_s=60.0),
+            sleep=self.waits.append,
+            jitter=lambda: 1.0,
+        )
+
+
+def problem(status: int, detail: str = "no", *, entries: list[str] | None = None, headers: dict[str, str] | None = None) -> httpx.Response:
+    body = {"title": "Title", "status": status, "detail": detail, **({"errors": entries} if entries else {})}
+    return httpx.Response(status, content=json.dumps(body), headers={"content-type": "application/problem+json", **(headers or {})})
+
+
+OK = httpx.Response(200, json={"id": "ep1"})
+
+
+def test_the_key_travels_in_the_header_and_nowhere_else() -> None:
+    server = Server(OK)
+    client = server.client()
+    client.get_endpoint("ep1")
+    [request] = server.requests
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert KEY not in str(request.url)
+    assert KEY not in repr(client)
+    assert request.headers["user-agent"].startswith("photo-splat-infra/")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429, 500])
+def test_no_error_holds_the_key(status: int) -> None:
+    with pytest.raises(errors.RunPodError) as caught:
+        Server(problem(status)).client(attempts=1).get_endpoint("ep1")
+    assert KEY not in f"{caught.value!s}{caught.value!r}{vars(caught.value)!r}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "method", "tries"),
+    [
+        (problem(500), "GET", 4),
+        (problem(503), "PATCH", 4),
+        (problem(500), "DELETE", 4),
+        (problem(500), "POST", 1),
+        (problem(429), "POST", 4),  # answered before any effect
+        (problem(400), "GET", 1),
+        (problem(404), "DELETE", 1),
+        (problem(422), "PATCH", 1),
+        (httpx.ReadTimeout("slow"), "GET", 4),
+        (httpx.ReadTimeout("slow"), "POST", 1),  # it may have taken effect
+        (httpx.RemoteProtocolError("cut"), "POST", 1),
+        (httpx.ConnectError("down"), "POST", 4),  # nothing was sent
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else getattr(value, "status_code", value),
+)
+def test_only_what_is_safe_to_repeat_is_repeated(answer: Answer, method: str, tries: int) -> None:
+    server = Server(answer)
+    client = server.client()
+    calls = {
+        "GET": lambda: client.get_endpoint("e"),
+        "PATCH": lambda: client.update_endpoint("e", {"timeout": 1}),
+        "DELETE": lambda: client.delete_endpoint("e"),
+        "POST": lambda: client.create_endpoint({"name": "n"}),
+    }
+    with pytest.raises(errors.RunPodError):
+        calls[method]()
+    assert len(server.requests) == tries
+
+
+def test_waits_grow_with_jitter_up_to_a_limit() -> None:
+    server = Server(problem(500))
+    with pytest.raises(errors.Broken):
+        server.client(attempts=6).get_endpoint("e")
+    assert server.waits == [1.0, 2.0, 4.0, 4.0, 4.0]
+
+
+def test_a_call_that_is_refused_for_a_while_succeeds_after_the_asked_wait() -> None:
+    server = Server(problem(429, headers={"retry-after": "7"}), OK)
+    assert server.client().get_endpoint("e") == {"id": "ep1"}
+    assert server.waits == [7.0]
+
+
+def test_a_wait_of_hours_is_told_and_not_slept() -> None:
+    server = Server(problem(429, headers={"retry-after": "7200"}))
+    with pytest.raises(errors.Busy) as caught:
+        server.client().get_endpoint("e")
+    assert server.waits == []
+    assert caught.value.retry_after_s == 7200
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after": "-4"}, 0.0),
+        ({"retry-after": "soon"}, 0.0),
+        ({}, 0.0),
+        ({"ratelimit": '"minute";r=0;t=12'}, 12.0),
+        ({"ratelimit": '"minute";r=0;t=12, "hour";r=0;t=900'}, 900.0),
+        ({"ratelimit": '"minute";r=5;t=12'}, 0.0),
+        ({"ratelimit": "nonsense;r;t"}, 0.0),
+        ({"retry-after": "2", "ratelimit": '"minute";r=0;t=12'}, 2.0),
+    ],
+)
+def test_the_asked_wait_is_read_from_what_the_server_sends(headers: dict[str, str], seconds: float) -> None:
+    assert retry_after_s(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.Rejected),
+        (401, errors.Unauthorized),
+        (403, errors.Forbidden),
+        (404, errors.NotFound),
+        (405, errors.Rejected),
+        (422, errors.Rejected),
+        (429, errors.Busy),
+        (500, errors.Broken),
+        (502, errors.Broken),
+    ],
+)
+def test_each_status_has_its_class(status: int, kind: type[errors.RunPodError]) -> None:
+    with pytest.raises(kind) as caught:
+        Server(problem(status)).client(attempts=1).get_endpoint("e")
+    assert type(caught.value) is kind
+
+
+def test_an_error_carries_every_entry_and_the_request_id() -> None:
+    answer = problem(422, "validation failed", entries=["$.gpu: bad", "$.name: empty"], headers={"x-request-id": "req-7"})
+    with pytest.raises(errors.Rejected) as caught:
+        Server(answer).client().create_endpoint({})
+    text = str(caught.value)
+    assert text.startswith("RunPod POST /serverless: 422 Title: validation failed")
+    assert "$.gpu: bad" in text
+    assert "$.name: empty" in text
+    assert "req-7" in text
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "advice"),
+    [
+        (400, "max workers across all endpoints must not exceed 5", "photo-splat:workersMax"),
+        (400, "There are no longer any instances available", "name more GPUs"),
+        (400, "would exceed your hourly spend limit", "spend cap"),
+        (400, "image not found: manifest unknown", "photo-splat:image"),
+        (401, "unauthorized", "runpod:apiKey"),
+        (403, "forbidden", "lacks the right"),
+    ],
+)
+def test_a_known_refusal_says_what_to_do(status: int, detail: str, advice: str) -> None:
+    with pytest.raises(errors.Refused) as caught:
+        Server(problem(status, detail)).client(attempts=1).create_endpoint({})
+    assert advice in caught.value.advice
+    assert detail in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, text="<html>login</html>"),
+        httpx.Response(200, json=["not", "an", "object"]),
+        httpx.Response(200, json={"somethingElse": []}),
+    ],
+)
+def test_an_answer_of_another_shape_is_told(answer: httpx.Response) -> None:
+    with pytest.raises(errors.Misunderstood):
+        Server(answer).client().list_endpoints()
+
+
+def test_a_long_foreign_answer_is_cut() -> None:
+    with pytest.raises(errors.Broken) as caught:
+        Server(httpx.Response(502, text="x" * 5000)).client(attempts=1).get_endpoint("e")
+    assert len(str(caught.value)) < 1000
+
+
+def test_an_id_cannot_reach_another_path() -> None:
+    server = Server(OK)
+    server.client().get_endpoint("../registries/r1")
+    assert server.requests[0].url.raw_path == b"/v2/serverless/..%2Fregistries%2Fr1"
+
+
+def _leaves(kind: type[Exception]) -> list[type[Exception]]:
+    return [leaf for sub in kind.__subclasses__() for leaf in _leaves(sub)] or [kind]
+
+
+@pytest.mark.parametrize("kind", _leaves(httpx.TransportError), ids=lambda kind: kind.__name__)
+def test_every_transport_error_of_httpx_becomes_ours(kind: type[Exception]) -> None:
+    with pytest.raises((errors.Unreachable, errors.OutcomeUnknown)):
+        Server(kind("low level")).client(attempts=1).create_endpoint({})
