@@ -41,6 +41,7 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
     contentFilename: fileName,
     contents: Promise.resolve(response),
     settings: settings(cameras),
+    renderer: (await hasWebGpu()) ? "webgpu" : "webgl",
     ui: false,
     noanim: true,
   });
@@ -79,6 +80,16 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
       viewer.destroy();
     },
   };
+}
+
+/** Some browsers have the interface but no adapter behind it; asking first spares the engine a failed start. */
+async function hasWebGpu(): Promise<boolean> {
+  const gpu = (navigator as { gpu?: { requestAdapter(): Promise<unknown> } }).gpu;
+  if (!gpu) return false;
+  return gpu.requestAdapter().then(
+    (adapter) => adapter !== null,
+    () => false,
+  );
 }
 
 function turn(viewer: ViewerHandle, on: boolean): void {

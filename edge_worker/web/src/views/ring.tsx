@@ -105,7 +105,8 @@ function nearestTo(glyphs: readonly Glyph[], at: { x: number; y: number }): Glyp
 function button(name: string, pressed: boolean, stop: boolean, onSelect: (name: string) => void) {
   return {
     role: "button" as const,
-    tabIndex: stop ? 0 : -1,
+    // Lower case: attributes of SVG elements are not folded.
+    tabindex: stop ? 0 : -1,
     "aria-label": `See it from ${name}`,
     "aria-pressed": pressed,
     onKeyDown: (event: KeyboardEvent) => {
