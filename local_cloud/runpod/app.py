@@ -13,7 +13,7 @@ from . import control, worker_protocol
 from .faulty_transport import FaultyTransport
 from .http import problem_response
 from .jobs import routes as jobs
-from .management import catalog_routes, endpoints
+from .management import account, billing_routes, catalog_routes, endpoints, logs, volumes
 from .platform import Platform
 from .problems import Problem
 from .rate_limits import ManagementLimiter
@@ -31,7 +31,11 @@ def make_app(platform: Platform) -> ASGIApp:
         routes=[
             *control.ROUTES,
             *endpoints.ROUTES,
+            *logs.ROUTES,
+            *account.ROUTES,
+            *volumes.ROUTES,
             *catalog_routes.ROUTES,
+            *billing_routes.ROUTES,
             *jobs.ROUTES,
             *worker_protocol.ROUTES,
         ],

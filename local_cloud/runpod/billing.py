@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from . import limits
-from .state import Usage
+from .state import Usage, VolumeUsage
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,41 @@ def _disk_steps(usage: Usage, window: Bucket) -> int:
     steps = math.ceil(round((usage.end_s - usage.start_s) / limits.DISK_STEP_S, 9))
     begins = (usage.start_s + step * limits.DISK_STEP_S for step in range(steps))
     return sum(window.start_s <= begin < window.end_s for begin in begins)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VolumeAmounts:
+    """USD of stored gigabytes, by tier."""
+
+    standard: float = 0.0
+    high_performance: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return self.standard + self.high_performance
+
+    def __add__(self, other: VolumeAmounts) -> VolumeAmounts:
+        return VolumeAmounts(
+            standard=self.standard + other.standard,
+            high_performance=self.high_performance + other.high_performance,
+        )
+
+
+def volume_cost(usage: VolumeUsage, window: Bucket) -> VolumeAmounts:
+    """The part of a stretch inside a window; the rate falls above 1 TB. Both tiers at one rate (guess)."""
+    seconds = max(0.0, min(usage.end_s, window.end_s) - max(usage.start_s, window.start_s))
+    cheap_gb = max(0, usage.size_gb - limits.VOLUME_STEP_GB)
+    usd_per_month = (
+        usage.size_gb - cheap_gb
+    ) * limits.VOLUME_USD_PER_GB_MONTH + cheap_gb * limits.VOLUME_USD_PER_GB_MONTH_ABOVE_1_TB
+    amount = seconds * usd_per_month / limits.MONTH_S
+    if usage.type == "HIGH_PERFORMANCE":
+        return VolumeAmounts(high_performance=amount)
+    return VolumeAmounts(standard=amount)
+
+
+def volume_total(usages: Iterable[VolumeUsage], window: Bucket) -> VolumeAmounts:
+    return sum((volume_cost(usage, window) for usage in usages), VolumeAmounts())
 
 
 def total(usages: Iterable[Usage], window: Bucket) -> Amounts:

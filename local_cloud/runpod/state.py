@@ -102,6 +102,7 @@ class Secret:
     value: str
     description: str
     created_at_s: float
+    value_updated_at_s: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,7 +112,7 @@ class Volume:
     size_gb: int
     data_center: str
     type: str
-    created_at_s: float
+    billed_from_s: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -127,6 +128,17 @@ class Usage:
     disk_gb: int
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VolumeUsage:
+    """One billed stretch of one volume at one size, in virtual unix seconds."""
+
+    volume_id: str
+    type: str
+    size_gb: int
+    start_s: float
+    end_s: float
+
+
 @dataclasses.dataclass(kw_only=True)
 class Account:
     endpoints: dict[str, Endpoint] = dataclasses.field(default_factory=dict)
@@ -134,6 +146,7 @@ class Account:
     secrets: dict[str, Secret] = dataclasses.field(default_factory=dict)
     volumes: dict[str, Volume] = dataclasses.field(default_factory=dict)
     usage: list[Usage] = dataclasses.field(default_factory=list)
+    volume_usage: list[VolumeUsage] = dataclasses.field(default_factory=list)
 
     def clear(self) -> None:
         self.endpoints.clear()
@@ -141,6 +154,7 @@ class Account:
         self.secrets.clear()
         self.volumes.clear()
         self.usage.clear()
+        self.volume_usage.clear()
 
 
 class StateUnreadable(Exception):

@@ -191,7 +191,7 @@ def test_no_process_is_left_when_the_stand_in_ends(own_standin: Any) -> None:
     with own_standin() as standin:
         endpoint = standin.create(workers={"min": 1, "max": 1})["id"]
         standin.run(endpoint, input={"sleep_s": 600})
-        pid = until(lambda: standin.processes(), lambda all_: all_ and all_[0]["jobs"])[0]["pid"]
+        pid = until(standin.processes, lambda all_: all_ and all_[0]["jobs"])[0]["pid"]
         os.killpg(pid, 0)
     with pytest.raises(ProcessLookupError):
         os.killpg(pid, 0)
