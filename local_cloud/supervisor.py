@@ -84,6 +84,8 @@ def images(root: Path) -> dict[str, object]:
                 # The SDK's own checks look for a GPU and for the open internet.
                 "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
                 "RUNPOD_SKIP_GPU_CHECK": "true",
+                # Compiled by set-up (an image has them baked in); a worker's home is a scratch folder.
+                "NUMBA_CACHE_DIR": str(root / ".tools/kernels"),
             },
         }
     }

@@ -196,11 +196,12 @@ def _edge_build(root: Path) -> Step:
 
 def _kernels(root: Path) -> Step:
     environment = root / ".venv-worker"
-    sources = sorted((root / "worker_image/src/splat_worker/train").glob("*.py"))
+    sources = sorted((root / "worker_image/src/splat_worker/train").rglob("*.py"))
 
     def act(tell: Tell) -> None:
         tell.say("compiling the trainer's kernels for this processor")
-        tell.run([_bin(environment) / "python", "-m", "splat_worker.train.warmup"], cwd=root)
+        cache = {"NUMBA_CACHE_DIR": str(root / ".tools/kernels")}
+        tell.run([_bin(environment) / "python", "-m", "splat_worker.train.warmup"], cwd=root, env=cache)
 
     return Step(
         name="kernels",
