@@ -35,6 +35,7 @@ class RunState:
     queue: list[int]
     rng: np.random.Generator
     seconds: float
+    floaters_removed: int = 0
 
 
 def pack(state: RunState, preset: Preset, photo_names: tuple[str, ...]) -> bytes:
@@ -58,6 +59,7 @@ def pack(state: RunState, preset: Preset, photo_names: tuple[str, ...]) -> bytes
         "queue": state.queue,
         "rng": state.rng.bit_generator.state,
         "seconds": state.seconds,
+        "floaters_removed": state.floaters_removed,
     }
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     file = io.BytesIO()
@@ -96,6 +98,7 @@ def unpack(data: bytes, preset: Preset, photo_names: tuple[str, ...], device: st
         queue=list(facts["queue"]),
         rng=rng,
         seconds=facts["seconds"],
+        floaters_removed=facts["floaters_removed"],
     )
 
 

@@ -36,9 +36,10 @@ def train(posed: PosedPhotos, preset: Preset, ctx: TrainContext) -> Trained:
     settle_threads()
     notes: list[str] = []
     attempt, resume = preset, ctx.resume
+    kind = _run_kind(ctx.device)
     while True:
         try:
-            return _Run(posed, attempt, replace(ctx, resume=resume), notes).finish()
+            return kind(posed, attempt, replace(ctx, resume=resume), notes).finish()
         except (MemoryError, torch.cuda.OutOfMemoryError) as error:
             if attempt.size_px // 2 < _SIZE_MIN_PX:
                 raise OutOfMemory(
@@ -57,13 +58,25 @@ def train(posed: PosedPhotos, preset: Preset, ctx: TrainContext) -> Trained:
             torch.cuda.empty_cache()
 
 
-class _Run:
-    """One attempt at one size."""
+def _run_kind(device: Device) -> type[Run]:
+    """The loop for a device: the shared one, or on CUDA the native one where its kernels are built."""
+    if device is Device.CUDA:
+        from splat_worker.train.cuda.run import NativeRun, native_available
+
+        if native_available():
+            return NativeRun
+    return Run
+
+
+class Run:
+    """One attempt at one size. A device may override how the scene is held and stepped: `_fresh`, `_resumed`,
+    `_step`, `_clean`, `_scene`, `_count`, `_save`."""
 
     def __init__(self, posed: PosedPhotos, preset: Preset, ctx: TrainContext, notes: list[str]) -> None:
         self.preset, self.ctx, self.notes = preset, ctx, notes
         self.training, self.held_out = split_views(posed)
         self.names = tuple(view.name for view in self.training)
+        self.points = posed.points
         self.device = str(Device(ctx.device))
         self.extent = scene_extent(self.training)
         self.background = torch.zeros(3, device=self.device)
@@ -112,9 +125,33 @@ class _Run:
         while state.step < self.steps:
             if self.ctx.should_stop():
                 raise TrainingCancelled(f"stopped at step {state.step} of {self.steps}")
+            before = state.step
             self._step()
+            cleaning = self.preset.densify_until * self.steps
+            if before < cleaning <= state.step:
+                self._clean()
             self._housekeeping()
-        return self._result(state.splats.to_gaussians())
+        return self._result(self._scene())
+
+    def _scene(self) -> Gaussians:
+        """A copy of the scene as it stands."""
+        return self.state.splats.to_gaussians()
+
+    def _count(self) -> int:
+        return len(self.state.splats)
+
+    def _save(self, now: float) -> bytes:
+        """A checkpoint of this moment."""
+        state = replace(self.state, seconds=self.state.seconds + now - self.started_s)
+        return pack(state, self.preset, self.names)
+
+    def _clean(self) -> None:
+        """Takes floaters out while there is time left for the scene to close the gaps."""
+        state = self.state
+        keep = floaters.keep_mask(self._scene(), tuple(view.camera for view in self.training), self.points)
+        state.floaters_removed += int((~keep).sum())
+        state.splats.take(torch.from_numpy(np.flatnonzero(keep)).to(self.device))
+        state.budget.restart(state.splats)
 
     def _step(self) -> None:
         state, preset = self.state, self.preset
@@ -186,16 +223,13 @@ class _Run:
             ctx.on_progress(state.step / self.steps, self._sentence(), self._eta_s(now))
         if ctx.on_snapshot is not None and now - self._shown_s >= ctx.snapshot_every_s:
             self._shown_s = now
-            ctx.on_snapshot(state.splats.to_gaussians())
+            ctx.on_snapshot(self._scene())
         if ctx.on_checkpoint is not None and now - self._saved_s >= ctx.checkpoint_every_s:
             self._saved_s = now
-            ctx.on_checkpoint(pack(self._timed(now), self.preset, self.names))
-
-    def _timed(self, now: float) -> RunState:
-        return replace(self.state, seconds=self.state.seconds + now - self.started_s)
+            ctx.on_checkpoint(self._save(now))
 
     def _sentence(self) -> str:
-        return f"Step {self.state.step} of {self.steps}, {len(self.state.splats)} Gaussians"
+        return f"Step {self.state.step} of {self.steps}, {self._count()} Gaussians"
 
     def _eta_s(self, now: float) -> float | None:
         """From the pace of this run so far; None before there is one."""
@@ -219,9 +253,9 @@ class _Run:
             self.steps = fit
 
     def _result(self, gaussians: Gaussians) -> Trained:
-        keep = floaters.keep_mask(gaussians)
-        removed = int((~keep).sum())
-        gaussians = gaussians.select(keep)
+        visible = floaters.visible_mask(gaussians)
+        removed = self.state.floaters_removed + int((~visible).sum())
+        gaussians = gaussians.select(visible)
         measured = tuple(resized(view, self.preset.size_px) for view in self.held_out)
         figures, renders = measure(gaussians, measured, self.ctx.device)
         self.notes.append(

@@ -1,0 +1,183 @@
+"""The loop on scenes whose truth is known: quality, cap, repeatability, resume, cancel, deadline, memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scenes import blobs, photos_of
+
+from splat_worker.scene import Gaussians
+from splat_worker.train import trainer
+from splat_worker.train.context import OutOfMemory, TrainContext, TrainingCancelled
+from splat_worker.train.presets import Device, PresetName, resolve_preset
+from splat_worker.train.trainer import train
+
+
+@pytest.fixture(scope="module")
+def posed():
+    return photos_of(blobs(150))
+
+
+def preset(n_photos=9, **changes):
+    numbers = {"steps": 200, "size_px": 96, "gaussians_max": 300, "densify_every": 20, **changes}
+    return resolve_preset(PresetName.PREVIEW, Device.CPU, n_photos, numbers)
+
+
+def same(a: Gaussians, b: Gaussians) -> bool:
+    fields = ("means", "log_scales", "quats", "opacity_logits", "sh")
+    return all(np.array_equal(getattr(a, f), getattr(b, f)) for f in fields)
+
+
+class Clock:
+    """Time that passes by asking: `per_call_s` each."""
+
+    def __init__(self, per_call_s: float) -> None:
+        self.now, self.per_call_s = 0.0, per_call_s
+
+    def __call__(self) -> float:
+        self.now += self.per_call_s
+        return self.now
+
+
+@pytest.mark.slow
+def test_a_known_scene_is_found_again_from_photos_it_never_saw(posed):
+    result = train(posed, preset(steps=600), TrainContext())
+    assert result.metrics.psnr_db > 27.0
+    assert result.metrics.ssim > 0.9
+    assert result.metrics.names == ("00.jpg", "08.jpg")
+    assert (result.metrics.width, result.metrics.height) == (96, 64)
+    assert result.renders["08.jpg"].shape == (64, 96, 3)
+
+
+def test_more_steps_make_a_better_scene(posed):
+    short, longer = (train(posed, preset(steps=n), TrainContext()).metrics.psnr_db for n in (10, 200))
+    assert longer > short + 3.0
+
+
+@pytest.mark.parametrize("limit", [40, 75, 110])
+def test_the_cap_holds_the_initial_points_included(posed, limit):
+    counts = []
+    ctx = TrainContext(
+        on_snapshot=lambda g: counts.append(len(g)), snapshot_first_s=0.0, snapshot_every_s=0.5, clock=Clock(0.1)
+    )
+    result = train(posed, preset(gaussians_max=limit, steps=100, densify_every=10), ctx)
+    assert len(counts) > 10
+    assert max(counts) <= limit
+    assert limit * 0.9 < len(result.gaussians) <= limit
+
+
+def test_the_same_seed_gives_the_same_scene_and_another_seed_another(posed):
+    numbers = preset(steps=60)
+    first, again, other = (train(posed, numbers, TrainContext(seed=s)).gaussians for s in (3, 3, 4))
+    assert same(first, again)
+    assert not same(first, other)
+
+
+def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(posed):
+    numbers = preset(steps=120)
+    whole = train(posed, numbers, TrainContext(seed=1))
+    saved: list[bytes] = []
+    ctx = TrainContext(
+        seed=1,
+        on_checkpoint=saved.append,
+        checkpoint_every_s=1.0,
+        clock=Clock(0.02),
+        should_stop=lambda: len(saved) == 1,
+    )
+    with pytest.raises(TrainingCancelled):
+        train(posed, numbers, ctx)
+    resumed = train(posed, numbers, TrainContext(seed=1, resume=saved[0]))
+    assert same(whole.gaussians, resumed.gaussians)
+    assert resumed.steps == 120
+
+
+@pytest.mark.parametrize("data", [b"", b"junk", b"PK\x03\x04 not a zip"])
+def test_a_broken_checkpoint_is_told_and_training_starts_anew(posed, data):
+    warnings: list[str] = []
+    result = train(posed, preset(steps=5), TrainContext(resume=data, warn=warnings.append))
+    assert result.steps == 5
+    assert "starts anew" in warnings[0]
+
+
+def test_a_checkpoint_of_another_preset_is_not_used(posed):
+    saved: list[bytes] = []
+    ctx = TrainContext(on_checkpoint=saved.append, checkpoint_every_s=0.0)
+    train(posed, preset(steps=3), ctx)
+    warnings: list[str] = []
+    result = train(posed, preset(steps=4), TrainContext(resume=saved[0], warn=warnings.append))
+    assert result.steps == 4
+    assert "another preset" in warnings[0]
+
+
+def test_cancelling_stops_at_the_next_step(posed):
+    asked = []
+    ctx = TrainContext(should_stop=lambda: bool(asked.append(1)) or len(asked) > 7)
+    with pytest.raises(TrainingCancelled, match="step 7 of"):
+        train(posed, preset(), ctx)
+
+
+def test_a_deadline_shortens_the_schedule_and_says_so(posed):
+    warnings: list[str] = []
+    ctx = TrainContext(clock=Clock(0.1), deadline_s=20.0, warn=warnings.append)
+    result = train(posed, preset(steps=5000), ctx)
+    assert 25 < result.steps < 220
+    assert len(warnings) == 1
+    assert "time limit" in warnings[0]
+    assert warnings[0] in result.notes
+
+
+def test_progress_rises_to_the_end_and_not_more_than_once_a_second(posed):
+    clock = Clock(0.05)
+    told: list[tuple[float, float]] = []
+    ctx = TrainContext(clock=clock, on_progress=lambda fraction, _m, _eta: told.append((clock.now, fraction)))
+    train(posed, preset(steps=100), ctx)
+    times, fractions = zip(*told, strict=True)
+    assert len(told) > 3
+    assert list(fractions) == sorted(fractions)
+    assert min(np.diff(times)) >= 1.0
+
+
+def test_running_out_of_memory_halves_the_size_and_goes_on(posed, monkeypatch):
+    real = trainer.rasterize
+
+    def small_memory(*parts):
+        if parts[5].width > 64:
+            raise MemoryError
+        return real(*parts)
+
+    monkeypatch.setattr(trainer, "rasterize", small_memory)
+    warnings: list[str] = []
+    large = replace(posed, views=tuple(_doubled(v) for v in posed.views))
+    result = train(large, preset(steps=20, size_px=128), TrainContext(warn=warnings.append))
+    assert result.metrics.width == 64
+    assert len(result.gaussians) <= 150
+    assert warnings == [
+        "Memory ran out at 128 px and 300 Gaussians; went on with 64 px and 150.",
+    ]
+
+
+def test_memory_that_never_suffices_is_an_error_with_advice(posed, monkeypatch):
+    def no_memory(*_parts):
+        raise MemoryError
+
+    monkeypatch.setattr(trainer, "rasterize", no_memory)
+    with pytest.raises(OutOfMemory, match="more memory or fewer photos"):
+        train(posed, preset(), TrainContext())
+
+
+def test_an_exposure_difference_between_photos_does_not_reach_the_scene(posed):
+    """Every second photo is taken a stop darker. Held out are 00 (bright) and 08 (bright)."""
+    dim = [replace(v, image=(v.image * 0.6).astype(np.uint8)) if i % 2 else v for i, v in enumerate(posed.views)]
+    spoiled = replace(posed, views=tuple(dim))
+    with_it, without = (
+        train(spoiled, preset(steps=200, exposure=e), TrainContext()).metrics.psnr_fitted_db for e in (True, False)
+    )
+    assert with_it > without + 0.5
+
+
+def _doubled(view):
+    k = view.k.copy()
+    k[:2] *= 2
+    return replace(view, image=view.image.repeat(2, axis=0).repeat(2, axis=1), k=k)
