@@ -39,7 +39,9 @@ TWIN_RMS = 1.6
 Neighbouring photos of a walk differ by 8 and more."""
 THUMB_PX = 48
 JPEG_QUALITY = 96
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".gif", ".tif", ".tiff", ".bmp"})
+PHOTO_SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".gif", ".tif", ".tiff", ".bmp"}
+)
 
 FORMATS: tuple[tuple[str, str, Callable[[bytes], bool]], ...] = (
     ("JPEG", "JPEG", lambda head: head.startswith(b"\xff\xd8\xff")),
@@ -245,10 +247,17 @@ def _decode(path: Path, pillow_format: str, side_max_px: int) -> tuple[Image.Ima
     except MemoryError:
         raise _Refused(Reject.TOO_LARGE, "The photo does not fit into the worker's memory.") from None
     except Exception as error:  # decoders raise almost anything on broken bytes; none of it may end the job
-        ends_early = "truncated" in str(error).lower() or "unexpected end" in str(error).lower()
+        ends_early = "truncated" in str(error).lower() or _riff_is_short(path)
         what = "ends in the middle of the picture" if ends_early else "is damaged"
         raise _Refused(Reject.UNREADABLE, f"The file {what}; take it again or leave it out.") from None
     return image, exif, width, height
+
+
+def _riff_is_short(path: Path) -> bool:
+    """A WebP that has fewer bytes than its own head says; its decoder does not tell this from other damage."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    return head[:4] == b"RIFF" and int.from_bytes(head[4:8], "little") + 8 > path.stat().st_size
 
 
 def _check_size(width: int, height: int) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,7 +74,7 @@ def unpack(data: bytes, preset: Preset, photo_names: tuple[str, ...], device: st
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         facts: dict[str, Any] = json.loads(arrays["facts"].tobytes())
-    except (ValueError, KeyError, OSError, EOFError) as error:
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointMismatch(f"not a training checkpoint: {error}") from error
     if facts.get("version") != VERSION:
         raise CheckpointMismatch(f"checkpoint has version {facts.get('version')}, this trainer reads {VERSION}")

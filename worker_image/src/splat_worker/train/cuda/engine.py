@@ -18,7 +18,7 @@ from splat_worker.train.cuda.library import Kernels, load
 from splat_worker.train.cuda.rooms import RoomPlan
 
 SSIM_SHARE = 0.2
-DECAYS = (0.9, 0.999)
+DECAYS = (0.9, 0.99)
 EPSILON = 1e-15
 # Instances sorted for a view about which nothing is known yet.
 FIRST_ROOM = 1 << 20

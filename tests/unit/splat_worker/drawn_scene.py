@@ -1,0 +1,107 @@
+"""Draws photos of a scene that is known exactly: a table and three boxes, all with a random texture.
+Ray casting in numpy, no renderer; poses are the truth that structure from motion is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+BOXES = (((-0.55, -0.45), (0.5, 0.42), 0.5), ((0.25, -0.1), (0.42, 0.6), 0.32), ((-0.35, 0.4), (0.5, 0.3), 0.22))
+"""(x, z of the corner), (width, depth), height; the table is y = 0 and up is -y."""
+TABLE = 2.2
+
+
+@dataclass(frozen=True)
+class StillLife:
+    """folder: photos 00.jpg ...; poses: (N, 4, 4) world to camera, OpenCV axes, up is -y; focal_px."""
+
+    folder: Path
+    names: tuple[str, ...]
+    poses: np.ndarray
+    focal_px: float
+    width: int
+    height: int
+
+    @property
+    def centres(self) -> np.ndarray:
+        return -np.einsum("nij,ni->nj", self.poses[:, :3, :3], self.poses[:, :3, 3])
+
+
+def orbit(count: int, *, radius: float = 2.6, up_deg: float = 32.0, arc_deg: float = 150.0) -> np.ndarray:
+    """(N, 4, 4) level cameras on an arc around the origin, at two heights."""
+    poses = []
+    for i in range(count):
+        azimuth = np.radians(-arc_deg / 2 + arc_deg * i / max(1, count - 1))
+        height = np.radians(up_deg + (8 if i % 2 else -6))
+        centre = radius * np.array(
+            [np.sin(azimuth) * np.cos(height), -np.sin(height), -np.cos(azimuth) * np.cos(height)]
+        )
+        poses.append(look_at(centre, np.array([0.0, -0.12, 0.0])))
+    return np.stack(poses)
+
+
+def look_at(centre: np.ndarray, target: np.ndarray) -> np.ndarray:
+    forward = (target - centre) / np.linalg.norm(target - centre)
+    right = np.cross([0.0, 1.0, 0.0], forward)
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(forward, right), forward])
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = rotation, -rotation @ centre
+    return pose
+
+
+def draw(folder: Path, *, count: int, width: int, height: int) -> StillLife:
+    rng = np.random.default_rng(7)
+    textures = [_texture(rng) for _ in range(1 + len(BOXES))]
+    focal_px = 1.15 * width
+    poses = orbit(count)
+    names = []
+    for i, pose in enumerate(poses):
+        names.append(f"{i:02d}.jpg")
+        picture = _picture(pose, focal_px, (width, height), textures)
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0xA405] = round(focal_px * 43.2666 / np.hypot(width, height))
+        Image.fromarray(picture).save(folder / names[-1], quality=92, exif=exif)
+    return StillLife(folder, tuple(names), poses, focal_px, width, height)
+
+
+def _texture(rng: np.random.Generator) -> np.ndarray:
+    """(512, 512, 3) float: blotches of several sizes, so that features are found at every distance."""
+    out = np.zeros((512, 512, 3))
+    for cells, weight in ((8, 0.25), (32, 0.3), (96, 0.3), (200, 0.15)):
+        coarse = Image.fromarray((rng.random((cells, cells, 3)) * 255).astype(np.uint8))
+        out += weight * np.asarray(coarse.resize((512, 512), Image.Resampling.NEAREST), dtype=float)
+    return out
+
+
+def _picture(pose: np.ndarray, focal_px: float, size: tuple[int, int], textures: list[np.ndarray]) -> np.ndarray:
+    """(H, W, 3) uint8 with 2x2 samples per pixel."""
+    width, height = size[0] * 2, size[1] * 2
+    u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    rays = np.stack([(u - width / 2) / (2 * focal_px), (v - height / 2) / (2 * focal_px), np.ones_like(u)], -1)
+    rays = rays @ pose[:3, :3]
+    origin = -pose[:3, :3].T @ pose[:3, 3]
+    depth = np.full(u.shape, np.inf)
+    colour = np.full((*u.shape, 3), 205.0)
+    faces = [(1, 0.0, (-TABLE, -TABLE), (TABLE, TABLE), textures[0], 1.0)]
+    for (corner, extent, tall), texture in zip(BOXES, textures[1:], strict=True):
+        x0, z0, x1, z1 = corner[0], corner[1], corner[0] + extent[0], corner[1] + extent[1]
+        faces += [
+            (1, -tall, (x0, z0), (x1, z1), texture, 1.0),
+            *((0, x, (-tall, z0), (0.0, z1), texture, 0.8) for x in (x0, x1)),
+            *((2, z, (x0, -tall), (x1, 0.0), texture, 0.65) for z in (z0, z1)),
+        ]
+    for axis, at, low, high, texture, shade in faces:
+        others = [a for a in range(3) if a != axis]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = (at - origin[axis]) / rays[..., axis]
+        a, b = (origin[o] + t * rays[..., o] for o in others)
+        hit = (t > 1e-6) & (t < depth) & (a >= low[0]) & (a <= high[0]) & (b >= low[1]) & (b <= high[1])
+        depth[hit] = t[hit]
+        i, j = ((w[hit] * 230).astype(int) % 512 for w in (a, b))
+        colour[hit] = shade * texture[i, j]
+    mean = colour.reshape(size[1], 2, size[0], 2, 3).mean(axis=(1, 3))
+    return mean.clip(0, 255).astype(np.uint8)

@@ -1,0 +1,308 @@
+"""The handler under the unmodified RunPod SDK, against a server that speaks the worker protocol.
+Silent if broken otherwise: a cancel that leaves processes, a traceback or a signed address in an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from splat_worker.child_host import ChildHost, ReportedFailure
+from splat_worker.errors import Code, JobError
+from splat_worker.handler import sanitised
+from splat_worker.job import Report
+from splat_worker.progress import sign
+
+WORKER_IMAGE = Path(__file__).parents[3] / "worker_image"
+SECRET = "whsec_c2VjcmV0LW9mLXRoaXMtYXR0ZW1wdA=="
+START_LIMIT_S = 90
+JOB_LIMIT_S = 240
+SIGNATURE = "X-Amz-Signature=never-show-this"
+
+
+def group_members(group: int) -> list[int]:
+    """Living processes of a process group."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError, IndexError):
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+                if int(fields[2]) == group and fields[0] != "Z":
+                    found.append(int(entry.name))
+    return found
+
+
+def children_of(pid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError, IndexError):
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+                if int(fields[1]) == pid and fields[0] != "Z":
+                    found.append(int(entry.name))
+    return found
+
+
+@pytest.fixture
+def worker(runpod_server, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:  # type: ignore[no-untyped-def]
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("RUNPOD_", "SPLAT_", "PYTEST"))
+    } | runpod_server.environment()
+    environment |= {"PYTHONPATH": str(WORKER_IMAGE / "src"), "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    with (tmp_path / "worker.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "splat_worker.handler"], env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+    yield process
+    process.kill()
+    process.wait()
+
+
+def log_of(tmp_path: Path) -> str:
+    return (tmp_path / "worker.log").read_text(errors="replace")
+
+
+def submit(server, still_life, job_id: str, *, project: str, **changes: Any) -> None:  # type: ignore[no-untyped-def]
+    for name in still_life.names:
+        server.objects[f"/in/{name}"] = (still_life.folder / name).read_bytes()
+    job = {
+        "version": 1,
+        "project_id": project,
+        "attempt": 1,
+        "photos": [
+            {"name": name, "url": f"{server.url}/in/{name}?{SIGNATURE}", "bytes": len(server.objects[f"/in/{name}"])}
+            for name in still_life.names
+        ],
+        "preset": "preview",
+        "train": {"steps": 60, "size_px": 160},
+        "outputs": {
+            name: f"{server.url}/out/{project}/{name}?{SIGNATURE}"
+            for name in (
+                *("scene.ply", "scene.sog", "scene.spz", "preview.sog"),
+                *("poster.webp", "cameras.json", "report.json"),
+            )
+        },
+        "checkpoint": {
+            "get": f"{server.url}/checkpoint/{project}?{SIGNATURE}",
+            "put": f"{server.url}/checkpoint/{project}?{SIGNATURE}",
+        },
+        "progress": {"url": f"{server.url}/hook?{SIGNATURE}", "secret": SECRET},
+        "price": {"gpu": "RTX 4090", "usd_per_s": 0.00031, "as_of": "2026-11-23"},
+        **changes,
+    }
+    server.jobs.put({"id": job_id, "input": job})
+
+
+def until(what: str, check: Any, timeout_s: float) -> Any:
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if found := check():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what}: not within {timeout_s} s")
+
+
+@pytest.mark.slow
+def test_a_job_is_done_end_to_end_and_a_second_one_starts_warm(
+    runpod_server, worker: subprocess.Popen[bytes], still_life, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    submit(runpod_server, still_life, "job-1", project="first")
+    answer = runpod_server.result("job-1", START_LIMIT_S + JOB_LIMIT_S)
+    assert set(answer) == {"output"}, answer
+    report = Report.model_validate(answer["output"])
+    assert (report.photos.given, report.photos.registered, report.photos.rejected) == (12, 12, ())
+    for name, artifact in report.artifacts.items():
+        content = runpod_server.objects[f"/out/first/{name}"]
+        assert (artifact.bytes, artifact.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert {*report.artifacts, "preview.sog", "report.json"} >= {"scene.ply", "scene.sog", "scene.spz", "poster.webp"}
+    assert json.loads(runpod_server.objects["/out/first/report.json"])["metrics"]["gaussians"] > 100
+    assert runpod_server.puts["/out/first/poster.webp"] == "image/webp"
+    assert report.price is not None
+    assert report.price.estimate
+    assert report.metrics.export_fidelity_db["scene.sog"] > 30
+    _check_progress(runpod_server, "job-1")
+
+    child = children_of(worker.pid)
+    submit(runpod_server, still_life, "job-2", project="second", photos=[])
+    bad = runpod_server.result("job-2", 20)
+    assert bad["error"]["code"] == "BAD_INPUT"
+    submit(runpod_server, still_life, "job-3", project="third")
+    again = Report.model_validate(runpod_server.result("job-3", JOB_LIMIT_S)["output"])
+    assert again.photos.registered == 12
+    assert set(child) <= set(children_of(worker.pid)), "the second job should run in the same warm child"
+    assert "never-show-this" not in log_of(tmp_path)
+    assert "never-show-this" not in json.dumps([body for _, body in runpod_server.done])
+
+
+def _check_progress(server: Any, job_id: str) -> None:
+    messages = server.progress(job_id)
+    stages = list(dict.fromkeys(message["stage"] for message in messages))
+    assert stages == ["download", "photos", "sfm", "train", "export", "upload"]
+    assert server.hooks
+    for headers, body in server.hooks:
+        signature = sign(SECRET, headers["webhook-id"], int(headers["webhook-timestamp"]), body)
+        assert headers["webhook-signature"] == signature
+    sequence = [json.loads(body)["seq"] for _, body in server.hooks]
+    assert sequence == sorted(set(sequence))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["download", "sfm", "train"])
+def test_a_cancel_takes_less_than_two_seconds_and_leaves_no_process(
+    stage: str, runpod_server, worker: subprocess.Popen[bytes], still_life, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    if stage == "download":
+        runpod_server.hold_get.clear()
+    submit(runpod_server, still_life, "job-c", project="cancelled", train={"steps": 100_000, "size_px": 160})
+    until(
+        f"stage {stage}",
+        lambda: any(message["stage"] == stage for message in runpod_server.progress("job-c")),
+        START_LIMIT_S + JOB_LIMIT_S,
+    )
+    child = next(pid for pid in children_of(worker.pid) if os.getpgid(pid) == pid)
+    assert group_members(child)
+    began = time.monotonic()
+    runpod_server.stops.put("job-c")
+    until("the child's group is gone", lambda: not group_members(child), 2.0)
+    assert time.monotonic() - began < 2.0
+    runpod_server.hold_get.set()
+    until("the scratch folder is gone", lambda: not list(tmp_path.glob("splat-job-*")), 5)
+    time.sleep(1.0)
+    assert all(body.get("status") == "IN_PROGRESS" for _, body in runpod_server.done), "a cancelled job posts no result"
+    submit(runpod_server, still_life, "job-d", project="after", photos=[])
+    assert runpod_server.result("job-d", 30)["error"]["code"] == "BAD_INPUT"
+
+
+@pytest.mark.slow
+def test_when_the_handler_is_killed_its_child_dies_too(runpod_server, worker: subprocess.Popen[bytes]) -> None:  # type: ignore[no-untyped-def]
+    child = until("a child", lambda: [p for p in children_of(worker.pid) if os.getpgid(p) == p], 30)[0]
+    until("a first take", lambda: runpod_server.first_take_at, START_LIMIT_S)
+    worker.kill()
+    worker.wait()
+    until("the child is gone", lambda: not group_members(child), 3)
+
+
+FAKE_CHILD = """
+import json, os, subprocess, sys, time
+print(json.dumps({"ready": True}), flush=True)
+for line in sys.stdin:
+    job = json.loads(line)["input"]
+    do = job["do"]
+    if do == "report":
+        print(json.dumps({"event": {"stage": "sfm"}}), flush=True)
+        print(json.dumps({"report": {"pid": os.getpid()}}), flush=True)
+    elif do == "fail":
+        print(json.dumps({"failure": {"code": "SFM_FAILED", "message": "m", "hint": "h", "stage": "sfm"}}), flush=True)
+    elif do == "die":
+        os._exit(3)
+    elif do == "oom":
+        os.kill(os.getpid(), 9)
+    elif do == "hang":
+        subprocess.Popen(["sleep", "600"])
+        time.sleep(600)
+"""
+
+
+def fake_host() -> ChildHost:
+    return ChildHost((sys.executable, "-c", FAKE_CHILD))
+
+
+def run_in(host: ChildHost, do: str, seconds_max: float | None = None) -> dict[str, Any]:
+    events: list[Any] = []
+    return asyncio.run(host.run({"do": do}, seconds_max=seconds_max, on_event=events.append))
+
+
+def test_jobs_run_in_one_child_until_it_dies_and_then_in_a_new_one() -> None:
+    host = fake_host()
+    try:
+        first = run_in(host, "report")
+        assert run_in(host, "report") == first
+        with pytest.raises(ReportedFailure):
+            run_in(host, "fail")
+    finally:
+        host.kill()
+
+
+@pytest.mark.parametrize(
+    ("do", "code", "words"),
+    [("die", Code.INTERNAL, "status 3"), ("oom", Code.OUT_OF_MEMORY, "memory")],
+)
+def test_a_child_that_dies_is_a_failure_with_a_code_and_the_next_job_gets_a_new_one(
+    do: str, code: Code, words: str
+) -> None:
+    host = fake_host()
+    try:
+        with pytest.raises(JobError) as caught:
+            run_in(host, do)
+        assert caught.value.code is code
+        assert words in caught.value.message
+        assert run_in(host, "report")["pid"] == host.pid
+    finally:
+        host.kill()
+
+
+def test_a_job_beyond_its_time_limit_is_killed_with_all_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("splat_worker.child_host.KILL_GRACE_S", 0.5)
+    host = fake_host()
+    host.start()
+    group = host.pid
+    assert group is not None
+    try:
+        with pytest.raises(JobError) as caught:
+            run_in(host, "hang", seconds_max=0.5)
+        assert caught.value.code is Code.TIME_LIMIT
+        assert not group_members(group)
+    finally:
+        host.kill()
+
+
+def test_a_cancelled_task_leaves_no_grandchild() -> None:
+    async def cancel(host: ChildHost) -> float:
+        task = asyncio.create_task(host.run({"do": "hang"}, seconds_max=None, on_event=lambda event: None))
+        await asyncio.sleep(0.5)
+        began = time.monotonic()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        return time.monotonic() - began
+
+    host = fake_host()
+    host.start()
+    group = host.pid
+    assert group is not None
+    try:
+        assert asyncio.run(cancel(host)) < 2.0
+        assert not group_members(group)
+    finally:
+        host.kill()
+
+
+def test_nan_and_infinities_never_reach_the_wire() -> None:
+    value = {"a": math.nan, "b": [math.inf, 1.5, {"c": -math.inf}], "d": (1, "x", None)}
+    assert sanitised(value) == {"a": None, "b": [None, 1.5, {"c": None}], "d": [1, "x", None]}
+    json.dumps(sanitised(value), allow_nan=False)
+
+
+def test_the_handler_reaches_its_start_without_loading_what_only_the_child_needs() -> None:
+    code = (
+        "import sys, splat_worker.handler; "
+        "print(sorted({m.split('.')[0] for m in sys.modules} & {'torch', 'numba', 'pycolmap', 'PIL', 'numpy'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(WORKER_IMAGE / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,84 @@
+"""Densification on the GPU: which Gaussians go, which are split, and the new columns.
+The same rule as the shared trainer's (train/densify.py: a budget spent on error), on the kernels' column layout.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from splat_worker.train.cuda import layout
+
+# A Gaussian of variance 1 along its axis becomes two of variance 0.36 at +-0.8: the same second moment.
+CHILD_SIZE, CHILD_OFFSET = 0.6, 0.8
+CHILD_WAIST = 0.9  # the other two axes
+GROWTH_MAX = 0.5  # of the number at one edit
+
+
+def scores(stats: Tensor, *, extent_min: float) -> Tensor:
+    """(N,) worth of splitting each Gaussian: its mean share of the pictures' errors over the views that saw it.
+
+    stats: (4, N) of engine.Engine.stats; zero where its extent, as a share of the picture, was below `extent_min`.
+    """
+    worth = stats[2] / stats[1].clamp(min=1.0)
+    return torch.where(stats[3] >= extent_min, worth, torch.zeros_like(worth))
+
+
+def edited(
+    columns: Tensor,
+    moments: tuple[Tensor, Tensor],
+    worth: Tensor,
+    *,
+    target: int,
+    opacity_min: float,
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Drops what is more transparent than `opacity_min`, splits the worthiest up to `target` Gaussians in all.
+
+    columns and moments: (59, N); worth: (N,). Returns the new columns and moments; waits for the GPU.
+    """
+    opaque = torch.sigmoid(columns[layout.OPACITY]) >= opacity_min
+    keep = opaque.nonzero()[:, 0]
+    if len(keep) == 0:
+        keep = torch.arange(columns.shape[1], device=columns.device)
+    worth = worth[keep]
+    room = max(0, target - len(keep))
+    room = min(room, int(GROWTH_MAX * len(keep)), int((worth > 0).sum()))
+    columns = columns[:, keep]
+    first, second = (m[:, keep] for m in moments)
+    if room == 0:
+        return columns, (first, second)
+    chosen = torch.topk(worth, room).indices
+    near, far = split(columns[:, chosen])
+    columns[:, chosen] = near
+    first[:, chosen] = 0.0
+    return torch.cat([columns, far], 1), (
+        torch.cat([first, torch.zeros_like(far)], 1),
+        torch.cat([second, second[:, chosen]], 1),
+    )
+
+
+def split(columns: Tensor) -> tuple[Tensor, Tensor]:
+    """Two children per Gaussian, displaced along its longest axis: (59, M) each."""
+    scale = columns[layout.SCALE]
+    longest = scale.argmax(0, keepdim=True)
+    reach = scale.gather(0, longest).exp()
+    axis = orientation_axis(columns[layout.QUAT], longest[0])
+    shrink = torch.full_like(scale, CHILD_WAIST).scatter(0, longest, CHILD_SIZE).log()
+    near, far = columns.clone(), columns.clone()
+    for child, sign in ((near, -1.0), (far, 1.0)):
+        child[layout.MEAN] += sign * CHILD_OFFSET * reach * axis
+        child[layout.SCALE] += shrink
+    return near, far
+
+
+def orientation_axis(quats: Tensor, which: Tensor) -> Tensor:
+    """Column `which` (M,) of the rotation of each quaternion (4, M): (3, M)."""
+    w, x, y, z = torch.nn.functional.normalize(quats, dim=0)
+    axes = torch.stack(
+        [
+            torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)]),
+            torch.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)]),
+            torch.stack([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)]),
+        ]
+    )
+    return axes.gather(0, which.expand(1, 3, -1))[0]

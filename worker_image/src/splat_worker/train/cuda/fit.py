@@ -1,0 +1,130 @@
+"""The schedule of a run on the GPU: which photo, size, rates and edits at which step.
+Drives one Engine; keeps no clock, writes no progress: run.py does, for the worker.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from splat_worker.scene import Gaussians, PosedPhotos, View
+from splat_worker.train.cuda.edit import edited, scores
+from splat_worker.train.cuda.engine import Engine, Rates
+from splat_worker.train.cuda.layout import tiles_of
+from splat_worker.train.cuda.library import Kernels
+from splat_worker.train.cuda.photos import Photos, size_at
+from splat_worker.train.presets import Preset
+
+EXTENT_MIN_PX = 3.0  # smaller Gaussians on the picture cannot gain from a split
+SH_DEGREE_EVERY = 0.06  # of the run: one more degree of view dependence
+
+
+class Fit:
+    """One run at one size. `step()` queues one step; `done` says when the schedule is at its end."""
+
+    def __init__(
+        self,
+        *,
+        start: Gaussians,
+        views: tuple[View, ...],
+        preset: Preset,
+        extent: float,
+        seed: int,
+        device: str = "cuda",
+        kernels: Kernels | None = None,
+    ) -> None:
+        self.preset, self.extent, self.seed = preset, extent, seed
+        self.steps, self.at_step = preset.steps, 0
+        self.started_with = len(start)
+        self.rng = np.random.default_rng(seed)
+        self.photos = Photos(views, device)
+        sizes = [size_at(v, preset.size_px) for v in views]
+        self.engine = Engine(
+            start,
+            capacity=max(preset.gaussians_max, len(start)),
+            views=len(views),
+            pixels_max=max(w * h for w, h in sizes),
+            tiles_max=max(tiles_of(w, h) for w, h in sizes),
+            device=device,
+            kernels=kernels,
+        )
+        self._scale = 0.0
+        self._views = ()
+        self._queue: list[int] = []
+
+    @property
+    def done(self) -> bool:
+        return self.at_step >= self.steps
+
+    @property
+    def degree(self) -> int:
+        """Degree of the harmonics in use now: one more every SH_DEGREE_EVERY of the run."""
+        return min(self.preset.sh_degree, int(self.at_step / self.steps / SH_DEGREE_EVERY))
+
+    def step(self) -> None:
+        """One step of the schedule; edits Gaussians where that is due."""
+        self._set_size()
+        if not self._queue:
+            self._queue = self.rng.permutation(len(self._views)).tolist()
+        view = self._views[self._queue.pop()]
+        self.engine.step(view, self.rates(), degree=self.degree, seed=self.seed)
+        self.at_step += 1
+        if self._edit_due():
+            self.edit()
+
+    def rates(self) -> Rates:
+        """Adam's rates at this step."""
+        p = self.preset
+        return Rates(
+            mean=p.rate_means * self.extent * p.rate_means_end ** (self.at_step / self.steps),
+            scale=p.rate_scales,
+            quat=p.rate_quats,
+            opacity=p.rate_opacities,
+            sh0=p.rate_colour,
+            sh=p.rate_sh,
+            opacity_weight=p.opacity_weight,
+            scale_weight=p.scale_weight / self.extent,
+        )
+
+    def target(self) -> int:
+        """How many Gaussians there should be after an edit now: a line from the start to the cap."""
+        p = self.preset
+        first, last = p.densify_from * self.steps, p.densify_until * self.steps
+        part = min(1.0, max(0.0, (self.at_step - first) / max(last - first - p.densify_every, 1.0)))
+        return min(p.gaussians_max, round(self.started_with + (p.gaussians_max - self.started_with) * part))
+
+    @torch.no_grad()
+    def edit(self) -> None:
+        """Prunes and splits by the statistics since the last edit."""
+        engine = self.engine
+        longest = max(max(v.camera.width, v.camera.height) for v in self._views)
+        columns, moments = edited(
+            engine.params,
+            engine.moments,
+            scores(engine.stats, extent_min=EXTENT_MIN_PX / longest),
+            target=self.target(),
+            opacity_min=self.preset.opacity_prune,
+        )
+        engine.replace(columns, moments)
+
+    def _edit_due(self) -> bool:
+        p = self.preset
+        inside = p.densify_from * self.steps <= self.at_step <= p.densify_until * self.steps
+        return inside and self.at_step % p.densify_every == 0
+
+    def _set_size(self) -> None:
+        part = self.at_step / self.steps
+        scale = next((scale for until, scale in self.preset.coarse if part < until), 1.0)
+        if scale != self._scale:
+            self._scale = scale
+            self._views = self.photos.at(max(round(self.preset.size_px * scale), 16))
+            self.engine.forget_rooms()
+
+
+def extent_of(posed: PosedPhotos) -> float:
+    """1.1 times the largest distance of a camera from the mean of the cameras; 1 where they coincide."""
+    centres = np.stack([v.camera.centre for v in posed.views])
+    reach = float(np.linalg.norm(centres - centres.mean(0), axis=1).max())
+    return 1.1 * reach if reach > 0 and math.isfinite(reach) else 1.0

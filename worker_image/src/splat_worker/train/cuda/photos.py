@@ -1,0 +1,63 @@
+"""Photos on the GPU as uint8, at the sizes a run asks for: uploaded once, resized there.
+Knows nothing of training; a set too large for the memory it may take stays pinned on the host.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splat_worker.scene import View
+from splat_worker.train.cuda.engine import DeviceView, camera_for
+
+RESIDENT_BYTES_MAX = 6 << 30  # of photos on the GPU; the rest is fetched per step from pinned memory
+
+
+def size_at(view: View, longest_px: int) -> tuple[int, int]:
+    """Width and height of `view` when its longest side is at most `longest_px`."""
+    height, width = view.image.shape[:2]
+    scale = min(1.0, longest_px / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def resize(rgb: Tensor, width: int, height: int) -> Tensor:
+    """(H, W, 3) uint8 to (height, width, 3) uint8, each new pixel the mean of those it covers."""
+    if (rgb.shape[1], rgb.shape[0]) == (width, height):
+        return rgb
+    planar = rgb.permute(2, 0, 1)[None].float()
+    small = torch.nn.functional.interpolate(planar, (height, width), mode="bilinear", antialias=True)
+    return small[0].permute(1, 2, 0).add_(0.5).clamp_(0, 255).to(torch.uint8).contiguous()
+
+
+class Photos:
+    """The views of a run; `at(longest_px)` gives them at a size, `fetch` one ready for a step."""
+
+    def __init__(self, views: tuple[View, ...], device: str) -> None:
+        self.views, self.device = views, device
+        self.resident = sum(v.image.nbytes for v in views) <= RESIDENT_BYTES_MAX
+        self._full = [self._upload(v.image) for v in views]
+
+    def at(self, longest_px: int) -> tuple[DeviceView, ...]:
+        """All views, at most `longest_px` px on the longer side."""
+        out = []
+        for slot, (view, rgb) in enumerate(zip(self.views, self._full, strict=True)):
+            width, height = size_at(view, longest_px)
+            mask = None
+            if view.mask is not None:
+                grey = torch.from_numpy(view.mask.astype(np.uint8) * 255).to(self.device)[:, :, None].expand(-1, -1, 3)
+                mask = (resize(grey.contiguous(), width, height)[:, :, 0] > 127).to(torch.uint8).contiguous()
+            small = resize(rgb if self.resident else rgb.to(self.device), width, height)
+            out.append(
+                DeviceView(
+                    camera=camera_for(view.camera.scaled(width, height)),
+                    rgb=small if self.resident or self.device == "cpu" else small.cpu().pin_memory(),
+                    mask=mask,
+                    slot=slot,
+                )
+            )
+        return tuple(out)
+
+    def _upload(self, image: np.ndarray) -> Tensor:
+        host = torch.from_numpy(np.array(image, order="C"))  # a copy: decoded photos may be read-only
+        return host.to(self.device) if self.resident else host
