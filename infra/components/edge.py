@@ -70,7 +70,7 @@ class Edge(pulumi.ComponentResource):
         operator = Minted(
             f"{name}-operator", generation=operator_token_generation, keep_previous=keep_previous_secrets, opts=mine
         )
-        self.operator_token = operator.current.apply(bearer_token)
+        self.operator_token = pulumi.Output.secret(operator.current.apply(bearer_token))
         upload = script_arguments(
             account_id=account_id,
             script_name=script_name,

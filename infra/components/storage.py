@@ -67,7 +67,9 @@ class Storage(pulumi.ComponentResource):
         self.bucket_name = bucket.name
         self.access_key_id = pulumi.Output.secret(token.id)
         # R2's rule: the secret key is the SHA-256 of the token's value. Inside apply it stays secret.
-        self.secret_access_key = token.value.apply(lambda value: hashlib.sha256(value.encode()).hexdigest())
+        self.secret_access_key = pulumi.Output.secret(
+            token.value.apply(lambda value: hashlib.sha256(value.encode()).hexdigest())
+        )
         self.contents = BucketContents(
             f"{name}-contents",
             endpoint=s3_url,
