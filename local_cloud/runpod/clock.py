@@ -73,7 +73,8 @@ class Clock:
 
 def rfc3339(unix_s: float) -> str:
     """Unix seconds as an RFC 3339 text in UTC, whole seconds, with `Z` as the API writes it."""
-    return dt.datetime.fromtimestamp(int(unix_s), tz=dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = dt.datetime.fromtimestamp(int(unix_s), tz=dt.UTC)
+    return moment.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def parse_rfc3339(text: str) -> float:

@@ -158,7 +158,13 @@ async def get_limits(request: Request) -> Response:
     )
 
 
+async def no_delegations(_: Request) -> Response:
+    """ECR delegations (beta) are not rebuilt; without this they would look like a registry's id."""
+    raise not_found("delegation")
+
+
 ROUTES: list[Route] = [
+    management_route("/v2/registries/delegations", {"GET": no_delegations, "POST": no_delegations}),
     management_route("/v2/registries", {"GET": list_registries, "POST": create_registry}),
     management_route("/v2/registries/{id}", {"GET": get_registry, "DELETE": delete_registry}),
     management_route("/v2/account/secrets", {"GET": list_secrets, "POST": create_secret}),

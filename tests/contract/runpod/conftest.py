@@ -17,6 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
+from . import spec
+
 HERE = Path(__file__).parent
 KEY = "rpa_test_key_of_the_account"
 REPOSITORY = "test.local/worker"
@@ -85,6 +87,17 @@ class StandIn:
         return answer.json()["id"]
 
 
+def judge(response: httpx.Response) -> None:
+    """Every answer that any test gets is held against the published document."""
+    content_type = response.headers.get("content-type", "")
+    if content_type.startswith("text/event-stream"):
+        return
+    body = response.read()
+    request = response.request
+    broken = spec.violations(request.method, request.url.path, response.status_code, content_type, body)
+    assert not broken, f"{request.method} {request.url.path} -> {response.status_code}: {broken}"
+
+
 def until(read: Callable[[], Any], good: Callable[[Any], bool], limit_s: float = 40) -> Any:
     """The first value that is good; fails with the last one seen."""
     deadline = time.monotonic() + limit_s
@@ -137,7 +150,11 @@ def running(folder: Path, *arguments: str) -> Iterator[StandIn]:
         url = process.stdout.readline().strip()
         assert url.startswith("http://127.0.0.1:"), (folder / "standin.log").read_text()
         with httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=100, trust_env=False
+            base_url=url,
+            headers={"Authorization": f"Bearer {KEY}"},
+            timeout=100,
+            trust_env=False,
+            event_hooks={"response": [judge]},
         ) as http:
             until(lambda: http.get("/_control/health").status_code, lambda code: code == 200, 10)
             yield StandIn(url, process, folder, http)
