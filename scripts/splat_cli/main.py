@@ -8,7 +8,7 @@ import os
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -196,7 +196,8 @@ def main() -> None:
     try:
         app(standalone_mode=False)
     except TyperException as error:
-        error.show()  # a wrong option or argument: usage and the reason
+        wrong_usage: Any = error  # a wrong option or argument: it shows the usage and the reason
+        wrong_usage.show()
         raise SystemExit(1) from None
     except CommandError as error:
         print(error.message, file=sys.stderr)
