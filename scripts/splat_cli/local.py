@@ -12,9 +12,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.local_stack import render
 from rich.console import Console
 
+from infra.local_stack import render
 from local_cloud import supervisor
 from local_cloud.addresses import Addresses, PortInUse, StateFolder, write_private
 from scripts.splat_cli.edge_client import EdgeClient, Project
