@@ -26,6 +26,8 @@ export interface ErrorOptions {
   /** What the caller can do next. */
   readonly hint?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** A status more exact than the code's own. */
+  readonly status?: number;
 }
 
 /** An answer other than success, thrown anywhere below a route and packed in one place. */
@@ -33,6 +35,7 @@ export class ApiError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly status: number;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message);
@@ -40,10 +43,11 @@ export class ApiError extends Error {
     this.code = code;
     this.hint = options.hint;
     this.headers = options.headers ?? {};
+    this.status = options.status ?? ERROR_STATUS[code];
   }
 
   toResponse(): Response {
-    return errorResponse(this.toRefusal());
+    return errorResponse(this.toRefusal(), this.status);
   }
 
   toRefusal(): Refusal {
@@ -73,8 +77,8 @@ export function unwrap<T>(value: T): Exclude<T, Refusal> {
   });
 }
 
-export function errorResponse(refusal: Omit<Refusal, "refused">): Response {
+export function errorResponse(refusal: Omit<Refusal, "refused">, status: number = ERROR_STATUS[refusal.code]): Response {
   const { code, message, hint, headers } = refusal;
   const body: ErrorBody = { error: { code, message, ...(hint === undefined ? {} : { hint }) } };
-  return Response.json(body, { status: ERROR_STATUS[code], headers: { "cache-control": "no-store", ...headers } });
+  return Response.json(body, { status, headers: { "cache-control": "no-store", ...headers } });
 }

@@ -7,7 +7,10 @@ import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Ctx, type Endpoint } from "../http.ts";
 import { OUTPUT_TYPES, isOutputName, keys } from "../job-input.ts";
 import { SharedProjectSchema, isReadable, viewShared, type ProjectView } from "../project-view.ts";
+import { locate, parseRange, type ByteRange } from "../range.ts";
 import { projectStub } from "../stubs.ts";
+
+const NAME_SHOWN = 100;
 
 const SHARE_EXPIRY_S = { min: 60, max: 366 * 24 * 3600 } as const;
 const ShareSchema = z.object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.iso.datetime().nullable() });
@@ -18,8 +21,8 @@ export const artifactEndpoints: readonly Endpoint[] = [
     path: "/api/projects/:id/artifacts/:name",
     access: "view",
     summary: "One result of the current attempt; ranges and If-None-Match are understood",
-    answers: { 200: "the bytes", 206: "a range of them", 304: "not changed" },
-    handle: async ({ c, env, param }) => serveArtifact(c, env, unwrap(await projectStub(env, param("id")).view()), param("name"), "private"),
+    answers: { 200: "the bytes", 206: "a range of them", 304: "not changed", 416: "a range outside of them" },
+    handle: async ({ c, env, param }) => serveArtifact(c, env, unwrap(await projectStub(env, param("id")).view()), param("name")),
   }),
   endpoint({
     method: "POST",
@@ -69,8 +72,8 @@ export const artifactEndpoints: readonly Endpoint[] = [
     path: "/api/shared/:token/artifacts/:name",
     access: "none",
     summary: "One result behind a share link",
-    answers: { 200: "the bytes", 206: "a range of them", 304: "not changed" },
-    handle: async ({ c, env, param }) => serveArtifact(c, env, await openShare(env, param("token")), param("name"), "private"),
+    answers: { 200: "the bytes", 206: "a range of them", 304: "not changed", 416: "a range outside of them" },
+    handle: async ({ c, env, param }) => serveArtifact(c, env, await openShare(env, param("token")), param("name")),
   }),
 ];
 
@@ -81,52 +84,51 @@ async function openShare(env: Env, token: string): Promise<ProjectView> {
   return unwrap(await projectStub(env, projectId).openShare(secret));
 }
 
-async function serveArtifact(c: Ctx, env: Env, view: ProjectView, name: string, cacheScope: string): Promise<Response> {
-  if (!isOutputName(name) || !isReadable(view, name)) throw new ApiError("NOT_FOUND", `The project has no artifact "${name}".`);
+async function serveArtifact(c: Ctx, env: Env, view: ProjectView, name: string): Promise<Response> {
+  if (!isOutputName(name) || !isReadable(view, name)) throw noArtifact(name);
   const key = keys.output(view.id, view.attempt, name);
-  // R2 reads Range and the conditions itself; without a Range header it still reports one.
-  const ranged = c.req.header("range") !== undefined;
-  const object = await readObject(env.BUCKET, key, c.req.raw.headers, ranged);
-  if (object === null) throw new ApiError("NOT_FOUND", `The project has no artifact "${name}".`);
+  const range = parseRange(c.req.header("range"));
+  const object = await readObject(env.BUCKET, key, c.req.raw.headers, range);
+  if (object === null) throw noArtifact(name);
   const headers = new Headers({
     "content-type": OUTPUT_TYPES[name],
     etag: object.httpEtag,
     "accept-ranges": "bytes",
     // An attempt's results never change; the preview does while training runs.
-    "cache-control": name === "preview.sog" ? "no-store" : `${cacheScope}, max-age=86400`,
+    "cache-control": name === "preview.sog" ? "no-store" : "private, max-age=86400",
     "content-disposition": `inline; filename="${name}"`,
   });
   if (!("body" in object)) return new Response(null, { status: preconditionStatus(c), headers });
-  const range = ranged && object.range !== undefined ? bounds(object.range, object.size) : null;
-  if (range !== null) {
-    headers.set("content-range", `bytes ${range.start}-${range.end}/${object.size}`);
-    headers.set("content-length", String(range.end - range.start + 1));
-    return new Response(object.body, { status: 206, headers });
+  const part = range === null ? null : locate(range, object.size);
+  if (part === null) {
+    headers.set("content-length", String(object.size));
+    return new Response(object.body, { status: 200, headers });
   }
-  headers.set("content-length", String(object.size));
-  return new Response(object.body, { status: 200, headers });
+  headers.set("content-range", `bytes ${part.first}-${part.last}/${object.size}`);
+  headers.set("content-length", String(part.last - part.first + 1));
+  return new Response(object.body, { status: 206, headers });
 }
 
-async function readObject(bucket: R2Bucket, key: string, headers: Headers, ranged: boolean): Promise<R2ObjectBody | R2Object | null> {
+async function readObject(bucket: R2Bucket, key: string, headers: Headers, range: ByteRange | null): Promise<R2ObjectBody | R2Object | null> {
   try {
-    return await bucket.get(key, { onlyIf: headers, ...(ranged ? { range: headers } : {}) });
+    return await bucket.get(key, { onlyIf: headers, ...(range === null ? {} : { range }) });
   } catch (error) {
-    // R2 error 10039: the range lies outside the object.
-    if (!ranged || !String(error).includes("10039")) throw error;
-    const head = await bucket.head(key);
-    if (head === null) return null;
-    throw new ApiError("BAD_REQUEST", `The range lies outside the ${head.size} bytes of this artifact.`);
+    // R2 refuses a range outside the object with an error; whether that was it, the size tells.
+    const size = range === null ? undefined : (await bucket.head(key))?.size;
+    if (range === null || size === undefined || locate(range, size) !== null) throw error;
+    throw new ApiError("BAD_REQUEST", `The range lies outside the ${size} bytes of this artifact.`, {
+      status: 416,
+      headers: { "content-range": `bytes */${size}` },
+    });
   }
+}
+
+function noArtifact(name: string): ApiError {
+  return new ApiError("NOT_FOUND", `The project has no artifact "${name.slice(0, NAME_SHOWN)}".`);
 }
 
 function preconditionStatus(c: Ctx): number {
   return c.req.header("if-none-match") !== undefined || c.req.header("if-modified-since") !== undefined ? 304 : 412;
-}
-
-function bounds(range: R2Range, size: number): { start: number; end: number } {
-  if ("suffix" in range) return { start: Math.max(0, size - range.suffix), end: size - 1 };
-  const start = range.offset ?? 0;
-  return { start, end: Math.min(size, start + (range.length ?? size - start)) - 1 };
 }
 
 function toIso(ms: number | null): string | null {

@@ -5,10 +5,9 @@ export default defineConfig({
   test: {
     dir: import.meta.dirname,
     include: ["**/*.test.ts"],
-    globalSetup: [],
     testTimeout: 20_000,
     hookTimeout: 30_000,
-    // Two cores: one runtime at a time.
-    fileParallelism: false,
+    // Each file has its own runtime; two of them fill two cores.
+    maxWorkers: 2,
   },
 });

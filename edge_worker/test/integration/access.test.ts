@@ -1,0 +1,319 @@
+// Who gets in and how: tokens, one-time links, cookies, share links, websockets, documents; and what everybody else gets.
+import { createHash } from "node:crypto";
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { Cloud, type Answer } from "./support/cloud.ts";
+import { ScriptedWorker } from "./support/runpod.ts";
+import { newProject, startJob } from "./support/scenes.ts";
+
+let cloud: Cloud;
+beforeAll(async () => {
+  cloud = await Cloud.start();
+});
+afterAll(() => cloud.stop());
+
+/** Signs a browser in and returns its Cookie header. */
+async function signIn(): Promise<string> {
+  const { json } = await cloud.call("POST", "/api/login-links");
+  const opened = await fetch(json.url, { redirect: "manual" });
+  return (opened.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
+}
+
+function asBrowser(cookie: string, headers: Record<string, string> = {}): { as: null; headers: Record<string, string> } {
+  return { as: null, headers: { cookie, ...headers } };
+}
+
+describe("tokens", () => {
+  test("say who they are", async () => {
+    expect((await cloud.call("GET", "/api/session", { as: "view" })).json).toEqual({ name: "view-token", scopes: ["view"] });
+  });
+
+  test.each([
+    { as: "view", method: "POST", path: "/api/projects", status: 403 },
+    { as: "view", method: "GET", path: "/api/projects", status: 200 },
+    { as: "upload", method: "GET", path: "/api/metrics", status: 403 },
+    { as: "upload", method: "POST", path: "/api/login-links", status: 403 },
+    { as: "operate", method: "GET", path: "/api/metrics", status: 200 },
+    { as: null, method: "GET", path: "/api/projects", status: 401 },
+  ] as const)("$as $method $path is $status", async ({ as, method, path, status }) => {
+    expect((await cloud.call(method, path, { as })).status).toBe(status);
+  });
+
+  test.each(["Bearer wrong-token-of-some-length", "Bearer ", "Basic dXNlcjpwYXNz", "bearer", "Bearer \u00e4\u00f6\u00fc-not-ascii"])("%s is refused in the envelope", async (authorization) => {
+    const answer = await cloud.call("GET", "/api/projects", { as: null, headers: { authorization } });
+    expect([answer.status, answer.json.error.code]).toEqual([401, "UNAUTHENTICATED"]);
+  });
+
+  test("a bad token is not made up for by a good cookie", async () => {
+    const cookie = await signIn();
+    expect((await cloud.call("GET", "/api/session", asBrowser(cookie, { authorization: "Bearer wrong-token" }))).status).toBe(401);
+  });
+});
+
+describe("a browser", () => {
+  test("gets in by a link, once", async () => {
+    const { status, json } = await cloud.call("POST", "/api/login-links");
+    expect(status).toBe(201);
+    expect(json.url).toMatch(new RegExp(`^${cloud.url}/login/[A-Za-z0-9_-]{43}$`));
+    expect((await fetch(json.url, { method: "HEAD", redirect: "manual" })).headers.get("set-cookie")).toBeNull();
+    const opened = await fetch(json.url, { redirect: "manual" });
+    expect([opened.status, opened.headers.get("location")]).toEqual([303, "/"]);
+    const cookie = opened.headers.get("set-cookie") ?? "";
+    expect(cookie).toMatch(/^session=[^;]+; Path=\/; HttpOnly; SameSite=Lax; Max-Age=604800$/);
+    const me = await cloud.call("GET", "/api/session", asBrowser(cookie.split(";")[0] ?? ""));
+    expect(me.json).toEqual({ name: "operate-token", scopes: ["operate"] });
+    const again = await fetch(json.url, { redirect: "manual" });
+    expect([again.status, again.headers.get("location"), again.headers.get("set-cookie")]).toEqual([303, "/?login=expired", null]);
+  });
+
+  test("may change things from our own pages only", async () => {
+    const cookie = await signIn();
+    const create = (headers: Record<string, string>): Promise<Answer> => cloud.call("POST", "/api/projects", { ...asBrowser(cookie, headers), body: { name: "x" } });
+    expect((await create({ origin: cloud.url })).status).toBe(201);
+    expect((await create({ origin: "https://evil.example" })).status).toBe(403);
+    expect((await create({ origin: "null" })).status).toBe(403);
+    expect((await create({})).status).toBe(403);
+    expect((await cloud.call("GET", "/api/projects", asBrowser(cookie, { origin: "https://evil.example" }))).headers.get("access-control-allow-origin")).toBeNull();
+  });
+
+  test.each([
+    ["a letter changed in the claims", (cookie: string) => cookie.replace(/=./, (match) => (match === "=e" ? "=f" : "=e"))],
+    ["the signature cut", (cookie: string) => cookie.slice(0, -2)],
+    ["no signature", (cookie: string) => cookie.split(".")[0] ?? ""],
+    ["nonsense", () => "session=nonsense"],
+    ["nothing", () => "session="],
+  ])("is out with %s", async (_what, change) => {
+    const cookie = change(await signIn());
+    expect((await cloud.call("GET", "/api/session", asBrowser(cookie))).status).toBe(401);
+  });
+
+  test("is out when the token behind its session is taken away", async () => {
+    const cookie = await signIn();
+    const other = createHash("sha256").update("another token").digest("hex");
+    await cloud.deploy({ bindings: { API_TOKENS: JSON.stringify([{ name: "operate-token", sha256: other, scopes: ["operate"] }]) } });
+    expect((await cloud.call("GET", "/api/session", asBrowser(cookie))).status).toBe(401);
+    await cloud.deploy();
+    expect((await cloud.call("GET", "/api/session", asBrowser(cookie))).status).toBe(200);
+  });
+});
+
+describe("live events", () => {
+  async function open(path: string, headers: Record<string, string>): Promise<{ socket: WebSocket; messages: { project: { state: string; name: string } }[] }> {
+    const socket = new WebSocket(`${cloud.url.replace("http", "ws")}${path}`, { headers } as unknown as string[]);
+    const messages: { project: { state: string; name: string } }[] = [];
+    socket.addEventListener("message", ({ data }) => messages.push(JSON.parse(String(data)) as (typeof messages)[number]));
+    await new Promise((resolve, reject) => {
+      socket.addEventListener("open", resolve);
+      socket.addEventListener("error", () => reject(new Error("refused")));
+    });
+    return { socket, messages };
+  }
+
+  async function received(messages: readonly unknown[], count: number): Promise<void> {
+    const end = Date.now() + 5000;
+    while (messages.length < count && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+
+  test("begin with a snapshot and tell every change, also to one who comes later", async () => {
+    const { id, job } = await startJob(cloud);
+    const bearer = { authorization: `Bearer ${cloud.tokens.view}` };
+    const early = await open(`/api/projects/${id}/events`, bearer);
+    await received(early.messages, 1);
+    const worker = new ScriptedWorker(job);
+    await worker.sendProgress(worker.progressMessage(1, "sfm", 0.1));
+    job.output = await worker.work();
+    job.status = "COMPLETED";
+    await cloud.runpod.webhook(job);
+    await received(early.messages, 3);
+    expect(early.messages.map(({ project }) => project.state)).toEqual(["queued", "running", "done"]);
+    const late = await open(`/api/projects/${id}/events`, bearer);
+    await received(late.messages, 1);
+    expect(late.messages[0]?.project).toEqual((await cloud.call("GET", `/api/projects/${id}`)).json);
+    for (const { socket } of [early, late]) socket.close();
+  });
+
+  test("are for members, and for browsers on our own pages only", async () => {
+    const id = await newProject(cloud);
+    const cookie = await signIn();
+    await expect(open(`/api/projects/${id}/events`, {})).rejects.toThrow("refused");
+    await expect(open(`/api/projects/${id}/events`, { cookie, origin: "https://evil.example" })).rejects.toThrow("refused");
+    await expect(open("/api/projects/p_0000000000000000/events", { cookie, origin: cloud.url })).rejects.toThrow("refused");
+    const { socket } = await open(`/api/projects/${id}/events`, { cookie, origin: cloud.url });
+    socket.close();
+    expect((await cloud.call("GET", `/api/projects/${id}/events`)).json.error.hint).toBe("Poll GET /api/projects/:id instead.");
+  });
+
+  test("end when the project is deleted", async () => {
+    const id = await newProject(cloud);
+    const { socket } = await open(`/api/projects/${id}/events`, { authorization: `Bearer ${cloud.tokens.view}` });
+    const closed = new Promise((resolve) => socket.addEventListener("close", resolve));
+    await cloud.call("DELETE", `/api/projects/${id}`);
+    await closed;
+  });
+});
+
+describe("share links", () => {
+  async function doneProject(): Promise<string> {
+    const { id, job } = await startJob(cloud);
+    job.output = await new ScriptedWorker(job).work();
+    job.status = "COMPLETED";
+    await cloud.runpod.webhook(job);
+    return id;
+  }
+
+  test("show the scene to anybody, until they are revoked", async () => {
+    const id = await doneProject();
+    const made = await cloud.call("POST", `/api/projects/${id}/shares`);
+    expect(made.status).toBe(201);
+    expect(made.json.expires_at).toBeNull();
+    const token = made.json.url.split("/s/")[1];
+    const shared = await cloud.call("GET", `/api/shared/${token}`, { as: null });
+    expect(shared.json).toMatchObject({ id, state: "done", name: "Teapot" });
+    expect(Object.keys(shared.json).sort()).toEqual(["artifacts", "created_at", "id", "name", "photos", "report", "state"]);
+    const bytes = await cloud.call("GET", shared.json.artifacts["scene.sog"].url, { as: null });
+    expect(bytes.text).toBe("sog bytes");
+    expect((await cloud.call("GET", `/api/projects/${id}/shares`)).json.shares).toEqual([{ id: made.json.id, created_at: expect.any(String), expires_at: null }]);
+    expect((await cloud.call("DELETE", `/api/projects/${id}/shares/${made.json.id}`)).status).toBe(204);
+    expect((await cloud.call("GET", `/api/shared/${token}`, { as: null })).status).toBe(404);
+    expect((await cloud.call("GET", shared.json.artifacts["scene.sog"].url, { as: null })).status).toBe(404);
+  });
+
+  test("open their own project only, and nothing but reading", async () => {
+    const [one, other] = [await doneProject(), await doneProject()];
+    const { json } = await cloud.call("POST", `/api/projects/${one}/shares`, { body: { expires_in_s: 3600 } });
+    expect(Date.parse(json.expires_at)).toBeGreaterThan(Date.now());
+    const [, secret] = json.url.split("/s/")[1].split(".");
+    expect((await cloud.call("GET", `/api/shared/${other}.${secret}`, { as: null })).status).toBe(404);
+    expect((await cloud.call("GET", `/api/shared/${one}.${secret.slice(0, -1)}x`, { as: null })).status).toBe(404);
+    expect((await cloud.call("DELETE", `/api/shared/${one}.${secret}`, { as: null })).status).toBe(405);
+    expect((await cloud.call("GET", `/api/projects/${one}`, { as: null, headers: { authorization: `Bearer ${secret}` } })).status).toBe(401);
+  });
+
+  test.each([{ expires_in_s: 1 }, { expires_in_s: 1e12 }, { expires_in_s: "soon" }, { forever: true }])("%j is refused", async (body) => {
+    const id = await newProject(cloud);
+    expect((await cloud.call("POST", `/api/projects/${id}/shares`, { body })).status).toBe(400);
+  });
+});
+
+describe("artifacts", () => {
+  test("answer ranges, conditions and heads", async () => {
+    const { id, job } = await startJob(cloud);
+    job.output = await new ScriptedWorker(job).work({ "scene.ply": "0123456789" });
+    job.status = "COMPLETED";
+    await cloud.runpod.webhook(job);
+    const url = `/api/projects/${id}/artifacts/scene.ply`;
+    const get = (headers: Record<string, string>): Promise<Answer> => cloud.call("GET", url, { as: "view", headers });
+    const whole = await get({});
+    expect([whole.status, whole.headers.get("content-length"), whole.headers.get("accept-ranges")]).toEqual([200, "10", "bytes"]);
+    const table: [string, number, string, string | null][] = [
+      ["bytes=0-3", 206, "0123", "bytes 0-3/10"],
+      ["bytes=7-", 206, "789", "bytes 7-9/10"],
+      ["bytes=-2", 206, "89", "bytes 8-9/10"],
+      ["bytes=5-500", 206, "56789", "bytes 5-9/10"],
+    ];
+    for (const [range, status, text, contentRange] of table) {
+      const answer = await get({ range });
+      expect([range, answer.status, answer.text, answer.headers.get("content-range")]).toEqual([range, status, text, contentRange]);
+    }
+    expect((await get({ range: "bytes=10-20" })).status).toBe(416);
+    const etag = whole.headers.get("etag") ?? "";
+    expect((await get({ "if-none-match": etag })).status).toBe(304);
+    expect((await get({ "if-none-match": '"other"' })).status).toBe(200);
+    const head = await cloud.call("HEAD", url, { as: "view" });
+    expect([head.status, head.text]).toEqual([200, ""]);
+  });
+
+  test.each(["nothing.txt", "scene.ply", "..%2F..%2Fphotos%2F0001.jpg", "report.json", "checkpoint"])("%s of a project without results is not found", async (name) => {
+    const id = await newProject(cloud);
+    expect((await cloud.call("GET", `/api/projects/${id}/artifacts/${name}`)).status).toBe(404);
+  });
+});
+
+describe("documents and headers", () => {
+  test.each(["/", "/new", "/p/p_0123456789abcdef", "/s/whatever", "/index.html"])("%s is the app, under a policy that names the bucket", async (path) => {
+    const { status, text, headers } = await cloud.call("GET", path, { as: null });
+    expect([status, text]).toEqual([200, "<!doctype html><title>app</title>"]);
+    expect(headers.get("content-security-policy")).toBe(
+      `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; connect-src 'self' blob: ${cloud.url}; img-src 'self' data: blob:; font-src 'self'; style-src 'self' 'unsafe-inline'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`,
+    );
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+    expect(headers.get("referrer-policy")).toBe("no-referrer");
+    expect(headers.get("permissions-policy")).toContain("camera=(self)");
+  });
+
+  test("files are served without the Worker, and unknown app paths are the app", async () => {
+    expect((await cloud.call("GET", "/app.js", { as: null })).text).toBe("export {};");
+    expect((await cloud.call("GET", "/some/where", { as: null })).text).toContain("<title>app</title>");
+  });
+
+  test("every answer of the API is plain data that nobody caches or frames", async () => {
+    for (const path of ["/api/health", "/api/projects", "/api/nothing"]) {
+      const { headers } = await cloud.call("GET", path);
+      expect(headers.get("content-security-policy")).toBe("default-src 'none'; frame-ancestors 'none'");
+      expect(headers.get("x-content-type-options")).toBe("nosniff");
+      expect(headers.get("cache-control")).toBe("no-store");
+      expect(headers.get("content-type")).toContain("application/json");
+    }
+  });
+
+  test("health says which stack and version, also to strangers", async () => {
+    expect((await cloud.call("GET", "/api/health", { as: null })).json).toEqual({ status: "ok", stack: "test", version: "0.1.0" });
+  });
+
+  test("a wrong method names the right ones", async () => {
+    const { status, headers, json } = await cloud.call("PUT", "/api/projects");
+    expect([status, headers.get("allow"), json.error.code]).toEqual([405, "POST, GET, HEAD", "METHOD_NOT_ALLOWED"]);
+  });
+
+  test("settings and metrics say what they should", async () => {
+    expect((await cloud.call("GET", "/api/settings", { as: "view" })).json).toMatchObject({ limits: { photos_min: 5, photos_max: 400, photo_bytes_max: 1_000_000 }, presets: ["preview", "standard", "high"] });
+    const metrics = await cloud.call("GET", "/api/metrics");
+    expect(metrics.json).toMatchObject({ runpod: { workers: { idle: 1, running: 0 } }, spend: { budget_usd: 100 } });
+    const text = await cloud.call("GET", "/api/metrics", { headers: { accept: "text/plain" } });
+    expect(text.headers.get("content-type")).toContain("text/plain; version=0.0.4");
+    for (const line of text.text.trim().split("\n")) expect(line).toMatch(/^(# (HELP|TYPE) splat_\w+ .+|splat_\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? -?[0-9.e+-]+)$/);
+  });
+});
+
+describe("an installation", () => {
+  test.each([
+    ["RUNPOD_API_KEY", null, "RUNPOD_API_KEY is not set"],
+    ["API_TOKENS", "[]", "API_TOKENS holds no token, so nobody could sign in"],
+    ["HOOK_KEYS", '["c2hvcnQ="]', "HOOK_KEYS is not valid: 0: 32 bytes in base64"],
+    ["LIMITS", "{}", "LIMITS is not valid: photos_min: Invalid input: expected number, received undefined"],
+  ])("without a good %s answers 503 and names it, but is healthy", async (name, value, problem) => {
+    await cloud.deploy({ bindings: { [name]: value } });
+    const answer = await cloud.call("GET", "/api/projects");
+    expect([answer.status, answer.json.error.code, answer.json.error.message]).toEqual([503, "NOT_CONFIGURED", `The service is not set up: ${problem}.`]);
+    expect((await cloud.call("GET", "/api/health", { as: null })).status).toBe(200);
+    await cloud.deploy();
+  });
+
+  test("slows down who asks too much, and nobody else", async () => {
+    await cloud.deploy({ rateLimit: 20 });
+    const statuses = await Promise.all(Array.from({ length: 30 }, () => cloud.call("GET", "/api/session", { as: "view" })));
+    const slowed = statuses.filter(({ status }) => status === 429);
+    expect(slowed.length).toBeGreaterThanOrEqual(5);
+    expect(slowed[0]?.headers.get("retry-after")).toBe("10");
+    expect((await cloud.call("GET", "/api/session", { as: "operate" })).status).toBe(200);
+    await cloud.deploy();
+  });
+
+  test("goes on with a running job when every secret of ours is rotated", async () => {
+    const { id, job } = await startJob(cloud);
+    const next = Buffer.alloc(32, 7).toString("base64");
+    await cloud.deploy({ bindings: { HOOK_KEYS: JSON.stringify([next, ...cloud.hookKeys]) } });
+    const worker = new ScriptedWorker(job);
+    expect((await worker.sendProgress(worker.progressMessage(1, "sfm", 0.3))).status).toBe(204);
+    job.output = await worker.work();
+    job.status = "COMPLETED";
+    expect((await cloud.runpod.webhook(job)).status).toBe(204);
+    expect((await cloud.call("GET", `/api/projects/${id}`)).json.state).toBe("done");
+    const second = await startJob(cloud);
+    await cloud.deploy({ bindings: { HOOK_KEYS: JSON.stringify([next]) } });
+    expect((await cloud.runpod.webhook(second.job)).status).toBe(204);
+    expect((await cloud.runpod.webhook(job)).status).toBe(403);
+    await cloud.deploy();
+  });
+});
