@@ -18,7 +18,9 @@ from torch import Tensor
 from splat_worker.scene import Camera
 
 
-def dense(means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, sh: Tensor, camera: Camera, background: Tensor) -> Tensor:
+def dense(
+    means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, sh: Tensor, camera: Camera, background: Tensor
+) -> Tensor:
     """Same arguments and result as `rasterize`, every pixel against every Gaussian, in the tensors' own precision."""
     kind = means.dtype
     pose = torch.tensor(camera.world_to_camera, dtype=kind)[None]
@@ -28,7 +30,9 @@ def dense(means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, sh: T
     centres, depths, conics = centres[0], depths[0], conics[0]
     directions = means - torch.tensor(camera.centre, dtype=kind)
     colours = _spherical_harmonics(math.isqrt(sh.shape[1]) - 1, directions, sh).add(0.5).clamp(min=0)
-    y, x = torch.meshgrid(torch.arange(camera.height) + 0.5, torch.arange(camera.width) + 0.5, indexing="ij")
+    # of that precision, too: a float32 grid minus a float64 scalar would be float32 in torch
+    rows, columns = torch.arange(camera.height, dtype=kind), torch.arange(camera.width, dtype=kind)
+    y, x = torch.meshgrid(rows + 0.5, columns + 0.5, indexing="ij")
     through = torch.ones(camera.height, camera.width, dtype=kind)
     picture = torch.zeros(3, camera.height, camera.width, dtype=kind)
     for i in torch.argsort(depths).tolist():

@@ -87,7 +87,7 @@ def resolve_preset(
 _RANGES: Mapping[str, tuple[float, float]] = {
     "steps": (1, 100_000),
     "size_px": (32, 8192),
-    "gaussians_max": (100, 10_000_000),
+    "gaussians_max": (10, 10_000_000),
     "sh_degree": (0, 3),
     "densify_from": (0.0, 1.0),
     "densify_until": (0.0, 1.0),
