@@ -183,6 +183,7 @@ def made_scene(chromium: Browser, site: LocalStack, signed_in: Any, photos: list
 
 def drop_files(page: Page, files: list[Path]) -> None:
     """Drag files from the desktop and drop them on the page, as the browser itself reports it."""
+    page.get_by_text("Drop your photos here").wait_for()
     session = page.context.new_cdp_session(page)
     data = {"items": [], "files": [str(path) for path in files], "dragOperationsMask": 1}
     for kind in ("dragEnter", "dragOver", "drop"):

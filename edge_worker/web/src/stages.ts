@@ -70,6 +70,15 @@ export function secondsLeft(project: Project, nowMs: number): number | null {
   return Math.max(0, eta - Math.max(0, sinceS));
 }
 
+/** A progress message without a forecast keeps the one before it, as long as the attempt is the same. */
+export function keepForecast(before: Project | null, now: Project): Project {
+  const { progress } = now;
+  const old = before?.progress;
+  if (!progress || typeof progress.eta_s === "number" || typeof old?.eta_s !== "number" || before?.attempt !== now.attempt) return now;
+  const sinceS = progress.at && old.at ? (Date.parse(progress.at) - Date.parse(old.at)) / 1000 : 0;
+  return { ...now, progress: { ...progress, eta_s: Math.max(0, old.eta_s - sinceS) } };
+}
+
 /** USD from the start of the attempt until now; null before it starts. */
 export function costSoFar(project: Project, usdPerS: number, nowMs: number): number | null {
   if (!project.started_at) return null;

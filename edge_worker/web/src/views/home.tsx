@@ -8,6 +8,7 @@ import type { Project, Session, Settings } from "../contract.ts";
 import { ago, plural } from "../format.ts";
 import type { DroppedFile } from "../intake/dropped.ts";
 import { intake } from "../intake/intake.ts";
+import { remember } from "../known.ts";
 import { go, projectPath } from "../router.ts";
 import { isWorking, stateWords } from "../stages.ts";
 import { DropZone, Pickers } from "./drop-zone.tsx";
@@ -85,6 +86,7 @@ function Scenes() {
         const first = await api.projects(null, PAGE_SIZE);
         if (stopped) return;
         setError(null);
+        for (const project of first.projects) remember(project);
         setPages((old) => merge(first, old));
       } catch (failure) {
         if (!stopped) fail(failure);

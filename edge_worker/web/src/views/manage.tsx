@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { api } from "../api.ts";
 import type { Project } from "../contract.ts";
 import { plural } from "../format.ts";
+import { forget } from "../known.ts";
 import { go } from "../router.ts";
 import { current } from "../upload/session.ts";
 import { Ask } from "./parts.tsx";
@@ -62,6 +63,7 @@ function Delete({ project, onClose }: { project: Project; onClose: () => void })
       onClose={onClose}
       onYes={async () => {
         await api.remove(project.id);
+        forget(project.id);
         if (current.get()?.projectId === project.id) current.set(null);
         go("/", "replace");
       }}

@@ -5,8 +5,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { may, noticeSignedOut } from "../account.ts";
 import { ownSource, type ApiError } from "../api.ts";
 import type { Project, Session, Settings } from "../contract.ts";
+import { lastSeen, remember } from "../known.ts";
 import { watch, type Watch } from "../live.ts";
-import { isFinal, isWorking } from "../stages.ts";
+import { isFinal, isWorking, keepForecast } from "../stages.ts";
 import { useStore } from "../store.ts";
 import { current } from "../upload/session.ts";
 import { Ended } from "./ended.tsx";
@@ -31,17 +32,21 @@ export interface StateProps {
 }
 
 export function ProjectPage({ id, session, settings }: Props) {
-  const [project, setProject] = useState<Project | null>(null);
+  const [project, setProject] = useState<Project | null>(lastSeen(id));
+  const [fresh, setFresh] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
   const upload = useStore(current);
   const watching = useRef<Watch | null>(null);
-  const settled = project !== null && isFinal(project.state);
+  // A final state needs no watching, once the server has said so itself.
+  const settled = fresh && project !== null && isFinal(project.state);
 
   useEffect(() => {
     if (settled) return;
     const one = watch(id, {
-      onProject: (fresh) => {
-        setProject(fresh);
+      onProject: (newest) => {
+        remember(newest);
+        setProject((before) => keepForecast(before, newest));
+        setFresh(true);
         setError(null);
       },
       onError: (failure) => {
@@ -67,7 +72,10 @@ export function ProjectPage({ id, session, settings }: Props) {
     settings,
     mayUpload: may(session, "upload"),
     mayOperate: may(session, "operate"),
-    onProject: setProject,
+    onProject: (newest) => {
+      remember(newest);
+      setProject(newest);
+    },
   };
   return (
     <>

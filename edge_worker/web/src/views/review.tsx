@@ -9,6 +9,7 @@ import { bytes, plural, usd } from "../format.ts";
 import type { DroppedFile } from "../intake/dropped.ts";
 import { intake, type Chosen } from "../intake/intake.ts";
 import { advise, suggestName, type Verdict } from "../intake/rules.ts";
+import { remember } from "../known.ts";
 import { go, projectPath } from "../router.ts";
 import { useStore } from "../store.ts";
 import { current, UploadSession, type PhotoToSend } from "../upload/session.ts";
@@ -41,6 +42,7 @@ export function Review({ session, settings }: { session: Session; settings: Sett
   const start = useAction(async () => {
     try {
       const project = await api.createProject(sceneName.slice(0, NAME_MAX));
+      remember(project);
       const upload = new UploadSession(project.id, used.map(toSend), preset);
       current.set(upload);
       void upload.run();

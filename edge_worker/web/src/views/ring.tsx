@@ -1,6 +1,7 @@
 // The plan from above that goes through the whole page: a subject and the cameras around it.
 // Pure drawing: an idea of it before the photos, one tick per chosen photo, the real positions at the end.
 import type { PlanCamera } from "../cameras.ts";
+import type { PhotoNames } from "../photo-names.ts";
 
 const VIEW = 220;
 const RADIUS = 84;
@@ -15,6 +16,7 @@ interface Glyph {
   angleDeg: number;
   lit: boolean;
   name?: string;
+  words?: string;
   heldOut?: boolean;
 }
 
@@ -30,13 +32,15 @@ export function Ring({ count, lit, label }: { count: number; lit: number; label?
 interface CameraPlanProps {
   cameras: readonly PlanCamera[];
   selected: string | null;
+  names: PhotoNames;
   onSelect: (name: string) => void;
 }
 
 /** Where the photos were really taken from; each one is a button that takes the viewer there. */
-export function CameraPlan({ cameras, selected, onSelect }: CameraPlanProps) {
+export function CameraPlan({ cameras, selected, names, onSelect }: CameraPlanProps) {
   const glyphs = cameras.map(({ name, x, y, lookX, lookY, heldOut }): Glyph => ({
     name,
+    words: `See it from ${names(name)}`,
     x: x * RADIUS,
     y: y * RADIUS,
     angleDeg: (Math.atan2(lookY, lookX) * 180) / Math.PI,
@@ -76,7 +80,7 @@ function Drawing({ glyphs, label, onSelect }: DrawingProps) {
           key={glyph.name ?? i}
           class={["camera", glyph.lit && "lit", glyph.heldOut && "held-out"].filter(Boolean).join(" ")}
           transform={`translate(${glyph.x.toFixed(2)} ${glyph.y.toFixed(2)}) rotate(${glyph.angleDeg.toFixed(1)}) scale(${size})`}
-          {...(onSelect && glyph.name !== undefined && button(glyph.name, glyph.lit, i === chosen, onSelect))}
+          {...(onSelect && glyph.name !== undefined && button(glyph.name, glyph.words, glyph.lit, i === chosen, onSelect))}
         >
           {onSelect ? <circle class="halo" r="11" /> : null}
           <path class="cone" d={CONE} />
@@ -102,12 +106,12 @@ function nearestTo(glyphs: readonly Glyph[], at: { x: number; y: number }): Glyp
 }
 
 /** One stop for the Tab key in the whole plan; the arrows walk from camera to camera. */
-function button(name: string, pressed: boolean, stop: boolean, onSelect: (name: string) => void) {
+function button(name: string, words: string | undefined, pressed: boolean, stop: boolean, onSelect: (name: string) => void) {
   return {
     role: "button" as const,
     // Lower case: attributes of SVG elements are not folded.
     tabindex: stop ? 0 : -1,
-    "aria-label": `See it from ${name}`,
+    "aria-label": words,
     "aria-pressed": pressed,
     onKeyDown: (event: KeyboardEvent) => {
       const here = event.currentTarget as SVGGElement;

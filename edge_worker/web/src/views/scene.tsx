@@ -7,6 +7,7 @@ import type { Source } from "../api.ts";
 import { parseCameras, plan, type CamerasFile } from "../cameras.ts";
 import type { Project, Report } from "../contract.ts";
 import { bytes, count, day, duration, plural, usd } from "../format.ts";
+import { usePhotoNames, type PhotoNames } from "../photo-names.ts";
 import { presetWords } from "../presets.ts";
 import { GAUSSIANS_EXPLAINED, PSNR_EXPLAINED, psnrWords, SSIM_EXPLAINED } from "../quality.ts";
 import { stageShares } from "../stages.ts";
@@ -19,9 +20,10 @@ import { Stage } from "./stage.tsx";
 
 export function Scene({ source, ...props }: StateProps & { source: Source }) {
   const { project } = props;
+  const names = usePhotoNames(project.id);
   return (
     <article class="scene">
-      <SceneView project={project} source={source} beside={project.report ? <Photos report={project.report} /> : null} />
+      <SceneView project={project} source={source} names={names} beside={project.report ? <Photos report={project.report} names={names} /> : null} />
       <div class="below">
         <Numbers project={project} />
         <div class="aside">
@@ -34,8 +36,15 @@ export function Scene({ source, ...props }: StateProps & { source: Source }) {
   );
 }
 
+interface SceneViewProps {
+  project: Project;
+  source: Source;
+  names: PhotoNames;
+  beside?: ComponentChildren;
+}
+
 /** Title, viewer and camera plan: what a share link shows, too. */
-export function SceneView({ project, source, beside }: { project: Project; source: Source; beside?: ComponentChildren }) {
+export function SceneView({ project, source, names, beside }: SceneViewProps) {
   const cameras = useCameras(project, source);
   const [view, setView] = useState<string | null>(null);
   const [broken, setBroken] = useState<string | null>(null);
@@ -61,8 +70,8 @@ export function SceneView({ project, source, beside }: { project: Project; sourc
         <div class="beside">
           {cameras !== "loading" && cameras !== null ? (
             <figure class="plan">
-              <CameraPlan cameras={plan(cameras)} selected={view} onSelect={setView} />
-              <figcaption>{view === null ? "Every camera, seen from above. Press one to stand where the photo was taken." : `The view of ${view}`}</figcaption>
+              <CameraPlan cameras={plan(cameras)} selected={view} names={names} onSelect={setView} />
+              <figcaption>{view === null ? "Every camera, seen from above. Press one to stand where the photo was taken." : `The view of ${names(view)}`}</figcaption>
             </figure>
           ) : null}
           {beside}
@@ -129,7 +138,7 @@ function Price({ report }: { report: Report }) {
 }
 
 /** How many photos found their place, and why the others did not. */
-function Photos({ report }: { report: Report }) {
+function Photos({ report, names }: { report: Report; names: PhotoNames }) {
   return (
     <div class="photos-used">
       <dl>
@@ -143,12 +152,12 @@ function Photos({ report }: { report: Report }) {
           explain="A photo counts as used when its place and direction could be found from what it shares with the others."
         />
       </dl>
-      <Rejected report={report} />
+      <Rejected report={report} names={names} />
     </div>
   );
 }
 
-function Rejected({ report }: { report: Report }) {
+function Rejected({ report, names }: { report: Report; names: PhotoNames }) {
   const { rejected } = report.photos;
   if (rejected.length === 0) return null;
   return (
@@ -157,7 +166,7 @@ function Rejected({ report }: { report: Report }) {
       <ul>
         {rejected.map(({ name, reason }) => (
           <li key={name}>
-            <span class="file-name">{name}</span> {reason}
+            <span class="file-name">{names(name)}</span> {reason}
           </li>
         ))}
       </ul>

@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { asApiError } from "../account.ts";
 import { api, sharedSource, type ApiError } from "../api.ts";
 import type { Project } from "../contract.ts";
+import { photoNames } from "../photo-names.ts";
 import { Trouble } from "./notices.tsx";
 import { SceneView } from "./scene.tsx";
 
@@ -39,7 +40,7 @@ export function Shared({ token }: { token: string }) {
   if (!project) return <p class="quiet wait" role="status">One moment…</p>;
   return (
     <article class="scene shared">
-      <SceneView project={project} source={sharedSource(token)} />
+      <SceneView project={project} source={sharedSource(token)} names={photoNames([])} />
     </article>
   );
 }
