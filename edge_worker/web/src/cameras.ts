@@ -86,13 +86,14 @@ export function plan(cameras: CamerasFile): PlanCamera[] {
   const up = norm(cameras.up);
   const helper: Vec3 = Math.abs(up[2]) < 0.9 ? [0, 0, 1] : [1, 0, 0];
   const right = norm(cross(helper, up));
-  const back = cross(up, right);
+  // Down the screen of somebody who looks from above: the other sign would show the scene in a mirror.
+  const down = cross(right, up);
   const offsets = cameras.cameras.map((camera) => sub(camera.position, cameras.target));
-  const flat = offsets.map((offset) => ({ x: dot(offset, right), y: dot(offset, back) }));
+  const flat = offsets.map((offset) => ({ x: dot(offset, right), y: dot(offset, down) }));
   const farthest = Math.max(1e-9, ...flat.map(({ x, y }) => Math.hypot(x, y)));
   return cameras.cameras.map((camera, i) => {
     const axis = forward(camera);
-    const look = { x: dot(axis, right), y: dot(axis, back) };
+    const look = { x: dot(axis, right), y: dot(axis, down) };
     const length = Math.max(1e-9, Math.hypot(look.x, look.y));
     const at = flat[i] ?? { x: 0, y: 0 };
     return {

@@ -1,0 +1,120 @@
+// From a project's state to the five steps, the time left and the cost so far.
+import { readFileSync } from "node:fs";
+
+import { describe, expect, it } from "vitest";
+import * as z from "zod/mini";
+
+import { project as projectSchema, report as reportSchema, STAGES, STATES, type Project } from "../src/contract.ts";
+import { costSoFar, isFinal, isWorking, keepForecast, secondsLeft, stageShares, stateWords, steps } from "../src/stages.ts";
+
+const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`../../../docs/contracts/${name}.json`, import.meta.url), "utf8"));
+const running = z.parse(projectSchema, read("project"));
+const at = (change: Partial<Project>): Project => ({ ...running, ...change });
+const inStage = (stage: string, fraction: number): Project => at({ progress: { stage, fraction, message: "" } });
+const short = (project: Project, upload: number | null = null): string => steps(project, upload).map(({ state }) => state.at(0)).join("");
+
+describe("steps", () => {
+  it("shows one going on, those before it done, those after it ahead", () => {
+    expect(steps(running).map(({ label, state }) => `${label}: ${state}`)).toEqual([
+      "Upload: done",
+      "Photos: done",
+      "Camera poses: done",
+      "Training: now",
+      "Export: ahead",
+    ]);
+  });
+
+  it.each([
+    ["download", 0.5, "dnaaa", 0.25],
+    ["photos", 0.5, "dnaaa", 0.75],
+    ["sfm", 0.1, "ddnaa", 0.1],
+    ["train", 1.7, "dddna", 1],
+    ["export", 1, "ddddn", 0.5],
+    ["upload", 0.5, "ddddn", 0.75],
+    ["a stage of next year", 0, "dnaaa", 0],
+  ])("puts stage %s at %d into %s", (stage, fraction, shape, expected) => {
+    const project = inStage(stage, fraction);
+    expect(short(project)).toBe(shape);
+    expect(steps(project).find(({ state }) => state === "now")?.fraction).toBeCloseTo(expected);
+  });
+
+  it("covers every stage that a worker reports", () => {
+    for (const stage of STAGES) expect(short(inStage(stage, 0))).toContain("n");
+  });
+
+  it("stops where the failure happened, not where the last message came from", () => {
+    const failed = at({ state: "failed", error: { code: "SFM_FAILED", message: "no", stage: "sfm" } });
+    expect(short(failed)).toBe("ddsaa");
+  });
+
+  it("stops at the last message of a cancelled job", () => {
+    expect(short(at({ state: "cancelled" }))).toBe("dddsa");
+  });
+
+  it.each([
+    ["new", "naaaa"],
+    ["uploading", "naaaa"],
+    ["ready", "daaaa"],
+    ["queued", "dnaaa"],
+    ["done", "ddddd"],
+  ] as const)("shows %s as %s", (state, shape) => expect(short(at({ state, progress: null }), 0.4)).toBe(shape));
+
+  it("has no number for a job that waits", () => {
+    expect(steps(at({ state: "queued", progress: null })).every(({ fraction }) => fraction === null)).toBe(true);
+  });
+});
+
+describe("time left", () => {
+  const sent = Date.parse("2026-11-23T16:54:40Z");
+
+  it("counts down from the last message and never below nothing", () => {
+    expect(secondsLeft(running, sent)).toBe(71);
+    expect(secondsLeft(running, sent + 30_000)).toBe(41);
+    expect(secondsLeft(running, sent + 300_000)).toBe(0);
+  });
+
+  it("is not known while waiting, or when the worker does not say", () => {
+    expect(secondsLeft(at({ state: "queued" }), sent)).toBeNull();
+    expect(secondsLeft(at({ progress: { stage: "sfm", fraction: 0, message: "", eta_s: null } }), sent)).toBeNull();
+  });
+
+  it("ignores a clock of the device that is behind", () => {
+    expect(secondsLeft(running, sent - 60_000)).toBe(71);
+  });
+
+  it("survives a message without a forecast", () => {
+    const silent = at({ progress: { stage: "train", fraction: 0.5, message: "", eta_s: null, at: "2026-11-23T16:54:50Z" } });
+    expect(keepForecast(running, silent).progress?.eta_s).toBe(61);
+    expect(keepForecast({ ...running, attempt: 7 }, silent).progress?.eta_s).toBeNull();
+    expect(keepForecast(null, silent)).toBe(silent);
+  });
+});
+
+describe("cost so far", () => {
+  it("runs from the start of the attempt to now, or to its end", () => {
+    const start = Date.parse("2026-11-23T16:53:02Z");
+    expect(costSoFar(running, 0.00031, start + 100_000)).toBeCloseTo(0.031);
+    expect(costSoFar(at({ finished_at: "2026-11-23T16:53:12Z" }), 0.001, start + 900_000)).toBeCloseTo(0.01);
+    expect(costSoFar(at({ started_at: null }), 0.001, start)).toBeNull();
+    expect(costSoFar(running, 0.001, start - 5000)).toBe(0);
+  });
+});
+
+describe("states", () => {
+  it("has words for each", () => {
+    for (const state of STATES) expect(stateWords(state)).toMatch(/^[A-Z]/);
+  });
+
+  it("is never final and working at once", () => {
+    expect(STATES.filter(isFinal)).toEqual(["done", "failed", "cancelled"]);
+    expect(STATES.filter(isWorking)).toEqual(["queued", "running"]);
+  });
+});
+
+describe("shares of the time", () => {
+  it("sum to one and keep the report's order", () => {
+    const shares = stageShares(z.parse(reportSchema, read("job-report")));
+    expect(shares.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
+    expect(shares.map(({ stage }) => stage)).toEqual([...STAGES]);
+  });
+});
