@@ -2,7 +2,7 @@
 Creates, reads and changes no object; a bucket that is kept keeps its objects.
 
 Why a resource and not a before_delete hook: hooks make the engine refuse a plain `pulumi destroy`
-(docs/decisions/0003-emptying-the-bucket.md)."""
+(docs/decisions/0005-emptying-the-bucket.md)."""
 
 from __future__ import annotations
 

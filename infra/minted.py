@@ -28,7 +28,9 @@ class MintProvider(ResourceProvider):
         return CheckResult(news, failures)
 
     def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
-        return DiffResult(changes=any(olds.get(key) != news.get(key) for key in ("bytes", "generation", "keepPrevious")))
+        return DiffResult(
+            changes=any(olds.get(key) != news.get(key) for key in ("bytes", "generation", "keepPrevious"))
+        )
 
     def create(self, props: Props) -> CreateResult:
         outs = {**_inputs(props), "current": _random(props), "previous": ""}

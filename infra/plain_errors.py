@@ -23,7 +23,7 @@ def speaks_plainly(*expected: type[Exception]) -> Callable[[Provider], Provider]
 
     def decorate(provider: Provider) -> Provider:
         for name in _METHODS:
-            if name in vars(provider):
+            if getattr(provider, name) is not getattr(ResourceProvider, name):
                 setattr(provider, name, _wrapped(getattr(provider, name), expected))
         return provider
 

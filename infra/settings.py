@@ -194,15 +194,11 @@ class Settings(BaseModel):
     # limits on what users can ask for
     photos_min: int = Field(default=5, ge=3, le=100, description="Fewest photos of a project.")
     photos_max: int = Field(default=300, ge=5, le=2000, description="Most photos of a project.")
-    photo_bytes_max: int = Field(
-        default=40_000_000, ge=100_000, le=100_000_000, description="Largest photo, in bytes."
-    )
+    photo_bytes_max: int = Field(default=40_000_000, ge=100_000, le=100_000_000, description="Largest photo, in bytes.")
     project_bytes_max: int = Field(
         default=4_000_000_000, ge=1_000_000, le=100_000_000_000, description="All photos of a project, in bytes."
     )
-    job_seconds_max: int = Field(
-        default=3600, ge=60, le=86_400, description="Seconds that one job may run on the GPU."
-    )
+    job_seconds_max: int = Field(default=3600, ge=60, le=86_400, description="Seconds that one job may run on the GPU.")
     jobs_per_day: int = Field(default=50, ge=1, le=10_000, description="Jobs that one identity may start in a day.")
     jobs_at_once: int = Field(default=2, ge=1, le=100, description="Jobs of one identity that may run at once.")
     budget_usd_per_month: float = Field(
@@ -215,7 +211,9 @@ class Settings(BaseModel):
         description="Refuse to delete the bucket, its contents and its key; on for prod. Turn off before a wanted destroy.",
     )
     hook_keys_generation: int = Field(
-        default=1, ge=1, description="Raise to make a new key for progress and webhook addresses; the old one still works."
+        default=1,
+        ge=1,
+        description="Raise to make a new key for progress and webhook addresses; the old one still works.",
     )
     operator_token_generation: int = Field(
         default=1, ge=1, description="Raise to make a new operator token; the old one still works."
@@ -225,9 +223,7 @@ class Settings(BaseModel):
     )
 
     # addresses of the APIs, other namespaces
-    runpod_api_url: Https = Field(
-        default=RUNPOD_API, alias="runpod:apiUrl", description="RunPod's management API."
-    )
+    runpod_api_url: Https = Field(default=RUNPOD_API, alias="runpod:apiUrl", description="RunPod's management API.")
     runpod_job_url: Https = Field(
         default=RUNPOD_JOBS, alias="runpod:jobUrl", description="RunPod's job API; the endpoint id follows."
     )
@@ -259,7 +255,9 @@ class Settings(BaseModel):
             problems.append(f"photosMin is {self.photos_min}, above photosMax ({self.photos_max})")
         low, high = self.workers
         if high > self.workers_ceiling:
-            problems.append(f"workersMax is {high}, above workersCeiling ({self.workers_ceiling}): lower it, or raise both")
+            problems.append(
+                f"workersMax is {high}, above workersCeiling ({self.workers_ceiling}): lower it, or raise both"
+            )
         if low > high:
             problems.append(f"workersMin is {low}, above workersMax ({high})")
         if low > 0 and self.scaling is not Scaling.LARGE and not self.always_on_accepted:
@@ -367,8 +365,11 @@ def read_settings(values: Mapping[str, str]) -> Settings:
     """Settings from Pulumi's configuration as full keys to text. Raises SettingsError with a line per
     problem. Empty text means "not set", since typed keys of Pulumi.yaml must have a default."""
     known = {config_key(name): name for name in Settings.model_fields}
-    problems = [_unknown(key, {*known, *SECRETS, *FOREIGN_KEYS}) for key in values if _is_ours(key)
-                and key not in known and key not in SECRETS and key not in FOREIGN_KEYS]
+    problems = [
+        _unknown(key, {*known, *SECRETS, *FOREIGN_KEYS})
+        for key in values
+        if _is_ours(key) and key not in known and key not in SECRETS and key not in FOREIGN_KEYS
+    ]
     given: dict[str, Any] = {}
     for key, name in known.items():
         text = values.get(key, "")
@@ -442,5 +443,3 @@ def _sentences(invalid: ValidationError, given: Mapping[str, Any]) -> list[str]:
         shown = f"is {', '.join(value) if isinstance(value, tuple) else value}" if name in given else "is not set"
         lines.append(f"{config_key(name)} {shown}: {message}. {about}")
     return lines
-
-

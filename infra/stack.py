@@ -9,9 +9,10 @@ from typing import Any
 
 import pulumi
 
-from infra import naming, settings as configuration
+from infra import naming
+from infra import settings as configuration
 from infra.components.edge import Edge, EdgeBindings
-from infra.components.endpoint import GpuEndpoint, GpuPlan, ScalePlan
+from infra.components.endpoint import GpuEndpoint, GpuPlan, RegistryLogin, ScalePlan
 from infra.components.image import WorkerImage
 from infra.components.storage import Storage
 from infra.edge_bundle import read_bundle
@@ -29,6 +30,9 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
     name = naming.physical(project, stack)
     app_url = settings.public_url(name)
     registry_password = configuration.secret(f"{project}:registryPassword", environment=os.environ)
+    login = None
+    if settings.registry_username and registry_password is not None:
+        login = RegistryLogin(username=settings.registry_username, password=registry_password)
     # Made before anything outside is: a run that was cut off finds its own endpoint by this mark.
     deployment = Minted("deployment")
     image = WorkerImage(
@@ -67,6 +71,7 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
         ),
         disk_gb=settings.disk_gb,
         data_centers=settings.data_centers,
+        registry=login,
         adopt_id=settings.adopt_endpoint_id,
         stops_before=[storage.contents],
     )

@@ -148,9 +148,7 @@ def script_arguments(
     }
 
 
-def script_bindings(
-    told: EdgeBindings, script_name: str, hook_keys: Minted, operator: Minted
-) -> list[dict[str, Any]]:
+def script_bindings(told: EdgeBindings, script_name: str, hook_keys: Minted, operator: Minted) -> list[dict[str, Any]]:
     """Every binding of the contract, sorted by name: the API returns them so, and another order is a diff."""
     jurisdiction = None if told.jurisdiction == "default" else told.jurisdiction
     rows: dict[str, dict[str, Any]] = {

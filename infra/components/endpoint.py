@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 
 from infra.runpod.provider import MARKER
-from infra.runpod.resources import Endpoint
+from infra.runpod.resources import Endpoint, RegistryCredential
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,14 @@ class ScalePlan:
     flashboot: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class RegistryLogin:
+    """How RunPod pulls a private image."""
+
+    username: str
+    password: pulumi.Output[str]
+
+
 class GpuEndpoint(pulumi.ComponentResource):
     """`endpoint_id` is what jobs are sent to; `price` is one worker's rate with its date."""
 
@@ -51,12 +59,23 @@ class GpuEndpoint(pulumi.ComponentResource):
         scale: ScalePlan,
         disk_gb: int,
         data_centers: Sequence[str] = (),
+        registry: RegistryLogin | None = None,
         adopt_id: str | None = None,
         stops_before: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """`stops_before` are resources that workers use: they go only after the endpoint is gone."""
         super().__init__("splat:endpoint:GpuEndpoint", name, {}, opts)
+        credential = None
+        if registry is not None:
+            credential = RegistryCredential(
+                f"{name}-registry",
+                base_name=physical_name,
+                owner=deployment_id,
+                username=registry.username,
+                password=registry.password,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
         endpoint = Endpoint(
             f"{name}-endpoint",
             name=physical_name,
@@ -73,6 +92,7 @@ class GpuEndpoint(pulumi.ComponentResource):
             disk_gb=disk_gb,
             data_centers=data_centers,
             env={MARKER: pulumi.Output.concat(deployment_id, ".", name)},
+            registry=credential.id if credential is not None else None,
             adopt_id=adopt_id or "",
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(stops_before)),
         )

@@ -65,7 +65,9 @@ class WorkerImage(pulumi.ComponentResource):
             context=docker_build.BuildContextArgs(location=str(folder)),
             dockerfile=docker_build.DockerfileArgs(location=str(folder / "Dockerfile")),
             platforms=[docker_build.Platform.LINUX_AMD64],
-            cache_from=[docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=f"{repository}:cache"))],
+            cache_from=[
+                docker_build.CacheFromArgs(registry=docker_build.CacheFromRegistryArgs(ref=f"{repository}:cache"))
+            ],
             cache_to=[
                 docker_build.CacheToArgs(
                     registry=docker_build.CacheToRegistryArgs(

@@ -76,7 +76,9 @@ class Storage(pulumi.ComponentResource):
             bucket=bucket.name,
             access_key_id=self.access_key_id,
             secret_access_key=self.secret_access_key,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, token], protect=protect, retain_on_delete=protect),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[bucket, token], protect=protect, retain_on_delete=protect
+            ),
         )
         self.register_outputs({"bucketName": self.bucket_name})
 

@@ -67,9 +67,7 @@ def select(names: tuple[str, ...], catalog: tuple[GpuType, ...], *, count: int =
     if not names:
         raise NotOffered(f"no GPU is named; offered are {_offers(catalog)}")
     if len(names) > PREFERENCES_MAX:
-        raise NotOffered(
-            f"{len(names)} GPUs are named, but RunPod heeds only the first {PREFERENCES_MAX}: name fewer"
-        )
+        raise NotOffered(f"{len(names)} GPUs are named, but RunPod heeds only the first {PREFERENCES_MAX}: name fewer")
     wanted: list[GpuType] = []
     for name in names:
         wanted.extend(gpu for gpu in _match(name, catalog) if gpu not in wanted)

@@ -113,9 +113,7 @@ class RunPodClient:
     # account secrets ----------------------------------------------------------------------------
 
     def create_secret(self, *, name: str, value: str, description: str = "") -> JSON:
-        return self._object(
-            "POST", "/account/secrets", json={"name": name, "value": value, "description": description}
-        )
+        return self._object("POST", "/account/secrets", json={"name": name, "value": value, "description": description})
 
     def get_secret(self, secret_id: str) -> JSON:
         return self._object("GET", f"/account/secrets/{_segment(secret_id)}")

@@ -315,9 +315,7 @@ def _workers_to_wire(workers: Workers) -> Wire:
 
 def _workers_from_wire(body: Mapping[str, Any]) -> Workers:
     idle = body.get("idleTimeout")
-    return Workers(
-        min=int(body["min"]), max=int(body["max"]), idle_timeout_s=int(idle) if idle is not None else None
-    )
+    return Workers(min=int(body["min"]), max=int(body["max"]), idle_timeout_s=int(idle) if idle is not None else None)
 
 
 def _scaling_to_wire(scaling: QueueDelay | RequestCount) -> Wire:

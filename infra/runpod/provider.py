@@ -3,7 +3,6 @@ Thin: every rule lives in model and catalog; the key comes from `configure`, nev
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -22,7 +21,8 @@ from pulumi.dynamic import (
 
 from infra.plain_errors import speaks_plainly
 from infra.runpod import catalog, errors, model, plan
-from infra.runpod.client import PRODUCTION_URL, RunPodClient
+from infra.runpod.account import MissingKey, StillThere, client_from_config
+from infra.runpod.client import RunPodClient
 
 # Deterministic per resource and known before the first call: how a re-run finds what a lost answer hid.
 MARKER = "SPLAT_DEPLOYMENT"
@@ -31,24 +31,6 @@ DELETE_POLL_S = 0.5
 LOOK_AGAIN_S = (0.5, 2.0)  # a list may lag behind a create whose answer was lost
 
 Props = dict[str, Any]
-
-
-class MissingKey(Exception):
-    """Neither the stack's configuration nor the environment holds a RunPod key."""
-
-
-class StillThere(Exception):
-    """Deleted, but not gone in time."""
-
-
-def client_from_config(req: ConfigureRequest) -> RunPodClient:
-    """The account's client: `runpod:apiKey` or RUNPOD_API_KEY, at `runpod:apiUrl`. Raises MissingKey."""
-    key = req.config.get("runpod:apiKey") or os.environ.get("RUNPOD_API_KEY", "")
-    if not key:
-        raise MissingKey(
-            "no RunPod API key: `pulumi config set --secret runpod:apiKey …`, or set RUNPOD_API_KEY in the environment"
-        )
-    return RunPodClient(api_key=key, api_url=req.config.get("runpod:apiUrl") or PRODUCTION_URL)
 
 
 @speaks_plainly(errors.RunPodError, MissingKey, StillThere)
@@ -94,10 +76,8 @@ class EndpointProvider(ResourceProvider):
     def create(self, props: Props) -> CreateResult:
         """Adopt what `adoptId` names or what carries our marker, else make one."""
         wanted = model.from_wire(props)
-        if props.get("adoptId"):
-            found = self._client.get_endpoint(str(props["adoptId"]))
-        else:
-            found = self._find_or_make(wanted)
+        adopted = props.get("adoptId")
+        found = self._client.get_endpoint(str(adopted)) if adopted else self._find_or_make(wanted)
         settled = self._settle(found, wanted)
         return CreateResult(str(settled["id"]), plan.outputs(props, settled))
 
@@ -120,7 +100,8 @@ class EndpointProvider(ResourceProvider):
         return UpdateResult(plan.outputs(news, found))
 
     def delete(self, id_: str, _props: Props) -> None:
-        """Delete and wait until it is gone; already gone is done."""
+        """Delete and wait until it is gone; already gone is done. RunPod cancels what still runs."""
+        self._tell_of_running_jobs(id_)
         try:
             self._client.delete_endpoint(id_)
         except errors.NotFound:
@@ -174,6 +155,14 @@ class EndpointProvider(ResourceProvider):
         except errors.RunPodError:
             return ()  # the key may not read it, or the path is not there: the API will say it at create
         return plan.over_quota(news, others, limits, marker_key=MARKER)
+
+    def _tell_of_running_jobs(self, id_: str) -> None:
+        try:
+            running = int((self._client.list_workers(id_).get("summary") or {}).get("running", 0))
+        except errors.RunPodError:
+            return  # only a courtesy; the deletion says what is wrong
+        if running:
+            print(f"endpoint {id_} has {running} worker(s) with a job: deleting it cancels their jobs")
 
     def _wait_until_gone(self, id_: str) -> None:
         deadline = time.monotonic() + DELETE_WAIT_S

@@ -9,7 +9,9 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
+from infra.runpod.credentials import AccountSecretProvider, RegistryCredentialProvider
 from infra.runpod.provider import EndpointProvider
+from infra.runpod.volume import NetworkVolumeProvider
 
 
 class Endpoint(Resource, module="runpod", name="Endpoint"):
@@ -70,3 +72,70 @@ class Endpoint(Resource, module="runpod", name="Endpoint"):
         if adopt_id:
             props["adoptId"] = adopt_id
         super().__init__(EndpointProvider(), resource_name, props, opts)
+
+
+class RegistryCredential(Resource, module="runpod", name="RegistryCredential"):
+    """`id` is what an endpoint names as `registry`. Another user or password is another credential."""
+
+    name: pulumi.Output[str]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        base_name: str,
+        owner: pulumi.Input[str],
+        username: pulumi.Input[str],
+        password: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "baseName": base_name,
+            "owner": owner,
+            "username": username,
+            "password": pulumi.Output.secret(password),
+            "name": None,
+        }
+        super().__init__(RegistryCredentialProvider(), resource_name, props, opts)
+
+
+class AccountSecret(Resource, module="runpod", name="AccountSecret"):
+    """A value that workers get and no API read shows. Put `reference` into an endpoint's env."""
+
+    name: pulumi.Output[str]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        base_name: str,
+        owner: pulumi.Input[str],
+        value: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {"baseName": base_name, "owner": owner, "value": pulumi.Output.secret(value), "name": None}
+        super().__init__(AccountSecretProvider(), resource_name, props, opts)
+
+    @property
+    def reference(self) -> pulumi.Output[str]:
+        """The text that RunPod replaces when a worker boots."""
+        return pulumi.Output.concat("{{ RUNPOD_SECRET_", self.name, " }}")
+
+
+class NetworkVolume(Resource, module="runpod", name="NetworkVolume"):
+    """Disk that outlives workers, mounted at /runpod-volume; pins its workers to `data_center`."""
+
+    name: pulumi.Output[str]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        name: pulumi.Input[str],
+        size_gb: int,
+        data_center: str,
+        type: str = "",
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {"name": name, "size": size_gb, "dataCenter": data_center, "type": type}
+        super().__init__(NetworkVolumeProvider(), resource_name, props, opts)

@@ -68,16 +68,16 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
 
     # configuration ------------------------------------------------------------------------------
 
-    def Handshake(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def Handshake(self, _request: Any, _context: grpc.ServicerContext) -> Any:
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=False, accept_resources=True, accept_outputs=False)
 
-    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def GetPluginInfo(self, _request: Any, _context: grpc.ServicerContext) -> Any:
         return plugin_pb2.PluginInfo(version=VERSION)
 
-    def CheckConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def CheckConfig(self, request: Any, _context: grpc.ServicerContext) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def DiffConfig(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def DiffConfig(self, _request: Any, _context: grpc.ServicerContext) -> Any:
         # Another address of the same local cloud after a restart is still the same cloud.
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
@@ -146,9 +146,7 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
         outs = resources.read_back(kind, state, answered)
         known = inputs or {key: outs[key] for key in (*kind.required, *kind.optional) if key in outs}
         fresh = {key: outs[key] for key in known if key in outs and key not in {"assets", "bindings"}}
-        return provider_pb2.ReadResponse(
-            id=request.id, properties=message(outs), inputs=message({**known, **fresh})
-        )
+        return provider_pb2.ReadResponse(id=request.id, properties=message(outs), inputs=message({**known, **fresh}))
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind, inputs = self._kind(request.urn, context), plain(request.news)
@@ -156,9 +154,7 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.UpdateResponse(properties=message(self._foreseen(kind, inputs, olds)))
         answered = self._put(kind, request.id, inputs, context)
-        return provider_pb2.UpdateResponse(
-            properties=message(resources.outputs(kind, inputs, answered, self._base))
-        )
+        return provider_pb2.UpdateResponse(properties=message(resources.outputs(kind, inputs, answered, self._base)))
 
     def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind = self._kind(request.urn, context)
@@ -166,13 +162,13 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
             self._call(context, lambda control: control.delete(kind.name, request.id))
         return empty_pb2.Empty()
 
-    def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def Cancel(self, _request: Any, _context: grpc.ServicerContext) -> Any:
         return empty_pb2.Empty()
 
     # ------------------------------------------------------------------------------------------
 
     def _kind(self, urn: str, context: grpc.ServicerContext) -> Kind:
-        token = urn.split("::")[2].split("$")[-1]
+        token = urn.split("::")[2].rpartition("$")[2]
         kind = KINDS.get(token)
         if kind is None:
             context.abort(

@@ -122,7 +122,9 @@ def missing_or_unknown(kind: Kind, inputs: Mapping[str, Any]) -> tuple[tuple[str
     return tuple(failures)
 
 
-def script_failures(inputs: Mapping[str, Any], base: Path, unknown: Callable[[Any], bool]) -> tuple[tuple[str, str], ...]:
+def script_failures(
+    inputs: Mapping[str, Any], base: Path, unknown: Callable[[Any], bool]
+) -> tuple[tuple[str, str], ...]:
     """What the real provider verifies of a script's files at check time."""
     failures: list[tuple[str, str]] = []
     file, claimed = inputs.get("contentFile"), inputs.get("contentSha256")
@@ -184,7 +186,9 @@ def read_back(kind: Kind, state: Mapping[str, Any], answered: Mapping[str, Any])
     return {**{key: value for key, value in state.items() if key not in gone}, **fresh}
 
 
-def changes(kind: Kind, olds: Mapping[str, Any], news: Mapping[str, Any], base: Path, unknown: Callable[[Any], bool]) -> tuple[str, ...]:
+def changes(
+    kind: Kind, olds: Mapping[str, Any], news: Mapping[str, Any], base: Path, unknown: Callable[[Any], bool]
+) -> tuple[str, ...]:
     """Inputs that differ from the state, sorted. An input that is not given is not compared where the
     service fills it in."""
     differing = []

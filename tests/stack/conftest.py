@@ -102,13 +102,32 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     images.write_text(json.dumps({"checkout.local/splat-worker": sleeper, "ghcr.io/team/splat-worker": sleeper}))
     environment = {**os.environ, "RUNPOD_API_KEY": RUNPOD_KEY, "CLOUDFLARE_API_TOKEN": CLOUDFLARE_TOKEN}
     runpod = _start(
-        [sys.executable, "-m", "local_cloud.runpod", "--port", "0", "--state", str(folder / "runpod"), "--images", str(images)],
+        [
+            sys.executable,
+            "-m",
+            "local_cloud.runpod",
+            "--port",
+            "0",
+            "--state",
+            str(folder / "runpod"),
+            "--images",
+            str(images),
+        ],
         environment,
         folder / "runpod.log",
     )
     node = ROOT / ".venv" / "bin" / "node"
     runtime = _start(
-        [str(node), "local_cloud/cloudflare/runtime/main.mjs", "--port", "0", "--control-port", "0", "--state", str(folder / "cf")],
+        [
+            str(node),
+            "local_cloud/cloudflare/runtime/main.mjs",
+            "--port",
+            "0",
+            "--control-port",
+            "0",
+            "--state",
+            str(folder / "cf"),
+        ],
         environment,
         folder / "cloudflare.log",
     )
@@ -127,9 +146,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 
 def _start(command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[str]:
     with log.open("w") as stderr:
-        return subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True
-        )
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 def _first_line(process: subprocess.Popen[str], log: Path) -> str:
@@ -181,7 +198,9 @@ class Project:
         return "\n".join(path.read_text("utf-8", errors="replace") for path in sorted(files))
 
 
-def make_project(folder: Path, cloud: LocalCloud, path: str, *, backend: str | None = None, more: dict[str, str] | None = None) -> Project:
+def make_project(
+    folder: Path, cloud: LocalCloud, path: str, *, backend: str | None = None, more: dict[str, str] | None = None
+) -> Project:
     """The program in `folder`, with a stack on a file backend beside it (or on `backend`)."""
     (folder / "edge_worker" / "dist" / "web").mkdir(parents=True)
     (folder / "worker_image").mkdir()

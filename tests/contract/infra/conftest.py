@@ -29,9 +29,7 @@ class StandIn:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=30, trust_env=False
-        )
+        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=30, trust_env=False)
 
     def call(self, method: str, path: str, **given: Any) -> httpx.Response:
         answer = self._http.request(method, path, **given)

@@ -13,7 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from infra.runpod.model import Cpu, Endpoint, EndpointType, FlashBoot, Gpu, QueueDelay, RequestCount, Workers, patch, to_wire
+from infra.runpod.model import (
+    Cpu,
+    Endpoint,
+    EndpointType,
+    FlashBoot,
+    Gpu,
+    QueueDelay,
+    RequestCount,
+    Workers,
+    patch,
+    to_wire,
+)
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "specs" / "runpod-rest-v2.openapi.json").read_text())
 
@@ -25,7 +36,9 @@ def validator(name: str) -> Draft202012Validator:
 CREATE, UPDATE = validator("CreateEndpointRequest"), validator("UpdateEndpointRequest")
 words = st.text("abcdefghijklmnop-", min_size=1, max_size=8).filter(lambda word: not word.startswith("-"))
 lists = st.lists(words, max_size=3, unique=True).map(tuple)
-workers = st.builds(Workers, min=st.integers(0, 3), max=st.integers(3, 9), idle_timeout_s=st.none() | st.integers(1, 3600))
+workers = st.builds(
+    Workers, min=st.integers(0, 3), max=st.integers(3, 9), idle_timeout_s=st.none() | st.integers(1, 3600)
+)
 gpus = st.builds(
     Gpu,
     pools=st.lists(words, min_size=1, max_size=3).map(tuple),
@@ -72,7 +85,11 @@ def test_every_patch_is_as_published(old: Endpoint, new: Endpoint) -> None:
 def test_a_cpu_endpoint_and_a_load_balancer_are_as_published() -> None:
     cpu = Endpoint(name="c", image="i", cpu=(Cpu(id="cpu5c", vcpu_count=4),))
     balancer = Endpoint(
-        name="l", image="i", type=EndpointType.LOAD_BALANCER, gpu=Gpu(pools=("ADA_24",)), scaling=RequestCount(requests=1)
+        name="l",
+        image="i",
+        type=EndpointType.LOAD_BALANCER,
+        gpu=Gpu(pools=("ADA_24",)),
+        scaling=RequestCount(requests=1),
     )
     assert violations(CREATE, to_wire(cpu)) == []
     assert violations(CREATE, to_wire(balancer)) == []

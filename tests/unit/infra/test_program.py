@@ -139,9 +139,7 @@ def test_the_edge_workers_own_configuration_names_the_same_bindings(deploy: Any)
     assert {b["name"]: b["className"] for b in bindings(made) if "className" in b} == classes
 
 
-def test_every_secret_binding_is_a_pulumi_secret_and_no_other_is(
-    deploy: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_secret_binding_is_a_pulumi_secret_and_no_other_is(deploy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from infra.components import edge
 
     secrecy: dict[str, pulumi.Output[Any]] = {}
@@ -158,7 +156,7 @@ def test_every_secret_binding_is_a_pulumi_secret_and_no_other_is(
     monkeypatch.setattr(edge, "script_arguments", record)
     _, outputs = deploy(watch=secrecy)
 
-    for name, output in secrecy.items():
+    for name in secrecy:
         assert outputs[name][1] == (kinds[name] == "secret_text"), name
     assert sum(kind == "secret_text" for kind in kinds.values()) == 6
 
@@ -243,7 +241,9 @@ def test_pages_of_no_other_origin_may_use_the_bucket(deploy: Any) -> None:
     assert "*" not in rule["allowed"]["headers"]
 
 
-@pytest.mark.parametrize(("days", "ids"), [("0", ["abort-unfinished-uploads"]), ("7", ["abort-unfinished-uploads", "expire-objects"])])
+@pytest.mark.parametrize(
+    ("days", "ids"), [("0", ["abort-unfinished-uploads"]), ("7", ["abort-unfinished-uploads", "expire-objects"])]
+)
 def test_forgotten_uploads_are_aborted_whatever_else_expires(deploy: Any, days: str, ids: list[str]) -> None:
     made, _ = deploy(objectLifetimeDays=days)
     rules = made["storage-lifecycle"].inputs["rules"]

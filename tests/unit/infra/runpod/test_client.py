@@ -41,9 +41,13 @@ class Server:
         )
 
 
-def problem(status: int, detail: str = "no", *, entries: list[str] | None = None, headers: dict[str, str] | None = None) -> httpx.Response:
+def problem(
+    status: int, detail: str = "no", *, entries: list[str] | None = None, headers: dict[str, str] | None = None
+) -> httpx.Response:
     body = {"title": "Title", "status": status, "detail": detail, **({"errors": entries} if entries else {})}
-    return httpx.Response(status, content=json.dumps(body), headers={"content-type": "application/problem+json", **(headers or {})})
+    return httpx.Response(
+        status, content=json.dumps(body), headers={"content-type": "application/problem+json", **(headers or {})}
+    )
 
 
 OK = httpx.Response(200, json={"id": "ep1"})
@@ -160,7 +164,9 @@ def test_each_status_has_its_class(status: int, kind: type[errors.RunPodError]) 
 
 
 def test_an_error_carries_every_entry_and_the_request_id() -> None:
-    answer = problem(422, "validation failed", entries=["$.gpu: bad", "$.name: empty"], headers={"x-request-id": "req-7"})
+    answer = problem(
+        422, "validation failed", entries=["$.gpu: bad", "$.name: empty"], headers={"x-request-id": "req-7"}
+    )
     with pytest.raises(errors.Rejected) as caught:
         Server(answer).client().create_endpoint({})
     text = str(caught.value)

@@ -151,7 +151,11 @@ CHANGES: list[tuple[str, Endpoint, tuple[Change, ...]]] = [
     ("env", replace(BASE, env={}), (Change(path="env.A", old="1", new=None, effect=Effect.RELEASE),)),
     ("registry", replace(BASE, registry="r1"), (Change(path="registry", old=None, new="r1", effect=Effect.RELEASE),)),
     ("disk", replace(BASE, disk_gb=30), (Change(path="disk", old=20, new=30, effect=Effect.RELEASE),)),
-    ("ports", replace(BASE, ports=("80/http",)), (Change(path="ports", old=None, new=["80/http"], effect=Effect.RELEASE),)),
+    (
+        "ports",
+        replace(BASE, ports=("80/http",)),
+        (Change(path="ports", old=None, new=["80/http"], effect=Effect.RELEASE),),
+    ),
     ("args", replace(BASE, args="-v"), (Change(path="args", old=None, new="-v", effect=Effect.RELEASE),)),
     (
         "data centres",
@@ -177,7 +181,12 @@ def test_going_from_gpu_to_cpu_replaces_the_endpoint() -> None:
 
 
 PATCHES: list[tuple[str, Endpoint, Endpoint, dict[str, Any]]] = [
-    ("whole sub-object", BASE, replace(BASE, workers=Workers(min=1, max=3)), {"workers": {"min": 1, "max": 3, "idleTimeout": 10}}),
+    (
+        "whole sub-object",
+        BASE,
+        replace(BASE, workers=Workers(min=1, max=3)),
+        {"workers": {"min": 1, "max": 3, "idleTimeout": 10}},
+    ),
     ("whole env", replace(BASE, env={"A": "1", "B": "2"}), replace(BASE, env={"B": "3"}), {"env": {"B": "3"}}),
     ("registry un-set", replace(BASE, registry="r"), BASE, {"registry": None}),
     ("args un-set", replace(BASE, args="-v"), BASE, {"args": ""}),
@@ -213,9 +222,7 @@ def test_a_patch_refuses_what_only_a_replacement_can_do() -> None:
 
 def test_variables_that_the_platform_adds_are_no_drift_but_others_are() -> None:
     read = replace(BASE, env={"A": "1", "RUNPOD_POD_ID": "x", "FOREIGN": "y"})
-    assert diff(BASE, align(BASE, read)) == (
-        Change(path="env.FOREIGN", old=None, new="y", effect=Effect.RELEASE),
-    )
+    assert diff(BASE, align(BASE, read)) == (Change(path="env.FOREIGN", old=None, new="y", effect=Effect.RELEASE),)
 
 
 @pytest.mark.parametrize(

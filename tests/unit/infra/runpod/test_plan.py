@@ -11,9 +11,21 @@ from infra.runpod import catalog, plan
 
 GPUS = catalog.read_catalog(
     [
-        {"id": "NVIDIA GeForce RTX 4090", "name": "RTX 4090", "pool": "ADA_24", "memory": 24, "price": {"serverless": 1.1}},
+        {
+            "id": "NVIDIA GeForce RTX 4090",
+            "name": "RTX 4090",
+            "pool": "ADA_24",
+            "memory": 24,
+            "price": {"serverless": 1.1},
+        },
         {"id": "NVIDIA L4", "name": "L4", "pool": "AMPERE_24", "memory": 24, "price": {"serverless": 0.68}},
-        {"id": "NVIDIA RTX A5000", "name": "RTX A5000", "pool": "AMPERE_24", "memory": 24, "price": {"serverless": 0.68}},
+        {
+            "id": "NVIDIA RTX A5000",
+            "name": "RTX A5000",
+            "pool": "AMPERE_24",
+            "memory": 24,
+            "price": {"serverless": 0.68},
+        },
     ]
 )
 GOOD: dict[str, Any] = {
@@ -40,7 +52,11 @@ def test_good_inputs_are_not_refused() -> None:
     [
         ({"type": "BATCH"}, "type", "allowed QUEUE or LOAD_BALANCER"),
         ({"name": ""}, "name", "needs a name"),
-        ({"workers": {"min": 3.0, "max": 2.0, "idleTimeout": 5.0}}, "workers.min", "is 3, allowed 0 to workers.max (2)"),
+        (
+            {"workers": {"min": 3.0, "max": 2.0, "idleTimeout": 5.0}},
+            "workers.min",
+            "is 3, allowed 0 to workers.max (2)",
+        ),
         ({"workers": {"min": 0.0, "max": 2.0, "idleTimeout": 0.0}}, "workers.idleTimeout", "allowed 1 to 3600"),
         ({"workers": {"min": 0.0, "max": 2.0, "idleTimeout": 3601.0}}, "workers.idleTimeout", "is 3601 s"),
         ({"scaling": {"type": "REQUEST_COUNT", "requestCount": 1.0}}, "workers.idleTimeout", "leave it out"),
@@ -127,7 +143,9 @@ def test_the_sum_of_max_workers_must_fit_the_quota(asked: int, others: list[dict
         assert "photo-splat:workersMax" in found[0].reason
 
 
-@pytest.mark.parametrize("limits", [{}, {"serverlessWorkers": {}}, {"serverlessWorkers": 5}, {"spendRate": {"limit": 80}}])
+@pytest.mark.parametrize(
+    "limits", [{}, {"serverlessWorkers": {}}, {"serverlessWorkers": 5}, {"spendRate": {"limit": 80}}]
+)
 def test_limits_of_an_unknown_shape_refuse_nothing(limits: dict[str, Any]) -> None:
     news = {**GOOD, "workers": {"min": 0, "max": 99}}
     assert plan.over_quota(news, [], limits, marker_key="SPLAT_DEPLOYMENT") == ()
@@ -143,5 +161,7 @@ def test_limits_of_an_unknown_shape_refuse_nothing(limits: dict[str, Any]) -> No
         ({"adoptId": "ep2"}, {}, False),  # the wish may go once it is fulfilled
     ],
 )
-def test_only_a_new_wish_for_another_endpoint_replaces(olds: dict[str, Any], news: dict[str, Any], another: bool) -> None:
+def test_only_a_new_wish_for_another_endpoint_replaces(
+    olds: dict[str, Any], news: dict[str, Any], another: bool
+) -> None:
     assert plan.adopts_another("ep1", olds, news) is another
