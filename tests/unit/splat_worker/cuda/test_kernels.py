@@ -16,7 +16,7 @@ import torch
 
 from splat_worker.train.cuda import layout
 from splat_worker.train.cuda.arena import Arena
-from splat_worker.train.cuda.engine import DeviceView, Engine, Rates, from_rows, stream_of, to_rows
+from splat_worker.train.cuda.engine import DECAYS, DeviceView, Engine, Rates, from_rows, stream_of, to_rows
 from tests.unit.splat_worker.cuda import reference, scenes
 
 BACKGROUND = (0.2, 0.5, 0.9)
@@ -32,7 +32,7 @@ def off(got, want) -> float:
 class Drawn:
     """One scene drawn by the kernels, and its gradients for a given loss by pixel."""
 
-    def __init__(self, machine, scene, camera, degree, slope=None, errors=None, room=1 << 16):
+    def __init__(self, machine, scene, camera, degree, slope=None, errors=None, room=1 << 14):
         self.n = len(scene)
         self.c = layout.camera_struct(camera)
         self.arena = Arena(
@@ -165,13 +165,11 @@ def test_the_loss_and_its_gradient_match_the_reference(machine, masked):
     a = drawn.arena
     to = lambda array: torch.from_numpy(array).to(machine.device)  # noqa: E731
     photo, mask_bytes = to(rgb), None if mask is None else to(mask.astype(np.uint8))
+    c_photo = layout.CPhoto(
+        rgb=photo.data_ptr(), mask=None if mask_bytes is None else mask_bytes.data_ptr(), views=1
+    )
     machine.kernels.loss(
-        ctypes.byref(a.struct()),
-        ctypes.byref(drawn.c),
-        photo.data_ptr(),
-        None if mask_bytes is None else mask_bytes.data_ptr(),
-        0.2,
-        stream_of(machine.device),
+        ctypes.byref(a.struct()), ctypes.byref(drawn.c), ctypes.byref(c_photo), 0.2, stream_of(machine.device)
     )
     image = torch.tensor(drawn.image, dtype=torch.float64, requires_grad=True)
     truth = torch.tensor(rgb.transpose(2, 0, 1) / 255.0)
@@ -196,7 +194,7 @@ def test_a_step_is_adam_on_the_reference_gradient(machine):
         pixels_max=c.width * c.height,
         tiles_max=c.tiles,
         device=machine.device,
-        kernels=machine.kernels,
+        kernels=machine.kernels, first_room=1 << 14,
     )
     view = DeviceView(camera=c, rgb=torch.from_numpy(rgb).to(machine.device), mask=None, slot=0)
     rates = Rates(mean=0.01, scale=0.02, quat=0.03, opacity=0.04, sh0=0.05, sh=0.06)
@@ -236,6 +234,41 @@ def test_a_step_is_adam_on_the_reference_gradient(machine):
     assert engine.stats[3].max() > 0
 
 
+def test_a_photo_has_its_own_colours_and_their_mean_over_photos_stays_put(machine):
+    """One step with a colour map: gradients go back through it, it takes its Adam step, the others give way."""
+    scene, camera = scenes.gaussians(60, seed=61), scenes.camera(29, 23)
+    rng = np.random.default_rng(62)
+    rgb = rng.integers(0, 256, (23, 29, 3), dtype=np.uint8)
+    c = layout.camera_struct(camera)
+    engine = Engine(
+        scene, capacity=60, views=4, pixels_max=c.width * c.height, tiles_max=c.tiles, device=machine.device,
+        kernels=machine.kernels, first_room=1 << 14,
+    )
+    maps = np.eye(3, 4) + rng.normal(0, 0.1, (3, 4))
+    start = torch.tensor(maps, dtype=torch.float32).flatten()
+    engine.exposures[2, 0] = start.to(machine.device)
+    others = engine.exposures[:, 0].cpu().clone()
+    view = DeviceView(camera=c, rgb=torch.from_numpy(rgb).to(machine.device), mask=None, slot=2)
+    engine.step(view, Rates(mean=0.01, sh0=0.05, exposure=0.003), degree=3)
+
+    leaf = reference.leaves(scene)
+    colours = torch.tensor(maps, requires_grad=True)
+    image, _, _ = reference.render(leaf, camera, torch.zeros(3, dtype=torch.float64))
+    seen = torch.einsum("ij,jhw->ihw", colours[:, :3], image) + colours[:, 3, None, None]
+    reference.loss(seen, torch.tensor(rgb.transpose(2, 0, 1) / 255.0), None, 0.2)[0].backward()
+
+    first = engine.exposures[2, 1].cpu().numpy() / (1 - DECAYS[0])  # after one step: the gradient itself
+    assert off(first, colours.grad.flatten()) < GRADIENT
+    moved = engine.exposures[:, 0].cpu() - others
+    step = -0.003 * torch.sign(colours.grad.flatten()).float()
+    assert torch.allclose(moved[2], step * 3 / 4, atol=2e-6)
+    assert torch.allclose(moved[[0, 1, 3]], -step.expand(3, -1) / 4, atol=2e-6)
+    assert torch.allclose(moved.sum(0), torch.zeros(12), atol=5e-6)
+    gradient = engine.moments[0].cpu().numpy() / (1 - DECAYS[0])
+    assert off(gradient[layout.MEAN].T, leaf["means"].grad) < GRADIENT
+    assert off(gradient[layout.SH].T.reshape(60, -1, 3), leaf["sh"].grad) < GRADIENT
+
+
 def test_steps_lower_the_loss(machine):
     truth, camera = scenes.gaussians(20, seed=51, size=0.4), scenes.camera(24, 20)
     target = np.clip(Drawn(machine, truth, camera, 3).image, 0, 1)
@@ -249,7 +282,7 @@ def test_steps_lower_the_loss(machine):
         pixels_max=c.width * c.height,
         tiles_max=c.tiles,
         device=machine.device,
-        kernels=machine.kernels,
+        kernels=machine.kernels, first_room=1 << 14,
     )
     view = DeviceView(camera=c, rgb=torch.from_numpy(rgb).to(machine.device), mask=None, slot=0)
     sums = []

@@ -55,7 +55,12 @@ inline unsigned __float_as_uint(float f) { unsigned u; std::memcpy(&u, &f, 4); r
 inline float __uint_as_float(unsigned u) { float f; std::memcpy(&f, &u, 4); return f; }
 inline int __ffs(unsigned v) { return __builtin_ffs(static_cast<int>(v)); }
 inline float rsqrtf(float x) { return 1.f / sqrtf(x); }
-inline void atomicAdd(float* at, float v) { *at += v; }
+template <typename T>
+T atomicAdd(T* at, T v) {
+    const T before = *at;
+    *at += v;
+    return before;
+}
 
 namespace emulator {
 
@@ -192,6 +197,7 @@ T unpack(uint64_t bits) {
 #define blockIdx (emulator::state().block_index)
 #define blockDim (emulator::state().block_size)
 #define gridDim (emulator::state().grid_size)
+#define SPLAT_BLOCKS_AT_ONCE 2
 #define SPLAT_LAUNCH(kernel, blocks, threads, stream, ...) emulator::launch(kernel, dim3(blocks), threads, __VA_ARGS__)
 
 inline void __syncthreads() {

@@ -48,12 +48,15 @@ class Arena:
         self._add("moments", (capacity, 12), torch.float32)
         for name in ("depth_key", "depth_sorted", "identity", "order", "tiles_hit", "hits_sorted", "offsets"):
             self._add(name, (capacity,), torch.int32)
-        for name in ("tile_begin", "tile_end", "tile_buckets", "bucket_end", "tile_last"):
+        self._add("many", (capacity + 1,), torch.int32)
+        self._add("tile_span", (2 * tiles,), torch.int32)
+        for name in ("tile_buckets", "bucket_end", "tile_last"):
             self._add(name, (tiles,), torch.int32)
         self._add("pixel_last", (tiles * layout.TILE_PX**2,), torch.int32)
         for name, planes in (("image", 3), ("image_grad", 3), ("ssim_maps", 9), ("errors", 1)):
             self._add(name, (planes * pixels,), torch.float32)
         self._add("loss_sums", (2,), torch.float32)
+        self._add("exposure_grad", (12,), torch.float32)
         self.instances = 0
         self.make_room(instances)
 

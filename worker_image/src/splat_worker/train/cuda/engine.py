@@ -55,6 +55,7 @@ class Rates:
     opacity_weight: float = 0.0
     scale_weight: float = 0.0
     noise: float = 0.0
+    exposure: float = 0.0  # of each photo's colour map; 0 = no colour maps
     sparse: bool = False
     absolute: bool = True
 
@@ -73,6 +74,7 @@ class Engine:
         device: str = "cuda",
         kernels: Kernels | None = None,
         shares: bool = True,
+        first_room: int = FIRST_ROOM,
     ) -> None:
         self.kernels = kernels or load()
         self.device = device
@@ -86,19 +88,23 @@ class Engine:
             capacity=capacity,
             pixels=pixels_max,
             tiles=tiles_max,
-            instances=FIRST_ROOM,
+            instances=first_room,
             training=True,
         )
         self.count = len(start)
         self.params[:] = to_rows(start, device)
         self.step_number = 0
         self._without = () if shares else ("errors",)
-        self._rooms = RoomPlan(first_guess=FIRST_ROOM)
+        self._rooms = RoomPlan(first_guess=first_room)
         # The GPU writes a view's instance count here when it gets there; the host reads whatever is there.
         seen = torch.zeros(views, dtype=torch.int32)
         self._seen = seen.pin_memory() if device != "cpu" else seen
         self._seen_array = self._seen.numpy()
         self._pending: dict[int, tuple[int, int]] = {}
+        identity = torch.eye(3, 4).flatten()
+        self.exposures = torch.zeros(views, 3, 12)
+        self.exposures[:, 0] = identity
+        self.exposures = self.exposures.to(device)
 
     @property
     def params(self) -> Tensor:
@@ -141,8 +147,7 @@ class Engine:
             room,
             degree,
             (ctypes.c_float * 3)(*background),
-            view.rgb.data_ptr(),
-            None if view.mask is None else view.mask.data_ptr(),
+            ctypes.byref(self._photo(view, rates)),
             SSIM_SHARE,
             ctypes.byref(update_struct(rates, self.step_number, seed)),
             stream_of(self.device),
@@ -194,6 +199,20 @@ class Engine:
         self.arena["loss_sums"].zero_()
         return l1, ssim
 
+    def _photo(self, view: DeviceView, rates: Rates) -> layout.CPhoto:
+        views = len(self.exposures)
+        visits = (self.step_number - 1) // views + 1  # about; each pass over the photos visits each once
+        factor, root = bias_corrections(visits)
+        return layout.CPhoto(
+            rgb=view.rgb.data_ptr(),
+            mask=None if view.mask is None else view.mask.data_ptr(),
+            exposures=self.exposures.data_ptr() if rates.exposure > 0 else None,
+            view=view.slot,
+            views=views,
+            exposure_rate=rates.exposure * factor,
+            exposure_epsilon=EPSILON * root,
+        )
+
     def _room(self, slot: int) -> int:
         if slot in self._pending and (counted := int(self._seen_array[slot])) > 0:
             gaussians, room = self._pending[slot]
@@ -206,8 +225,7 @@ class Engine:
 def update_struct(rates: Rates, step_number: int, seed: int) -> layout.CUpdate:
     """Adam's step at `step_number` (from 1), bias corrections folded into the rates."""
     first, second = DECAYS
-    root = (1 - second**step_number) ** 0.5
-    factor = root / (1 - first**step_number)
+    factor, root = bias_corrections(step_number)
     return layout.CUpdate(
         rate_mean=rates.mean * factor,
         rate_scale=rates.scale * factor,
@@ -225,6 +243,13 @@ def update_struct(rates: Rates, step_number: int, seed: int) -> layout.CUpdate:
         sparse=int(rates.sparse),
         absolute=int(rates.absolute),
     )
+
+
+def bias_corrections(step_number: int) -> tuple[float, float]:
+    """What Adam's rate and epsilon are multiplied with at a step, so that kernels need not know its number."""
+    first, second = DECAYS
+    root = (1 - second**step_number) ** 0.5
+    return root / (1 - first**step_number), root
 
 
 def camera_for(camera: Camera) -> layout.CCamera:

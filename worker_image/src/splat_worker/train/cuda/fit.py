@@ -86,6 +86,7 @@ class Fit:
             sh=p.rate_sh,
             opacity_weight=p.opacity_weight,
             scale_weight=p.scale_weight / self.extent,
+            exposure=p.rate_exposure if p.exposure else 0.0,
         )
 
     def target(self) -> int:

@@ -66,8 +66,8 @@ def camera_struct(camera: Camera) -> CCamera:
 POINTERS: Final = (
     "params", "first_moment", "second_moment", "grads", "stats", "splats", "moments", "depth_key", "depth_sorted",
     "identity", "order", "tiles_hit", "hits_sorted", "offsets", "tile_key", "tile_sorted", "instance_in", "instance",
-    "tile_begin", "tile_end", "tile_buckets", "bucket_end", "tile_last", "bucket_tile", "checkpoints", "pixel_last",
-    "image", "image_grad", "ssim_maps", "errors", "loss_sums", "temporary",
+    "many", "tile_span", "tile_buckets", "bucket_end", "tile_last", "bucket_tile", "checkpoints", "pixel_last",
+    "image", "image_grad", "ssim_maps", "errors", "loss_sums", "exposure_grad", "temporary",
 )  # fmt: skip
 
 
@@ -101,4 +101,18 @@ class CUpdate(ctypes.Structure):
         ("seed", ctypes.c_uint32),
         ("sparse", _i),
         ("absolute", _i),
+    )
+
+
+class CPhoto(ctypes.Structure):
+    """kernels/types.cuh Photo."""
+
+    _fields_ = (
+        ("rgb", _p),
+        ("mask", _p),
+        ("exposures", _p),
+        ("view", _i),
+        ("views", _i),
+        ("exposure_rate", _f),
+        ("exposure_epsilon", _f),
     )

@@ -50,15 +50,15 @@ class Kernels:
         lib.splat_temporary_bytes.argtypes = (i, i, i, p)
         lib.splat_render.argtypes = (p, p, i, i, i, p, i, p)
         lib.splat_gradients.argtypes = (p, p, i, i, i, p)
-        lib.splat_loss.argtypes = (p, p, p, p, f, p)
-        lib.splat_step.argtypes = (p, p, i, i, i, p, p, p, f, p, p)
+        lib.splat_loss.argtypes = (p, p, p, f, p)
+        lib.splat_step.argtypes = (p, p, i, i, i, p, p, f, p, p)
         lib.splat_error.argtypes, lib.splat_error.restype = (i,), ctypes.c_char_p
 
     def _check_layout(self, path: Path) -> None:
-        sizes = (ctypes.c_int64 * 6)()
+        sizes = (ctypes.c_int64 * 7)()
         self._lib.splat_layout(sizes)
         want = [
-            *(ctypes.sizeof(s) for s in (layout.CCamera, layout.CBuffers, layout.CUpdate)),
+            *(ctypes.sizeof(s) for s in (layout.CCamera, layout.CBuffers, layout.CUpdate, layout.CPhoto)),
             layout.ROWS,
             layout.TILE_PX,
             layout.BUCKET,

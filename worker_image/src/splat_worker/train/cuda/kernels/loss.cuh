@@ -19,12 +19,18 @@ __constant__ const float kSsimWindow[kSsimTaps] = {
     0.21300552785396576f,  0.26601171493530273f,  0.21300552785396576f,  0.10936068743467331f,
     0.036000773310661316f, 0.007598758135239185f, 0.001028380123898387f};
 
-struct Photo {
-    const uint8_t* rgb;   // (height, width, 3)
-    const uint8_t* mask;  // (height, width), 0 = not to be trained on; or null
-};
+SPLAT_HD const float* map_of(const Photo& photo) {
+    return photo.exposures == nullptr ? nullptr : photo.exposures + 36 * photo.view;
+}
 
 SPLAT_D bool wanted(const Photo& photo, int64_t pixel) { return photo.mask == nullptr || photo.mask[pixel] != 0; }
+
+// The picture's colour at a pixel as this photo would show it.
+SPLAT_D float seen(const float* image, int64_t plane, int64_t pixel, int channel, const float* map) {
+    if (map == nullptr) return image[channel * plane + pixel];
+    const float* m = map + 4 * channel;
+    return m[0] * image[pixel] + m[1] * image[plane + pixel] + m[2] * image[2 * plane + pixel] + m[3];
+}
 
 // Sum over the block's threads, added to *total by the first.
 SPLAT_D void add_block_sum(float value, float* scratch, float* total) {
@@ -50,7 +56,7 @@ __global__ void ssim_forward(Buffers b, int width, int height, Photo photo) {
     const int channel = blockIdx.z;
     const int left = blockIdx.x * kSsimSide, top = blockIdx.y * kSsimSide;
     const int64_t plane = static_cast<int64_t>(width) * height;
-    const float* image = b.image + channel * plane;
+    const float* map = map_of(photo);
     for (int i = threadIdx.x; i < kSsimHalo * kSsimHalo; i += kSsimThreads) {
         const int ix = i % kSsimHalo, iy = i / kSsimHalo;
         const int x = left + ix - kSsimReach, y = top + iy - kSsimReach;
@@ -58,7 +64,7 @@ __global__ void ssim_forward(Buffers b, int width, int height, Photo photo) {
         if (x >= 0 && x < width && y >= 0 && y < height) {
             const int64_t pixel = static_cast<int64_t>(y) * width + x;
             v.y = photo.rgb[3 * pixel + channel] * kPerByte;
-            v.x = wanted(photo, pixel) ? image[pixel] : v.y;
+            v.x = wanted(photo, pixel) ? seen(b.image, plane, pixel, channel, map) : v.y;
         }
         patch[iy][ix] = v;
     }
@@ -109,7 +115,8 @@ __global__ void ssim_forward(Buffers b, int width, int height, Photo photo) {
         error = fabsf(own.x - own.y);
         if (channel == 0 && b.errors != nullptr) {
             float sum = error;
-            for (int c = 1; c < 3; ++c) sum += fabsf(b.image[c * plane + pixel] - photo.rgb[3 * pixel + c] * kPerByte);
+            for (int c = 1; c < 3; ++c)
+                sum += fabsf(seen(b.image, plane, pixel, c, map) - photo.rgb[3 * pixel + c] * kPerByte);
             b.errors[pixel] = counts ? sum / 3.f : 0.f;
         }
         similarity = counts ? ssim : 1.f;
@@ -147,20 +154,46 @@ __global__ void loss_backward(Buffers b, int width, int height, Photo photo, flo
     __syncthreads();
     const int ix = threadIdx.x % kSsimSide, iy = threadIdx.x / kSsimSide;
     const int x = left + ix, y = top + iy;
-    if (x >= width || y >= height) return;
     float s[3] = {0.f, 0.f, 0.f};
 #pragma unroll
     for (int k = 0; k < kSsimTaps; ++k)
 #pragma unroll
         for (int j = 0; j < 3; ++j) s[j] += kSsimWindow[k] * rows[j][iy + k][ix];
     const int64_t pixel = static_cast<int64_t>(y) * width + x;
+    const bool inside = x < width && y < height;
+    const float* map = map_of(photo);
     float gradient = 0.f;
-    if (wanted(photo, pixel)) {
-        const float shown = b.image[channel * plane + pixel], truth = photo.rgb[3 * pixel + channel] * kPerByte;
+    if (inside && wanted(photo, pixel)) {
+        const float shown = seen(b.image, plane, pixel, channel, map), truth = photo.rgb[3 * pixel + channel] * kPerByte;
         const float sign = shown > truth ? 1.f : (shown < truth ? -1.f : 0.f);
         gradient = l1_weight * sign - ssim_weight * (s[0] + 2.f * shown * s[1] + truth * s[2]);
     }
-    b.image_grad[channel * plane + pixel] = gradient;
+    if (inside) b.image_grad[channel * plane + pixel] = gradient;
+    if (map == nullptr) return;
+    __syncthreads();  // `rows` is free from here on
+    for (int j = 0; j < 4; ++j) {
+        const float input = j == 3 ? 1.f : (inside ? b.image[j * plane + pixel] : 0.f);
+        add_block_sum(gradient * input, &rows[0][0][0], b.exposure_grad + 4 * channel + j);
+    }
+}
+
+// Adam on one photo's colour map. The mean map of all photos is held at "no change", which fixes what colour the
+// scene itself has: what one photo gains, all lose a share of. One block of 256.
+__global__ void update_exposure(Buffers b, Photo photo, float decay_first, float decay_second) {
+    __shared__ float change[12];
+    const int i = threadIdx.x;
+    if (i < 12) {
+        float* own = photo.exposures + 36 * photo.view + i;
+        const float gradient = b.exposure_grad[i];
+        b.exposure_grad[i] = 0.f;
+        own[12] = decay_first * own[12] + (1.f - decay_first) * gradient;
+        own[24] = decay_second * own[24] + (1.f - decay_second) * gradient * gradient;
+        change[i] = -photo.exposure_rate * own[12] / (sqrtf(own[24]) + photo.exposure_epsilon);
+        own[0] += change[i];
+    }
+    __syncthreads();
+    for (int k = i; k < 12 * photo.views; k += blockDim.x)
+        photo.exposures[36 * (k / 12) + k % 12] -= change[k % 12] / photo.views;
 }
 
 inline cudaError_t loss_and_gradient(const Buffers& b, const Camera& cam, const Photo& photo, float ssim_share,

@@ -8,6 +8,8 @@
 #include <cub/device/device_radix_sort.cuh>
 #include <cub/device/device_scan.cuh>
 #include <cuda_runtime.h>
+// Small blocks that fill any of our GPUs about once, for kernels that loop over a list.
+#define SPLAT_BLOCKS_AT_ONCE 512
 #define SPLAT_LAUNCH(kernel, blocks, threads, stream, ...) kernel<<<(blocks), (threads), 0, (stream)>>>(__VA_ARGS__)
 #endif
 

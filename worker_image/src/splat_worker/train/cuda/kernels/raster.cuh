@@ -42,7 +42,7 @@ __global__ void raster_forward(Buffers b, int width, int height, int tiles_x, in
     const int px = (tile % tiles_x) * kTile + lane % kTile;
     const int py = (tile / tiles_x) * kTile + lane / kTile;
     const float x = px + 0.5f, y = py + 0.5f;
-    const uint32_t begin = b.tile_begin[tile], end = b.tile_end[tile];
+    const uint32_t begin = b.tile_span[2 * tile], end = b.tile_span[2 * tile + 1];
     uint32_t bucket = 0;
     if (kTrain) {
         bucket = tile > 0 ? b.bucket_end[tile - 1] : 0;
@@ -102,8 +102,8 @@ __global__ void raster_forward(Buffers b, int width, int height, int tiles_x, in
 // v = loss by log(alpha). Left in moments[3 g ..], with d = pixel - centre:
 //   sum v, sum v dx, sum v dy, sum v dx^2 | sum v dx dy, sum v dy^2, loss by red, green | blue, sum |vx|, sum |vy|, share of errors
 // where (vx, vy) is one pixel's share of the gradient by the centre: every derivative by centre, shape and opacity
-// is linear in these, and is formed once per Gaussian (update.cuh).
-__global__ void raster_backward(Buffers b, int width, int height, int tiles_x, int tiles) {
+// is linear in these, and is formed once per Gaussian (update.cuh). exposure: the photo's colour map (3, 4) or null.
+__global__ void raster_backward(Buffers b, int width, int height, int tiles_x, int tiles, const float* exposure) {
     __shared__ float4 shared_pixel[kRasterWarps][kTilePixels];  // loss by colour; last Gaussian, as bits
     __shared__ float shared_error[kRasterWarps][kTilePixels];
     __shared__ float2 shared_state[kRasterWarps][kTilePixels];  // transmittance; colour still to come, by loss
@@ -123,8 +123,13 @@ __global__ void raster_backward(Buffers b, int width, int height, int tiles_x, i
         if (px < width && py < height) {
             const int64_t at = static_cast<int64_t>(py) * width + px;
             const float4 before = b.checkpoints[static_cast<int64_t>(bucket) * kTilePixels + p];
-            pixel = make_float4(b.image_grad[at], b.image_grad[at + plane], b.image_grad[at + 2 * plane],
-                                __uint_as_float(b.pixel_last[tile * kTilePixels + p]));
+            const float d0 = b.image_grad[at], d1 = b.image_grad[at + plane], d2 = b.image_grad[at + 2 * plane];
+            pixel = make_float4(d0, d1, d2, __uint_as_float(b.pixel_last[tile * kTilePixels + p]));
+            if (exposure != nullptr) {  // the loss was taken of the mapped colours: back through the map
+                pixel.x = exposure[0] * d0 + exposure[4] * d1 + exposure[8] * d2;
+                pixel.y = exposure[1] * d0 + exposure[5] * d1 + exposure[9] * d2;
+                pixel.z = exposure[2] * d0 + exposure[6] * d1 + exposure[10] * d2;
+            }
             error = b.errors != nullptr ? b.errors[at] : 0.f;
             state.x = before.x;
             state.y = pixel.x * (b.image[at] - before.y) + pixel.y * (b.image[at + plane] - before.z) +
@@ -137,8 +142,9 @@ __global__ void raster_backward(Buffers b, int width, int height, int tiles_x, i
     __syncwarp();
 
     const uint32_t number = first + lane;
-    const bool have = b.tile_begin[tile] + number < b.tile_end[tile];
-    const uint32_t g = have ? b.instance[b.tile_begin[tile] + number] : 0;
+    const uint32_t at = b.tile_span[2 * tile] + number;
+    const bool have = at < b.tile_span[2 * tile + 1];
+    const uint32_t g = have ? b.instance[at] : 0;
     const float4 s0 = have ? b.splats[3 * g] : make_float4(0.f, 0.f, 0.f, 0.f);
     const float4 s1 = have ? b.splats[3 * g + 1] : make_float4(0.f, 0.f, 0.f, 0.f);
     const float blue = have ? b.splats[3 * g + 2].x : 0.f;

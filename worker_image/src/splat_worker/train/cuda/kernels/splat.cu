@@ -37,10 +37,10 @@ cudaError_t forward(const Buffers& b, const Camera& cam, int n, int room, int de
 }
 
 cudaError_t backward(const Buffers& b, const Camera& cam, int n, int room, int degree, const Update& u, bool step,
-                     cudaStream_t stream) {
+                     const float* exposure, cudaStream_t stream) {
     const int most = room / kBucket + cam.tiles();
     SPLAT_LAUNCH(raster_backward, blocks_for(most, kRasterWarps), kRasterWarps * kWarp, stream, b, cam.width, cam.height,
-                 cam.tiles_x(), cam.tiles());
+                 cam.tiles_x(), cam.tiles(), exposure);
     return with_degree(degree, [&](auto d) {
         if (step)
             SPLAT_LAUNCH((update<decltype(d)::value, true>), blocks_for(n, 128), 128, stream, b, cam, n, u);
@@ -59,9 +59,10 @@ void splat_layout(int64_t* sizes) {
     sizes[0] = sizeof(Camera);
     sizes[1] = sizeof(Buffers);
     sizes[2] = sizeof(Update);
-    sizes[3] = kRows;
-    sizes[4] = kTile;
-    sizes[5] = kBucket;
+    sizes[3] = sizeof(Photo);
+    sizes[4] = kRows;
+    sizes[5] = kTile;
+    sizes[6] = kBucket;
 }
 
 int splat_temporary_bytes(int n, int room, int tiles, uint64_t* bytes) {
@@ -78,22 +79,24 @@ int splat_render(const Buffers* b, const Camera* cam, int n, int room, int degre
 
 // image_grad to grads; `splat_render` with train came before.
 int splat_gradients(const Buffers* b, const Camera* cam, int n, int room, int degree, void* stream) {
-    return backward(*b, *cam, n, room, degree, Update{}, false, static_cast<cudaStream_t>(stream));
+    return backward(*b, *cam, n, room, degree, Update{}, false, nullptr, static_cast<cudaStream_t>(stream));
 }
 
 // image and photo to loss_sums and image_grad.
-int splat_loss(const Buffers* b, const Camera* cam, const uint8_t* rgb, const uint8_t* mask, float ssim_share,
-               void* stream) {
-    return loss_and_gradient(*b, *cam, Photo{rgb, mask}, ssim_share, static_cast<cudaStream_t>(stream));
+int splat_loss(const Buffers* b, const Camera* cam, const Photo* photo, float ssim_share, void* stream) {
+    return loss_and_gradient(*b, *cam, *photo, ssim_share, static_cast<cudaStream_t>(stream));
 }
 
 // One training step: render, loss, gradients, Adam.
 int splat_step(const Buffers* b, const Camera* cam, int n, int room, int degree, const float* background,
-               const uint8_t* rgb, const uint8_t* mask, float ssim_share, const Update* u, void* stream) {
+               const Photo* photo, float ssim_share, const Update* u, void* stream) {
     const cudaStream_t s = static_cast<cudaStream_t>(stream);
     SPLAT_TRY(forward(*b, *cam, n, room, degree, background, true, s));
-    SPLAT_TRY(loss_and_gradient(*b, *cam, Photo{rgb, mask}, ssim_share, s));
-    return backward(*b, *cam, n, room, degree, *u, true, s);
+    SPLAT_TRY(loss_and_gradient(*b, *cam, *photo, ssim_share, s));
+    SPLAT_TRY(backward(*b, *cam, n, room, degree, *u, true, map_of(*photo), s));
+    if (photo->exposures != nullptr)
+        SPLAT_LAUNCH(update_exposure, 1, 256, s, *b, *photo, u->decay_first, u->decay_second);
+    return cudaGetLastError();
 }
 
 const char* splat_error(int code) { return cudaGetErrorString(static_cast<cudaError_t>(code)); }

@@ -76,8 +76,8 @@ struct Buffers {
     uint32_t* tile_sorted; // [c]
     uint32_t* instance_in; // [c]
     uint32_t* instance;    // [c], Gaussians by tile, front to back
-    uint32_t* tile_begin;  // [tiles]
-    uint32_t* tile_end;    // [tiles]
+    uint32_t* many;        // [1 + n]: how many Gaussians touch many tiles, and their places in `order`
+    uint32_t* tile_span;   // [tiles][2]: first instance and the one after the last
     uint32_t* tile_buckets;  // [tiles]
     uint32_t* bucket_end;  // [tiles], inclusive sums of tile_buckets
     uint32_t* tile_last;   // [tiles], instances that any pixel of the tile used
@@ -89,10 +89,23 @@ struct Buffers {
     float* ssim_maps;      // (9, height, width)
     float* errors;         // (height, width): mean absolute difference of the colours, or null
     float* loss_sums;      // [2]: absolute error, SSIM, summed
+    float* exposure_grad;  // [12], zero between steps
     void* temporary;
     uint64_t temporary_bytes;
     uint32_t* instances_seen;  // pinned host address or null: where the step's instance count is copied to
     int64_t stride;
+};
+
+// A photo to compare with. Pixels with mask 0 are not trained on.
+struct Photo {
+    const uint8_t* rgb;   // (height, width, 3)
+    const uint8_t* mask;  // (height, width) or null
+    // (views, 3, 12): per view its colour map (3, 4) and that map's two Adam moments; or null. The picture that is
+    // compared is map[:, :3] colour + map[:, 3]: what exposure and white balance did to this photo.
+    float* exposures;
+    int view, views;
+    float exposure_rate;  // corrected for bias like Update's
+    float exposure_epsilon;
 };
 
 // One Adam update. Rates are already corrected for the bias of both moments at this step.
