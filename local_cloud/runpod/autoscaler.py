@@ -46,23 +46,18 @@ def decide(spec: EndpointSpec, workers: Sequence[WorkerView], demand: Demand, no
     stale = [one for one in workers if one.stale]
     end = [(one.id, "replaced by a new release") for one in stale if not one.busy]
     drain = [one.id for one in stale if one.busy and not one.draining]
-    fresh = [one for one in workers if not one.stale]
     kept = len(workers) - len(end)
 
-    surplus = kept - spec.workers_max
-    for one in sorted(fresh, key=_first_to_go):
-        if surplus <= 0:
-            break
-        surplus -= 1
+    # Draining workers leave by themselves: a lowered max need not send a ready one away for their sake.
+    serving = [one for one in workers if not one.stale and not one.draining]
+    for one in sorted(serving, key=_first_to_go)[: max(0, len(serving) - spec.workers_max)]:
+        serving.remove(one)
         if one.busy:
-            if not one.draining:
-                drain.append(one.id)
+            drain.append(one.id)
         else:
             end.append((one.id, "above workers.max"))
             kept -= 1
-        fresh = [other for other in fresh if other.id != one.id]
 
-    serving = [one for one in fresh if not one.draining]
     wanted = _wanted(spec, serving, demand)
     start = max(0, min(wanted - len(serving), spec.workers_max - kept))
     idle = () if start else _idle_too_long(spec, serving, wanted, now_s)
