@@ -5,7 +5,7 @@ SPLAT := .venv/bin/splat
 PYTEST := .venv/bin/python -m pytest
 WORKER_PYTEST := .venv-worker/bin/python -m pytest -c worker_image/pyproject.toml --rootdir .
 
-.PHONY: up down test test-fast lint bootstrap bootstrap-test bench-cpu bench-gpu clean
+.PHONY: up down worker test test-fast lint bootstrap bootstrap-test bench-cpu bench-gpu clean
 
 up: bootstrap ## deploy the local stack and make a scene; PHOTOS=dir for your own, PORT=n for another port
 	@$(SPLAT) up $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(PRESET),--preset $(PRESET)) $(if $(PORT),--port $(PORT))
@@ -27,6 +27,10 @@ bootstrap:
 
 bootstrap-test:
 	@scripts/bootstrap --test
+
+worker: bootstrap ## a scene without any cloud: make worker PHOTOS=dir OUT=dir PRESET=standard
+	@[ -n "$(PHOTOS)" ] && [ -n "$(OUT)" ] || { echo "hint: make worker PHOTOS=dir OUT=dir [PRESET=standard]" >&2; exit 1; }
+	@NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m splat_worker "$(PHOTOS)" "$(OUT)" $(if $(PRESET),--preset $(PRESET))
 
 bench-cpu: bootstrap-test ## PSNR against seconds on this CPU; OPENSPLAT=path to compare
 	.venv-worker/bin/python bench/cpu.py $(if $(OPENSPLAT),--opensplat "$(OPENSPLAT)")
