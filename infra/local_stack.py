@@ -30,4 +30,4 @@ def render(committed: str, addresses: Mapping[str, str], previous: str | None = 
         before = (yaml.safe_load(previous) or {}) if previous else {}
         if key in before:
             document[key] = before[key]
-    return yaml.safe_dump(document, sort_keys=True)
+    return str(yaml.safe_dump(document, sort_keys=True))

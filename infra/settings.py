@@ -99,7 +99,7 @@ class Settings(BaseModel):
     bucket_location: str | None = Field(
         default=None,
         pattern=r"^(apac|eeur|enam|weur|wnam|oc)$",
-        description="Wish for the bucket's region: apac, eeur, enam, weur, wnam or oc. Heard only when the bucket is made.",
+        description="Wish for the bucket's region: apac, eeur, enam, weur, wnam or oc. Heard when it is made only.",
     )
     s3_endpoint: Https | None = Field(
         default=None,
@@ -128,7 +128,7 @@ class Settings(BaseModel):
     )
     scaling: Scaling = Field(
         default=Scaling.SMALL,
-        description="Workers at least and at most: small 0-2, medium 0-5, large 1-10. Single numbers below override it.",
+        description="Workers at least and at most: small 0-2, medium 0-5, large 1-10. Numbers below override it.",
     )
     workers_min: int | None = Field(
         default=None,
@@ -208,7 +208,7 @@ class Settings(BaseModel):
     # safety and rotation
     protect: bool = Field(
         default=False,
-        description="Refuse to delete the bucket, its contents and its key; on for prod. Turn off before a wanted destroy.",
+        description="Refuse to delete bucket, contents and key; on for prod. Turn off before a wanted destroy.",
     )
     hook_keys_generation: int = Field(
         default=1,
@@ -336,7 +336,7 @@ SECRETS: Mapping[str, Secret] = {
             key="cloudflare:apiToken",
             environment="CLOUDFLARE_API_TOKEN",
             required=True,
-            description="Cloudflare API token: Workers Scripts, Workers R2 Storage and Account API Tokens, all with edit.",
+            description="Cloudflare API token with edit on Workers Scripts, Workers R2 Storage, Account API Tokens.",
         ),
         Secret(
             key=f"{PROJECT}:registryPassword",

@@ -16,8 +16,9 @@ from infra.components.endpoint import GpuEndpoint, GpuPlan, RegistryLogin, Scale
 from infra.components.image import WorkerImage
 from infra.components.storage import Storage
 from infra.edge_bundle import read_bundle
+from infra.guardrails import Limits, guard
 from infra.minted import Minted
-from infra.settings import Settings
+from infra.settings import Scaling, Settings
 
 # Relative to the folder of Pulumi.yaml, so that state and plan are the same in every checkout.
 WORKER_FOLDER = Path("worker_image")
@@ -26,6 +27,14 @@ EDGE_FOLDER = Path("edge_worker")
 
 def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
     """Declare every resource of the stack. Returns its outputs."""
+    low, high = settings.workers
+    guard(
+        Limits(
+            workers_ceiling=settings.workers_ceiling,
+            min_workers_accepted=settings.scaling is Scaling.LARGE or settings.always_on_accepted,
+            protect=settings.protect,
+        )
+    )
     project, stack = pulumi.get_project(), pulumi.get_stack()
     name = naming.physical(project, stack)
     app_url = settings.public_url(name)
@@ -54,7 +63,6 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
         object_lifetime_days=settings.object_lifetime_days,
         protect=settings.protect,
     )
-    low, high = settings.workers
     endpoint = GpuEndpoint(
         "gpu",
         physical_name=name,

@@ -88,7 +88,7 @@ class Edge(pulumi.ComponentResource):
         script = cloudflare.WorkersScript(
             f"{name}-script",
             **upload,
-            migrations=history.migrations.apply(lambda pending: pending or None),
+            migrations=history.migrations.apply(_or_nothing),
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(stops_before)),
         )
         # By the script's output, not its literal name, so that these go before the script goes.
@@ -210,6 +210,11 @@ def _fingerprint(upload: Mapping[str, Any], bundle: EdgeBundle) -> pulumi.Output
     """Changes with anything that uploads the script again. Secret, since it is made of secrets."""
     text = pulumi.Output.json_dumps({**upload, "assets_sha256": bundle.assets_sha256}, sort_keys=True)
     return pulumi.Output.secret(text.apply(lambda told: hashlib.sha256(told.encode()).hexdigest()))
+
+
+def _or_nothing(pending: Mapping[str, Any]) -> Any:
+    """An upload without a migration must not name one at all."""
+    return pending or None
 
 
 def _text(value: pulumi.Input[str]) -> dict[str, Any]:

@@ -222,7 +222,7 @@ class RunPodClient:
     def _backoff_s(self, attempt: int) -> float:
         """Full jitter: between nothing and a wait that doubles, so that many clients spread out."""
         ceiling = min(self._retry.longest_wait_s, self._retry.first_wait_s * 2 ** (attempt - 1))
-        return ceiling * self._jitter()
+        return float(ceiling * self._jitter())
 
 
 def _call(method: str, path: str) -> str:
@@ -236,7 +236,8 @@ def _segment(identifier: str) -> str:
 
 def _refusal(call: str, response: httpx.Response) -> errors.Refused:
     """The typed error of an answer that is none of 2xx, from problem+json or whatever came instead."""
-    title, detail, entries = response.reason_phrase, "", ()
+    title, detail = response.reason_phrase, ""
+    entries: tuple[str, ...] = ()
     try:
         body = response.json()
     except ValueError:

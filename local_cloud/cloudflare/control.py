@@ -47,7 +47,8 @@ class Control:
             return self._http.request(method, f"/resources/{kind}/{quote(identity, safe='')}", **given)
         except httpx.TransportError as problem:
             raise ControlError(
-                f"no local Cloudflare runtime answers at {self._url} ({type(problem).__name__}): is the local cloud running?"
+                f"no local Cloudflare runtime answers at {self._url} ({type(problem).__name__}): "
+                "is the local cloud running?"
             ) from None
 
     def _props(self, response: httpx.Response, call: str) -> Props:

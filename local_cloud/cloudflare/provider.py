@@ -32,7 +32,7 @@ def unknown(value: Any) -> bool:
         return any(unknown(inner) for inner in value.values())
     if isinstance(value, list):
         return any(unknown(inner) for inner in value)
-    return value == rpc.UNKNOWN
+    return bool(value == rpc.UNKNOWN)
 
 
 def plain(struct: struct_pb2.Struct) -> Props:

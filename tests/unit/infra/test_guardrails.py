@@ -1,0 +1,119 @@
+"""Claims of the guardrails: each unsafe input is refused by name with its mend, and our own program passes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra import guardrails
+from infra.guardrails import (
+    BUCKET,
+    CONTENTS,
+    CORS,
+    ENDPOINT,
+    RULES,
+    SCRIPT,
+    TOKEN,
+    Limits,
+    describe,
+    unprotected,
+    violations,
+)
+from infra.runpod.plan import UNKNOWN
+from infra.settings import read_settings
+
+ROOT = Path(__file__).resolve().parents[3]
+LIMITS = Limits(workers_ceiling=10, min_workers_accepted=False, protect=True)
+R2 = "com.cloudflare.edge.r2.bucket.a_default_b"
+
+UNSAFE: list[tuple[str, str, dict[str, Any]]] = [
+    ("fixed-image", ENDPOINT, {"image": "ghcr.io/team/worker:latest"}),
+    ("fixed-image", ENDPOINT, {"image": "ghcr.io/team/worker"}),
+    ("exact-origins", CORS, {"rules": [{"allowed": {"origins": ["https://a.example", "*"]}}]}),
+    ("exact-origins", CORS, {"rules": [{"allowed": {"origins": ["https://*.example"]}}]}),
+    ("secret-bindings", SCRIPT, {"bindings": [{"name": "RUNPOD_API_KEY", "type": "plain_text", "text": "x"}]}),
+    ("secret-bindings", SCRIPT, {"bindings": [{"name": "API_TOKEN", "type": "json", "json": "{}"}]}),
+    ("no-secret-in-worker-env", ENDPOINT, {"env": {"HF_TOKEN": "hf_x"}}),
+    ("no-standing-cost", ENDPOINT, {"workers": {"min": 1.0, "max": 2.0}}),
+    ("workers-ceiling", ENDPOINT, {"workers": {"min": 0.0, "max": 11.0}}),
+    ("narrow-token", TOKEN, {"policies": [{"resources": json.dumps({"com.cloudflare.api.account.a": "*"})}]}),
+    ("narrow-token", TOKEN, {"policies": [{"resources": json.dumps({R2: "*", "com.cloudflare.api.user.u": "*"})}]}),
+]
+SAFE: list[tuple[str, dict[str, Any]]] = [
+    (ENDPOINT, {"image": "repo@sha256:00", "workers": {"min": 0, "max": 10}, "env": {"LEVEL": "info"}}),
+    (ENDPOINT, {"image": UNKNOWN, "env": UNKNOWN}),
+    (ENDPOINT, {"env": {"HF_TOKEN": "{{ RUNPOD_SECRET_hf }}"}}),
+    (CORS, {"rules": [{"allowed": {"origins": ["https://a.example"]}}]}),
+    (CORS, {"rules": UNKNOWN}),
+    (
+        SCRIPT,
+        {"bindings": [{"name": "RUNPOD_API_KEY", "type": "secret_text"}, {"name": "STACK", "type": "plain_text"}]},
+    ),
+    (TOKEN, {"policies": [{"resources": json.dumps({R2: "*"})}]}),
+    (TOKEN, {"policies": [{"resources": UNKNOWN}]}),
+    ("aws:s3/bucket:Bucket", {"image": "x:latest", "workers": {"max": 99}}),
+]
+
+
+@pytest.mark.parametrize(("rule", "kind", "inputs"), UNSAFE)
+def test_what_is_unsafe_is_refused_by_its_rule(rule: str, kind: str, inputs: dict[str, Any]) -> None:
+    found = violations(kind, inputs, LIMITS)
+    assert {one.rule for one in found} == {rule}
+
+
+@pytest.mark.parametrize(("kind", "inputs"), SAFE)
+def test_what_is_safe_or_not_known_yet_passes(kind: str, inputs: dict[str, Any]) -> None:
+    assert violations(kind, inputs, LIMITS) == ()
+
+
+def test_every_rule_has_a_case_that_breaks_it() -> None:
+    assert {rule.name for rule in RULES} == {name for name, _, _ in UNSAFE}
+
+
+def test_standing_workers_pass_where_they_are_meant() -> None:
+    meant = Limits(workers_ceiling=10, min_workers_accepted=True, protect=False)
+    assert violations(ENDPOINT, {"workers": {"min": 1.0, "max": 2.0}}, meant) == ()
+
+
+@pytest.mark.parametrize("kind", [BUCKET, CONTENTS, TOKEN])
+def test_data_in_a_protected_stack_must_be_protected(kind: str) -> None:
+    assert [one.rule for one in unprotected(kind, None, LIMITS)] == ["protected-data"]
+    assert unprotected(kind, True, LIMITS) == ()
+    assert unprotected(ENDPOINT, None, LIMITS) == ()
+
+
+def test_a_violation_names_resource_rule_and_mend() -> None:
+    text = describe("gpu-endpoint", violations(*UNSAFE[0][1:], LIMITS))
+    assert text == (
+        "gpu-endpoint: image is 'ghcr.io/team/worker:latest', which can move under a running endpoint [fixed-image]. "
+        "Mend: reference it as repository@sha256:digest."
+    )
+
+
+def test_a_secret_inside_a_list_is_looked_through() -> None:
+    wire = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": [{"name": "A_KEY"}]}
+    assert guardrails._unwrapped({"bindings": wire}) == {"bindings": [{"name": "A_KEY"}]}
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "prod", "review"])
+def test_the_committed_stacks_are_valid_once_the_accounts_own_keys_are_set(stack: str) -> None:
+    config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    own = {
+        "photo-splat:cloudflareAccountId": "0" * 32,
+        "photo-splat:workersSubdomain": "team",
+        "photo-splat:imageRepository": "ghcr.io/team/splat-worker",
+    }
+    settings = read_settings({**own, **{key: str(value) for key, value in config.items()}})
+    assert settings.protect == (stack == "prod")
+    assert (settings.workers[0] > 0) == (stack == "prod")
+
+
+def test_no_committed_stack_holds_a_secret_or_a_salt() -> None:
+    for file in ROOT.glob("Pulumi.*.yaml"):
+        document = yaml.safe_load(file.read_text())
+        assert set(document) == {"config"}, file.name
+        assert not any("secure" in str(value) for value in document["config"].values()), file.name
