@@ -14,7 +14,6 @@ const SCHEMA = `
     job TEXT NOT NULL,
     grant_nonce TEXT,
     progress_secret TEXT,
-    reserved_usd REAL NOT NULL DEFAULT 0,
     asked_at INTEGER NOT NULL DEFAULT 0,
     hurry INTEGER NOT NULL DEFAULT 0,
     index_dirty INTEGER NOT NULL DEFAULT 0,
@@ -47,7 +46,6 @@ export interface ProjectRow {
   /** Proof that a hook belongs to the current attempt. */
   readonly grant_nonce: string | null;
   readonly progress_secret: string | null;
-  readonly reserved_usd: number;
   /** When RunPod was last asked about the attempt, ms. */
   readonly asked_at: number;
   readonly hurry: boolean;
