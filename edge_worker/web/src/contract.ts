@@ -107,7 +107,14 @@ export const photos = z.object({
 
 export const share = z.object({ id: z.string(), url: z.string(), expires_at: z.nullish(z.string()) });
 export const shares = z.object({
-  shares: z.array(z.object({ id: z.string(), url: z.nullish(z.string()), expires_at: z.nullish(z.string()) })),
+  shares: z.array(
+    z.object({
+      id: z.string(),
+      url: z.nullish(z.string()),
+      created_at: z.nullish(z.string()),
+      expires_at: z.nullish(z.string()),
+    }),
+  ),
 });
 
 export const event = z.object({ type: z.literal("project"), project });

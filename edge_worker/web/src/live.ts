@@ -30,6 +30,12 @@ export function watch(projectId: string, { onProject, onError }: Watcher): Watch
 
   const isOpen = (): boolean => socket?.readyState === WebSocket.OPEN;
 
+  /** The first answer comes by plain GET: a page that is left at once has no half-open socket to break off. */
+  async function start(): Promise<void> {
+    await poll();
+    if (!stopped) connect();
+  }
+
   async function poll(): Promise<void> {
     clearTimeout(pollTimer);
     if (stopped) return;
@@ -69,8 +75,7 @@ export function watch(projectId: string, { onProject, onError }: Watcher): Watch
 
   document.addEventListener("visibilitychange", wake);
   addEventListener("online", wake);
-  void poll();
-  connect();
+  void start();
 
   return {
     refresh: () => void poll(),
@@ -80,7 +85,9 @@ export function watch(projectId: string, { onProject, onError }: Watcher): Watch
       clearTimeout(reconnectTimer);
       document.removeEventListener("visibilitychange", wake);
       removeEventListener("online", wake);
-      socket?.close();
+      // Closing while it still connects would be reported as a failure: it is closed as soon as it is open.
+      if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = ({ currentTarget }) => (currentTarget as WebSocket).close();
+      else socket?.close();
     },
   };
 }

@@ -50,11 +50,9 @@ function Picker({ look, label, name, attributes, onFiles }: PickerProps) {
       </button>
       <input
         ref={input}
-        class="unseen"
         type="file"
         multiple
-        tabIndex={-1}
-        aria-label={label}
+        hidden
         data-picker={name}
         {...attributes}
         onChange={({ currentTarget }) => {

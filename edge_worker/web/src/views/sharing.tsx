@@ -22,7 +22,8 @@ export function Sharing({ projectId }: { projectId: string }) {
   useEffect(() => {
     let stopped = false;
     api.shares(projectId).then(
-      (answer) => stopped || setShares(answer.shares),
+      // One that was created while the list was on its way stays, with its address.
+      ({ shares: listed }) => stopped || setShares((made) => [...made, ...listed.filter(({ id }) => made.every((one) => one.id !== id))]),
       (error: unknown) => stopped || setLoadError(asApiError(error)),
     );
     return () => {
@@ -84,7 +85,7 @@ function ShareLine({ projectId, share, onRevoked }: { projectId: string; share: 
   };
   return (
     <li>
-      {url ? <input class="share-url" type="text" readOnly value={url} aria-label="Share link" onFocus={({ currentTarget }) => currentTarget.select()} /> : <span class="file-name">Link {share.id}</span>}
+      {url ? <input class="share-url" type="text" readOnly value={url} aria-label="Share link" onFocus={({ currentTarget }) => currentTarget.select()} /> : <span>{share.created_at ? `Link of ${day(share.created_at)}` : "A link"}, its address was shown once</span>}
       <span class="small">{share.expires_at ? `until ${day(share.expires_at)}` : "until revoked"}</span>
       <span class="share-actions">
         {url ? (
