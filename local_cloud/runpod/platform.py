@@ -74,6 +74,7 @@ class Platform:
         self.fleet.connect(self.dispatcher)
         self._loop_task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._saved_usage = len(self.account.usage)
 
     @property
     def rules_context(self) -> Context:
@@ -81,6 +82,7 @@ class Platform:
 
     def save(self) -> None:
         self._store.save(self.account)
+        self._saved_usage = len(self.account.usage)
 
     def new_id(self) -> str:
         """An id no object of the account has."""
@@ -160,3 +162,5 @@ class Platform:
         self.fleet.enforce_times()
         for endpoint in tuple(self.account.endpoints.values()):
             self.scale(endpoint)
+        if len(self.account.usage) != self._saved_usage:
+            self.save()  # what workers cost survives a crash

@@ -4,6 +4,8 @@ Never decides how many; never touches a job but through the dispatcher."""
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import os
 import shlex
 import shutil
@@ -24,10 +26,13 @@ from ..problems import Problem
 from ..settings import Settings
 from ..state import Account, Endpoint, Usage
 from .environment import worker_environment
+from .leftovers import Leftovers
 from .logs import WorkerLog
 from .model import Phase, Worker
 from .placement import place
 from .processes import WorkerProcess
+
+log = logging.getLogger(__name__)
 
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MAX_S = 60.0
@@ -62,7 +67,8 @@ class Fleet:
         self._crashes: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._dispatcher: Dispatcher | None = None
-        self._on_usage: list[Usage] = account.usage
+        self._leftovers = Leftovers(folder / "pids")
+        self._leftovers.sweep()
 
     def connect(self, dispatcher: Dispatcher) -> None:
         """The dispatcher finds workers here, and the fleet tells it about lost ones."""
@@ -175,8 +181,8 @@ class Fleet:
                     worker.stop_signals = sorted(worker.stopping)
                     worker.stop_again_wall_s = wall_s + limits.STOP_REPEAT_S
                     worker.change.fire()
-            elif worker.phase is Phase.PARKED and now_s - (worker.idle_since_s or now_s) > PARKED_FOR_S:
-                self.end(worker, "parked for too long")
+            elif worker.phase is Phase.PARKED and (reason := self._why_unpark(worker, now_s)):
+                self.end(worker, reason)
 
     def _start_or_wake(self, endpoint: Endpoint) -> None:
         for worker in self._workers.values():
@@ -222,32 +228,38 @@ class Fleet:
         if worker.phase is not Phase.INITIALIZING or current is None:
             return
         try:
-            image = self._images.resolve(worker.image)
-            worker.process = await WorkerProcess.start(
-                [*image.command, *split_args(endpoint.spec.args)],
-                cwd=image.cwd,
-                env=worker_environment(
-                    host=os.environ,
-                    image_env=image.env,
-                    endpoint=endpoint,
-                    worker=worker,
-                    secrets={one.name: one.value for one in self._account.secrets.values()},
-                    base_url=self._base_url,
-                    ping_interval_ms=self._settings.ping_interval_ms,
-                    home=str(self._scratch(worker, make=True)),
-                ),
-                on_output=worker.log.feed,
-            )
-        except (OSError, Problem) as error:
+            worker.starting = asyncio.create_task(self._start_process(endpoint, worker))
+            worker.process = await asyncio.shield(worker.starting)
+        except (OSError, ValueError, Problem) as error:  # ValueError: unbalanced quotes, a NUL byte
             self._crashed(worker, f"cannot be started: {error}")
             return
         self._spawn(self._watch(worker, worker.process))
+
+    async def _start_process(self, endpoint: Endpoint, worker: Worker) -> WorkerProcess:
+        image = self._images.resolve(worker.image)
+        process = await WorkerProcess.start(
+            [*image.command, *shlex.split(endpoint.spec.args)],
+            cwd=image.cwd,
+            env=worker_environment(
+                host=os.environ,
+                image_env=image.env,
+                endpoint=endpoint,
+                worker=worker,
+                secrets={one.name: one.value for one in self._account.secrets.values()},
+                base_url=self._base_url,
+                ping_interval_ms=self._settings.ping_interval_ms,
+                home=str(self._scratch(worker, make=True)),
+            ),
+            on_output=worker.log.feed,
+        )
+        self._leftovers.note(worker.id, process.pid)
+        return process
 
     async def _watch(self, worker: Worker, process: WorkerProcess) -> None:
         status = await process.wait()
         # As a container ends with its first process: what is left of the group goes with it.
         await process.end(0.0)
-        if worker.phase in (Phase.ENDING, Phase.UNHEALTHY):
+        if worker.doomed or worker.phase is Phase.ENDING:
             return
         if status == 0:
             self.end(worker, "its process ended by itself")
@@ -258,6 +270,7 @@ class Fleet:
         """Stays visible as UNHEALTHY for a while that doubles, so that a broken image does not spin."""
         crashes = self._crashes[worker.endpoint_id] = self._crashes.get(worker.endpoint_id, 0) + 1
         worker.phase = Phase.UNHEALTHY
+        worker.doomed = True
         worker.log.system(f"unhealthy: {reason}")
         if self._dispatcher is not None:
             self._dispatcher.lose_worker(worker)
@@ -293,9 +306,23 @@ class Fleet:
         if worker.process is not None and worker.phase is Phase.INITIALIZING:
             worker.process.signal_group(signal.SIGCONT)
 
+    def _why_unpark(self, worker: Worker, now_s: float) -> str | None:
+        endpoint = self._account.endpoints.get(worker.endpoint_id)
+        if endpoint is None or worker.version != endpoint.version:
+            return "parked with an old release"
+        if endpoint.spec.flashboot == "OFF":
+            return "parked, and FlashBoot is off now"
+        if now_s - (worker.idle_since_s or now_s) > PARKED_FOR_S:
+            return "parked for too long"
+        return None
+
     async def _end(self, worker: Worker) -> None:
+        if worker.starting is not None:
+            with contextlib.suppress(OSError, ValueError, Problem):
+                worker.process = await worker.starting
         if worker.process is not None:
             await worker.process.end(self._settings.stop_grace_s)
+            self._leftovers.forget(worker.id)
         worker.log.close()
         shutil.rmtree(self._scratch(worker), ignore_errors=True)
         self._workers.pop(worker.id, None)
@@ -303,7 +330,7 @@ class Fleet:
     def _bill(self, worker: Worker) -> None:
         usage = self.usage_so_far(worker)
         if usage is not None:
-            self._on_usage.append(usage)
+            self._account.usage.append(usage)
         worker.billed_from_s = None
 
     def usage_so_far(self, worker: Worker) -> Usage | None:
@@ -330,9 +357,9 @@ class Fleet:
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
 
-
-def split_args(args: str) -> list[str]:
-    """`args` of an endpoint: one shell-like string."""
-    return shlex.split(args)
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a worker task failed", exc_info=task.exception())

@@ -3,6 +3,7 @@ Never acts; fleet.py starts, parks and ends workers."""
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from enum import StrEnum
 
@@ -55,6 +56,10 @@ class Worker:
     stop_again_wall_s: float = 0.0
     draining: bool = False
     process: WorkerProcess | None = None
+    # The start under way, if any: whoever ends the worker has to wait for it, or it would be left over.
+    starting: asyncio.Task[WorkerProcess] | None = None
+    # Its end is already arranged: it stays visible as UNHEALTHY for a while.
+    doomed: bool = False
     change: Signal = dataclasses.field(default_factory=Signal)
 
     @property

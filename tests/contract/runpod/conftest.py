@@ -118,14 +118,15 @@ def images(folder: Path) -> Path:
         }
         for kind in kinds
     }
+    table[f"{REPOSITORY}-checked"] = {"command": [sys.executable, str(HERE / "worker_of_all_kinds.py"), "async"]}
     file = folder / "images.json"
     file.write_text(json.dumps(table))
     return file
 
 
 @contextlib.contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[StandIn]:
-    """A stand-in process; ended by SIGTERM, and the test fails when it does not end well."""
+def running(folder: Path, *arguments: str, ends_with: int = 0) -> Iterator[StandIn]:
+    """A stand-in process; ended by SIGTERM, and the test fails when it does not end as it should."""
     folder.mkdir(parents=True, exist_ok=True)
     log = (folder / "standin.log").open("a")
     process = subprocess.Popen(
@@ -166,7 +167,7 @@ def running(folder: Path, *arguments: str) -> Iterator[StandIn]:
             process.kill()
             if process.stdout is not None:
                 process.stdout.close()
-    assert status == 0, (folder / "standin.log").read_text()
+    assert status == ends_with, (folder / "standin.log").read_text()
 
 
 @pytest.fixture(scope="session")
@@ -186,4 +187,4 @@ def standin(shared_standin: StandIn) -> Iterator[StandIn]:
 @pytest.fixture
 def own_standin(tmp_path: Path) -> Callable[..., contextlib.AbstractContextManager[StandIn]]:
     """For tests that stop and start the process itself."""
-    return lambda *arguments: running(tmp_path, *arguments)
+    return lambda *arguments, **options: running(tmp_path, *arguments, **options)

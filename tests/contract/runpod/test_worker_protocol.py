@@ -3,9 +3,12 @@ No double on either side: real worker processes, the SDK's own client, HTTP betw
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,6 +198,46 @@ def test_no_process_is_left_when_the_stand_in_ends(own_standin: Any) -> None:
         os.killpg(pid, 0)
     with pytest.raises(ProcessLookupError):
         os.killpg(pid, 0)
+
+
+def test_workers_of_a_killed_stand_in_are_ended_by_the_next_one(own_standin: Any) -> None:
+    with own_standin(ends_with=-signal.SIGKILL) as standin:
+        endpoint = standin.create(workers={"min": 1, "max": 1})["id"]
+        until(lambda: standin.workers(endpoint)["summary"]["idle"], lambda idle: idle == 1)
+        pid = standin.processes()[0]["pid"]
+        standin.process.kill()
+        standin.process.wait()
+        os.killpg(pid, 0)
+    with own_standin() as standin:
+        assert pid not in {one["pid"] for one in standin.processes()}
+        until(lambda: group_lives(pid), lambda lives: not lives, 5)
+        # The endpoint survived, so its minimum is met again.
+        until(lambda: standin.workers(endpoint)["summary"]["idle"], lambda idle: idle == 1)
+
+
+def group_lives(group: int) -> bool:
+    """Whether a process group has a member that is not a zombie."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+            if int(fields[2]) == group and fields[0] != "Z":
+                return True
+    return False
+
+
+def test_a_failed_fitness_check_shows_as_unhealthy_with_its_reason(standin: StandIn) -> None:
+    # The SDK's own check, made impossible to pass: more memory than any machine has.
+    endpoint = standin.create(
+        image=f"{REPOSITORY}-checked:v1",
+        env={"RUNPOD_MIN_MEMORY_GB": "1000000", "RUNPOD_SKIP_GPU_CHECK": "true"},
+        workers={"min": 1, "max": 1},
+    )["id"]
+    until(lambda: standin.workers(endpoint)["summary"]["unhealthy"], lambda count: count == 1)
+    worker = standin.processes()[0]["id"]
+    assert "unhealthy: " in standin.http.get(f"/_control/workers/{worker}/log").text
+    # It is replaced, as a crashed one is.
+    standin.clock(advance_s=60)
+    until(lambda: [one["id"] for one in standin.processes()], lambda ids: ids and worker not in ids)
 
 
 def test_endpoints_survive_a_restart(own_standin: Any) -> None:
