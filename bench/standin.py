@@ -1,0 +1,140 @@
+"""How the RunPod stand-in carries many jobs: none lost, none twice, and the same cost per job at any depth.
+Usage: .venv/bin/python bench/standin.py [--jobs 1000] [--workers 5] [--out bench/standin.json]"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import datetime as dt
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+HERE = Path(__file__).parent
+KEY = "rpa_bench"
+REPOSITORY = "bench.local/echo"
+BATCH = 100
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--workers", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=HERE / "standin.json")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        result = measure(Path(folder), options.jobs, options.workers)
+    options.out.write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result["summary"], indent=1))
+    return 0 if result["summary"]["lost"] == result["summary"]["run_twice"] == 0 else 1
+
+
+def measure(folder: Path, jobs: int, workers: int) -> dict[str, Any]:
+    executions = folder / "executions"
+    images = folder / "images.json"
+    env = {
+        "EXECUTIONS_FILE": str(executions),
+        "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
+        "RUNPOD_SKIP_GPU_CHECK": "true",
+    }
+    images.write_text(
+        json.dumps({REPOSITORY: {"command": [sys.executable, str(HERE / "standin_worker.py")], "env": env}})
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local_cloud.runpod", "--port=0", f"--state={folder}/state", f"--images={images}"],
+        env=os.environ | {"RUNPOD_API_KEY": KEY},
+        cwd=HERE.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        headers = {"Authorization": f"Bearer {KEY}"}
+        with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as http:
+            return run(http, process.pid, executions, jobs, workers)
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def run(http: httpx.Client, pid: int, executions: Path, jobs: int, workers: int) -> dict[str, Any]:
+    http.patch("/_control/settings", json={"job_rate_limits": False, "rate_limit_minute": None}).raise_for_status()
+    body = {
+        "name": "bench",
+        "type": "QUEUE",
+        "image": f"{REPOSITORY}:v1",
+        "gpu": {"pools": ["ADA_24"]},
+        "scaling": {"type": "QUEUE_DELAY", "queueDelay": 4},
+        "workers": {"min": workers, "max": workers, "idleTimeout": 3600},
+        "timeout": 600_000,
+    }
+    endpoint = http.post("/v2/serverless", json=body).raise_for_status().json()["id"]
+    while http.get(f"/v2/serverless/{endpoint}/workers").json()["summary"]["idle"] < workers:
+        time.sleep(0.2)
+
+    cpu_before_s, started = cpu_s(pid), time.monotonic()
+    submits_ms: list[float] = []
+    ids: list[str] = []
+    for number in range(jobs):
+        before = time.monotonic()
+        ids.append(http.post(f"/v2/{endpoint}/run", json={"input": {"n": number}}).json()["id"])
+        submits_ms.append((time.monotonic() - before) * 1000)
+    health_ms: list[float] = []
+    while True:
+        before = time.monotonic()
+        counts = http.get(f"/v2/{endpoint}/health").json()["jobs"]
+        health_ms.append((time.monotonic() - before) * 1000)
+        if counts["inQueue"] == counts["inProgress"] == 0:
+            break
+        time.sleep(0.5)
+    wall_s, cpu_used_s = time.monotonic() - started, cpu_s(pid) - cpu_before_s
+
+    found = [http.get(f"/v2/{endpoint}/status/{one}").json() for one in ids]
+    runs = collections.Counter(executions.read_text().split())
+    execution_ms = [one["executionTime"] for one in found]
+    batches = [execution_ms[start : start + BATCH] for start in range(0, jobs, BATCH)]
+    return {
+        "command": f".venv/bin/python bench/standin.py --jobs {jobs} --workers {workers}",
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        "what": "runpod SDK 1.12.0 echo workers at concurrency 1; the SDK itself pauses about 1 s after each job",
+        "summary": {
+            "jobs": jobs,
+            "workers": workers,
+            "completed": sum(one["status"] == "COMPLETED" for one in found),
+            "lost": sum(runs[one] == 0 for one in ids),
+            "run_twice": sum(count > 1 for count in runs.values()),
+            "wrong_output": sum(one.get("output") != {"n": number} for number, one in enumerate(found)),
+            "wall_s": round(wall_s, 1),
+            "jobs_per_s": round(jobs / wall_s, 2),
+            "standin_cpu_ms_per_job": round(1000 * cpu_used_s / jobs, 2),
+            "execution_ms_median_first_batch": statistics.median(batches[0]),
+            "execution_ms_median_last_batch": statistics.median(batches[-1]),
+            "submit_ms_p50": round(statistics.median(submits_ms), 2),
+            "submit_ms_p99": round(statistics.quantiles(submits_ms, n=100)[98], 2),
+            "health_ms_p50": round(statistics.median(health_ms), 2),
+        },
+        "execution_ms_median_per_batch_of_100": [statistics.median(batch) for batch in batches],
+        "jobs_per_worker": sorted(collections.Counter(one["workerId"] for one in found).values()),
+    }
+
+
+def cpu_s(pid: int) -> float:
+    """User and system seconds of a process so far (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
