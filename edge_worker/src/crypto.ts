@@ -57,8 +57,17 @@ const ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 
 /** A name for people to read aloud: 32 letters without look-alikes, 5 bits each. */
 export function randomId(prefix: string, length: number): string {
-  const letters = Array.from(randomBytes(length), (byte) => ID_ALPHABET[byte & 31]);
-  return `${prefix}_${letters.join("")}`;
+  return nameOf(prefix, randomBytes(length));
+}
+
+/** The name that always belongs to `seed`; length up to 32. */
+export async function derivedId(prefix: string, length: number, seed: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", encoder.encode(seed));
+  return nameOf(prefix, new Uint8Array(digest).subarray(0, length));
+}
+
+function nameOf(prefix: string, bytes: Uint8Array): string {
+  return `${prefix}_${Array.from(bytes, (byte) => ID_ALPHABET[byte & 31]).join("")}`;
 }
 
 /** Equal texts; both sides are hashed first, so neither length nor position of a difference shows in time. */

@@ -15,6 +15,15 @@ export type Ctx = Context<{ Bindings: Env }>;
 export type Access = Scope | "any" | "none" | "capability";
 export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
+/** Answers without any configuration and without asking who calls. */
+export interface OpenEndpoint {
+  readonly method: "GET";
+  readonly path: string;
+  readonly summary: string;
+  readonly answers: Endpoint["answers"];
+  readonly handle: (c: Ctx) => Response | Promise<Response>;
+}
+
 export interface Call<Query, Body> {
   readonly c: Ctx;
   readonly env: Env;
@@ -25,6 +34,8 @@ export interface Call<Query, Body> {
   readonly body: Body;
   /** A path parameter; empty text if the path has none of that name. */
   readonly param: (name: string) => string;
+  /** The caller's Idempotency-Key; null if the call has none. */
+  readonly idempotencyKey: string | null;
   readonly now: number;
 }
 
@@ -38,6 +49,8 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   readonly body?: z.ZodType<Body>;
   /** A body may be left out altogether. */
   readonly bodyOptional?: boolean;
+  /** Understands an Idempotency-Key. */
+  readonly idempotent?: boolean;
   /** status -> schema of the JSON, or words for what is not JSON. */
   readonly answers: Readonly<Record<number, z.ZodType | string>>;
   readonly handle: (call: Call<Query, Body>) => Promise<Response>;
@@ -50,10 +63,12 @@ export function endpoint<Query = undefined, Body = undefined>(definition: Endpoi
 
 const BODY_BYTES_MAX = 64 * 1024;
 
-export function mount(app: App, endpoints: readonly Endpoint[]): void {
+export function mount(app: App, endpoints: readonly Endpoint[], open: readonly OpenEndpoint[]): void {
   for (const one of endpoints) app.on(one.method, one.path, (c) => serve(c, one));
-  for (const path of new Set(endpoints.map((one) => one.path))) {
-    const allowed = endpoints.filter((one) => one.path === path).map(({ method }) => method);
+  for (const one of open) app.get(one.path, one.handle);
+  const all = [...endpoints, ...open];
+  for (const path of new Set(all.map((one) => one.path))) {
+    const allowed = all.filter((one) => one.path === path).map(({ method }) => method);
     const allow = [...allowed, ...(allowed.includes("GET") ? ["HEAD"] : [])].join(", ");
     app.all(path, () => {
       throw new ApiError("METHOD_NOT_ALLOWED", `This path takes ${allow}.`, { headers: { allow } });
@@ -77,7 +92,15 @@ async function serve(c: Ctx, one: Endpoint): Promise<Response> {
   const query = one.query === undefined ? undefined : check(one.query, c.req.query(), "query");
   const body = one.body === undefined ? undefined : await readBody(c, one.body, one.bodyOptional === true);
   const param = (name: string): string => c.req.param(name) ?? "";
-  return one.handle({ c, env: c.env, settings, identity, query, body, param, now });
+  const idempotencyKey = one.idempotent === true ? readIdempotencyKey(c) : null;
+  return one.handle({ c, env: c.env, settings, identity, query, body, param, idempotencyKey, now });
+}
+
+function readIdempotencyKey(c: Ctx): string | null {
+  const key = c.req.header("idempotency-key");
+  if (key === undefined) return null;
+  if (!/^[\x21-\x7e]{1,200}$/.test(key)) throw new ApiError("BAD_REQUEST", "header.idempotency-key: 1 to 200 visible ASCII characters");
+  return key;
 }
 
 async function identify(c: Ctx, settings: Settings, now: number): Promise<Identity> {

@@ -6,9 +6,9 @@ import type { Env } from "./env.ts";
 import { ApiError } from "./errors.ts";
 import { apiHeaders } from "./headers.ts";
 import { mount, packError, type App } from "./http.ts";
-import { endpoints } from "./routes/index.ts";
+import { endpoints, openEndpoints } from "./routes/index.ts";
 import { PAGE_PATHS, page } from "./routes/pages.ts";
-import { health, openLoginLink } from "./routes/session.ts";
+import { openLoginLink } from "./routes/session.ts";
 import { sweepAbandoned } from "./sweeper.ts";
 
 export { Index } from "./index-object.ts";
@@ -23,8 +23,7 @@ app.use("/api/*", async (c, next) => {
   for (const [name, value] of Object.entries(apiHeaders())) c.res.headers.set(name, value);
   if (!c.res.headers.has("cache-control")) c.res.headers.set("cache-control", "no-store");
 });
-app.get("/api/health", health);
-mount(app, endpoints);
+mount(app, endpoints, openEndpoints);
 app.get("/login/:code", openLoginLink);
 for (const path of PAGE_PATHS) app.get(path, page);
 app.notFound((c) => packError(new ApiError("NOT_FOUND", "There is nothing at this path."), c));

@@ -14,6 +14,7 @@ const SCHEMA = `
     job TEXT NOT NULL,
     grant_nonce TEXT,
     progress_secret TEXT,
+    start_key TEXT,
     asked_at INTEGER NOT NULL DEFAULT 0,
     hurry INTEGER NOT NULL DEFAULT 0,
     index_dirty INTEGER NOT NULL DEFAULT 0,
@@ -46,6 +47,8 @@ export interface ProjectRow {
   /** Proof that a hook belongs to the current attempt. */
   readonly grant_nonce: string | null;
   readonly progress_secret: string | null;
+  /** The Idempotency-Key that started the current attempt. */
+  readonly start_key: string | null;
   /** When RunPod was last asked about the attempt, ms. */
   readonly asked_at: number;
   readonly hurry: boolean;

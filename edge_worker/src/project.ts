@@ -4,7 +4,7 @@ import { DurableObject } from "cloudflare:workers";
 
 import { ADOPT_MS, attemptTimes, submit, type AttemptPlan } from "./attempt.ts";
 import type { Grant } from "./capability.ts";
-import { randomBytes, randomToken, toBase64 } from "./crypto.ts";
+import { hmac, randomBytes, randomToken, toBase64, toBase64Url } from "./crypto.ts";
 import type { Env } from "./env.ts";
 import { ApiError, isRefusal, type Refusal } from "./errors.ts";
 import { estimate, roundUsd } from "./estimate.ts";
@@ -19,6 +19,7 @@ import { ProgressSchema } from "./report.ts";
 import { checkShare, createShare, listShares, revokeShare, type ListedShare, type NewShare } from "./share-book.ts";
 import { verifySignedMessage, type SignatureVerdict } from "./signed-message.ts";
 
+const SHARE_SECRET_BYTES = 24;
 const ALARM_FALLBACK_MS = 60_000;
 
 export class Project extends DurableObject<Env> {
@@ -35,10 +36,16 @@ export class Project extends DurableObject<Env> {
 
   // ---- the project -------------------------------------------------------------------------------------------
 
-  async create(id: string, name: string): Promise<ProjectView> {
-    if (this.#core.store.row === undefined) this.#core.store.create(id, name, this.clock());
-    await this.#core.tellIndex();
-    return this.#core.view();
+  /** Made already (the same Idempotency-Key again): the project as it is, if it was asked for in the same words. */
+  create(id: string, name: string): Promise<ProjectView | Refusal> {
+    return guard(async () => {
+      if (this.#core.store.row === undefined) this.#core.store.create(id, name, this.clock());
+      if (this.#core.row().name !== name) {
+        throw new ApiError("CONFLICT", "This Idempotency-Key has made a project of another name.");
+      }
+      await this.#core.tellIndex();
+      return this.#core.view();
+    });
   }
 
   view(): Promise<ProjectView | Refusal> {
@@ -78,7 +85,7 @@ export class Project extends DurableObject<Env> {
 
   photos(): Promise<PhotoRow[] | Refusal> {
     return guard(async () => {
-      await this.#core.syncPhotos({ exact: false });
+      await this.#core.syncPhotos({ exact: true });
       return this.#core.store.photos();
     });
   }
@@ -102,10 +109,14 @@ export class Project extends DurableObject<Env> {
 
   // ---- jobs --------------------------------------------------------------------------------------------------
 
-  /** preset null: the one of the attempt before (retry). */
-  start(preset: Preset | null): Promise<ProjectView | Refusal> {
+  /**
+   * preset null: the one of the attempt before (retry).
+   * startKey: the same one again, whoever sent it, starts nothing and answers the project.
+   */
+  start(preset: Preset | null, startKey: string | null = null): Promise<ProjectView | Refusal> {
     return this.#exclusive(async () => {
       const core = this.#core;
+      if (startKey !== null && core.row().start_key === startKey) return core.view();
       await core.syncPhotos({ exact: true });
       // What the attempt before cost must be booked before the next one takes its place.
       if (core.row().index_dirty) await core.tellIndex();
@@ -126,7 +137,7 @@ export class Project extends DurableObject<Env> {
       });
       if (isRefusal(reserved)) return reserved;
       // From here on the attempt exists, whatever happens to this object: nonce, deadline and alarm come before the call.
-      core.store.update({ grant_nonce: plan.nonce, progress_secret: plan.progressSecret, asked_at: now, hurry: false });
+      core.store.update({ grant_nonce: plan.nonce, progress_secret: plan.progressSecret, start_key: startKey, asked_at: now, hurry: false });
       await core.apply({ type: "start", preset: chosen, deadlineAt: plan.deadlineAt });
       await core.apply({ type: "submit_unknown", attempt: plan.attempt, adoptUntil: now + ADOPT_MS });
       await core.apply(await submit({ ...plan, usdMax: roundUsd(reserved.usdLeft) }, settings, core.runpod, this.clock));
@@ -181,8 +192,13 @@ export class Project extends DurableObject<Env> {
 
   // ---- shares ------------------------------------------------------------------------------------------------
 
-  createShare(expiresInS: number | null): Promise<NewShare | Refusal> {
-    return guard(async () => createShare(this.#core.store, this.#core.row().id, expiresInS, this.clock()));
+  /** seed: an Idempotency-Key's; the same again answers the same link. */
+  createShare(expiresInS: number | null, seed: string | null): Promise<NewShare | Refusal> {
+    return guard(async () => {
+      const { id } = this.#core.row();
+      const secret = seed === null ? randomToken(SHARE_SECRET_BYTES) : await this.#derivedSecret(`share\n${id}\n${seed}`);
+      return createShare(this.#core.store, id, secret, expiresInS, this.clock());
+    });
   }
 
   shares(): Promise<ListedShare[] | Refusal> {
@@ -282,6 +298,11 @@ export class Project extends DurableObject<Env> {
       now,
       usdMax: null,
     };
+  }
+
+  async #derivedSecret(seed: string): Promise<string> {
+    const mac = await hmac(this.#core.settings.hookKeys[0] ?? "", `splat-derived-v1\n${seed}`);
+    return toBase64Url(new Uint8Array(mac).subarray(0, SHARE_SECRET_BYTES));
   }
 
   #grantFits(grant: Grant): boolean {

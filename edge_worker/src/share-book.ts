@@ -1,6 +1,6 @@
 // Share links of one project: made, listed, revoked, opened.
 // The secret is shown once; only its digest is kept.
-import { equalSecrets, randomId, randomToken, sha256Hex } from "./crypto.ts";
+import { equalSecrets, randomId, sha256Hex } from "./crypto.ts";
 import { ApiError } from "./errors.ts";
 import type { ProjectStore, ShareRow } from "./project-store.ts";
 
@@ -15,15 +15,24 @@ export interface NewShare {
 
 export type ListedShare = Omit<ShareRow, "secret_sha256">;
 
-export async function createShare(store: ProjectStore, projectId: string, expiresInS: number | null, now: number): Promise<NewShare> {
+export async function createShare(
+  store: ProjectStore,
+  projectId: string,
+  secret: string,
+  expiresInS: number | null,
+  now: number,
+): Promise<NewShare> {
+  const token = `${projectId}.${secret}`;
+  const digest = await sha256Hex(secret);
+  const known = store.shares(now).find(({ secret_sha256 }) => secret_sha256 === digest);
+  if (known !== undefined) return { id: known.id, token, expiresAt: known.expires_at };
   if (store.shares(now).length >= SHARES_MAX) {
     throw new ApiError("CONFLICT", `The project has ${SHARES_MAX} share links, which is the most allowed.`, { hint: "Revoke one first." });
   }
   const id = randomId("s", 10);
-  const secret = randomToken(24);
   const expiresAt = expiresInS === null ? null : now + expiresInS * 1000;
-  store.addShare({ id, secret_sha256: await sha256Hex(secret), created_at: now, expires_at: expiresAt });
-  return { id, token: `${projectId}.${secret}`, expiresAt };
+  store.addShare({ id, secret_sha256: digest, created_at: now, expires_at: expiresAt });
+  return { id, token, expiresAt };
 }
 
 export function listShares(store: ProjectStore, now: number): ListedShare[] {

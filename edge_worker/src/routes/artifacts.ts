@@ -31,9 +31,11 @@ export const artifactEndpoints: readonly Endpoint[] = [
     summary: "Make an unlisted, view-only link to the scene",
     body: z.strictObject({ expires_in_s: z.int().min(SHARE_EXPIRY_S.min).max(SHARE_EXPIRY_S.max).nullish() }),
     bodyOptional: true,
+    idempotent: true,
     answers: { 201: z.object({ id: z.string(), url: z.url(), expires_at: z.iso.datetime().nullable() }) },
-    handle: async ({ c, env, settings, param, body }) => {
-      const { id, token, expiresAt } = unwrap(await projectStub(env, param("id")).createShare(body.expires_in_s ?? null));
+    handle: async ({ c, env, settings, identity, param, body, idempotencyKey }) => {
+      const seed = idempotencyKey === null ? null : `${identity?.tokenSha256}\n${idempotencyKey}`;
+      const { id, token, expiresAt } = unwrap(await projectStub(env, param("id")).createShare(body.expires_in_s ?? null, seed));
       return c.json({ id, url: `${settings.workerUrl}/s/${token}`, expires_at: toIso(expiresAt) }, 201);
     },
   }),

@@ -1,13 +1,16 @@
 // Every endpoint of the API in one list: what index.ts mounts and what the OpenAPI document describes.
 // Order does not matter: no two paths overlap.
-import type { Endpoint } from "../http.ts";
+import * as z from "zod";
+
+import type { Endpoint, OpenEndpoint } from "../http.ts";
+import { describeApi } from "../openapi.ts";
 import { artifactEndpoints } from "./artifacts.ts";
 import { hookEndpoints } from "./hooks.ts";
 import { jobEndpoints } from "./jobs.ts";
 import { metricsEndpoints } from "./metrics.ts";
 import { photoEndpoints } from "./photos.ts";
 import { projectEndpoints } from "./projects.ts";
-import { sessionEndpoints } from "./session.ts";
+import { healthEndpoint, sessionEndpoints, version } from "./session.ts";
 
 export const endpoints: readonly Endpoint[] = [
   ...sessionEndpoints,
@@ -18,3 +21,20 @@ export const endpoints: readonly Endpoint[] = [
   ...hookEndpoints,
   ...metricsEndpoints,
 ];
+
+let description: unknown;
+
+const descriptionEndpoint: OpenEndpoint = {
+  method: "GET",
+  path: "/api/openapi.json",
+  summary: "This description (OpenAPI 3.1)",
+  answers: { 200: z.looseObject({ openapi: z.string() }) },
+  handle: (c) => {
+    const open = openEndpoints.map((one): Endpoint => ({ ...one, access: "none", handle: () => Promise.reject(new Error("described only")) }));
+    description ??= describeApi([...open, ...endpoints], version, c.env.WORKER_URL ?? "/");
+    return c.json(description as Record<string, unknown>);
+  },
+};
+
+/** Work also while nothing is configured: they are what a first look asks. */
+export const openEndpoints: readonly OpenEndpoint[] = [healthEndpoint, descriptionEndpoint];

@@ -19,16 +19,18 @@ export const jobEndpoints: readonly Endpoint[] = [
     access: "upload",
     summary: "Start a job",
     body: z.strictObject({ preset: PresetSchema }),
+    idempotent: true,
     answers: { 202: ProjectSchema },
-    handle: async ({ c, env, param, body }) => c.json(await start(env, param("id"), body.preset), 202),
+    handle: async ({ c, env, param, body, idempotencyKey }) => c.json(await start(env, param("id"), body.preset, idempotencyKey), 202),
   }),
   endpoint({
     method: "POST",
     path: "/api/projects/:id/jobs/retry",
     access: "upload",
     summary: "Start a new attempt with the preset of the last one; its checkpoint is kept",
+    idempotent: true,
     answers: { 202: ProjectSchema },
-    handle: async ({ c, env, param }) => c.json(await start(env, param("id"), null), 202),
+    handle: async ({ c, env, param, idempotencyKey }) => c.json(await start(env, param("id"), null, idempotencyKey), 202),
   }),
   endpoint({
     method: "POST",
@@ -40,8 +42,8 @@ export const jobEndpoints: readonly Endpoint[] = [
   }),
 ];
 
-async function start(env: Env, id: string, preset: Preset | null): Promise<ProjectView> {
+async function start(env: Env, id: string, preset: Preset | null, key: string | null): Promise<ProjectView> {
   const stub = projectStub(env, id);
   while (unwrap(await stub.sniffPhotos(SNIFF_ROUND)) > 0);
-  return unwrap(await stub.start(preset));
+  return unwrap(await stub.start(preset, key));
 }

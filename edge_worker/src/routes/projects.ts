@@ -2,7 +2,7 @@
 // Thin: reads the call, asks the project's object, packs the answer.
 import * as z from "zod";
 
-import { randomId } from "../crypto.ts";
+import { derivedId, randomId } from "../crypto.ts";
 import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Endpoint } from "../http.ts";
 import { ProjectSchema } from "../project-view.ts";
@@ -26,10 +26,15 @@ export const projectEndpoints: readonly Endpoint[] = [
     access: "upload",
     summary: "Make a project",
     body: NameBody,
+    idempotent: true,
     answers: { 201: ProjectSchema },
-    handle: async ({ c, env, body }) => {
-      const id = randomId("p", PROJECT_ID_LETTERS);
-      return c.json(await projectStub(env, id).create(id, body.name), 201);
+    handle: async ({ c, env, identity, body, idempotencyKey }) => {
+      // The same key of the same caller names the same project: nothing needs to be remembered.
+      const id =
+        idempotencyKey === null
+          ? randomId("p", PROJECT_ID_LETTERS)
+          : await derivedId("p", PROJECT_ID_LETTERS, `project\n${identity?.tokenSha256}\n${idempotencyKey}`);
+      return c.json(unwrap(await projectStub(env, id).create(id, body.name)), 201);
     },
   }),
   endpoint({

@@ -6,7 +6,7 @@ import { SESSION_S, cookieName, issueSession } from "../auth.ts";
 import { randomToken } from "../crypto.ts";
 import { PriceSchema, SCOPES, settingsOf } from "../env.ts";
 import { ApiError } from "../errors.ts";
-import { endpoint, type Ctx, type Endpoint } from "../http.ts";
+import { endpoint, type Ctx, type Endpoint, type OpenEndpoint } from "../http.ts";
 import { PRESETS } from "../job-input.ts";
 import { indexStub } from "../stubs.ts";
 
@@ -67,10 +67,15 @@ export const sessionEndpoints: readonly Endpoint[] = [
   }),
 ];
 
-/** Works also while nothing is configured: it is what a first look asks. */
-export function health(c: Ctx): Response {
-  return c.json({ status: "ok", stack: c.env.STACK ?? null, version: BUILD_VERSION });
-}
+export const version = BUILD_VERSION;
+
+export const healthEndpoint: OpenEndpoint = {
+  method: "GET",
+  path: "/api/health",
+  summary: "Whether the Worker runs, of which stack and version",
+  answers: { 200: z.object({ status: z.literal("ok"), stack: z.string().nullable(), version: z.string() }) },
+  handle: (c) => c.json({ status: "ok", stack: c.env.STACK ?? null, version }),
+};
 
 /** GET /login/<code>: uses the code up, sets the cookie, leads to the app. Only GET: link previews often send HEAD. */
 export async function openLoginLink(c: Ctx): Promise<Response> {
