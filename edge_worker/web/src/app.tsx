@@ -1,19 +1,22 @@
 // The frame around every page: who may see it, which one it is, how it is left and entered.
 // Never shows a project's data itself.
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 import { account, loadAccount } from "./account.ts";
-import { followLocally, useRoute } from "./router.ts";
+import { api } from "./api.ts";
+import { followLocally, useRoute, type Route } from "./router.ts";
 import { useStore } from "./store.ts";
 import { Home } from "./views/home.tsx";
 import { Mark } from "./views/mark.tsx";
 import { Missing, SignedOut, Trouble } from "./views/notices.tsx";
+import { Failure, useAction } from "./views/parts.tsx";
 import { ProjectPage } from "./views/project.tsx";
 import { Review } from "./views/review.tsx";
 import { Shared } from "./views/shared.tsx";
 
 export function App() {
   const route = useRoute();
+  useFocusOnMove(route);
   return (
     <>
       <a class="skip" href="#main">
@@ -30,6 +33,16 @@ export function App() {
       </main>
     </>
   );
+}
+
+/** After moving to another page, the keyboard and screen readers start at its content. */
+function useFocusOnMove(route: Route): void {
+  const first = useRef(true);
+  const where = JSON.stringify(route);
+  useEffect(() => {
+    if (!first.current) document.getElementById("main")?.focus({ preventScroll: true });
+    first.current = false;
+  }, [where]);
 }
 
 /** The pages behind the session. */
@@ -53,6 +66,29 @@ function Members() {
     case "in":
       if (route.page === "new") return <Review session={state.session} settings={state.settings} />;
       if (route.page === "project") return <ProjectPage key={route.id} id={route.id} session={state.session} settings={state.settings} />;
-      return <Home session={state.session} settings={state.settings} />;
+      return (
+        <>
+          <Home session={state.session} settings={state.settings} />
+          <SignedIn name={state.session.name} />
+        </>
+      );
   }
+}
+
+function SignedIn({ name }: { name: string }) {
+  const signOut = useAction(async () => {
+    await api.signOut();
+    account.set({ is: "out" });
+  });
+  return (
+    <footer class="foot">
+      <p>
+        Signed in as {name}.{" "}
+        <button class="button text" type="button" disabled={signOut.busy} onClick={signOut.run}>
+          Sign out
+        </button>
+      </p>
+      <Failure error={signOut.error} />
+    </footer>
+  );
 }

@@ -56,6 +56,9 @@ export function outcome(status: number): Outcome {
   return { kind: "refused", reason: `The storage refused this photo (${status}).` };
 }
 
+/** Whether a call that may be repeated should be: the connection broke, the server is busy or stumbled. */
+export const worthRepeating = (status: number): boolean => outcome(status).kind === "retry";
+
 export const TRIES_MAX = 6;
 const WAIT_BASE_MS = 1000;
 const WAIT_MAX_MS = 20_000;

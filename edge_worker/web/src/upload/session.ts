@@ -3,7 +3,7 @@
 import { api, ApiError } from "../api.ts";
 import type { Upload } from "../contract.ts";
 import { Store } from "../store.ts";
-import { batches, outcome, plan, TRIES_MAX, waitMs, type LocalPhoto } from "./plan.ts";
+import { batches, outcome, plan, TRIES_MAX, waitMs, worthRepeating, type LocalPhoto } from "./plan.ts";
 import { put, type Put } from "./put.ts";
 
 export interface PhotoToSend extends LocalPhoto {
@@ -88,10 +88,10 @@ export class UploadSession {
     this.#enter("announcing");
     // Twice: what the check after the first round does not find is sent once more.
     for (let round = 1; round <= 2; round += 1) {
-      const { photos } = await api.photos(this.projectId);
+      const { photos } = await patiently(() => api.photos(this.projectId));
       const { sent, toSend, stray } = plan(this.#photos, photos);
       for (const { name, bytes } of sent) this.#change(name, { state: "sent", sent: bytes });
-      for (const { as } of stray) await api.removePhoto(this.projectId, as);
+      for (const { as } of stray) await patiently(() => api.removePhoto(this.projectId, as));
       if (toSend.length === 0) return;
       for (const batch of batches(toSend)) {
         if (this.#stopped) return;
@@ -100,7 +100,7 @@ export class UploadSession {
       if (this.#stopped) return;
       this.#enter("checking");
     }
-    const { photos } = await api.photos(this.projectId);
+    const { photos } = await patiently(() => api.photos(this.projectId));
     const missing = plan(this.#photos, photos).toSend.length;
     if (missing > 0) {
       throw new ApiError(0, "INCOMPLETE", `${missing} of ${this.#photos.length} photos did not arrive.`, "Check the connection and send the rest.");
@@ -108,7 +108,7 @@ export class UploadSession {
   }
 
   async #sendBatch(batch: readonly PhotoToSend[]): Promise<void> {
-    const { uploads } = await api.declare(this.projectId, batch.map(declaration));
+    const { uploads } = await patiently(() => api.declare(this.projectId, batch.map(declaration)));
     this.#enter("sending");
     const byName = new Map(uploads.map((upload) => [upload.name, upload]));
     const queue = [...batch];
@@ -135,7 +135,10 @@ export class UploadSession {
       if (repeats + 1 >= TRIES_MAX) return this.#refuse(photo.name, "The connection kept breaking.");
       this.#change(photo.name, { state: "waiting", sent: 0, repeats: repeats + 1 });
       await pause(waitMs(repeats + 1, Math.random()));
-      if (result.kind === "expired") upload = (await api.declare(this.projectId, [declaration(photo)])).uploads[0] ?? upload;
+      if (result.kind === "expired") {
+        const again = await patiently(() => api.declare(this.projectId, [declaration(photo)]));
+        upload = again.uploads[0] ?? upload;
+      }
     }
   }
 
@@ -173,6 +176,18 @@ export class UploadSession {
 
 function declaration({ name, type, bytes, sha256 }: PhotoToSend) {
   return { name, type, bytes, ...(sha256 !== null && { sha256 }) };
+}
+
+/** For calls that may be made twice: a list, an announcement, taking one back. */
+async function patiently<T>(call: () => Promise<T>): Promise<T> {
+  for (let repeats = 1; ; repeats += 1) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof ApiError) || !worthRepeating(error.status) || repeats >= TRIES_MAX) throw error;
+      await pause(waitMs(repeats, Math.random()));
+    }
+  }
 }
 
 /** Waits, and while the device is offline waits on. */

@@ -19,10 +19,14 @@ const TITLES: Record<string, string> = {
   UPLOAD_FAILED: "The scene could not be stored",
 };
 
+/** With these the same photos fail again: other ones come first. */
+const PHOTOS_AT_FAULT = new Set(["TOO_FEW_PHOTOS", "SFM_FAILED", "PHOTO_UNREADABLE"]);
+
 export function Ended({ project, ...rest }: StateProps) {
   const retry = useAction(async () => rest.onProject(await api.retry(project.id)));
   const cancelled = project.state === "cancelled";
   const { error } = project;
+  const otherPhotosFirst = !cancelled && PHOTOS_AT_FAULT.has(error?.code ?? "");
   return (
     <section class="going">
       <p class="over-title">{project.name}</p>
@@ -42,11 +46,11 @@ export function Ended({ project, ...rest }: StateProps) {
         </>
       )}
       {rest.mayUpload ? (
-        <div class="row">
-          <button class="button" type="button" disabled={retry.busy} onClick={retry.run}>
+        <div class={otherPhotosFirst ? "row reverse" : "row"}>
+          <button class={otherPhotosFirst ? "button quiet" : "button"} type="button" disabled={retry.busy} onClick={retry.run}>
             {cancelled ? "Start again" : "Try again with the same photos"}
           </button>
-          <Link class="button quiet" href="/">
+          <Link class={otherPhotosFirst ? "button" : "button quiet"} href="/">
             Begin with other photos
           </Link>
         </div>
