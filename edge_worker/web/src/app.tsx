@@ -6,6 +6,7 @@ import { account, loadAccount } from "./account.ts";
 import { api } from "./api.ts";
 import { followLocally, useRoute, type Route } from "./router.ts";
 import { useStore } from "./store.ts";
+import { Boundary } from "./views/boundary.tsx";
 import { Home } from "./views/home.tsx";
 import { Mark } from "./views/mark.tsx";
 import { Missing, SignedOut, Trouble } from "./views/notices.tsx";
@@ -29,7 +30,9 @@ export function App() {
         </a>
       </header>
       <main id="main" tabIndex={-1}>
-        {route.page === "shared" ? <Shared key={route.token} token={route.token} /> : route.page === "missing" ? <Missing /> : <Members />}
+        <Boundary>
+          {route.page === "shared" ? <Shared key={route.token} token={route.token} /> : route.page === "missing" ? <Missing /> : <Members />}
+        </Boundary>
       </main>
     </>
   );
