@@ -1,9 +1,10 @@
 // The Worker's bindings, and their values read once into typed settings.
 // Never hands out a half-configured service: what is missing is named, and every route but health answers 503.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import type { Index } from "./index-object.ts";
 import type { Project } from "./project.ts";
+import { amount, count, positiveInt } from "./schema.ts";
 
 /** Bindings as declared by infra/components/edge.py and wrangler.jsonc; docs/contracts.md has the table. */
 export interface Env {
@@ -33,33 +34,33 @@ export type Scope = (typeof SCOPES)[number];
 
 export const PriceSchema = z.object({
   gpu: z.string(),
-  usd_per_s: z.number().nonnegative(),
+  usd_per_s: amount,
   as_of: z.string(),
   source: z.string(),
 });
 export type Price = z.infer<typeof PriceSchema>;
 
 export const LimitsSchema = z.object({
-  photos_min: z.int().positive(),
-  photos_max: z.int().positive(),
-  photo_bytes_max: z.int().positive(),
-  project_bytes_max: z.int().positive(),
-  job_seconds_max: z.int().positive(),
-  jobs_per_day: z.int().nonnegative(),
-  jobs_at_once: z.int().nonnegative(),
-  budget_usd_per_month: z.number().nonnegative(),
+  photos_min: positiveInt,
+  photos_max: positiveInt,
+  photo_bytes_max: positiveInt,
+  project_bytes_max: positiveInt,
+  job_seconds_max: positiveInt,
+  jobs_per_day: count,
+  jobs_at_once: count,
+  budget_usd_per_month: amount,
 });
 export type Limits = z.infer<typeof LimitsSchema>;
 
 const TokenSchema = z.object({
-  name: z.string().min(1),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  scopes: z.array(z.enum(SCOPES)).min(1),
-  expires_at: z.iso.datetime({ offset: true }).nullish(),
+  name: z.string().check(z.minLength(1)),
+  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  scopes: z.array(z.enum(SCOPES)).check(z.minLength(1)),
+  expires_at: z.nullish(z.iso.datetime({ offset: true })),
 });
 export type ApiToken = z.infer<typeof TokenSchema>;
 
-const HookKeysSchema = z.array(z.string().regex(/^[A-Za-z0-9+/]{43}=$/, "32 bytes in base64")).min(1).max(2);
+const HookKeysSchema = z.array(z.string().check(z.regex(/^[A-Za-z0-9+/]{43}=$/, "32 bytes in base64"))).check(z.minLength(1), z.maxLength(2));
 
 export interface Settings {
   readonly stack: string;
@@ -95,7 +96,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsR
     problems.push(`${name} is not set`);
     return "";
   };
-  const json = <T>(name: string, schema: z.ZodType<T>): T | undefined => {
+  const json = <T>(name: string, schema: z.ZodMiniType<T>): T | undefined => {
     const value = text(name);
     if (value === "") return undefined;
     const parsed = schema.safeParse(parseJson(value));

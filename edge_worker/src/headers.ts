@@ -16,12 +16,12 @@ export function apiHeaders(): Readonly<Record<string, string>> {
 export function documentHeaders(s3Endpoint: string, secure: boolean): Readonly<Record<string, string>> {
   const policy = [
     "default-src 'none'",
-    "script-src 'self' 'wasm-unsafe-eval'",
+    "script-src 'self'",
     "worker-src 'self' blob:",
-    `connect-src 'self' blob: ${new URL(s3Endpoint).origin}`,
-    "img-src 'self' data: blob:",
+    `connect-src 'self' ${new URL(s3Endpoint).origin}`,
+    "img-src 'self' blob:",
     "font-src 'self'",
-    "style-src 'self' 'unsafe-inline'",
+    "style-src 'self'",
     "manifest-src 'self'",
     "base-uri 'none'",
     "form-action 'self'",

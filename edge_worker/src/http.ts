@@ -1,7 +1,7 @@
 // From a table of endpoints to routes: who may call, what is read, what is answered, in one place.
 // Handlers see checked values only; every refusal leaves in the one envelope.
 import type { Context, Hono } from "hono";
-import * as z from "zod";
+import type * as z from "zod/mini";
 
 import { authenticate, requireOwnOrigin, requireScope, type Identity } from "./auth.ts";
 import { readSettings, type Env, type Scope, type Settings } from "./env.ts";
@@ -45,14 +45,14 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   readonly path: string;
   readonly access: Access;
   readonly summary: string;
-  readonly query?: z.ZodType<Query>;
-  readonly body?: z.ZodType<Body>;
+  readonly query?: z.ZodMiniType<Query>;
+  readonly body?: z.ZodMiniType<Body>;
   /** A body may be left out altogether. */
   readonly bodyOptional?: boolean;
   /** Understands an Idempotency-Key. */
   readonly idempotent?: boolean;
   /** status -> schema of the JSON, or words for what is not JSON. */
-  readonly answers: Readonly<Record<number, z.ZodType | string>>;
+  readonly answers: Readonly<Record<number, z.ZodMiniType | string>>;
   readonly handle: (call: Call<Query, Body>) => Promise<Response>;
 }
 
@@ -140,7 +140,7 @@ function isWebSocket(c: Ctx): boolean {
   return c.req.header("upgrade")?.toLowerCase() === "websocket";
 }
 
-async function readBody<T>(c: Ctx, schema: z.ZodType<T>, optional: boolean): Promise<T> {
+async function readBody<T>(c: Ctx, schema: z.ZodMiniType<T>, optional: boolean): Promise<T> {
   const text = await readText(c.req.raw, BODY_BYTES_MAX);
   if (text === "" && optional) return check(schema, {}, "body");
   let value: unknown;
@@ -180,7 +180,7 @@ function tooLarge(bytesMax: number): ApiError {
   return new ApiError("TOO_LARGE", `The body is over ${bytesMax} bytes.`);
 }
 
-function check<T>(schema: z.ZodType<T>, value: unknown, where: string): T {
+function check<T>(schema: z.ZodMiniType<T>, value: unknown, where: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

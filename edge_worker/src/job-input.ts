@@ -1,8 +1,9 @@
 // The input of a RunPod job as the worker reads it; docs/contracts/job-input.json is its example.
 // Pure: builds the object from addresses that others have signed.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import { PriceSchema } from "./env.ts";
+import { positiveInt } from "./schema.ts";
 
 export const PRESETS = ["preview", "standard", "high"] as const;
 export const PresetSchema = z.enum(PRESETS);
@@ -31,16 +32,16 @@ const Address = z.url();
 export const JobInputSchema = z.object({
   version: z.literal(1),
   project_id: z.string(),
-  attempt: z.int().positive(),
+  attempt: positiveInt,
   photos: z.array(
-    z.object({ name: z.string(), url: Address, bytes: z.int().positive(), sha256: z.string().nullable() }),
+    z.object({ name: z.string(), url: Address, bytes: positiveInt, sha256: z.nullable(z.string()) }),
   ),
   preset: PresetSchema,
   outputs: z.record(z.string(), Address),
   checkpoint: z.object({ get: Address, put: Address }),
-  progress: z.object({ url: Address, secret: z.string().startsWith("whsec_") }),
+  progress: z.object({ url: Address, secret: z.string().check(z.startsWith("whsec_")) }),
   price: PriceSchema,
-  limits: z.object({ max_seconds: z.number().positive(), max_cost_usd: z.number().positive().optional() }),
+  limits: z.object({ max_seconds: z.number().check(z.positive()), max_cost_usd: z.optional(z.number().check(z.positive())) }),
 });
 export type JobInput = z.infer<typeof JobInputSchema>;
 

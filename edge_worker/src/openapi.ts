@@ -1,6 +1,6 @@
 // The API's description (OpenAPI 3.1), made from the same table and zod schemas that serve it.
 // Made once per isolate, on the first request for it.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import { SCOPES } from "./env.ts";
 import { ERROR_STATUS } from "./errors.ts";
@@ -79,7 +79,7 @@ function securityOf(access: Access): Json {
   return { security: [{ token: [] }, { session: [] }], "x-scope": access };
 }
 
-function describeAnswer(answer: z.ZodType | string): Json {
+function describeAnswer(answer: z.ZodMiniType | string): Json {
   if (typeof answer === "string") return { description: answer };
   return { description: "OK", content: { "application/json": { schema: toSchema(answer, "output") } } };
 }
@@ -102,13 +102,13 @@ function pathParameters(path: string): Json[] {
   }));
 }
 
-function queryParameters(query: z.ZodType | undefined): Json[] {
+function queryParameters(query: z.ZodMiniType | undefined): Json[] {
   if (query === undefined) return [];
   const { properties = {}, required = [] } = toSchema(query, "input") as { properties?: Record<string, Json>; required?: string[] };
   return Object.entries(properties).map(([name, schema]) => ({ name, in: "query", required: required.includes(name), schema }));
 }
 
-function toSchema(schema: z.ZodType, io: "input" | "output"): Json {
+function toSchema(schema: z.ZodMiniType, io: "input" | "output"): Json {
   const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
   return rest;
 }

@@ -1,9 +1,10 @@
 // What counts as a photo: names, types, sizes, first bytes. Pure rules over declared and stored photos.
 // Server-made names only; a user's file name is shown, never used as a key.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import type { Limits } from "./env.ts";
 import { ApiError } from "./errors.ts";
+import { positiveInt } from "./schema.ts";
 
 export const PHOTO_TYPES = {
   "image/jpeg": "jpg",
@@ -18,17 +19,14 @@ export const PHOTOS_PER_CALL_MAX = 50;
 const NAME_LENGTH_MAX = 255;
 
 export const PhotoDeclarationSchema = z.strictObject({
-  name: z
-    .string()
-    .min(1)
-    .max(NAME_LENGTH_MAX)
-    .refine((name) => !/[\u0000-\u001f\u007f]/.test(name), "must not hold control characters"),
+  name: z.string().check(
+    z.minLength(1),
+    z.maxLength(NAME_LENGTH_MAX),
+    z.refine((name) => !/[\u0000-\u001f\u007f]/.test(name), "must not hold control characters"),
+  ),
   type: z.enum(Object.keys(PHOTO_TYPES) as [PhotoType, ...PhotoType[]]),
-  bytes: z.int().positive(),
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .nullish(),
+  bytes: positiveInt,
+  sha256: z.nullish(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
 });
 export type PhotoDeclaration = z.infer<typeof PhotoDeclarationSchema>;
 

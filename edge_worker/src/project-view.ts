@@ -1,6 +1,6 @@
 // A project as the API shows it (docs/contracts/project.json), whole for members and reduced for share links.
 // Pure mapping; internal ids, nonces, secrets and prices of other jobs never pass.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import { OUTPUT_NAMES, PresetSchema, isOutputName } from "./job-input.ts";
 import { STATES } from "./job-state.ts";
@@ -16,31 +16,37 @@ export const ProjectSchema = z.object({
   created_at: Time,
   updated_at: Time,
   photos: z.object({ count: z.int(), bytes: z.int() }),
-  preset: PresetSchema.nullable(),
+  preset: z.nullable(PresetSchema),
   attempt: z.int(),
-  started_at: Time.nullable(),
-  finished_at: Time.nullable(),
-  progress: z
-    .object({
+  started_at: z.nullable(Time),
+  finished_at: z.nullable(Time),
+  progress: z.nullable(
+    z.object({
       stage: z.string(),
       fraction: z.number(),
       message: z.string(),
-      eta_s: z.number().nullable(),
-      preview: z.object({ artifact: z.string(), seq: z.int() }).nullable(),
+      eta_s: z.nullable(z.number()),
+      preview: z.nullable(z.object({ artifact: z.string(), seq: z.int() })),
       at: Time,
-    })
-    .nullable(),
-  error: z.object({ code: z.string(), message: z.string(), hint: z.string().nullable(), stage: z.string().nullable() }).nullable(),
-  report: ReportSchema.nullable(),
+    }),
+  ),
+  error: z.nullable(
+    z.object({ code: z.string(), message: z.string(), hint: z.nullable(z.string()), stage: z.nullable(z.string()) }),
+  ),
+  report: z.nullable(ReportSchema),
   artifacts: z.record(z.string(), z.object({ bytes: z.int(), sha256: z.string(), url: z.string() })),
 });
 export type ProjectView = z.infer<typeof ProjectSchema>;
 
 /** What people behind a share link see. */
-export const SharedProjectSchema = ProjectSchema.pick({ id: true, name: true, state: true, artifacts: true }).extend({
-  created_at: Time,
-  photos: z.object({ count: z.int(), bytes: z.int() }),
-  report: ReportSchema.nullable(),
+export const SharedProjectSchema = z.pick(ProjectSchema, {
+  id: true,
+  name: true,
+  state: true,
+  created_at: true,
+  photos: true,
+  report: true,
+  artifacts: true,
 });
 export type SharedProjectView = z.infer<typeof SharedProjectSchema>;
 

@@ -1,6 +1,8 @@
 // What a job says at its end (report or failure) and on its way (progress), read at the border.
 // Tolerant of fields that newer workers add; never passes a traceback on to people.
-import * as z from "zod";
+import * as z from "zod/mini";
+
+import { amount, count, text } from "./schema.ts";
 
 export const STAGES = ["download", "photos", "sfm", "train", "export", "upload"] as const;
 
@@ -32,28 +34,28 @@ export const ReportSchema = z.looseObject({
   attempt: z.int(),
   preset: z.string(),
   photos: z.looseObject({ given: z.int(), registered: z.int() }),
-  artifacts: z.record(z.string(), z.object({ bytes: z.int().nonnegative(), sha256: z.string() })),
-  stages: z.array(z.object({ stage: z.string(), seconds: z.number().nonnegative() })),
-  price: z.looseObject({ usd: z.number().nonnegative(), billed_s: z.number().nonnegative() }),
+  artifacts: z.record(z.string(), z.object({ bytes: count, sha256: z.string() })),
+  stages: z.array(z.object({ stage: z.string(), seconds: amount })),
+  price: z.looseObject({ usd: amount, billed_s: amount }),
 });
 export type Report = z.infer<typeof ReportSchema>;
 
 const FailureSchema = z.object({
   code: z.string(),
   message: z.string(),
-  hint: z.string().nullish(),
-  stage: z.string().nullish(),
+  hint: z.nullish(z.string()),
+  stage: z.nullish(z.string()),
 });
 
 export const ProgressSchema = z.object({
   project_id: z.string(),
   attempt: z.int(),
-  seq: z.int().nonnegative(),
-  stage: z.string().max(40),
-  fraction: z.number().min(0).max(1),
-  message: z.string().max(2000),
-  eta_s: z.number().nonnegative().nullish(),
-  preview: z.object({ artifact: z.string().max(100), seq: z.int().nonnegative() }).nullish(),
+  seq: count,
+  stage: text(0, 40),
+  fraction: z.number().check(z.gte(0), z.lte(1)),
+  message: text(0, 2000),
+  eta_s: z.nullish(amount),
+  preview: z.nullish(z.object({ artifact: text(0, 100), seq: count })),
 });
 export type ProgressMessage = z.infer<typeof ProgressSchema>;
 

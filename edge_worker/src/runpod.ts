@@ -1,19 +1,19 @@
 // Client of RunPod's job API (https://docs.runpod.io/serverless/endpoints/operation-reference), replies checked by zod.
 // Never retries a POST by itself: whether a job was taken may be unknown, and a second one costs money.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import type { JobInput } from "./job-input.ts";
 
 const TIMEOUT_MS = 10_000;
 
-const RunReply = z.object({ id: z.string().min(1), status: z.string() });
+const RunReply = z.object({ id: z.string().check(z.minLength(1)), status: z.string() });
 const StatusReply = z.object({
-  id: z.string().optional(),
+  id: z.optional(z.string()),
   status: z.string(),
-  output: z.unknown().optional(),
-  error: z.unknown().optional(),
-  delayTime: z.number().optional(),
-  executionTime: z.number().optional(),
+  output: z.optional(z.unknown()),
+  error: z.optional(z.unknown()),
+  delayTime: z.optional(z.number()),
+  executionTime: z.optional(z.number()),
 });
 const HealthReply = z.object({
   jobs: z.record(z.string(), z.number()),

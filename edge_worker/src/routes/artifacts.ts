@@ -1,6 +1,6 @@
 // Results: streamed from the bucket with ranges, for members and for holders of a share link; and the links themselves.
 // Only names of the contract are read; nothing that a user uploaded is served from this origin.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import type { Env } from "../env.ts";
 import { ApiError, unwrap } from "../errors.ts";
@@ -9,11 +9,12 @@ import { OUTPUT_TYPES, isOutputName, keys } from "../job-input.ts";
 import { SharedProjectSchema, isReadable, viewShared, type ProjectView } from "../project-view.ts";
 import { locate, parseRange, type ByteRange } from "../range.ts";
 import { projectStub } from "../stubs.ts";
+import { intBetween } from "../schema.ts";
 
 const NAME_SHOWN = 100;
 
 const SHARE_EXPIRY_S = { min: 60, max: 366 * 24 * 3600 } as const;
-const ShareSchema = z.object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.iso.datetime().nullable() });
+const ShareSchema = z.object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.nullable(z.iso.datetime()) });
 
 export const artifactEndpoints: readonly Endpoint[] = [
   endpoint({
@@ -29,10 +30,10 @@ export const artifactEndpoints: readonly Endpoint[] = [
     path: "/api/projects/:id/shares",
     access: "operate",
     summary: "Make an unlisted, view-only link to the scene",
-    body: z.strictObject({ expires_in_s: z.int().min(SHARE_EXPIRY_S.min).max(SHARE_EXPIRY_S.max).nullish() }),
+    body: z.strictObject({ expires_in_s: z.nullish(intBetween(SHARE_EXPIRY_S.min, SHARE_EXPIRY_S.max)) }),
     bodyOptional: true,
     idempotent: true,
-    answers: { 201: z.object({ id: z.string(), url: z.url(), expires_at: z.iso.datetime().nullable() }) },
+    answers: { 201: z.object({ id: z.string(), url: z.url(), expires_at: z.nullable(z.iso.datetime()) }) },
     handle: async ({ c, env, settings, identity, param, body, idempotencyKey }) => {
       const seed = idempotencyKey === null ? null : `${identity?.tokenSha256}\n${idempotencyKey}`;
       const { id, token, expiresAt } = unwrap(await projectStub(env, param("id")).createShare(body.expires_in_s ?? null, seed));

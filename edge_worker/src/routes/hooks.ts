@@ -1,6 +1,6 @@
 // What RunPod and workers tell us: the address proves which attempt, the content proves nothing by itself.
 // A capability is checked before any object is touched and is never logged.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import { verify, type Grant, type Purpose } from "../capability.ts";
 import type { Settings } from "../env.ts";
@@ -13,7 +13,7 @@ const RUNPOD_BODY_BYTES_MAX = 1024 * 1024;
 const PROGRESS_BODY_BYTES_MAX = 20_000;
 const SIGNATURE_HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature"] as const;
 
-const HintSchema = z.object({ id: z.string().regex(/^[A-Za-z0-9-]{1,100}$/) });
+const HintSchema = z.object({ id: z.string().check(z.regex(/^[A-Za-z0-9-]{1,100}$/)) });
 
 export const hookEndpoints: readonly Endpoint[] = [
   endpoint({

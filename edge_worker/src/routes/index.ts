@@ -1,6 +1,6 @@
 // Every endpoint of the API in one list: what index.ts mounts and what the OpenAPI document describes.
 // Order does not matter: no two paths overlap.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import type { Endpoint, OpenEndpoint } from "../http.ts";
 import { describeApi } from "../openapi.ts";

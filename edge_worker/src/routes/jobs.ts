@@ -1,6 +1,6 @@
 // Jobs: start, cancel, retry.
 // First bytes are looked at here in rounds, so that one object's call stays within the platform's subrequests.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import type { Env } from "../env.ts";
 import { unwrap } from "../errors.ts";

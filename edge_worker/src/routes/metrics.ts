@@ -1,6 +1,6 @@
 // Figures for operators: jobs, workers, seconds, money; JSON or Prometheus text.
 // RunPod is asked at most every few seconds, and a RunPod that does not answer leaves its figures out, not the page.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import type { Settings } from "../env.ts";
 import { roundUsd } from "../estimate.ts";
@@ -15,12 +15,12 @@ let lastHealth: { readonly key: string; readonly at: number; readonly health: He
 const MetricsSchema = z.object({
   projects_by_state: z.record(z.string(), z.int()),
   jobs_by_outcome: z.record(z.string(), z.int()),
-  success_rate: z.number().nullable(),
+  success_rate: z.nullable(z.number()),
   jobs_under_way: z.int(),
   jobs_today: z.int(),
   stage_seconds: z.record(z.string(), z.object({ jobs: z.int(), seconds: z.number() })),
   spend: z.object({ today_usd: z.number(), month_usd: z.number(), reserved_usd: z.number(), budget_usd: z.number(), left_usd: z.number() }),
-  runpod: z.object({ jobs: z.record(z.string(), z.number()), workers: z.record(z.string(), z.number()) }).nullable(),
+  runpod: z.nullable(z.object({ jobs: z.record(z.string(), z.number()), workers: z.record(z.string(), z.number()) })),
 });
 type Metrics = z.infer<typeof MetricsSchema>;
 

@@ -1,6 +1,6 @@
 // Photos: presigned uploads in batches, the list of what arrived, deletion; and the estimate that depends on their number.
 // No photo byte passes through here.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import { PriceSchema } from "../env.ts";
 import { unwrap } from "../errors.ts";
@@ -9,8 +9,9 @@ import { endpoint, type Call, type Endpoint } from "../http.ts";
 import { PresetSchema, type Preset } from "../job-input.ts";
 import { PHOTOS_PER_CALL_MAX, PHOTO_TYPES, PhotoDeclarationSchema } from "../photos.ts";
 import { indexStub, projectStub } from "../stubs.ts";
+import { intParameter } from "../schema.ts";
 
-const DeclareBody = z.strictObject({ photos: z.array(PhotoDeclarationSchema).min(1).max(PHOTOS_PER_CALL_MAX) });
+const DeclareBody = z.strictObject({ photos: z.array(PhotoDeclarationSchema).check(z.minLength(1), z.maxLength(PHOTOS_PER_CALL_MAX)) });
 
 const UploadsAnswer = z.object({
   uploads: z.array(
@@ -84,7 +85,7 @@ export const photoEndpoints: readonly Endpoint[] = [
     path: "/api/estimate",
     access: "view",
     summary: "The same for a number of photos, before anything is uploaded",
-    query: z.object({ preset: PresetSchema, photos: z.coerce.number().int().min(0).max(PHOTOS_IN_ESTIMATE_MAX) }),
+    query: z.object({ preset: PresetSchema, photos: intParameter(0, PHOTOS_IN_ESTIMATE_MAX) }),
     answers: { 200: EstimateAnswer },
     handle: async (call) => answerEstimate(call, call.query.preset, call.query.photos),
   }),

@@ -1,22 +1,23 @@
 // Projects: make, list, read, rename, delete, watch.
 // Thin: reads the call, asks the project's object, packs the answer.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import { derivedId, randomId } from "../crypto.ts";
 import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Endpoint } from "../http.ts";
 import { ProjectSchema } from "../project-view.ts";
 import { PROJECT_ID_LETTERS, indexStub, projectStub } from "../stubs.ts";
+import { intParameter, text } from "../schema.ts";
 
 const NAME_LENGTH_MAX = 120;
 const PAGE_DEFAULT = 50;
 const PAGE_MAX = 100;
 
-const NameBody = z.strictObject({ name: z.string().trim().min(1).max(NAME_LENGTH_MAX) });
+const NameBody = z.strictObject({ name: z.string().check(z.trim(), z.minLength(1), z.maxLength(NAME_LENGTH_MAX)) });
 
 const ListQuery = z.object({
-  cursor: z.string().max(200).optional(),
-  limit: z.coerce.number().int().min(1).max(PAGE_MAX).optional(),
+  cursor: z.optional(text(0, 200)),
+  limit: z.optional(intParameter(1, PAGE_MAX)),
 });
 
 export const projectEndpoints: readonly Endpoint[] = [
@@ -43,7 +44,7 @@ export const projectEndpoints: readonly Endpoint[] = [
     access: "view",
     summary: "Projects, newest first; progress and report are left out",
     query: ListQuery,
-    answers: { 200: z.object({ projects: z.array(ProjectSchema), cursor: z.string().nullable() }) },
+    answers: { 200: z.object({ projects: z.array(ProjectSchema), cursor: z.nullable(z.string()) }) },
     handle: async ({ c, env, query }) => {
       const after = query.cursor === undefined ? null : readCursor(query.cursor);
       const { projects, more } = await indexStub(env).list(query.limit ?? PAGE_DEFAULT, after);

@@ -1,6 +1,6 @@
 // Health, who am I, settings, and how a browser gets in: a one-time link that sets a cookie.
 // A login code is shown once and never logged.
-import * as z from "zod";
+import * as z from "zod/mini";
 
 import { SESSION_S, cookieName, issueSession } from "../auth.ts";
 import { randomToken } from "../crypto.ts";
@@ -73,7 +73,7 @@ export const healthEndpoint: OpenEndpoint = {
   method: "GET",
   path: "/api/health",
   summary: "Whether the Worker runs, of which stack and version",
-  answers: { 200: z.object({ status: z.literal("ok"), stack: z.string().nullable(), version: z.string() }) },
+  answers: { 200: z.object({ status: z.literal("ok"), stack: z.nullable(z.string()), version: z.string() }) },
   handle: (c) => c.json({ status: "ok", stack: c.env.STACK ?? null, version }),
 };
 
