@@ -57,6 +57,9 @@ VOLUME_USD_PER_GB_MONTH_ABOVE_1_TB = 0.05
 VOLUME_STEP_GB = 1000
 MONTH_S = 30 * 86_400
 
+# docs.runpod.io/serverless/endpoints/endpoint-configurations: days without a request -> workers.max at most.
+IDLE_CUTS_S = ((7 * 86_400.0, 0), (3 * 86_400.0, 2))
+
 SECRET_VALUE_MAX_BYTES = 16 * 1024 * 1024 - 1
 SECRET_DESCRIPTION_MAX_BYTES = 65_535
 SPEND_RATE_LIMIT_USD_PER_H = 80.0

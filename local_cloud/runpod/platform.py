@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from . import autoscaler, catalog
+from . import autoscaler, catalog, limits
 from .clock import Clock
 from .faults import Faults
 from .ids import Ids
@@ -75,6 +75,8 @@ class Platform:
         self._loop_task: asyncio.Task[None] | None = None
         self._stopping = False
         self._saved_usage = len(self.account.usage)
+        # Endpoint id -> virtual time of its last request or change; since the start when there was none.
+        self._active_s: dict[str, float] = {}
 
     @property
     def rules_context(self) -> Context:
@@ -98,6 +100,7 @@ class Platform:
 
     def put_endpoint(self, endpoint: Endpoint) -> None:
         self.account.endpoints[endpoint.id] = endpoint
+        self._active_s[endpoint.id] = self.clock.now()
         self.save()
         self.scale(endpoint)
 
@@ -106,6 +109,11 @@ class Platform:
         del self.account.endpoints[endpoint_id]
         self.fleet.end_endpoint(endpoint_id, "endpoint deleted")
         self.save()
+
+    def requested(self, endpoint: Endpoint) -> None:
+        """A job has been submitted: the endpoint is in use, and may need a worker."""
+        self._active_s[endpoint.id] = self.clock.now()
+        self.scale(endpoint)
 
     def scale(self, endpoint: Endpoint) -> None:
         """One look of the autoscaler at one endpoint."""
@@ -157,10 +165,21 @@ class Platform:
                 log.exception("autoscaler look failed")
             await asyncio.sleep(self.settings.tick_s)
 
+    def _cut_idle(self, endpoint: Endpoint) -> Endpoint:
+        """The platform's own change that a refresh finds as drift; it stays until somebody raises it again."""
+        idle_s = self.clock.now() - self._active_s.setdefault(endpoint.id, self.clock.now())
+        most = next((most for after_s, most in limits.IDLE_CUTS_S if idle_s >= after_s), None)
+        if not self.settings.idle_scale_down or most is None or endpoint.spec.workers_max <= most:
+            return endpoint
+        spec = dataclasses.replace(endpoint.spec, workers_max=most, workers_min=min(most, endpoint.spec.workers_min))
+        cut = self.account.endpoints[endpoint.id] = dataclasses.replace(endpoint, spec=spec)
+        self.save()
+        return cut
+
     def tick(self) -> None:
         self.dispatcher.enforce_times()
         self.fleet.enforce_times()
         for endpoint in tuple(self.account.endpoints.values()):
-            self.scale(endpoint)
+            self.scale(self._cut_idle(endpoint))
         if len(self.account.usage) != self._saved_usage:
             self.save()  # what workers cost survives a crash

@@ -55,4 +55,9 @@ class Settings(BaseModel):
         default=600.0, gt=0, description="Virtual seconds until a worker that never polled is given up."
     )
     throttled_s: float = Field(default=5.0, gt=0, description="Virtual seconds of one throttled fault.")
+    idle_scale_down: bool = Field(
+        default=False,
+        description="Whether endpoints without requests lose workers.max as on the platform: 2 after 3 days, "
+        "0 after 7. Off, because a local stack is left alone for days and should still work.",
+    )
     tick_s: float = Field(default=0.1, gt=0, le=5, description="Real seconds between autoscaler looks.")

@@ -89,17 +89,19 @@ class Endpoint:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Registry:
-    """A registry credential; user name and password are write-only and never needed here."""
+    """A registry credential; user name and password are write-only."""
 
     id: str
     name: str
+    username: str
+    password: str = dataclasses.field(repr=False)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Secret:
     id: str
     name: str
-    value: str
+    value: str = dataclasses.field(repr=False)
     description: str
     created_at_s: float
     value_updated_at_s: float
@@ -147,6 +149,11 @@ class Account:
     volumes: dict[str, Volume] = dataclasses.field(default_factory=dict)
     usage: list[Usage] = dataclasses.field(default_factory=list)
     volume_usage: list[VolumeUsage] = dataclasses.field(default_factory=list)
+
+    def login(self, registry_id: str | None) -> tuple[str, str] | None:
+        """(User name, password) of a credential; None without one or when it is gone."""
+        registry = self.registries.get(registry_id or "")
+        return None if registry is None else (registry.username, registry.password)
 
     def clear(self) -> None:
         self.endpoints.clear()

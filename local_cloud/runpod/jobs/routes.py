@@ -41,7 +41,7 @@ async def run(request: Request) -> Response:
     endpoint = _endpoint(request)
     submission = await _submission(request, limits.RUN_BODY_MAX_BYTES)
     job = platform.dispatcher.submit(endpoint.id, submission, sync=False, kept_s=limits.RUN_RESULT_KEPT_S)
-    platform.scale(endpoint)
+    platform.requested(endpoint)
     return JSONResponse({"id": job.id, "status": job.status.value})
 
 
@@ -53,7 +53,7 @@ async def runsync(request: Request) -> Response:
     deadline_s = platform.clock.wall_s() + wait_ms(text) / 1000
     kept_s = limits.RUNSYNC_RESULT_KEPT_S if text is None else limits.RUNSYNC_RESULT_KEPT_WITH_WAIT_S
     job = platform.dispatcher.submit(endpoint.id, submission, sync=True, kept_s=kept_s)
-    platform.scale(endpoint)
+    platform.requested(endpoint)
     await _hold(request, job, deadline_s, lambda: job.final)
     if job.final:
         return JSONResponse(job_to_wire(job, now_s=platform.clock.now()))
@@ -89,7 +89,7 @@ async def retry(request: Request) -> Response:
     if job.status not in (Status.FAILED, Status.TIMED_OUT):
         raise JobApiError(400, f"job is {job.status.value}; only FAILED or TIMED_OUT jobs can be retried")
     platform.dispatcher.board(endpoint.id).retry(job, now_s=platform.clock.now())
-    platform.scale(endpoint)
+    platform.requested(endpoint)
     return JSONResponse({"id": job.id, "status": job.status.value})
 
 

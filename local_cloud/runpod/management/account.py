@@ -1,5 +1,5 @@
 """Routes of registry credentials, account secrets and account limits.
-Passwords and secret values come in and never go out again; passwords are not even kept."""
+Passwords and secret values come in and never go out again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RESERVED_PREFIX = "RUNPOD"
 
 async def list_registries(request: Request) -> Response:
     registries = platform_of(request).account.registries.values()
-    return JSONResponse({"registries": [dataclasses.asdict(one) for one in registries]})
+    return JSONResponse({"registries": [_registry_to_wire(one) for one in registries]})
 
 
 async def create_registry(request: Request) -> Response:
@@ -31,14 +31,14 @@ async def create_registry(request: Request) -> Response:
     body = parse_body(CreateRegistry, await request.body())
     if any(one.name == body.name for one in platform.account.registries.values()):
         raise bad_request(f"a registry credential named {body.name!r} already exists")
-    registry = Registry(id=platform.new_id(), name=body.name)
+    registry = Registry(id=platform.new_id(), name=body.name, username=body.username, password=body.password)
     platform.account.registries[registry.id] = registry
     platform.save()
-    return JSONResponse(dataclasses.asdict(registry), status_code=201)
+    return JSONResponse(_registry_to_wire(registry), status_code=201)
 
 
 async def get_registry(request: Request) -> Response:
-    return JSONResponse(dataclasses.asdict(_registry(request)))
+    return JSONResponse(_registry_to_wire(_registry(request)))
 
 
 async def delete_registry(request: Request) -> Response:
@@ -59,6 +59,10 @@ def _registry(request: Request) -> Registry:
     if registry is None:
         raise not_found("registry")
     return registry
+
+
+def _registry_to_wire(registry: Registry) -> dict[str, str]:
+    return {"id": registry.id, "name": registry.name}
 
 
 async def list_secrets(request: Request) -> Response:

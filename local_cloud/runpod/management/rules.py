@@ -92,7 +92,9 @@ def spec_of_update(endpoint: Endpoint, body: UpdateEndpoint, context: Context) -
                 changes[field] = getattr(body.workers, name)
     spec = dataclasses.replace(old, **changes)  # type: ignore[arg-type]
     _check_idle_timeout(spec.type, spec.scaling, "idle_timeout_s" in changes)
-    check(spec, context, endpoint_id=endpoint.id, image_changed=spec.image != old.image)
+    check(
+        spec, context, endpoint_id=endpoint.id, image_changed=(spec.image, spec.registry) != (old.image, old.registry)
+    )
     return spec
 
 
@@ -151,8 +153,10 @@ def _raw(value: object) -> object:
 
 def check(spec: EndpointSpec, context: Context, *, endpoint_id: str | None, image_changed: bool = True) -> None:
     """Everything that must hold of an endpoint whatever call made it; raises Problem 400."""
+    if spec.registry is not None and spec.registry not in context.account.registries:
+        raise bad_request(f"registry credential {spec.registry!r} not found")
     if image_changed:
-        context.images.resolve(spec.image)
+        context.images.resolve(spec.image, context.account.login(spec.registry))
     if spec.gpu is not None:
         _check_gpu(spec.gpu, context.catalog)
     _check_cpu(spec.cpu, context.catalog)
@@ -161,8 +165,6 @@ def check(spec: EndpointSpec, context: Context, *, endpoint_id: str | None, imag
     if spec.timeout_ms < 0:
         raise bad_request(f"timeout {spec.timeout_ms} must not be negative")
     _check_places(spec, context)
-    if spec.registry is not None and spec.registry not in context.account.registries:
-        raise bad_request(f"registry credential {spec.registry!r} not found")
     _check_quota(spec, context, endpoint_id)
 
 

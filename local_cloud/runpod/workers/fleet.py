@@ -236,7 +236,8 @@ class Fleet:
         self._spawn(self._watch(worker, worker.process))
 
     async def _start_process(self, endpoint: Endpoint, worker: Worker) -> WorkerProcess:
-        image = self._images.resolve(worker.image)
+        current = self._account.endpoints.get(endpoint.id, endpoint)
+        image = self._images.resolve(worker.image, self._account.login(current.spec.registry))
         process = await WorkerProcess.start(
             [*image.command, *shlex.split(endpoint.spec.args)],
             cwd=image.cwd,

@@ -118,6 +118,7 @@ def images(folder: Path) -> Path:
         }
         for kind in kinds
     }
+    table[f"{REPOSITORY}-private"] = {**table[REPOSITORY], "private": {"username": "robot", "password": "pa55"}}
     table[f"{REPOSITORY}-checked"] = {"command": [sys.executable, str(HERE / "worker_of_all_kinds.py"), "async"]}
     file = folder / "images.json"
     file.write_text(json.dumps(table))
@@ -178,7 +179,11 @@ def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn
 
 @pytest.fixture
 def standin(shared_standin: StandIn) -> Iterator[StandIn]:
-    """The shared process with an empty account; nothing of one test reaches the next."""
+    """The shared process with an empty account; nothing of one test reaches the next.
+
+    Without the management API's rate limits, because `until` polls far more often than a client may.
+    """
+    shared_standin.settings(rate_limit_minute=None)
     yield shared_standin
     assert shared_standin.http.post("/_control/reset").status_code == 204
     assert shared_standin.processes() == []

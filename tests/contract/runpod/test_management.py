@@ -230,6 +230,50 @@ def test_registry_credentials_never_come_back_and_have_unique_names(standin: Sta
     assert standin.http.get(f"/v2/serverless/{endpoint['id']}").json()["registry"] is None
 
 
+def test_a_private_image_needs_the_credential_at_create_at_change_and_at_start(standin: StandIn) -> None:
+    def credential(name: str, password: str) -> str:
+        body = {"name": name, "username": "robot", "password": password}
+        return standin.http.post("/v2/registries", json=body).json()["id"]
+
+    image = f"{REPOSITORY}-private:v1"
+    wrong, right, newer = credential("wrong", "x"), credential("right", "pa55"), credential("newer", "pa55")
+    for registry in (None, wrong):
+        answer = standin.http.post("/v2/serverless", json=base(image=image, registry=registry))
+        assert "refused the credential" in refused(answer, 400)
+    endpoint = standin.create(image=image, registry=right)["id"]
+    answer = standin.http.patch(f"/v2/serverless/{endpoint}", json={"registry": wrong})
+    assert "refused the credential" in refused(answer, 400)
+    # The rotation: create new, point the endpoint at it, delete old.
+    assert standin.patch(endpoint, registry=newer)["registry"] == newer
+    assert standin.http.delete(f"/v2/registries/{right}").status_code == 204
+    standin.patch(endpoint, workers={"min": 1})
+    until(lambda: standin.workers(endpoint)["summary"]["idle"], lambda idle: idle == 1)
+    # And the mistake: deleting the one in use. Running workers stay, new ones cannot pull.
+    assert standin.http.delete(f"/v2/registries/{newer}").status_code == 204
+    worker = standin.processes()[0]["id"]
+    standin.http.post(f"/_control/workers/{worker}/kill")
+    standin.clock(advance_s=5)
+    until(lambda: standin.workers(endpoint)["summary"]["unhealthy"], lambda count: count == 1)
+
+
+def test_an_unused_endpoint_loses_its_workers_after_days_until_they_are_raised_again(standin: StandIn) -> None:
+    standin.settings(idle_scale_down=True)
+    endpoint = standin.create(workers={"min": 0, "max": 5})["id"]
+
+    def most() -> int:
+        return standin.http.get(f"/v2/serverless/{endpoint}").json()["workers"]["max"]
+
+    standin.clock(advance_s=2.9 * 86_400)
+    assert most() == 5
+    standin.clock(advance_s=0.2 * 86_400)
+    assert most() == 2
+    standin.clock(advance_s=4 * 86_400)
+    assert most() == 0
+    standin.patch(endpoint, workers={"max": 5})
+    standin.clock(advance_s=86_400)
+    assert most() == 5
+
+
 def test_volumes_grow_only_and_pin_their_data_centre(standin: StandIn) -> None:
     body = {"name": "v", "size": 50, "dataCenter": "EU-RO-1"}
     volume = standin.http.post("/v2/network-volumes", json=body).json()
