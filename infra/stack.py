@@ -58,6 +58,7 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
         bucket_name=name,
         s3_url=settings.s3_url,
         app_url=app_url,
+        deployment_id=deployment.id,
         jurisdiction=settings.jurisdiction.value,
         location=settings.bucket_location,
         object_lifetime_days=settings.object_lifetime_days,

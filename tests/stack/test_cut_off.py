@@ -1,0 +1,104 @@
+"""Runs that are cut off: SIGKILL to the engine and all its children, at several steps of up and destroy.
+The next run finishes, and nothing is there twice."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from tests.stack.conftest import BUCKET, STACK, LocalCloud, Project
+
+pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(1200)]
+
+LIMIT_S = 240
+STEP = re.compile(r" (created|updated|deleted|replaced)( |$)")
+
+
+def cut_off(project: Project, command: str, *, when: re.Pattern[str], nth: int = 1, after_s: float = 0.0) -> int:
+    """Start `pulumi <command>` and kill it with everything it started at the nth line that matches.
+    Returns how many lines matched; the run must not have ended by itself."""
+    process = subprocess.Popen(
+        ["pulumi", command, "--stack", STACK, "--yes", "--skip-preview", "--non-interactive", "--color=never"],
+        cwd=project.folder,
+        env={**os.environ, **project.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    watchdog = threading.Timer(LIMIT_S, os.killpg, (process.pid, signal.SIGKILL))
+    watchdog.start()
+    said, seen = [], 0
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            seen += bool(when.search(line))
+            if seen == nth:
+                time.sleep(after_s)
+                os.killpg(process.pid, signal.SIGKILL)
+                break
+        process.stdout.close()
+        process.wait()
+    finally:
+        watchdog.cancel()
+    assert seen == nth, "the run ended before it could be cut off:\n" + "".join(said)
+    return seen
+
+
+def unlock(project: Project) -> None:
+    """What the engine asks for after it was killed: give its lock up."""
+    subprocess.run(
+        ["pulumi", "cancel", "--stack", STACK, "--yes"],
+        cwd=project.folder,
+        env={**os.environ, **project.environment},
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+
+
+def test_runs_that_are_cut_off_are_finished_by_the_next_without_a_duplicate(
+    project: Project, cloud: LocalCloud
+) -> None:
+    project.destroy()
+    for nth in (2, 5, 8):
+        cut_off(project, "up", when=STEP, nth=nth)
+        unlock(project)
+
+    project.up()
+
+    assert len(cloud.endpoints()) == 1
+    assert [name for kind, name in cloud.resources() if kind == "R2Bucket"] == [BUCKET]
+    assert cloud.told()["RUNPOD_ENDPOINT_ID"] == cloud.endpoints()[0]["id"]
+    project.preview(expect_no_changes=True)
+
+    for nth in (2, 4):
+        cut_off(project, "destroy", when=STEP, nth=nth)
+        unlock(project)
+    project.destroy()
+
+    cloud.assert_empty()
+
+
+def test_an_engine_killed_while_the_endpoint_is_being_made_leaves_one_endpoint(
+    project: Project, cloud: LocalCloud
+) -> None:
+    project.destroy()
+    cloud.runpod(
+        "POST", "/_control/faults", json={"kind": "latency", "route": "POST /v2/serverless", "latency_s": 3, "times": 1}
+    ).raise_for_status()
+
+    cut_off(project, "up", when=re.compile("gpu-endpoint creating"), after_s=1)
+    time.sleep(3)  # the request that was on its way takes effect
+    assert len(cloud.endpoints()) <= 1
+    unlock(project)
+    made = project.up().outputs["endpointId"].value
+
+    assert [endpoint["id"] for endpoint in cloud.endpoints()] == [made]
