@@ -1,8 +1,9 @@
-// Who is calling: bearer token or session cookie, and what they may do.
+// Who is calling: bearer token, session cookie or Cloudflare Access, and what they may do.
 // Tokens are known by their SHA-256 only; a cookie works for requests of our own pages only.
 import type { Context } from "hono";
 import { getCookie } from "hono/cookie";
 
+import { ASSERTION_HEADER, readAssertion } from "./access.ts";
 import { fromBase64Url, hmac, sha256Hex, toBase64Url, verifyHmac } from "./crypto.ts";
 import { SCOPES, type ApiToken, type Scope, type Settings } from "./env.ts";
 import { ApiError } from "./errors.ts";
@@ -10,8 +11,8 @@ import { ApiError } from "./errors.ts";
 export interface Identity {
   readonly name: string;
   readonly scopes: readonly Scope[];
-  readonly via: "token" | "session";
-  /** Digest of the token that stands behind; a session ends when this token is taken away. */
+  readonly via: "token" | "session" | "access";
+  /** Digest that tells callers apart: of the token that stands behind (a session ends with it), or of Access's name. */
   readonly tokenSha256: string;
 }
 
@@ -28,6 +29,8 @@ export async function authenticate(c: Context, settings: Settings, now: number):
     if (known === undefined) throw new ApiError("UNAUTHENTICATED", "The bearer token is not known or has expired.");
     return { name: known.name, scopes: known.scopes, via: "token", tokenSha256: known.sha256 };
   }
+  const vouched = await readAccess(c, settings, now);
+  if (vouched !== null) return vouched;
   const cookie = getCookie(c, cookieName(settings));
   const identity = cookie === undefined ? null : await readSession(cookie, settings, now);
   if (identity === null) {
@@ -36,6 +39,20 @@ export async function authenticate(c: Context, settings: Settings, now: number):
     });
   }
   return identity;
+}
+
+async function readAccess(c: Context, { access }: Settings, now: number): Promise<Identity | null> {
+  const assertion = c.req.header(ASSERTION_HEADER);
+  if (access === null || assertion === undefined) return null;
+  const name = await readAssertion(assertion, access, now).catch((error: unknown) => {
+    console.error(String(error));
+    throw new ApiError("UPSTREAM", "Cloudflare Access cannot be asked for its keys right now.", { hint: "Try again in a minute." });
+  });
+  if (name === null) throw new ApiError("UNAUTHENTICATED", "Cloudflare Access's assertion is not valid for this application.");
+  const isOperator = access.operators.some((one) => one.toLowerCase() === name);
+  const scope = isOperator ? "operate" : access.others;
+  if (scope === null) throw new ApiError("FORBIDDEN", `"${name}" is not on the list of this stack's people.`);
+  return { name, scopes: [scope], via: "access", tokenSha256: await sha256Hex(`access\n${name}`) };
 }
 
 /** Each scope holds the ones before it: operate may upload, upload may view. */
@@ -50,11 +67,11 @@ export function requireScope(identity: Identity, scope: Scope): void {
 }
 
 /**
- * Refuses what another site makes a signed-in browser send. Only cookies travel by themselves, so only
- * sessions are checked; our own pages are at the request's host or at WORKER_URL.
+ * Refuses what another site makes a signed-in browser send. Cookies, Access's too, travel by themselves, a
+ * bearer token does not; our own pages are at the request's host or at WORKER_URL.
  */
 export function requireOwnOrigin(c: Context, identity: Identity, settings: Settings): void {
-  if (identity.via !== "session") return;
+  if (identity.via === "token") return;
   const origin = c.req.header("origin");
   const own = [new URL(c.req.url).origin, new URL(settings.workerUrl).origin];
   if (origin === undefined || !own.includes(origin)) {

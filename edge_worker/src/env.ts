@@ -26,6 +26,8 @@ export interface Env {
   readonly S3_SECRET_ACCESS_KEY: string;
   readonly HOOK_KEYS: string;
   readonly API_TOKENS: string;
+  /** Absent unless Cloudflare Access stands in front. */
+  readonly ACCESS?: string;
 }
 
 /** `view` reads, `upload` makes and starts, `operate` deletes, shares and sees the whole service. Each holds the ones before. */
@@ -60,6 +62,15 @@ const TokenSchema = z.object({
 });
 export type ApiToken = z.infer<typeof TokenSchema>;
 
+/** team: the issuer's address; aud: the application's audience tag; operators: addresses that get `operate`. */
+const AccessSchema = z.object({
+  team: z.string().check(z.regex(/^https?:\/\/[^/]+$/, "an address without a path")),
+  aud: z.string().check(z.minLength(1)),
+  operators: z.array(z.string()),
+  others: z.nullable(z.enum(SCOPES)),
+});
+export type AccessSettings = z.infer<typeof AccessSchema>;
+
 const HookKeysSchema = z.array(z.string().check(z.regex(/^[A-Za-z0-9+/]{43}=$/, "32 bytes in base64"))).check(z.minLength(1), z.maxLength(2));
 
 export interface Settings {
@@ -72,6 +83,7 @@ export interface Settings {
   /** Current key first; the second is accepted, never used to sign. */
   readonly hookKeys: readonly string[];
   readonly tokens: readonly ApiToken[];
+  readonly access: AccessSettings | null;
 }
 
 export type SettingsResult = { readonly ok: true; readonly settings: Settings } | { readonly ok: false; readonly problems: readonly string[] };
@@ -114,7 +126,10 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsR
   const limits = json("LIMITS", LimitsSchema);
   const hookKeys = json("HOOK_KEYS", HookKeysSchema);
   const tokens = json("API_TOKENS", z.array(TokenSchema));
-  if (tokens?.length === 0) problems.push("API_TOKENS holds no token, so nobody could sign in");
+  const access = env["ACCESS"] === undefined ? null : (json("ACCESS", AccessSchema) ?? null);
+  if (tokens?.length === 0 && access === null) {
+    problems.push("API_TOKENS holds no token and ACCESS is not set, so nobody could sign in");
+  }
   const settings = {
     stack: text("STACK"),
     workerUrl: url("WORKER_URL"),
@@ -127,7 +142,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsR
     runpod: { jobUrl: url("RUNPOD_JOB_URL"), endpointId: text("RUNPOD_ENDPOINT_ID"), apiKey: text("RUNPOD_API_KEY") },
   };
   if (problems.length > 0 || !price || !limits || !hookKeys || !tokens) return { ok: false, problems };
-  return { ok: true, settings: { ...settings, price, limits, hookKeys, tokens } };
+  return { ok: true, settings: { ...settings, price, limits, hookKeys, tokens, access } };
 }
 
 /** For code that runs only behind the configuration check (objects and routes below it). */

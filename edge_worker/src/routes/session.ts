@@ -41,6 +41,9 @@ export const sessionEndpoints: readonly Endpoint[] = [
     answers: { 201: z.object({ url: z.url(), expires_at: z.iso.datetime() }) },
     handle: async ({ c, env, settings, identity, now }) => {
       if (identity === null) throw new ApiError("UNAUTHENTICATED", "Nobody is signed in.");
+      if (identity.via === "access") {
+        throw new ApiError("CONFLICT", "You are signed in by Cloudflare Access; others sign in there too.", { hint: "Add them to the Access policy." });
+      }
       const code = randomToken(32);
       const expiresAt = now + LOGIN_CODE_S * 1000;
       const { name, scopes, tokenSha256 } = identity;

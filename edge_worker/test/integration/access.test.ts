@@ -279,7 +279,7 @@ describe("documents and headers", () => {
 describe("an installation", () => {
   test.each([
     ["RUNPOD_API_KEY", null, "RUNPOD_API_KEY is not set"],
-    ["API_TOKENS", "[]", "API_TOKENS holds no token, so nobody could sign in"],
+    ["API_TOKENS", "[]", "API_TOKENS holds no token and ACCESS is not set, so nobody could sign in"],
     ["HOOK_KEYS", '["c2hvcnQ="]', "HOOK_KEYS is not valid: 0: 32 bytes in base64"],
     ["LIMITS", "{}", "LIMITS is not valid: photos_min: Invalid input: expected number, received undefined"],
   ])("without a good %s answers 503 and names it, but is healthy", async (name, value, problem) => {

@@ -20,6 +20,7 @@ export default defineConfig({
   plugins: [cloudflareTest({ wrangler: { configPath: `${import.meta.dirname}/../../wrangler.jsonc` } })],
   define: { BUILD_VERSION: JSON.stringify("test") },
   test: {
+    silent: "passed-only",
     dir: import.meta.dirname,
     include: ["**/*.test.ts"],
     testTimeout: 20_000,
