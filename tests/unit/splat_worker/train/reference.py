@@ -18,7 +18,7 @@ from torch import Tensor
 from splat_worker.scene import Camera
 
 
-def dense(
+def dense(  # noqa: PLR0917
     means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, sh: Tensor, camera: Camera, background: Tensor
 ) -> Tensor:
     """Same arguments and result as `rasterize`, every pixel against every Gaussian, in the tensors' own precision."""

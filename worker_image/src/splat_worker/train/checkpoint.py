@@ -31,8 +31,6 @@ class RunState:
     step: int
     splats: Splats
     budget: Budget
-    affines: torch.Tensor  # (training photos, 3, 4)
-    affine_moments: tuple[torch.Tensor, torch.Tensor]
     queue: list[int]
     rng: np.random.Generator
     seconds: float
@@ -48,8 +46,6 @@ def pack(state: RunState, preset: Preset, photo_names: tuple[str, ...]) -> bytes
         arrays[f"second_{name}"] = _out(state.splats.second[name])
     for name in ("score", "seen", "radius_px"):
         arrays[f"budget_{name}"] = _out(getattr(state.budget, name))
-    arrays["affines"] = _out(state.affines)
-    arrays["affine_first"], arrays["affine_second"] = (_out(m) for m in state.affine_moments)
     facts = {
         "version": VERSION,
         "preset": asdict(preset),
@@ -94,8 +90,6 @@ def unpack(data: bytes, preset: Preset, photo_names: tuple[str, ...], device: st
         step=facts["step"],
         splats=splats,
         budget=budget,
-        affines=_in(arrays["affines"], device).requires_grad_(),
-        affine_moments=(_in(arrays["affine_first"], device), _in(arrays["affine_second"], device)),
         queue=list(facts["queue"]),
         rng=rng,
         seconds=facts["seconds"],

@@ -35,7 +35,8 @@ class Budget:
 
     def collect(self, trace: Trace) -> None:
         """Adds one rendering's findings."""
-        assert trace.share is not None and trace.radii_px is not None
+        assert trace.share is not None
+        assert trace.radii_px is not None
         self.score += trace.share
         self.seen += trace.radii_px > 0
         self.radius_px = torch.maximum(self.radius_px, trace.radii_px)

@@ -1,10 +1,11 @@
 """The rule by which stray Gaussians are removed from a scene.
 Pure decisions; the trainer applies them before anything is measured.
 
-A Gaussian goes at the end if it is as good as invisible (opacity under 2/255). It goes when densification ends, with
-a part of the steps left to close the gap, if it hangs alone in front of a camera: its mean distance to its 8 nearest neighbours is more than 4 times the scene's median, and in the picture of some
-training camera it is nearer than half the depth of the nearest sparse points there. Distance to the neighbours
-alone is no sign: the sky is made of few, large, lonely Gaussians.
+A Gaussian goes at the end if it is as good as invisible (opacity under 2/255). It goes when densification ends,
+with a part of the steps left to close the gap, if it hangs alone in front of a camera: its mean distance to its 8
+nearest neighbours is more than 4 times the scene's median, and in the picture of some training camera it is
+nearer than half the depth of the nearest sparse points there. Distance to the neighbours alone is no sign: the sky
+is made of few, large, lonely Gaussians.
 """
 
 from __future__ import annotations

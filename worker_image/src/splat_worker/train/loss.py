@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from torch import Tensor
 
 from splat_worker.train.rasterize import LANES
@@ -41,7 +41,7 @@ def prepare_target(image: np.ndarray, mask: np.ndarray | None, device: str) -> T
         return Target(image=planar.to(device), valid=None if valid is None else valid.to(device))
     from splat_worker.train.cpu import photometric
 
-    _, height, width = planar.shape
+    width = planar.shape[2]
     target = _padded(planar.numpy())
     inside = np.zeros(target.shape[1:], np.float32)
     inside[:, :width] = 1.0 if mask is None else mask
@@ -52,7 +52,7 @@ def prepare_target(image: np.ndarray, mask: np.ndarray | None, device: str) -> T
 def photometric_loss(image: Tensor, target: Target, affine: Tensor) -> tuple[Tensor, Tensor]:
     """Loss of one rendering.
 
-    image: (3, H, W); affine: (3, 4), the compared picture is affine[:, :3] @ image + affine[:, 3].
+    image: (3, H, W); affine: (3, 4), given, not learned: affine[:, :3] @ image + affine[:, 3] is compared.
     Returns the loss (scalar) and the error: (H, W), mean absolute difference, detached.
     """
     if target.padded is not None:
@@ -95,7 +95,7 @@ class _CpuPhotometric(torch.autograd.Function):
         assert target.padded is not None
         wanted, blurred, inside = target.padded
         _, height, width = target.image.shape
-        sums, d_image, d_affine, error = photometric.photometric(
+        sums, d_image, error = photometric.photometric(
             _padded(image.detach().numpy()),
             wanted,
             blurred,
@@ -107,7 +107,6 @@ class _CpuPhotometric(torch.autograd.Function):
         )
         l1, similar = sums.sum(0, dtype=np.float64) / (3 * height * width)
         ctx.d_image = d_image
-        ctx.d_affine = d_affine.sum(0)
         ctx.width = width
         error_map = torch.from_numpy(error[:, :width])
         ctx.mark_non_differentiable(error_map)
@@ -117,10 +116,7 @@ class _CpuPhotometric(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor, _error: Tensor) -> tuple[Tensor | None, ...]:
         scale = float(slope)
         d_image = torch.from_numpy(ctx.d_image)[:, :, : ctx.width]
-        d_affine = torch.from_numpy(ctx.d_affine)
-        if scale != 1.0:
-            d_image, d_affine = d_image * scale, d_affine * scale
-        return d_image, d_affine, None
+        return (d_image if scale == 1.0 else d_image * scale), None, None
 
 
 def _padded(planar: np.ndarray) -> np.ndarray:

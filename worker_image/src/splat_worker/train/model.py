@@ -81,7 +81,7 @@ class Splats:
         return Gaussians(means=m, log_scales=s, quats=q, opacity_logits=o, sh=c)
 
 
-def _adam(value: Tensor, grad: Tensor, first: Tensor, second: Tensor, rate: float, step: int) -> None:
+def _adam(value: Tensor, grad: Tensor, first: Tensor, second: Tensor, rate: float, step: int) -> None:  # noqa: PLR0917
     if value.device.type == "cpu":
         from splat_worker.train.cpu.adam import adam
 
@@ -103,7 +103,9 @@ def start_from_points(
     """
     count = len(posed.points)
     if count <= _NEIGHBOURS:
-        raise ValueError(f"training starts from a sparse cloud of {count} points, at least {_NEIGHBOURS + 1} are needed")
+        raise ValueError(
+            f"training starts from a sparse cloud of {count} points, at least {_NEIGHBOURS + 1} are needed"
+        )
     chosen = np.arange(count)
     if count > limit:
         chosen = np.sort(rng.choice(count, limit, replace=False))

@@ -40,10 +40,9 @@ class Preset:
     rate_opacities: float = 5e-2
     rate_colour: float = 8e-3
     rate_sh: float = 4e-4
-    rate_exposure: float = 2e-3
     opacity_weight: float = 0.0  # of mean opacity in the loss
     scale_weight: float = 0.0  # of mean scale over extent in the loss
-    exposure: bool = True
+    exposure: bool = True  # allow for photos that differ in exposure
 
     def halved(self) -> Preset:
         """The same run at half the size and half the Gaussians, for when memory ran out."""

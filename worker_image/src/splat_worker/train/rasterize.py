@@ -37,7 +37,7 @@ class Trace:
     internals: dict[str, Any] = field(default_factory=dict)
 
 
-def rasterize(
+def rasterize(  # noqa: PLR0917  (the seam both devices agreed on)
     means: Tensor,
     quats: Tensor,
     scales: Tensor,
@@ -64,7 +64,7 @@ def rasterize(
 
 class _CpuRasterize(torch.autograd.Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917  (autograd passes by position)
         ctx: Any,
         means: Tensor,
         quats: Tensor,
@@ -97,8 +97,20 @@ class _CpuRasterize(torch.autograd.Function):
         if ctx.trace.errors is not None:
             errors[:, : camera.width] = ctx.trace.errors.numpy()
         *grads, grad_px, share = kernels.pull_back(
-            means, quats, scales, sh, *pose, camera.width, camera.height, image, _array(slopes), errors,
-            order, packed, *lists, threads,
+            means,
+            quats,
+            scales,
+            sh,
+            *pose,
+            camera.width,
+            camera.height,
+            image,
+            _array(slopes),
+            errors,
+            order,
+            packed,
+            *lists,
+            threads,
         )
         ctx.trace.grad_px, ctx.trace.share = torch.from_numpy(grad_px), torch.from_numpy(share)
         return (*(torch.from_numpy(g) for g in grads), None, None, None)

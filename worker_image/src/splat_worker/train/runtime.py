@@ -28,19 +28,24 @@ for _name, _value in _ENVIRONMENT.items():
 
 
 def kernel_cache() -> Path:
-    """Where compiled kernels live: beside the sources where that is writable, else in the user's cache."""
+    """Where compiled kernels live: under NUMBA_CACHE_DIR if given, else beside the sources if that is writable,
+    else in the user's cache.
+    """
     sources = Path(__file__).parent / "cpu"
     digest = hashlib.sha256()
     for source in sorted(sources.glob("*.py")):
         digest.update(source.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    if given:  # a child process inherits the name that its parent settled on
+        return Path(given) if Path(given).name.startswith("kernels-") else Path(given) / name
     beside = sources / "__pycache__"
     if (beside / name).is_dir() or os.access(beside if beside.is_dir() else sources, os.W_OK):
         return beside / name
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "splat_worker" / name
 
 
-os.environ.setdefault("NUMBA_CACHE_DIR", str(kernel_cache()))
+os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache())
 if "numba" in sys.modules:  # it read the environment when it was imported
     sys.modules["numba"].config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
 

@@ -14,11 +14,12 @@ import torch
 from splat_worker.scene import Gaussians, PosedPhotos, View
 from splat_worker.train import floaters
 from splat_worker.train.checkpoint import CheckpointMismatch, RunState, pack, unpack
-from splat_worker.train.context import Device, OutOfMemory, Trained, TrainContext, TrainingCancelled
+from splat_worker.train.context import Device, OutOfMemory, TrainContext, Trained, TrainingCancelled
 from splat_worker.train.densify import Budget
 from splat_worker.train.evaluate import measure
+from splat_worker.train.exposure import affines_of, photo_gains
 from splat_worker.train.loss import photometric_loss
-from splat_worker.train.model import BETA1, BETA2, EPSILON, start_from_points
+from splat_worker.train.model import start_from_points
 from splat_worker.train.photos import PhotoStore, resized, split_views
 from splat_worker.train.presets import Preset
 from splat_worker.train.rasterize import Trace, rasterize
@@ -80,6 +81,9 @@ class Run:
         self.device = str(Device(ctx.device))
         self.extent = scene_extent(self.training)
         self.background = torch.zeros(3, device=self.device)
+        gains = photo_gains(posed, self.training) if preset.exposure else np.ones((len(self.training), 3))
+        self.affines = torch.from_numpy(affines_of(gains)).to(self.device)
+        self.spread = float(np.log(gains).std(axis=0).max())
         self.steps = preset.steps
         self.started_s = ctx.clock()
         self.state = self._resumed() or self._fresh(posed)
@@ -98,13 +102,10 @@ class Run:
             rng=rng,
             device=self.device,
         )
-        affines = torch.eye(3, 4, device=self.device).repeat(len(self.training), 1, 1)
         return RunState(
             step=0,
             splats=splats,
             budget=Budget(self.preset, splats),
-            affines=affines.requires_grad_(),
-            affine_moments=(torch.zeros_like(affines), torch.zeros_like(affines)),
             queue=[],
             rng=rng,
             seconds=0.0,
@@ -163,7 +164,7 @@ class Run:
         trace = Trace()
         means, quats, scales, opacities, sh = state.splats.activated()
         picture = rasterize(means, quats, scales, opacities, sh, view.camera, self.background, trace)
-        loss, trace.errors = photometric_loss(picture, target, state.affines[index])
+        loss, trace.errors = photometric_loss(picture, target, self.affines[index])
         if preset.opacity_weight:
             loss = loss + preset.opacity_weight * opacities.mean()
         if preset.scale_weight:
@@ -171,9 +172,6 @@ class Run:
         loss.backward()
         state.step += 1
         state.splats.step(self._rates(state.step))
-        if preset.exposure:
-            self._step_exposure(index)
-        state.affines.grad = None
         if state.step <= preset.densify_until * self.steps:
             state.budget.collect(trace)
             if state.budget.due(state.step, self.steps):
@@ -190,21 +188,6 @@ class Run:
             "colour": preset.rate_colour,
             "sh": preset.rate_sh,
         }
-
-    @torch.no_grad()
-    def _step_exposure(self, index: int) -> None:
-        """Adam on one photo's affine; then the mean over photos is pulled back to "no change", which fixes what
-        colour the scene itself has."""
-        state = self.state
-        assert state.affines.grad is not None
-        grad = state.affines.grad[index]
-        first, second = state.affine_moments
-        first[index] = BETA1 * first[index] + (1 - BETA1) * grad
-        second[index] = BETA2 * second[index] + (1 - BETA2) * grad * grad
-        turns = state.step // len(self.training) + 1
-        step = first[index] / (1 - BETA1**turns) / ((second[index] / (1 - BETA2**turns)).sqrt() + EPSILON)
-        state.affines[index] -= self.preset.rate_exposure * step
-        state.affines -= state.affines.mean(0) - torch.eye(3, 4, device=self.device)
 
     def _store(self, done: float) -> PhotoStore:
         scale = next((scale for until, scale in self.preset.coarse if done < until), 1.0)
@@ -260,8 +243,13 @@ class Run:
         figures, renders = measure(gaussians, measured, self.ctx.device)
         self.notes.append(
             f"PSNR and SSIM are means over {len(self.held_out)} photos that training never saw, at "
-            f"{figures.width}x{figures.height} px, without any colour correction of the scene."
+            f"{figures.width}x{figures.height} px, without any colour correction."
         )
+        if self.spread > 0:
+            self.notes.append(
+                f"The photos differ in exposure by about {100 * self.spread:.0f} %. Training allowed for it, the scene "
+                f"has the average photo's colours; with exposure taken out, PSNR is {figures.psnr_fitted_db:.1f} dB."
+            )
         return Trained(
             gaussians=gaussians,
             metrics=figures,

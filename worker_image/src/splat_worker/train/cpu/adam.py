@@ -2,6 +2,7 @@
 Changes its arguments in place; knows nothing of what they mean.
 """
 
+# ruff: noqa: PLR0917  (numba kernels take their arrays by position)
 from __future__ import annotations
 
 import math

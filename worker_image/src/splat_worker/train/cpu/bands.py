@@ -7,6 +7,7 @@ within a column, so that sums over pixels stay in registers. Both passes go fron
 Gaussian is what is left of the pixel's total, so nothing is stored between the passes but the image.
 """
 
+# ruff: noqa: PLR0917  (numba kernels take their arrays by position)
 from __future__ import annotations
 
 import math
@@ -143,8 +144,8 @@ def draw_band(packed, members, first_row, rows, width, stride, plane, image, bac
         for block in range(block_first, block_last + 1):
             x0 = np.float32(block * LANES) + _HALF
             top, bottom = _rows(row, max(x0, left), min(x0 + np.float32(LANES - 1), right))
-            r_first = max(int(math.ceil(top - _HALF)) - first_row, 0)
-            r_last = min(int(math.floor(bottom - _HALF)) - first_row, rows - 1)
+            r_first = max(math.ceil(top - _HALF) - first_row, 0)
+            r_last = min(math.floor(bottom - _HALF) - first_row, rows - 1)
             dx = lanes + (x0 - mx)
             constant = dx * dx * qa + lift
             slope = dx * qb
@@ -215,8 +216,8 @@ def pull_back_band(
         for block in range(block_first, block_last + 1):
             x0 = np.float32(block * LANES) + _HALF
             top, bottom = _rows(row, max(x0, left), min(x0 + np.float32(LANES - 1), right))
-            r_first = max(int(math.ceil(top - _HALF)) - first_row, 0)
-            r_last = min(int(math.floor(bottom - _HALF)) - first_row, rows - 1)
+            r_first = max(math.ceil(top - _HALF) - first_row, 0)
+            r_last = min(math.floor(bottom - _HALF) - first_row, rows - 1)
             dx = lanes + (x0 - mx)
             constant = dx * dx * qa + lift
             slope = dx * qb

@@ -2,6 +2,7 @@
 The only parallel loops over Gaussians and bands; results do not depend on the number of threads.
 """
 
+# ruff: noqa: PLR0917  (numba kernels take their arrays by position)
 from __future__ import annotations
 
 import numpy as np
@@ -116,8 +117,18 @@ def draw(means, quats, scales, opacities, sh, view, k, eye, width, height, backg
                 break
             for i in range(chunk * CHUNK, min((chunk + 1) * CHUNK, count)):
                 depth[i] = project_one(
-                    means[i], quats[i], scales[i], opacities[i], sh[i], view, k, eye, np.float32(width),
-                    np.float32(height), rows_all[i], work,
+                    means[i],
+                    quats[i],
+                    scales[i],
+                    opacities[i],
+                    sh[i],
+                    view,
+                    k,
+                    eye,
+                    np.float32(width),
+                    np.float32(height),
+                    rows_all[i],
+                    work,
                 )
     order = order_by_depth(depth)
     packed = np.empty((len(order), PACKED), np.float32)
@@ -136,16 +147,42 @@ def draw(means, quats, scales, opacities, sh, view, k, eye, width, height, backg
             if band >= bands:
                 break
             draw_band(
-                packed, members[starts[band] : starts[band + 1]], band * BAND_PX,
-                min(BAND_PX, height - band * BAND_PX), width, stride, height * stride, flat, background, through, done,
+                packed,
+                members[starts[band] : starts[band + 1]],
+                band * BAND_PX,
+                min(BAND_PX, height - band * BAND_PX),
+                width,
+                stride,
+                height * stride,
+                flat,
+                background,
+                through,
+                done,
             )
     return image, order, packed, starts, members, entry_starts, entries
 
 
 @njit(cache=True, parallel=True, nogil=True)
 def pull_back(
-    means, quats, scales, sh, view, k, eye, width, height, image, slopes, errors, order, packed, starts, members,
-    entry_starts, entries, threads,
+    means,
+    quats,
+    scales,
+    sh,
+    view,
+    k,
+    eye,
+    width,
+    height,
+    image,
+    slopes,
+    errors,
+    order,
+    packed,
+    starts,
+    members,
+    entry_starts,
+    entries,
+    threads,
 ):
     """Gradients of sum(slopes * image) for what `draw` returned.
 
@@ -168,9 +205,20 @@ def pull_back(
             if band >= bands:
                 break
             pull_back_band(
-                packed, members[starts[band] : starts[band + 1]], band * BAND_PX,
-                min(BAND_PX, height - band * BAND_PX), width, stride, height * stride, flat, flat_slopes, flat_errors,
-                through, behind, done, sums[starts[band] : starts[band + 1]],
+                packed,
+                members[starts[band] : starts[band + 1]],
+                band * BAND_PX,
+                min(BAND_PX, height - band * BAND_PX),
+                width,
+                stride,
+                height * stride,
+                flat,
+                flat_slopes,
+                flat_errors,
+                through,
+                behind,
+                done,
+                sums[starts[band] : starts[band + 1]],
             )
     d_means, d_quats = np.zeros((count, 3), np.float32), np.zeros((count, 4), np.float32)
     d_scales, d_opacities = np.zeros((count, 3), np.float32), np.zeros(count, np.float32)
@@ -193,8 +241,22 @@ def pull_back(
                 d_opacities[i] = g[G0] / packed[rank, OPACITY]
                 share[i] = g[GERROR]
                 d_means2d[i, 0], d_means2d[i, 1] = pull_back_one(
-                    means[i], quats[i], scales[i], sh[i], view, k, eye, np.float32(width), np.float32(height),
-                    packed[rank], g, work, d_means[i], d_quats[i], d_scales[i], d_sh[i],
+                    means[i],
+                    quats[i],
+                    scales[i],
+                    sh[i],
+                    view,
+                    k,
+                    eye,
+                    np.float32(width),
+                    np.float32(height),
+                    packed[rank],
+                    g,
+                    work,
+                    d_means[i],
+                    d_quats[i],
+                    d_scales[i],
+                    d_sh[i],
                 )
     return d_means, d_quats, d_scales, d_opacities, d_sh, d_means2d, share
 

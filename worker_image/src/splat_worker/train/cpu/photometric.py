@@ -6,6 +6,7 @@ separable and symmetric, so that the gradient is the same blur of three maps; ea
 leaves the columns to the next.
 """
 
+# ruff: noqa: PLR0917  (numba kernels take their arrays by position)
 from __future__ import annotations
 
 import numpy as np
@@ -87,7 +88,7 @@ def photometric(image, target, blurred, valid, affine, width, ssim_share, thread
     on are 0; affine: (3, 4), the picture that is compared is affine[:, :3] image + affine[:, 3].
     A pixel that is not valid counts as equal to the target. Loss = (1 - s) L1 + s (1 - SSIM), means over all
     3 H width values. Returns sums (rows, 2): L1 and SSIM per row; d image (3, H, stride);
-    d affine (threads, 3, 4); error: (H, stride) mean absolute difference of the channels.
+    error: (H, stride) mean absolute difference of the channels.
     """
     channels, height, stride = image.shape
     wide = stride + 2 * PAD
@@ -99,7 +100,6 @@ def photometric(image, target, blurred, valid, affine, width, ssim_share, thread
     sums = np.zeros((height * channels, 2), np.float32)
     error = np.zeros((height, stride), np.float32)
     d_image = np.empty((channels, height, stride), np.float32)
-    d_affine = np.zeros((height, 3, 4), np.float32)
     ticket = np.zeros(3, np.int64)
     nothing = splat(_ZERO)
     for _ in prange(threads):
@@ -179,18 +179,8 @@ def photometric(image, target, blurred, valid, affine, width, ssim_share, thread
                     d = (d + where(size > _ZERO, sign, nothing)) * inside
                     store(d_image[c, r], x, d)
                 sums[c * height + r, 0] = total(whole)
-            for c in range(channels):
-                s0, s1, s2, s3 = nothing, nothing, nothing, nothing
-                for x in range(0, stride, LANES):
-                    d = load(d_image[c, r], x)
-                    s0 = s0 + d * load(image[0, r], x)
-                    s1 = s1 + d * load(image[1, r], x)
-                    s2 = s2 + d * load(image[2, r], x)
-                    s3 = s3 + d
-                d_affine[r, c, 0], d_affine[r, c, 1] = total(s0), total(s1)
-                d_affine[r, c, 2], d_affine[r, c, 3] = total(s2), total(s3)
             for x in range(0, stride, LANES):
                 red, green, blue = load(d_image[0, r], x), load(d_image[1, r], x), load(d_image[2, r], x)
                 for c in range(channels):
                     store(d_image[c, r], x, red * affine[0, c] + green * affine[1, c] + blue * affine[2, c])
-    return sums, d_image, d_affine, error
+    return sums, d_image, error

@@ -6,6 +6,7 @@ which the tests compare with: the same near plane, 0.3 px^2 blur, limits of the 
 clamped at zero.
 """
 
+# ruff: noqa: PLR0917  (numba kernels take their arrays by position)
 from __future__ import annotations
 
 import math
@@ -27,7 +28,9 @@ BANDED = 10
 
 _C0 = np.float32(0.28209479177387814)
 _C1 = np.float32(0.4886025119029199)
-_C2 = np.array([1.0925484305920792, -1.0925484305920792, 0.31539156525252005, -1.0925484305920792, 0.5462742152960396], np.float32)
+_C2 = np.array(
+    [1.0925484305920792, -1.0925484305920792, 0.31539156525252005, -1.0925484305920792, 0.5462742152960396], np.float32
+)
 _C3 = np.array(
     [
         -0.5900435899266435,
@@ -192,7 +195,9 @@ def _colour(mean, eye, sh, row, basis):
 
 
 @njit(cache=True)
-def pull_back_one(mean, quat, scale, sh, view, k, eye, width, height, row, g, work, out_mean, out_quat, out_scale, out_sh):
+def pull_back_one(
+    mean, quat, scale, sh, view, k, eye, width, height, row, g, work, out_mean, out_quat, out_scale, out_sh
+):
     """Gradients of one Gaussian from its banded sums `g` (BANDED,). Writes the four outs, returns dL/dmean2d.
 
     work: (48,) scratch. The gradient of opacity is g[G0] / opacity, left to the caller.

@@ -5,6 +5,7 @@ LLVM maps a lane group to one AVX-512 register, two of AVX2 or four of SSE/NEON.
 inside `@njit` code: `f16 = load(array, i)`, `a * b + c`, `where(mask, a, b)`, `total(v)`.
 """
 
+# ruff: noqa: ARG001  (numba prescribes the arguments of an intrinsic)
 from __future__ import annotations
 
 import operator
@@ -210,9 +211,7 @@ def times_power_of_two(typingctx: Any, value: Any, whole: Any) -> Any:
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         n = builder.fptosi(args[1], _VI)
-        bits = builder.add(
-            builder.bitcast(args[0], _VI), builder.shl(n, ir.Constant(_VI, [23] * LANES))
-        )
+        bits = builder.add(builder.bitcast(args[0], _VI), builder.shl(n, ir.Constant(_VI, [23] * LANES)))
         return builder.bitcast(bits, _VF)
 
     return lanes_type(lanes_type, lanes_type), lower
