@@ -3,6 +3,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 
+import { answerRealApi } from "./real-api.mjs";
 import { NotFound } from "./registry.mjs";
 import { Refused } from "./rules.mjs";
 
@@ -25,10 +26,8 @@ async function dispatch(incoming, { registry, apiToken }) {
   if (!isAuthorized(incoming.headers.authorization, apiToken)) {
     return { status: 401, body: errorBody("UNAUTHENTICATED", "The bearer key is not the one this runtime was started with.") };
   }
-  // The one read of the real API that the Pulumi program makes itself: the deployed migration tags, as wrangler reads them.
-  if (incoming.method === "GET" && /^\/accounts\/[^/]+\/workers\/scripts$/.test(pathname)) {
-    return { status: 200, body: { success: true, errors: [], messages: [], result: scriptSummaries(registry) } };
-  }
+  const real = await answerRealApi(incoming, registry);
+  if (real !== undefined) return real;
   const [root, type, ...rest] = pathname.split("/").slice(1).map(decodeURIComponent);
   const id = rest.join("/");
   if (root !== "resources") throw new NotFound(`${pathname} is not a path of this API.`);
@@ -45,19 +44,6 @@ async function dispatch(incoming, { registry, apiToken }) {
     default:
       return { status: 405, body: errorBody("METHOD_NOT_ALLOWED", `${incoming.method} is not allowed here.`) };
   }
-}
-
-function scriptSummaries(registry) {
-  return registry
-    .list()
-    .filter(({ type }) => type === "WorkersScript")
-    .map(({ id, props }) => ({
-      id,
-      etag: props.etag,
-      migration_tag: props.migrationTag ?? null,
-      created_on: props.createdOn,
-      modified_on: props.modifiedOn,
-    }));
 }
 
 async function readProps(incoming) {

@@ -26,19 +26,26 @@ export function signOver(request, secretOf, internalKey) {
     : signHeaderOver(request, parsed, internalKey, genuine);
 }
 
+// Headers that reach the endpoint behind as the client sent them. Others (accept-encoding, say, which the AWS SDK for
+// Go signs) are rewritten on the way, so the inner signature leaves them out once the outer one was found genuine.
+const CARRIED = /^(?:host$|range$|content-|if-|x-amz-)/;
+
 // A wrong signature travels on under the internal key id, so that the answer is SignatureDoesNotMatch, as on the platform.
 function signQueryOver(request, parsed, internalKey, genuine) {
   const url = new URL(request.url);
+  const inner = { ...parsed, signedHeaders: parsed.signedHeaders.filter((name) => CARRIED.test(name)) };
   url.searchParams.set("X-Amz-Credential", [internalKey.accessKeyId, ...parsed.scope].join("/"));
-  const signature = genuine ? sign({ ...request, url }, parsed, internalKey.secretAccessKey) : parsed.signature;
+  url.searchParams.set("X-Amz-SignedHeaders", inner.signedHeaders.join(";"));
+  const signature = genuine ? sign({ ...request, url }, inner, internalKey.secretAccessKey) : parsed.signature;
   url.searchParams.set("X-Amz-Signature", signature);
   return { headers: request.headers, url };
 }
 
 function signHeaderOver(request, parsed, internalKey, genuine) {
-  const signature = genuine ? sign(request, parsed, internalKey.secretAccessKey) : parsed.signature;
+  const inner = { ...parsed, signedHeaders: parsed.signedHeaders.filter((name) => CARRIED.test(name)) };
+  const signature = genuine ? sign(request, inner, internalKey.secretAccessKey) : parsed.signature;
   const credential = [internalKey.accessKeyId, ...parsed.scope].join("/");
-  const authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${parsed.signedHeaders.join(";")}, Signature=${signature}`;
+  const authorization = `${ALGORITHM} Credential=${credential}, SignedHeaders=${inner.signedHeaders.join(";")}, Signature=${signature}`;
   return { headers: { ...request.headers, authorization }, url: request.url };
 }
 

@@ -369,6 +369,24 @@ def test_the_control_api_needs_its_key_and_answers_in_its_envelope(runtime: Runt
         assert set(answer.json()["error"]) == {"code", "message"}
 
 
+def test_the_real_apis_calls_of_the_program_are_answered_as_there(runtime: Runtime, tmp_path: Path) -> None:
+    deployed(runtime, tmp_path)
+    scripts = runtime.control.get("/accounts/acc/workers/scripts").json()
+    assert scripts["success"] is True
+    assert [(one["id"], one["migration_tag"]) for one in scripts["result"]] == [("edge", "v1")]
+    made = [runtime.token("photos")["id"] for _ in range(3)]
+    seen: list[str] = []
+    for page in (1, 2, 3):
+        answer = runtime.control.get("/accounts/acc/tokens", params={"page": page, "per_page": 2}).json()
+        assert answer["result_info"]["total_count"] == 3
+        assert all("value" not in one and one["name"] == "s3" for one in answer["result"])
+        seen += [one["id"] for one in answer["result"]]
+    assert sorted(seen) == sorted(made)
+    assert runtime.control.delete(f"/accounts/acc/tokens/{made[0]}").json()["result"] == {"id": made[0]}
+    gone = runtime.control.delete(f"/accounts/acc/tokens/{made[0]}")
+    assert (gone.status_code, gone.json()["success"]) == (404, False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "sentence"),
     [
