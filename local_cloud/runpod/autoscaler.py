@@ -43,9 +43,9 @@ class Decision:
 
 def decide(spec: EndpointSpec, workers: Sequence[WorkerView], demand: Demand, now_s: float) -> Decision:
     """Replaces old releases first, then keeps to max, then follows the demand, then sends idle ones away."""
-    stale = [one for one in workers if one.stale]
-    end = [(one.id, "replaced by a new release") for one in stale if not one.busy]
-    drain = [one.id for one in stale if one.busy and not one.draining]
+    leaving = [one for one in workers if one.stale or one.draining]
+    end = [(one.id, _why_leaving(one)) for one in leaving if not one.busy]
+    drain = [one.id for one in leaving if one.busy and not one.draining]
     kept = len(workers) - len(end)
 
     # Draining workers leave by themselves: a lowered max need not send a ready one away for their sake.
@@ -62,6 +62,10 @@ def decide(spec: EndpointSpec, workers: Sequence[WorkerView], demand: Demand, no
     start = max(0, min(wanted - len(serving), spec.workers_max - kept))
     idle = () if start else _idle_too_long(spec, serving, wanted, now_s)
     return Decision(start=start, end=tuple(end), drain=tuple(drain), idle=idle)
+
+
+def _why_leaving(one: WorkerView) -> str:
+    return "replaced by a new release" if one.stale else "above workers.max"
 
 
 def _first_to_go(one: WorkerView) -> tuple[bool, bool, float]:

@@ -23,6 +23,7 @@ from .management.rules import Context
 from .settings import Settings
 from .state import Account, Endpoint, Store
 from .workers.fleet import Fleet
+from .workers.launcher import Launcher
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +55,16 @@ class Platform:
             settings=self.settings,
             account=self.account,
             catalog=self.catalog,
-            images=self.images,
             ids=self.ids,
             faults=self.faults,
-            folder=options.folder,
-            base_url=options.base_url,
+            launcher=Launcher(
+                settings=self.settings,
+                account=self.account,
+                images=self.images,
+                folder=options.folder,
+                base_url=options.base_url,
+                now=self.clock.now,
+            ),
         )
         self.webhooks = WebhookSender(
             clock=self.clock, ids=self.ids, faults=self.faults, client=lambda: httpx.AsyncClient(trust_env=False)

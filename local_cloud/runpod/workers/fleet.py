@@ -4,14 +4,9 @@ Never decides how many; never touches a job but through the dispatcher."""
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import shlex
-import shutil
 import signal
 from collections.abc import Coroutine, Iterable
-from pathlib import Path
 
 from .. import limits
 from ..autoscaler import Decision, WorkerView
@@ -20,14 +15,10 @@ from ..catalog import Catalog
 from ..clock import Clock
 from ..faults import Faults, Kind
 from ..ids import Ids
-from ..images import Images
 from ..jobs.dispatch import Dispatcher
-from ..problems import Problem
 from ..settings import Settings
 from ..state import Account, Endpoint, Usage
-from .environment import worker_environment
-from .leftovers import Leftovers
-from .logs import WorkerLog
+from .launcher import START_ERRORS, Launcher
 from .model import Phase, Worker
 from .placement import place
 from .processes import WorkerProcess
@@ -48,27 +39,21 @@ class Fleet:
         settings: Settings,
         account: Account,
         catalog: Catalog,
-        images: Images,
         ids: Ids,
         faults: Faults,
-        folder: Path,
-        base_url: str,
+        launcher: Launcher,
     ) -> None:
         self._clock = clock
         self._settings = settings
         self._account = account
         self._catalog = catalog
-        self._images = images
         self._ids = ids
         self._faults = faults
-        self._folder = folder
-        self._base_url = base_url
+        self._launcher = launcher
         self._workers: dict[str, Worker] = {}
         self._crashes: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._dispatcher: Dispatcher | None = None
-        self._leftovers = Leftovers(folder / "pids")
-        self._leftovers.sweep()
 
     def connect(self, dispatcher: Dispatcher) -> None:
         """The dispatcher finds workers here, and the fleet tells it about lost ones."""
@@ -160,9 +145,9 @@ class Fleet:
             self.end(worker, "replaced after its last job")
 
     def unhealthy(self, worker: Worker, reason: str) -> None:
-        worker.log.system(f"unhealthy: {reason}")
+        """Its own fitness check failed, and said so in a last ping."""
         if worker.phase in (Phase.INITIALIZING, Phase.READY):
-            worker.phase = Phase.UNHEALTHY
+            self._crashed(worker, reason)
 
     def enforce_times(self) -> None:
         """Workers that never came up, fell silent, or do not let go of a stopped job."""
@@ -195,17 +180,16 @@ class Fleet:
                 self._spawn(self._wake(worker))
                 return
         worker_id = self._ids.object_id()
-        placement = place(endpoint, self._account, self._catalog)
         worker = Worker(
             id=worker_id,
             endpoint_id=endpoint.id,
             version=endpoint.version,
             image=endpoint.spec.image,
             disk_gb=endpoint.spec.disk_gb,
-            placement=placement,
+            placement=place(endpoint, self._account, self._catalog),
             key=self._ids.key(),
             created_s=self._clock.now(),
-            log=WorkerLog(self._folder / "logs" / endpoint.id / f"{worker_id}.log", self._clock.now),
+            log=self._launcher.log(endpoint.id, worker_id),
         )
         self._workers[worker.id] = worker
         self._spawn(self._boot(endpoint, worker))
@@ -228,33 +212,12 @@ class Fleet:
         if worker.phase is not Phase.INITIALIZING or current is None:
             return
         try:
-            worker.starting = asyncio.create_task(self._start_process(endpoint, worker))
+            worker.starting = asyncio.create_task(self._launcher.start(endpoint, worker))
             worker.process = await asyncio.shield(worker.starting)
-        except (OSError, ValueError, Problem) as error:  # ValueError: unbalanced quotes, a NUL byte
+        except START_ERRORS as error:
             self._crashed(worker, f"cannot be started: {error}")
             return
         self._spawn(self._watch(worker, worker.process))
-
-    async def _start_process(self, endpoint: Endpoint, worker: Worker) -> WorkerProcess:
-        current = self._account.endpoints.get(endpoint.id, endpoint)
-        image = self._images.resolve(worker.image, self._account.login(current.spec.registry))
-        process = await WorkerProcess.start(
-            [*image.command, *shlex.split(endpoint.spec.args)],
-            cwd=image.cwd,
-            env=worker_environment(
-                host=os.environ,
-                image_env=image.env,
-                endpoint=endpoint,
-                worker=worker,
-                secrets={one.name: one.value for one in self._account.secrets.values()},
-                base_url=self._base_url,
-                ping_interval_ms=self._settings.ping_interval_ms,
-                home=str(self._scratch(worker, make=True)),
-            ),
-            on_output=worker.log.feed,
-        )
-        self._leftovers.note(worker.id, process.pid)
-        return process
 
     async def _watch(self, worker: Worker, process: WorkerProcess) -> None:
         status = await process.wait()
@@ -262,7 +225,7 @@ class Fleet:
         await process.end(0.0)
         if worker.doomed or worker.phase is Phase.ENDING:
             return
-        if status == 0:
+        if status == 0 or worker.phase is Phase.PARKED:
             self.end(worker, "its process ended by itself")
         else:
             self._crashed(worker, f"its process ended with status {status}")
@@ -270,6 +233,7 @@ class Fleet:
     def _crashed(self, worker: Worker, reason: str) -> None:
         """Stays visible as UNHEALTHY for a while that doubles, so that a broken image does not spin."""
         crashes = self._crashes[worker.endpoint_id] = self._crashes.get(worker.endpoint_id, 0) + 1
+        self._bill(worker)
         worker.phase = Phase.UNHEALTHY
         worker.doomed = True
         worker.log.system(f"unhealthy: {reason}")
@@ -318,15 +282,10 @@ class Fleet:
         return None
 
     async def _end(self, worker: Worker) -> None:
-        if worker.starting is not None:
-            with contextlib.suppress(OSError, ValueError, Problem):
-                worker.process = await worker.starting
-        if worker.process is not None:
-            await worker.process.end(self._settings.stop_grace_s)
-            self._leftovers.forget(worker.id)
-        worker.log.close()
-        shutil.rmtree(self._scratch(worker), ignore_errors=True)
-        self._workers.pop(worker.id, None)
+        try:
+            await self._launcher.end(worker)
+        finally:
+            self._workers.pop(worker.id, None)
 
     def _bill(self, worker: Worker) -> None:
         usage = self.usage_so_far(worker)
@@ -347,13 +306,6 @@ class Fleet:
             cpu_usd_per_s=worker.placement.cpu_usd_per_s,
             disk_gb=worker.disk_gb,
         )
-
-    def _scratch(self, worker: Worker, *, make: bool = False) -> Path:
-        """The container disk: wiped when the worker ends."""
-        folder = self._folder / "scratch" / worker.id
-        if make:
-            folder.mkdir(parents=True, exist_ok=True)
-        return folder
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

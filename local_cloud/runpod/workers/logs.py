@@ -1,5 +1,5 @@
 """What a worker printed, and what the platform says about it, line by line.
-Never grows without bound: the last lines stay in memory, all of them go to one file per worker."""
+Never grows without bound: the last lines stay in memory, the first megabytes in one file per worker."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .. import limits
 from ..jobs.board import Signal
 
 LINE_MAX_CHARS = 64 * 1024
+FILE_MAX_CHARS = 32 * 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,7 @@ class WorkerLog:
         self._now = now
         self._lines: deque[LogLine] = deque(maxlen=limits.LOG_LINES_KEPT)
         self._count = 0
+        self._file_chars = 0
         self._partial = b""
         self.closed = False
         self.change = Signal()
@@ -62,5 +64,6 @@ class WorkerLog:
         self._count += 1
         cut = line[:LINE_MAX_CHARS]
         self._lines.append(LogLine(number=self._count, ts_s=self._now(), source=source, line=cut))
-        self._file.write(f"{source} | {cut}\n")
+        if self._file_chars < FILE_MAX_CHARS:
+            self._file_chars += self._file.write(f"{source} | {cut}\n")
         self.change.fire()

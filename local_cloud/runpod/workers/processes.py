@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 READ_BYTES = 64 * 1024
+# How long children of an ended leader get to follow it by themselves.
+CHILDREN_WAIT_S = 1.0
 # How long the group may take to vanish after SIGKILL before `end` stops looking.
 KILL_WAIT_S = 5.0
 # How long the last output of a dead group may take to arrive.
@@ -87,7 +89,8 @@ class WorkerProcess:
             self.signal_group(signal.SIGCONT)  # a parked group has to wake to hear it
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._process.wait(), grace_s)
-        await self._wait_for_group(min(grace_s, 1.0))
+        if self._process.returncode is not None:
+            await self._wait_for_group(min(grace_s, CHILDREN_WAIT_S))
         self.signal_group(signal.SIGKILL)
         status = await self._process.wait()
         await self._wait_for_group(KILL_WAIT_S)
@@ -97,7 +100,10 @@ class WorkerProcess:
         return status
 
     async def _wait_for_group(self, limit_s: float) -> None:
-        """Children (the SDK's ping process, a trainer) may outlive the leader by a moment."""
+        """Children (the SDK's ping process, a trainer) may outlive the leader by a moment.
+
+        Only after the leader has been waited for: reaping it here would take its status from asyncio.
+        """
         for _ in range(int(limit_s / 0.02)):
             with contextlib.suppress(ChildProcessError):
                 while os.waitpid(-self.pid, os.WNOHANG)[0]:

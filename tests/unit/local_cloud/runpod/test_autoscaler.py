@@ -124,6 +124,13 @@ NOTHING = waiting()
             id="a busy worker above max drains",
         ),
         pytest.param(
+            spec(),
+            [worker(draining=True)],
+            NOTHING,
+            Decision(end=(("w", "above workers.max"),)),
+            id="a draining worker whose job was cancelled ends, too",
+        ),
+        pytest.param(
             spec(scaling=Scaling(type="REQUEST_COUNT", value=2)),
             [],
             waiting(0, 0, 0),
