@@ -91,6 +91,25 @@ class Settings(BaseModel):
         "the local stack sets it.",
     )
 
+    # who gets in, where Cloudflare Access stands in front
+    access_team: Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+$")] | None = Field(
+        default=None,
+        description="Address of the Cloudflare Access team, https://<team>.cloudflareaccess.com. Turns Access sign-in on.",
+    )
+    access_aud: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="Audience tag of the Access application in front of the app. Needed with `accessTeam`.",
+    )
+    access_operators: tuple[str, ...] = Field(
+        default=(), description="E-mail addresses that may operate, separated by commas. Only with `accessTeam`."
+    )
+    access_others: str | None = Field(
+        default=None,
+        pattern=r"^(view|upload)$",
+        description="What everybody else whom Access lets in may do: view or upload. Not set: nothing.",
+    )
+
     # storage
     jurisdiction: Jurisdiction = Field(
         default=Jurisdiction.DEFAULT,
@@ -246,6 +265,10 @@ class Settings(BaseModel):
             problems.append("zoneId is not set, but domain is: give the zone that the host name lies in")
         if not (self.app_url or self.domain or self.workers_subdomain):
             problems.append("workersSubdomain is not set: give it, or `domain` with `zoneId`, for the app's address")
+        if self.access_team and not self.access_aud:
+            problems.append("accessAud is not set, but accessTeam is: give the application's audience tag")
+        if not self.access_team and (self.access_aud or self.access_operators or self.access_others):
+            problems.append("accessTeam is not set, but another access key is: give the team's address, or drop them")
         if self.execution_timeout_s < self.job_seconds_max:
             problems.append(
                 f"executionTimeoutS is {self.execution_timeout_s}, below jobSecondsMax ({self.job_seconds_max}): "
@@ -296,6 +319,18 @@ class Settings(BaseModel):
         if self.domain:
             return f"https://{self.domain}"
         return f"https://{script_name}.{self.workers_subdomain}.workers.dev"
+
+    @property
+    def access(self) -> dict[str, Any] | None:
+        """The ACCESS binding (docs/contracts.md); None where Access is not used."""
+        if not self.access_team:
+            return None
+        return {
+            "team": self.access_team,
+            "aud": self.access_aud,
+            "operators": list(self.access_operators),
+            "others": self.access_others,
+        }
 
     @property
     def limits(self) -> dict[str, int | float]:

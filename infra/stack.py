@@ -98,6 +98,7 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
             runpod_job_url=settings.runpod_job_url,
             price=endpoint.price,
             limits=settings.limits,
+            access=settings.access,
             runpod_endpoint_id=endpoint.endpoint_id,
             runpod_api_key=configuration.secret("runpod:apiKey", environment=os.environ),
             s3_access_key_id=storage.access_key_id,

@@ -35,6 +35,7 @@ class EdgeBindings:
     runpod_job_url: str
     price: pulumi.Input[Mapping[str, Any]]
     limits: Mapping[str, int | float]
+    access: Mapping[str, Any] | None
     runpod_endpoint_id: pulumi.Output[str]
     runpod_api_key: pulumi.Output[str]
     s3_access_key_id: pulumi.Output[str]
@@ -176,6 +177,8 @@ def script_bindings(told: EdgeBindings, script_name: str, hook_keys: Minted, ope
         "HOOK_KEYS": _secret(pulumi.Output.all(hook_keys.current, hook_keys.previous).apply(key_list)),
         "API_TOKENS": _secret(pulumi.Output.all(operator.current, operator.previous).apply(token_list)),
     }
+    if told.access is not None:
+        rows["ACCESS"] = _text(json.dumps(told.access, sort_keys=True))
     return [{"name": name, **rows[name]} for name in sorted(rows)]
 
 

@@ -105,14 +105,14 @@ def bindings(made: Made) -> list[dict[str, Any]]:
     return listed
 
 
-def contract() -> dict[str, str]:
-    """Binding names to types, as docs/contracts.md says."""
+def contract(*, optional: bool = False) -> dict[str, str]:
+    """Binding names to types, as docs/contracts.md says; with or without the optional ones."""
     text = (ROOT / "docs" / "contracts.md").read_text()
     table = text.partition("## Bindings of the edge worker")[2].partition("\n## ")[0]
     found: dict[str, str] = {}
-    for row in re.findall(r"^\| (`[^|]+) \| (\w+)", table, re.MULTILINE):
-        for name in re.findall(r"`([A-Z0-9_]+)`", row[0]):
-            found[name] = row[1]
+    for names, kind, rest in re.findall(r"^\| (`[^|]+) \| (\w+)([^|]*)\|", table, re.MULTILINE):
+        if optional or "optional" not in rest:
+            found.update(dict.fromkeys(re.findall(r"`([A-Z0-9_]+)`", names), kind))
     return found
 
 
@@ -121,6 +121,20 @@ def test_the_bindings_are_those_of_the_contract_sorted_by_name(deploy: Any) -> N
     names = [binding["name"] for binding in bindings(made)]
     assert names == sorted(names)
     assert {binding["name"]: binding["type"] for binding in bindings(made)} == contract()
+
+
+def test_where_access_stands_in_front_the_script_is_told(deploy: Any) -> None:
+    made, _ = deploy(
+        accessTeam="https://team.cloudflareaccess.com", accessAud="e" * 64, accessOperators="a@x.org, b@x.org"
+    )
+    assert {binding["name"]: binding["type"] for binding in bindings(made)} == contract(optional=True)
+    [access] = [binding for binding in bindings(made) if binding["name"] == "ACCESS"]
+    assert json.loads(access["text"]) == {
+        "team": "https://team.cloudflareaccess.com",
+        "aud": "e" * 64,
+        "operators": ["a@x.org", "b@x.org"],
+        "others": None,
+    }
 
 
 def test_the_edge_workers_own_configuration_names_the_same_bindings(deploy: Any) -> None:
