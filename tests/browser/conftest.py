@@ -24,7 +24,6 @@ from tests.conftest import LocalStack, run_splat
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "tests/_out/browser"
-AXE = ROOT / "edge_worker/node_modules/axe-core/axe.min.js"
 
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}

@@ -41,7 +41,8 @@ export class UploadSession {
   readonly #photos: readonly PhotoToSend[];
   readonly #items: Map<string, Item>;
   readonly #puts = new Set<Put>();
-  #stopped = false;
+  /** Each run has a number; whatever belongs to an older one stops at its next step. */
+  #turn = 0;
   #redraw: number | undefined;
   #phase: Phase = "announcing";
   #error: ApiError | null = null;
@@ -58,18 +59,19 @@ export class UploadSession {
 
   /** Resolves when the job is started or the upload stopped; the reason is in `progress`. */
   async run(): Promise<void> {
-    this.#stopped = false;
+    const turn = ++this.#turn;
     this.#error = null;
     const release = await stayAwake();
     const warn = (event: BeforeUnloadEvent): void => event.preventDefault();
     addEventListener("beforeunload", warn);
     try {
-      await this.#sendAll();
-      if (this.#stopped) return;
+      await this.#sendAll(turn);
+      if (this.#over(turn)) return;
       this.#enter("starting");
       await api.start(this.projectId, this.preset);
       this.#enter("started");
     } catch (error) {
+      if (this.#over(turn)) return;
       this.#error = error instanceof ApiError ? error : new ApiError(0, "INTERNAL", "The upload stopped unexpectedly.", "Try again.");
       this.#enter("stopped");
     } finally {
@@ -79,12 +81,16 @@ export class UploadSession {
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#turn += 1;
     for (const one of this.#puts) one.abort();
     this.#enter("stopped");
   }
 
-  async #sendAll(): Promise<void> {
+  #over(turn: number): boolean {
+    return turn !== this.#turn;
+  }
+
+  async #sendAll(turn: number): Promise<void> {
     this.#enter("announcing");
     // Twice: what the check after the first round does not find is sent once more.
     for (let round = 1; round <= 2; round += 1) {
@@ -94,10 +100,10 @@ export class UploadSession {
       for (const { as } of stray) await patiently(() => api.removePhoto(this.projectId, as));
       if (toSend.length === 0) return;
       for (const batch of batches(toSend)) {
-        if (this.#stopped) return;
-        await this.#sendBatch(batch);
+        if (this.#over(turn)) return;
+        await this.#sendBatch(batch, turn);
       }
-      if (this.#stopped) return;
+      if (this.#over(turn)) return;
       this.#enter("checking");
     }
     const { photos } = await patiently(() => api.photos(this.projectId));
@@ -107,29 +113,30 @@ export class UploadSession {
     }
   }
 
-  async #sendBatch(batch: readonly PhotoToSend[]): Promise<void> {
+  async #sendBatch(batch: readonly PhotoToSend[], turn: number): Promise<void> {
     const { uploads } = await patiently(() => api.declare(this.projectId, batch.map(declaration)));
+    if (this.#over(turn)) return;
     this.#enter("sending");
     const byName = new Map(uploads.map((upload) => [upload.name, upload]));
     const queue = [...batch];
     const lane = async (): Promise<void> => {
-      for (let photo = queue.shift(); photo && !this.#stopped; photo = queue.shift()) {
+      for (let photo = queue.shift(); photo && !this.#over(turn); photo = queue.shift()) {
         const upload = byName.get(photo.name);
-        if (upload) await this.#sendOne(photo, upload);
+        if (upload) await this.#sendOne(photo, upload, turn);
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, lane));
   }
 
-  async #sendOne(photo: PhotoToSend, first: Upload): Promise<void> {
+  async #sendOne(photo: PhotoToSend, first: Upload, turn: number): Promise<void> {
     let upload = first;
-    for (let repeats = 0; !this.#stopped; repeats += 1) {
+    for (let repeats = 0; !this.#over(turn); repeats += 1) {
       this.#change(photo.name, { state: "sending", sent: 0, repeats });
       const one = put(upload, photo.file, (sent) => this.#change(photo.name, { sent }));
       this.#puts.add(one);
       const result = outcome(await one.done);
       this.#puts.delete(one);
-      if (this.#stopped) return this.#change(photo.name, { state: "waiting", sent: 0 });
+      if (this.#over(turn)) return this.#change(photo.name, { state: "waiting", sent: 0 });
       if (result.kind === "sent") return this.#change(photo.name, { state: "sent", sent: photo.bytes });
       if (result.kind === "refused") return this.#refuse(photo.name, result.reason);
       if (repeats + 1 >= TRIES_MAX) return this.#refuse(photo.name, "The connection kept breaking.");

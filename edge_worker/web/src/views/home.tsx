@@ -10,6 +10,7 @@ import type { DroppedFile } from "../intake/dropped.ts";
 import { intake } from "../intake/intake.ts";
 import { remember } from "../known.ts";
 import { go, projectPath } from "../router.ts";
+import { append, refresh, type Pages } from "../scene-list.ts";
 import { isWorking, stateWords } from "../stages.ts";
 import { DropZone, Pickers } from "./drop-zone.tsx";
 import { Failure, Link } from "./parts.tsx";
@@ -64,11 +65,6 @@ export function Home({ session, settings }: { session: Session; settings: Settin
   );
 }
 
-interface Pages {
-  projects: readonly Project[];
-  cursor: string | null;
-}
-
 function Scenes() {
   const [pages, setPages] = useState<Pages | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
@@ -87,7 +83,7 @@ function Scenes() {
         if (stopped) return;
         setError(null);
         for (const project of first.projects) remember(project);
-        setPages((old) => merge(first, old));
+        setPages((old) => refresh(first, old));
       } catch (failure) {
         if (!stopped) fail(failure);
       }
@@ -104,7 +100,7 @@ function Scenes() {
     if (!pages?.cursor) return;
     try {
       const next = await api.projects(pages.cursor, PAGE_SIZE);
-      setPages({ projects: [...pages.projects, ...next.projects], cursor: next.cursor });
+      setPages((old) => append(next, old));
     } catch (failure) {
       fail(failure);
     }
@@ -130,15 +126,6 @@ function Scenes() {
       ) : null}
     </section>
   );
-}
-
-/** A refreshed first page before the older ones that were already fetched. */
-function merge(first: Pages, old: Pages | null): Pages {
-  if (!old || old.projects.length <= first.projects.length) return first;
-  const fresh = new Set(first.projects.map(({ id }) => id));
-  const oldest = first.projects.at(-1)?.created_at ?? "";
-  const older = old.projects.filter(({ id, created_at }) => !fresh.has(id) && created_at <= oldest);
-  return { projects: [...first.projects, ...older], cursor: old.cursor };
 }
 
 function Card({ project }: { project: Project }) {

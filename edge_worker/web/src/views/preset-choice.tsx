@@ -7,7 +7,8 @@ import type { Estimate, Settings } from "../contract.ts";
 import { about, day, usd } from "../format.ts";
 import { presetWords } from "../presets.ts";
 
-export type Estimates = ReadonlyMap<string, Estimate>;
+/** No entry: still asked for. Null: the server could not say. */
+export type Estimates = ReadonlyMap<string, Estimate | null>;
 
 /** One estimate per preset for this number of photos; none for no photos. Asked again when the number settles. */
 export function useEstimates(settings: Settings, photos: number): Estimates {
@@ -18,12 +19,12 @@ export function useEstimates(settings: Settings, photos: number): Estimates {
     const timer = setTimeout(async () => {
       const answers = await Promise.all(
         settings.presets.map(async (preset) => {
-          // Without an estimate the choice still works; the price is then told as not known.
+          // Without an estimate the choice still works.
           const answer = await api.estimate(preset, photos).catch(() => null);
           return [preset, answer] as const;
         }),
       );
-      if (!stopped) setEstimates(new Map(answers.flatMap(([preset, answer]) => (answer ? [[preset, answer] as const] : []))));
+      if (!stopped) setEstimates(new Map(answers));
     }, 200);
     return () => {
       stopped = true;
@@ -31,6 +32,11 @@ export function useEstimates(settings: Settings, photos: number): Estimates {
     };
   }, [settings, photos]);
   return photos === 0 ? new Map() : estimates;
+}
+
+function costWords(estimate: Estimate | null | undefined): string {
+  if (estimate === undefined) return "…";
+  return estimate === null ? "time and price not known" : `${about(estimate.seconds)} · ${usd(estimate.usd)}`;
 }
 
 interface Props {
@@ -53,7 +59,7 @@ export function PresetChoice({ settings, estimates, preset, onChoose }: Props) {
             <input type="radio" name="preset" value={one} checked={one === preset} onChange={() => onChoose(one)} />
             <span class="preset-name">{label}</span>
             <span class="preset-words">{words}</span>
-            <span class="preset-cost">{estimate ? `${about(estimate.seconds)} · ${usd(estimate.usd)}` : "…"}</span>
+            <span class="preset-cost">{costWords(estimate)}</span>
           </label>
         );
       })}

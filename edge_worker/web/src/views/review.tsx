@@ -59,10 +59,12 @@ export function Review({ session, settings }: { session: Session; settings: Sett
     <DropZone className="review" onFiles={add}>
       <section class="sheet" aria-labelledby="sheet-title">
         <h1 id="sheet-title">{chosen.length === 0 ? "Which photos?" : plural(used.length, "photo")}</h1>
-        <p class="lead" role="status">
-          {advice.words}
-          {examining > 0 ? ` Checking ${examining} of ${chosen.length}…` : null}
-          {refused > 0 && examining === 0 ? ` ${plural(refused, "file")} will stay here.` : null}
+        <p class="lead">
+          <span role="status">
+            {advice.words}
+            {refused > 0 && examining === 0 ? ` ${plural(refused, "file")} will stay here.` : null}
+          </span>
+          {examining > 0 ? <span class="quiet"> Checking {examining} of {chosen.length}…</span> : null}
         </p>
         <Pickers onFiles={add} small />
         {chosen.length === 0 ? <Ring count={24} lit={0} /> : null}

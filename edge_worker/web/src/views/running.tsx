@@ -17,13 +17,18 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
   const cost = costSoFar(project, settings.price.usd_per_s, now);
   const queued = project.state === "queued";
   const preview = project.progress?.preview ?? null;
+  // Said aloud once per step; the message beside it changes every second and is for the eye.
+  const going = steps(project).find(({ state }) => state === "now");
   const elapsedS = project.started_at ? Math.max(0, (now - Date.parse(project.started_at)) / 1000) : null;
   return (
     <section class="going">
       <p class="over-title">{project.name}</p>
       <h1>{queued ? "Waiting for a machine" : left === null ? "In the making" : left < 3 ? "Nearly there" : <>{capital(about(left))} <span class="of">left</span></>}</h1>
       <Steps steps={steps(project)} />
-      <p class="status-line" role="status">
+      <p class="unseen" role="status">
+        {queued ? "Waiting for a machine" : `${going?.label ?? ""} is going on`}
+      </p>
+      <p class="status-line">
         <span>{queued ? "A machine starts when it is needed; the first one can take some minutes." : (project.progress?.message ?? "The machine has taken the job.")}</span>
         <span class="figures">
           {elapsedS === null ? null : `${duration(elapsedS < 10 ? Math.floor(elapsedS) : elapsedS).replace(".0", "")} so far`}

@@ -46,8 +46,8 @@ function Sending({ project, upload, ...rest }: StateProps & { upload: UploadSess
       </h1>
       <Steps steps={steps({ ...project, state: "uploading" }, fraction)} />
       <Bar fraction={fraction} label="All photos" />
-      <p class="status-line" role="status">
-        <span>{PHASE_WORDS[phase]}</span>
+      <p class="status-line">
+        <span role="status">{PHASE_WORDS[phase]}</span>
         <span class="figures">
           {bytes(sentBytes)} of {bytes(allBytes)}
         </span>
@@ -101,12 +101,13 @@ function Interrupted({ project, settings, ...rest }: StateProps) {
     let stopped = false;
     void api.photos(project.id).then(
       (answer) => stopped || setPhotos(answer.photos),
-      () => stopped || setPhotos([]),
+      () => stopped || setPhotos((known) => known ?? []),
     );
     return () => {
       stopped = true;
     };
-  }, [project.id]);
+    // Asked again with every news of the project: another device may be sending.
+  }, [project]);
   const received = photos?.filter(({ uploaded }) => uploaded) ?? [];
   const missing = photos?.filter(({ uploaded }) => !uploaded) ?? [];
   const estimates = useEstimates(settings, Math.max(chosen.length, photos?.length ?? 0));
@@ -133,7 +134,7 @@ function Interrupted({ project, settings, ...rest }: StateProps) {
       <h1>{photos === null || photos.length === 0 ? "No photos yet" : <>{received.length} <span class="of">of {plural(photos.length, "photo")} arrived</span></>}</h1>
       <Steps steps={steps(project, photos && photos.length > 0 ? received.length / photos.length : 0)} />
       <p class="lead">
-        {missing.length > 0 ? "The upload was interrupted. Choose the same photos again: those that arrived are not sent twice." : "Choose the photos of this scene."}
+        {missing.length > 0 ? "Not all photos are here. Unless they are being sent from somewhere else right now, choose them again: those that arrived are not sent twice." : "Choose the photos of this scene."}
       </p>
       {rest.mayUpload ? (
         <>

@@ -1,0 +1,166 @@
+"""A scene that was made by dropping photos on the page: what the canvas shows, the numbers, downloads, sharing.
+Never looks at the page's internals: roles, names and pixels only.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.browser.canvas import (
+    canvas_picture,
+    crop_to_aspect,
+    drawn_share,
+    poster_picture,
+    region_colours,
+    wait_for_scene,
+)
+from tests.browser.conftest import Complaints, MadeScene, OpenPage
+
+pytestmark = [pytest.mark.browser, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(1500)]
+
+
+def test_dropped_photos_become_a_scene_whose_canvas_looks_like_the_poster(
+    made_scene: MadeScene, open_page: OpenPage
+) -> None:
+    page = open_page(made_scene.path)
+    wait_for_scene(page)
+    canvas = canvas_picture(page)
+    seen = region_colours(canvas)
+    assert drawn_share(seen) > 0.5, "most of the canvas shows only the background"
+    assert np.ptp(seen.reshape(-1, 3), axis=0).max() > 40, "the canvas shows one flat colour"
+
+    poster = poster_picture(page, f"/api/projects/{made_scene.project['id']}/artifacts/poster.webp")
+    # Both are seen from the start camera; the canvas cuts the top and bottom off, or shows more of them.
+    aspect = canvas.width / canvas.height
+    wanted = region_colours(crop_to_aspect(poster, aspect))
+    seen = region_colours(crop_to_aspect(canvas, max(aspect, poster.width / poster.height)))
+    assert np.abs(seen - wanted).mean() < 30
+    assert np.corrcoef(seen.ravel(), wanted.ravel())[0, 1] > 0.8
+
+
+def test_the_steps_were_shown_in_their_order(made_scene: MadeScene) -> None:
+    order = ["Upload", "Photos", "Camera poses", "Training", "Export"]
+    ranks = [order.index(step) for step in made_scene.steps_seen]
+    assert ranks == sorted(ranks)
+    assert {"Camera poses", "Training"} <= set(made_scene.steps_seen)
+
+
+def test_the_numbers_on_the_page_are_those_of_the_report(made_scene: MadeScene, open_page: OpenPage) -> None:
+    page = open_page(made_scene.path)
+    report = made_scene.project["report"]
+    main = page.locator("main")
+    photos = report["photos"]
+    expect(main).to_contain_text(f"{photos['registered']} of {photos['given']}")
+    expect(main).to_contain_text(f"{report['metrics']['psnr_db']:.1f} dB")
+    expect(main).to_contain_text(f"{report['metrics']['ssim']:.3f}")
+    expect(main).to_contain_text(f"{report['metrics']['gaussians']:,}".replace(",", "\u202f"))
+    assert report["price"]["estimate"] is True
+    expect(main).to_contain_text("estimate")
+    page.get_by_role("button", name="What is Price?").click()
+    expect(main).to_contain_text(report["price"]["gpu"])
+
+
+def test_every_download_gives_the_bytes_of_the_report(made_scene: MadeScene, open_page: OpenPage) -> None:
+    page = open_page(made_scene.path)
+    links = page.locator(".downloads a")
+    expect(links.first).to_be_visible()
+    names = links.all_inner_texts()
+    assert {"scene.ply", "scene.sog", "cameras.json", "report.json"} <= set(names)
+    for name in names:
+        with page.expect_download() as download:
+            page.get_by_role("link", name=name, exact=True).click()
+        path = download.value.path()
+        assert path.stat().st_size == made_scene.project["artifacts"][name]["bytes"], name
+
+
+def test_turning_the_scene_changes_the_picture_and_the_start_view_brings_it_back(
+    made_scene: MadeScene, open_page: OpenPage
+) -> None:
+    page = open_page(made_scene.path)
+    wait_for_scene(page)
+    start = region_colours(canvas_picture(page))
+    box = page.locator(".stage").bounding_box()
+    assert box is not None
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] + 300, middle[1], steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(1500)
+    turned = region_colours(canvas_picture(page))
+    assert np.abs(turned - start).mean() > 5
+    page.get_by_role("button", name="Start view").click()
+    page.wait_for_timeout(2500)
+    back = region_colours(canvas_picture(page))
+    assert np.abs(back - start).mean() < 3
+
+
+def test_a_press_on_a_camera_shows_the_view_of_its_photo(
+    made_scene: MadeScene, open_page: OpenPage, photos: list[Path]
+) -> None:
+    page = open_page(made_scene.path)
+    wait_for_scene(page)
+    cameras = page.request.get(f"/api/projects/{made_scene.project['id']}/artifacts/cameras.json").json()
+    camera = cameras["cameras"][len(cameras["cameras"]) // 2]
+    listed = page.request.get(f"/api/projects/{made_scene.project['id']}/photos").json()["photos"]
+    original = next(photo["name"] for photo in listed if Path(photo["as"]).stem == Path(camera["name"]).stem)
+    button = page.get_by_role("button", name=f"See it from {original}", exact=True)
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    page.wait_for_timeout(3000)
+    photo = Image.open(next(path for path in photos if path.name == original)).convert("RGB")
+    canvas = canvas_picture(page)
+    aspect = canvas.width / canvas.height
+    wanted = region_colours(crop_to_aspect(photo, aspect), 4, 3)
+    seen = region_colours(crop_to_aspect(canvas, max(aspect, photo.width / photo.height)), 4, 3)
+    assert np.corrcoef(seen.ravel(), wanted.ravel())[0, 1] > 0.7
+
+
+def test_a_shared_link_shows_the_scene_to_a_stranger_until_it_is_revoked(
+    made_scene: MadeScene, open_page: OpenPage, complaints: Complaints
+) -> None:
+    owner = open_page(made_scene.path)
+    owner.get_by_role("button", name="Create a link").click()
+    url = owner.get_by_label("Share link").input_value()
+    stranger = open_page(url, member=False)
+    wait_for_scene(stranger)
+    assert drawn_share(region_colours(canvas_picture(stranger))) > 0.5
+    assert not stranger.get_by_role("button", name="Delete").count()
+    assert not stranger.get_by_role("button", name="Create a link").count()
+    assert stranger.request.get(f"/api/projects/{made_scene.project['id']}").status == 401
+
+    owner.get_by_role("button", name="Revoke").click()
+    expect(owner.get_by_label("Share link")).to_have_count(0)
+    complaints.expect("404")
+    stranger.reload()
+    expect(stranger.get_by_role("heading")).to_have_text("This link leads nowhere.")
+
+
+def test_a_name_of_markup_is_shown_as_text(made_scene: MadeScene, open_page: OpenPage) -> None:
+    page = open_page(made_scene.path)
+    name = "<img src=x onerror=document.title='broken'> & \u202etxet"
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_role("dialog").get_by_label("Name").fill(name)
+    page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    assert page.title() != "broken"
+
+
+def test_screenshots_are_pictures() -> None:
+    """Guards the helpers: a flat picture has no drawn region, a coloured one has."""
+    flat = Image.new("RGB", (60, 40), (11, 17, 26))
+    assert drawn_share(region_colours(flat)) == 0
+    half = flat.copy()
+    half.paste((200, 120, 40), (0, 0, 30, 40))
+    assert drawn_share(region_colours(half)) == 0.5
+    buffer = io.BytesIO()
+    half.save(buffer, "PNG")
+    assert crop_to_aspect(Image.open(buffer), 1.0).size == (40, 40)
