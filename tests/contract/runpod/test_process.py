@@ -1,0 +1,92 @@
+"""The stand-in as a command: what it says on start, on bad input, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import HERE, KEY, StandIn
+
+pytestmark = pytest.mark.local_cloud
+
+
+def command(*arguments: str, key: str = KEY) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local_cloud.runpod", *arguments],
+        env=os.environ | {"RUNPOD_API_KEY": key},
+        cwd=HERE.parents[2],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_without_a_key_it_says_which_variable(tmp_path: Path) -> None:
+    ended = command("--port=0", f"--state={tmp_path}", key="")
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert "RUNPOD_API_KEY is not set" in ended.stderr
+    assert "hint: " in ended.stderr
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ended = command(f"--port={taken.getsockname()[1]}", f"--state={tmp_path}")
+    assert ended.returncode == 1
+    assert "cannot be used" in ended.stderr
+
+
+def test_a_damaged_images_file_is_named(tmp_path: Path) -> None:
+    images = tmp_path / "images.json"
+    images.write_text("{")
+    ended = command("--port=0", f"--state={tmp_path}", f"--images={images}")
+    assert ended.returncode == 1
+    assert "images.json cannot be used" in ended.stderr
+
+
+def test_a_damaged_account_is_named_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "account.json").write_text("{}")
+    ended = command("--port=0", f"--state={tmp_path}")
+    assert ended.returncode == 1
+    assert "account.json cannot be read" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert (tmp_path / "account.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_both_signals_end_it_well_and_free_the_port(own_standin: Any, number: signal.Signals) -> None:
+    with own_standin() as standin:
+        port = int(standin.url.rsplit(":", 1)[1])
+        standin.process.send_signal(number)
+        assert standin.process.wait(timeout=20) == 0
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def test_no_secret_is_in_its_log_or_readable_for_others(own_standin: Any, tmp_path: Path) -> None:
+    with own_standin() as standin:
+        standin.http.post("/v2/account/secrets", json={"name": "token", "value": "s3cret-value"})
+        standin.http.post("/v2/registries", json={"name": "r", "username": "u", "password": "pa55-word"})
+        make_noise(standin)
+    log = (tmp_path / "standin.log").read_text()
+    for secret in (KEY, "s3cret-value", "pa55-word"):
+        assert secret not in log
+    assert (tmp_path / "state/account.json").stat().st_mode & 0o077 == 0
+
+
+def make_noise(standin: StandIn) -> None:
+    """Calls that are refused or go wrong, which is when services tend to print too much."""
+    standin.http.post("/v2/account/secrets", json={"name": "token", "value": "s3cret-value"})
+    standin.http.post("/v2/account/secrets", json={"name": "1bad", "value": "s3cret-value"})
+    standin.http.post("/v2/registries", content=b'{"password": "pa55-word"')
+    standin.http.get(f"/v2/serverless/{KEY}")
