@@ -1,0 +1,64 @@
+"""`python -m scripts.gitops <command>`: what a workflow calls.
+Results on stdout, the engine's words on stderr; exit code 0 done, 1 found or failed as each command says."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from scripts.gitops import deploy, plan, review
+from scripts.gitops.engine import Engine, EngineFailed
+
+
+def main(argv: list[str] | None = None, *, folder: Path | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.gitops", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, about in (("preview", "the plan as Markdown"), ("drift", "what changed outside; exit 1 if anything did")):
+        one = commands.add_parser(name, help=about)
+        one.add_argument("--stack", required=True)
+    opened = commands.add_parser("review-open", help="deploy pr-N; prints its address")
+    opened.add_argument("number")
+    opened.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    commands.add_parser("review-close", help="destroy pr-N").add_argument("number")
+    swept = commands.add_parser("review-sweep", help="destroy review stacks of closed pull requests")
+    swept.add_argument("--open", default="", help="numbers of the open ones, separated by commas")
+    deployed = commands.add_parser("deploy", help="put an image on a stack, try it, return to the last good one")
+    deployed.add_argument("--stack", required=True)
+    deployed.add_argument("--image", required=True)
+    options = parser.parse_args(argv)
+    engine = Engine(folder=folder or Path.cwd())
+    try:
+        return _run(engine, options)
+    except (EngineFailed, review.BadNumber) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+
+
+def _run(engine: Engine, options: argparse.Namespace) -> int:
+    match options.command:
+        case "preview":
+            print(plan.render(engine.ask("preview", "--stack", options.stack), stack=options.stack), end="")
+        case "drift":
+            found = engine.ask("preview", "--refresh", "--stack", options.stack)
+            print(plan.render(found, stack=options.stack, heading="Drift"), end="")
+            return 1 if plan.steps(found) or plan.problems(found) else 0
+        case "review-open":
+            settings = dict(pair.split("=", 1) for pair in options.set)
+            print(review.open_stack(engine, options.number, settings)["appUrl"])
+        case "review-close":
+            print("destroyed" if review.close_stack(engine, options.number) else "there was none")
+        case "review-sweep":
+            done = review.sweep(engine, [number for number in options.open.split(",") if number])
+            print(json.dumps({"destroyed": done.destroyed, "failed": dict(done.failed)}))
+            return 1 if done.failed else 0
+        case "deploy":
+            ended = deploy.deploy(engine, options.stack, options.image)
+            print(json.dumps({"outcome": ended.outcome, "image": ended.image, "reason": ended.reason}))
+            return 0 if ended.outcome is deploy.Outcome.DEPLOYED else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

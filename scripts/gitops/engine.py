@@ -1,0 +1,53 @@
+"""The Pulumi engine as a subprocess, for one folder and environment.
+Starts `pulumi` and nothing else; never prints a secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+class EngineFailed(Exception):
+    """A command of the engine failed. `str()` is what it said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """`pulumi` in `folder`. `environment` is added to the process's own."""
+
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def run(self, *arguments: str) -> str:
+        """Standard output of a command; progress of the engine goes to our standard error. Raises EngineFailed."""
+        done = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive", "--color=never"],
+            cwd=self.folder,
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        sys.stderr.write(done.stderr)
+        if done.returncode != 0:
+            raise EngineFailed(f"pulumi {arguments[0]} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+        return done.stdout
+
+    def ask(self, *arguments: str) -> Any:
+        """The JSON answer of a command that takes `--json`."""
+        return json.loads(self.run(*arguments, "--json"))
+
+    def outputs(self, stack: str) -> dict[str, Any]:
+        """Outputs of a stack, secrets masked; {} where nothing is deployed."""
+        return dict(self.ask("stack", "output", "--stack", stack))
+
+    def stacks(self) -> tuple[str, ...]:
+        """Names of all stacks of the project on this backend."""
+        return tuple(str(one["name"]).rpartition("/")[2] for one in self.ask("stack", "ls"))

@@ -1,0 +1,104 @@
+"""A preview as text for people: what would happen to which resource, and which image would run.
+Pure: `pulumi preview --json` in, Markdown out. Shows names of changed properties, never their values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+COMMENT_MARK = "<!-- photo-splat plan -->"
+_SILENT = frozenset({"same", "read", "refresh"})
+_WORDS = {
+    "create": "create",
+    "update": "update",
+    "delete": "**delete**",
+    "replace": "**replace**",
+    "create-replacement": "**replace**",
+    "delete-replaced": "**replace**",
+}
+ENDPOINT_TYPE = "pulumi-python:dynamic/runpod:Endpoint"
+ROWS_MAX = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One resource that would change."""
+
+    operation: str
+    kind: str
+    name: str
+    properties: tuple[str, ...]
+
+
+def steps(plan: Mapping[str, Any]) -> tuple[Step, ...]:
+    """What would change, one entry per resource; a replacement's three steps are one."""
+    found: dict[str, Step] = {}
+    for step in plan.get("steps") or ():
+        operation = str(step.get("op"))
+        if operation in _SILENT:
+            continue
+        urn = str(step.get("urn"))
+        kind = urn.split("::")[2].rpartition("$")[2]
+        found[urn] = Step(
+            operation=_WORDS.get(operation, operation),
+            kind=kind,
+            name=urn.rpartition("::")[2],
+            properties=tuple(sorted(set(step.get("diffReasons") or ()))),
+        )
+    return tuple(found.values())
+
+
+def images(plan: Mapping[str, Any]) -> tuple[str, str]:
+    """The endpoint's image before and after; "" where there is none."""
+    for step in plan.get("steps") or ():
+        if str(step.get("urn", "")).split("::")[2].rpartition("$")[2] == ENDPOINT_TYPE:
+            return _image(step.get("oldState")), _image(step.get("newState"))
+    return "", ""
+
+
+def problems(plan: Mapping[str, Any]) -> tuple[str, ...]:
+    """Errors that the engine reports in the plan."""
+    return tuple(
+        str(one.get("message", "")).strip() for one in plan.get("diagnostics") or () if one.get("severity") == "error"
+    )
+
+
+def render(plan: Mapping[str, Any], *, stack: str, heading: str = "Plan") -> str:
+    """Markdown of a plan, with a mark by which an older comment is found."""
+    changed = steps(plan)
+    lines = [COMMENT_MARK, f"### {heading} of stack `{stack}`", ""]
+    if problems(plan):
+        lines += ["The preview failed:", "", "```text", *_fenced(problems(plan)), "```"]
+        return "\n".join(lines) + "\n"
+    if not changed:
+        return "\n".join([*lines, "Nothing changes."]) + "\n"
+    counts: dict[str, int] = {}
+    for step in changed:
+        counts[step.operation] = counts.get(step.operation, 0) + 1
+    lines += [", ".join(f"{number} to {operation}" for operation, number in sorted(counts.items())) + ".", ""]
+    lines += ["| | resource | type | changed |", "|---|---|---|---|"]
+    lines += [
+        f"| {step.operation} | `{step.name}` | `{step.kind.rpartition(':')[2]}` | {_codes(step.properties)} |"
+        for step in changed[:ROWS_MAX]
+    ]
+    if len(changed) > ROWS_MAX:
+        lines.append(f"| | and {len(changed) - ROWS_MAX} more | | |")
+    before, after = images(plan)
+    if after and before != after:
+        lines += ["", "Worker image:", "", "```diff", *([f"- {before}"] if before else []), f"+ {after}", "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _image(state: Any) -> str:
+    inputs = state.get("inputs") if isinstance(state, Mapping) else None
+    return str(inputs.get("image", "")) if isinstance(inputs, Mapping) else ""
+
+
+def _codes(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _fenced(texts: Iterable[str]) -> list[str]:
+    """Lines that cannot end the fence they stand in."""
+    return [line.replace("```", "'''") for text in texts for line in text.splitlines()]

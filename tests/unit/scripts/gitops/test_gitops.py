@@ -1,0 +1,219 @@
+"""Claims of the workflows' programs: plan text, review stacks, and a deployment's way back.
+The engine is a recorder here; tests/stack runs the real one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts.gitops import deploy, plan, review
+from scripts.gitops.engine import Engine, EngineFailed
+
+# plan text --------------------------------------------------------------------------------------
+
+
+def step(op: str, kind: str, name: str, **more: Any) -> dict[str, Any]:
+    return {"op": op, "urn": f"urn:pulumi:dev::photo-splat::splat:gpu:X${kind}::{name}", **more}
+
+
+ENDPOINT = plan.ENDPOINT_TYPE
+SCRIPT = "cloudflare:index/workersScript:WorkersScript"
+
+
+def test_a_plan_without_changes_says_so() -> None:
+    text = plan.render({"steps": [step("same", SCRIPT, "edge-script")]}, stack="dev")
+    assert text == f"{plan.COMMENT_MARK}\n### Plan of stack `dev`\n\nNothing changes.\n"
+
+
+def test_a_plan_lists_resources_and_the_image() -> None:
+    text = plan.render(
+        {
+            "steps": [
+                step("same", SCRIPT, "other"),
+                step(
+                    "update",
+                    ENDPOINT,
+                    "gpu-endpoint",
+                    diffReasons=["image"],
+                    oldState={"inputs": {"image": "repo@sha256:aa"}},
+                    newState={"inputs": {"image": "repo@sha256:bb"}},
+                ),
+                step("create-replacement", SCRIPT, "edge-script", diffReasons=["scriptName"]),
+                step("replace", SCRIPT, "edge-script", diffReasons=["scriptName"]),
+                step("delete-replaced", SCRIPT, "edge-script", diffReasons=["scriptName"]),
+            ]
+        },
+        stack="dev",
+    )
+    assert text == (
+        f"{plan.COMMENT_MARK}\n### Plan of stack `dev`\n\n1 to **replace**, 1 to update.\n\n"
+        "| | resource | type | changed |\n|---|---|---|---|\n"
+        "| update | `gpu-endpoint` | `Endpoint` | `image` |\n"
+        "| **replace** | `edge-script` | `WorkersScript` | `scriptName` |\n\n"
+        "Worker image:\n\n```diff\n- repo@sha256:aa\n+ repo@sha256:bb\n```\n"
+    )
+
+
+def test_a_plan_shows_no_values_of_properties() -> None:
+    secret = "rpa_SECRET"
+    text = plan.render(
+        {
+            "steps": [
+                step(
+                    "update", SCRIPT, "edge-script", diffReasons=["bindings"], newState={"inputs": {"bindings": secret}}
+                )
+            ]
+        },
+        stack="dev",
+    )
+    assert secret not in text
+
+
+def test_a_failed_preview_is_told_inside_a_fence_that_it_cannot_leave() -> None:
+    text = plan.render({"diagnostics": [{"severity": "error", "message": "bad\n```\n# heading"}]}, stack="dev")
+    assert text.count("```") == 2
+    assert "bad" in text
+
+
+def test_a_long_plan_is_cut_with_its_number() -> None:
+    text = plan.render({"steps": [step("create", SCRIPT, f"r{n}") for n in range(plan.ROWS_MAX + 5)]}, stack="dev")
+    assert "and 5 more" in text
+
+
+# review stacks ----------------------------------------------------------------------------------
+
+
+class Recorder(Engine):
+    """Remembers commands; knows stacks; fails where told."""
+
+    def __init__(self, folder: Path, stacks: tuple[str, ...] = (), failing: str = "", image: str = "") -> None:
+        object.__setattr__(self, "folder", folder)
+        object.__setattr__(self, "environment", {})
+        object.__setattr__(self, "state", {"stacks": list(stacks), "commands": [], "failing": failing, "image": image})
+
+    @property
+    def commands(self) -> list[tuple[str, ...]]:
+        found: list[tuple[str, ...]] = self.state["commands"]  # type: ignore[attr-defined]
+        return found
+
+    def run(self, *arguments: str) -> str:
+        self.commands.append(arguments)
+        state = self.state  # type: ignore[attr-defined]
+        if state["failing"] and state["failing"] in " ".join(arguments):
+            raise EngineFailed(f"pulumi {arguments[0]} failed")
+        if arguments[:2] == ("config", "set"):
+            state["pending"] = arguments[-1]
+        if arguments[0] == "up" and "pending" in state:
+            state["image"] = state["pending"]
+        return ""
+
+    def ask(self, *arguments: str) -> Any:
+        state = self.state  # type: ignore[attr-defined]
+        if arguments[:2] == ("stack", "ls"):
+            return [{"name": f"organization/photo-splat/{name}"} for name in state["stacks"]]
+        return {"appUrl": "https://app.example", **({"imageReference": state["image"]} if state["image"] else {})}
+
+
+@pytest.mark.parametrize("number", ["", "0", "01", "-1", "1; rm -rf .", "../x", "1\n2", "１", "9" * 12])
+def test_only_a_plain_number_names_a_review_stack(number: str) -> None:
+    with pytest.raises(review.BadNumber):
+        review.stack_name(number)
+
+
+def test_a_pull_request_gets_a_stack_of_the_template(tmp_path: Path) -> None:
+    (tmp_path / review.TEMPLATE).write_text("config: {}\n")
+    engine = Recorder(tmp_path)
+    outputs = review.open_stack(engine, "7", {"photo-splat:image": "repo@sha256:aa"})
+    assert outputs["appUrl"] == "https://app.example"
+    assert (tmp_path / "Pulumi.pr-7.yaml").read_text() == "config: {}\n"
+    assert [command[:2] for command in engine.commands] == [("stack", "init"), ("config", "set"), ("up", "--stack")]
+
+
+def test_its_next_commit_updates_the_same_stack(tmp_path: Path) -> None:
+    engine = Recorder(tmp_path, stacks=("dev", "pr-7"))
+    review.open_stack(engine, "7", {})
+    assert ("config", "refresh", "--stack", "pr-7", "--force") in engine.commands
+    assert not any(command[:2] == ("stack", "init") for command in engine.commands)
+
+
+def test_closing_destroys_and_removes_and_is_done_where_there_is_none(tmp_path: Path) -> None:
+    engine = Recorder(tmp_path, stacks=("pr-7",))
+    assert review.close_stack(engine, "7") is True
+    assert [command[0] for command in engine.commands] == ["config", "destroy", "stack"]
+    assert review.close_stack(engine, "8") is False
+
+
+def test_a_sweep_takes_only_review_stacks_of_closed_pull_requests(tmp_path: Path) -> None:
+    engine = Recorder(tmp_path, stacks=("dev", "prod", "pr-1", "pr-2", "pr-3", "pr-x", "my-pr-4"))
+    swept = review.sweep(engine, ["2"])
+    assert swept.destroyed == ("pr-1", "pr-3")
+    assert not any("dev" in command or "prod" in command for command in engine.commands)
+
+
+def test_a_stack_that_cannot_be_destroyed_does_not_stop_the_sweep(tmp_path: Path) -> None:
+    engine = Recorder(tmp_path, stacks=("pr-1", "pr-2"), failing="destroy --stack pr-1")
+    swept = review.sweep(engine, [])
+    assert swept.destroyed == ("pr-2",)
+    assert list(swept.failed) == ["pr-1"]
+
+
+# deployment -------------------------------------------------------------------------------------
+
+
+def healthy(_url: str, _stack: str) -> None:
+    return None
+
+
+def test_an_image_that_answers_stays(tmp_path: Path) -> None:
+    ended = deploy.deploy(Recorder(tmp_path, image="repo@sha256:aa"), "dev", "repo@sha256:bb", check=healthy)
+    assert (ended.outcome, ended.image) == (deploy.Outcome.DEPLOYED, "repo@sha256:bb")
+
+
+def test_an_image_that_does_not_answer_gives_way_to_the_last_good_one(tmp_path: Path) -> None:
+    engine = Recorder(tmp_path, image="repo@sha256:aa")
+
+    def check(_url: str, _stack: str) -> None:
+        if engine.state["image"].endswith("bb"):  # type: ignore[attr-defined]
+            raise deploy.NotHealthy("it is ill")
+
+    ended = deploy.deploy(engine, "dev", "repo@sha256:bb", check=check)
+    assert (ended.outcome, ended.image, ended.reason) == (deploy.Outcome.RETURNED, "repo@sha256:aa", "it is ill")
+    assert engine.state["image"] == "repo@sha256:aa"  # type: ignore[attr-defined]
+
+
+def test_a_first_deployment_that_fails_has_nothing_to_return_to(tmp_path: Path) -> None:
+    def check(_url: str, _stack: str) -> None:
+        raise deploy.NotHealthy("it is ill")
+
+    ended = deploy.deploy(Recorder(tmp_path), "dev", "repo@sha256:bb", check=check)
+    assert ended.outcome is deploy.Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    ("answer", "good"),
+    [
+        (httpx.Response(200, json={"status": "ok", "stack": "dev"}), True),
+        (httpx.Response(200, json={"status": "ok", "stack": "prod"}), False),
+        (httpx.Response(503, text="no"), False),
+        (httpx.Response(200, text="<html>"), False),
+        (httpx.ConnectError("down"), False),
+    ],
+)
+def test_healthy_means_that_this_stack_answers(
+    answer: httpx.Response | Exception, good: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy, "SMOKE_PAUSE_S", 0.0)
+
+    def get(_url: str, **_given: Any) -> httpx.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    if good:
+        deploy.smoke("https://app.example", "dev", limit_s=0.0, get=get)
+        return
+    with pytest.raises(deploy.NotHealthy):
+        deploy.smoke("https://app.example", "dev", limit_s=0.0, get=get)
