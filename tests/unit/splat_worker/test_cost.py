@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from splat_worker.cost import itemise, price_report, seconds_allowed
 from splat_worker.errors import Stage
 from splat_worker.job import Price, StageReport

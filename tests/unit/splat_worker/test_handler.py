@@ -6,17 +6,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import io
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from splat_worker.child_host import ChildHost, ReportedFailure
 from splat_worker.errors import Code, JobError
 from splat_worker.handler import sanitised
@@ -124,7 +128,7 @@ def test_a_job_is_done_end_to_end_and_a_second_one_starts_warm(
     for name, artifact in report.artifacts.items():
         content = runpod_server.objects[f"/out/first/{name}"]
         assert (artifact.bytes, artifact.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    assert {*report.artifacts, "preview.sog", "report.json"} >= {"scene.ply", "scene.sog", "scene.spz", "poster.webp"}
+    assert set(report.artifacts) == {"scene.ply", "scene.sog", "scene.spz", "poster.webp", "cameras.json"}
     assert json.loads(runpod_server.objects["/out/first/report.json"])["metrics"]["gaussians"] > 100
     assert runpod_server.puts["/out/first/poster.webp"] == "image/webp"
     assert report.price is not None
@@ -181,6 +185,42 @@ def test_a_cancel_takes_less_than_two_seconds_and_leaves_no_process(
     assert all(body.get("status") == "IN_PROGRESS" for _, body in runpod_server.done), "a cancelled job posts no result"
     submit(runpod_server, still_life, "job-d", project="after", photos=[])
     assert runpod_server.result("job-d", 30)["error"]["code"] == "BAD_INPUT"
+
+
+def holds_training(checkpoint: bytes | None) -> bool:
+    return checkpoint is not None and "train.bin" in zipfile.ZipFile(io.BytesIO(checkpoint)).namelist()
+
+
+@pytest.mark.slow
+def test_a_worker_lost_in_training_is_made_up_for_by_the_next_from_previews_to_checkpoint(
+    runpod_server, worker: subprocess.Popen[bytes], still_life, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    long = {"train": {"steps": 100_000, "size_px": 160}}
+    submit(runpod_server, still_life, "job-lost", project="lost", **long)
+    until(
+        "a checkpoint with training in it",
+        lambda: holds_training(runpod_server.objects.get("/checkpoint/lost")),
+        START_LIMIT_S + JOB_LIMIT_S,
+    )
+    previews = until(
+        "a preview is told of",
+        lambda: [m["preview"] for m in runpod_server.progress("job-lost") if m["preview"]],
+        60,
+    )
+    assert previews[0] == {"artifact": "preview.sog", "seq": 1}
+    assert zipfile.is_zipfile(io.BytesIO(runpod_server.objects["/out/lost/preview.sog"]))
+    child = next(pid for pid in children_of(worker.pid) if os.getpgid(pid) == pid)
+    os.killpg(child, signal.SIGKILL)
+    assert runpod_server.result("job-lost", 20)["error"]["code"] == "OUT_OF_MEMORY"
+
+    submit(runpod_server, still_life, "job-again", project="lost", attempt=1, limits={"max_seconds": 45.0}, **long)
+    answer = runpod_server.result("job-again", START_LIMIT_S + JOB_LIMIT_S)
+    report = Report.model_validate(answer.get("output"))
+    seconds = {stage.stage.value: stage.seconds for stage in report.stages}
+    assert report.resumed_from == "train"
+    assert report.photos.registered == 12
+    assert seconds["sfm"] < 2
+    assert sum(seconds.values()) < 45.0 + 20.0
 
 
 @pytest.mark.slow

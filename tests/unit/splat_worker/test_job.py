@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from splat_worker.errors import HINTS, Code, JobError, Stage
 from splat_worker.job import (
     CONTENT_TYPES,

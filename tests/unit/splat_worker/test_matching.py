@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from splat_worker.job import Matching
 from splat_worker.matching import EXHAUSTIVE_MAX, choose, pairs_of
 

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFilter
 from PIL.ExifTags import GPS, IFD, Base
+
 from splat_worker import photos
 from splat_worker.limits import PHOTO_BYTES_MAX
 from splat_worker.photos import Photo, Reject, Source, prepare, sharpness

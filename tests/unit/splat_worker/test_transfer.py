@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from splat_worker.errors import Code, JobError
 from splat_worker.guard import GuardedTransport, Refused, check_address
 from splat_worker.job import PhotoSource

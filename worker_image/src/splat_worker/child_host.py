@@ -23,7 +23,7 @@ from splat_worker.errors import Code, JobError
 log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "splat_worker.child")
-KILL_GRACE_S = 15.0
+KILL_GRACE_S = 20.0
 """Seconds that a job may pass its own time limit before it is killed; it should have ended itself."""
 LINE_MAX = 8 << 20
 

@@ -44,6 +44,25 @@ def diagnose(photos: Sequence[Photo], placed: set[str], partners: Mapping[str, P
     )
 
 
+_TALLY = {
+    Unplaced.FEW_KEYPOINTS: "show too little detail",
+    Unplaced.NO_PARTNER: "share too little with any other",
+    Unplaced.BLURRED: "are blurred",
+    Unplaced.OTHER_GROUP: "overlap only among themselves",
+    Unplaced.NOT_PLACED: "overlap others but fit no camera position",
+}
+
+
+def tally(rejected: Sequence[Rejected]) -> str:
+    """` 3 show too little detail and 2 are blurred.`, most frequent first; empty for none."""
+    counts = {code: sum(r.code == code for r in rejected) for code in Unplaced}
+    parts = [f"{n} {_TALLY[code]}" for code, n in sorted(counts.items(), key=lambda item: -item[1]) if n]
+    if not parts:
+        return ""
+    *most, last = parts
+    return f" {', '.join(most)} and {last}." if most else f" {last}."
+
+
 def _reason(photo: Photo, placed: set[str], own: Partners, median_sharpness: float) -> Rejected:
     good = {name: count for name, count in own.inliers.items() if count >= INLIERS_FEW}
     with_placed = [name for name in good if name in placed]
@@ -62,9 +81,7 @@ def _reason(photo: Photo, placed: set[str], own: Partners, median_sharpness: flo
     elif not with_placed:
         code, reason = (
             Unplaced.OTHER_GROUP,
-            (
-                f"It overlaps {len(good)} other photos, none of them part of the scene; add photos that join them."
-            ),
+            (f"It overlaps {len(good)} other photos, none of them part of the scene; add photos that join them."),
         )
     else:
         code, reason = (

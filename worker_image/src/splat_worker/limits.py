@@ -42,12 +42,12 @@ def need_of(photo_count: int, photo_bytes: int, side_max_px: int) -> Need:
     """Estimate for `photo_count` photos of `photo_bytes` in all, worked on at `side_max_px`.
 
     Disk: the downloads, one canonical copy each (about 1 byte per pixel as JPEG at quality 95) and features.
-    Memory: every undistorted photo once as bytes and twice as float32 (training set and its gradient image).
+    Memory: every undistorted photo as 8-bit RGB, its resized copy, and as much again while one becomes the other.
     """
     pixels = side_max_px * side_max_px * 3 // 4
     return Need(
         disk_bytes=DISK_BASE_BYTES + photo_bytes + photo_count * (pixels + 4 * MIB),
-        memory_bytes=MEMORY_BASE_BYTES + photo_count * pixels * 3 * 9,
+        memory_bytes=MEMORY_BASE_BYTES + photo_count * pixels * 12,
     )
 
 

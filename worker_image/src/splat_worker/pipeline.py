@@ -184,7 +184,7 @@ def _train_stage(
             seed=run.job.seed,
             on_progress=extras.training,
             on_snapshot=extras.on_snapshot,
-            deadline_s=run.train_deadline(),
+            deadline_s=run.train_deadline(preset.gaussians_max),
             clock=run.clock,
             resume=resumed.checkpoint.train if resumed.checkpoint else None,
             on_checkpoint=extras.on_checkpoint,
