@@ -2,9 +2,9 @@
 Measured once before training, from the photos and the sparse cloud; nothing is learned, so nothing can drift.
 
 A learned colour per photo leaves a free choice: the scene may turn blue while all photos' corrections turn
-yellow. So the gain is measured instead: the median over sparse points of (photo at the point's projection / colour of the point),
-the point's colour being the mean over the photos that see it. The median shrugs off hidden points. Gains are scaled
-so that their geometric mean is 1: the scene has the colours of the average photo.
+yellow. So the gain is measured instead: the median over sparse points of the photo's colour at the point's
+projection over the colour of the point, which is the mean over the photos that see it. The median shrugs off hidden
+points. Gains are scaled so that their geometric mean is 1: the scene has the colours of the average photo.
 """
 
 from __future__ import annotations
