@@ -24,6 +24,30 @@ def test_a_signed_out_browser_is_told_how_to_get_in(open_page: OpenPage, complai
     assert_accessible(page)
 
 
+def test_a_sign_in_link_made_on_the_page_lets_another_browser_in_once(
+    open_page: OpenPage, complaints: Complaints
+) -> None:
+    page = open_page("/")
+    page.get_by_role("button", name="Sign in another device").click()
+    expect(page.get_by_role("img", name="The link as a QR code")).to_be_visible()
+    url = page.get_by_label("Sign-in link").input_value()
+    assert_accessible(page)
+    other = open_page(url, member=False)
+    expect(other.get_by_role("heading", level=2, name="Scenes")).to_be_visible()
+    complaints.expect("40")
+    third = open_page(url, member=False)
+    expect(third.get_by_role("heading", level=2, name="Scenes")).to_have_count(0)
+
+
+def test_signing_out_ends_the_session_of_this_browser(open_page: OpenPage, complaints: Complaints) -> None:
+    complaints.expect("401")
+    page = open_page("/")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are not signed in.")
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are not signed in.")
+
+
 def test_offline_the_page_still_opens_and_says_so(open_page: OpenPage, complaints: Complaints) -> None:
     complaints.expect("net::ERR_")
     page = open_page("/")

@@ -57,6 +57,7 @@ const id = encodeURIComponent;
 export const api = {
   session: () => call("GET", "/api/session", contract.session),
   signOut: async (): Promise<void> => void (await send("DELETE", "/api/session")),
+  loginLink: () => call("POST", "/api/login-links", contract.loginLink, {}),
   settings: () => call("GET", "/api/settings", contract.settings),
   projects: (cursor: string | null, limit: number) =>
     call("GET", `/api/projects?limit=${limit}${cursor === null ? "" : `&cursor=${id(cursor)}`}`, contract.projects),

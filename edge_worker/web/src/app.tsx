@@ -1,13 +1,15 @@
 // The frame around every page: who may see it, which one it is, how it is left and entered.
 // Never shows a project's data itself.
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
-import { account, loadAccount } from "./account.ts";
+import { account, loadAccount, may } from "./account.ts";
 import { api } from "./api.ts";
+import type { Session } from "./contract.ts";
 import { followLocally, useRoute, type Route } from "./router.ts";
 import { useStore } from "./store.ts";
 import { Boundary } from "./views/boundary.tsx";
 import { Home } from "./views/home.tsx";
+import { Invite } from "./views/invite.tsx";
 import { Mark } from "./views/mark.tsx";
 import { Missing, SignedOut, Trouble } from "./views/notices.tsx";
 import { Failure, useAction } from "./views/parts.tsx";
@@ -72,13 +74,14 @@ function Members() {
       return (
         <>
           <Home session={state.session} settings={state.settings} />
-          <SignedIn name={state.session.name} />
+          <SignedIn session={state.session} />
         </>
       );
   }
 }
 
-function SignedIn({ name }: { name: string }) {
+function SignedIn({ session }: { session: Session }) {
+  const [inviting, setInviting] = useState(false);
   const signOut = useAction(async () => {
     await api.signOut();
     account.set({ is: "out" });
@@ -86,12 +89,18 @@ function SignedIn({ name }: { name: string }) {
   return (
     <footer class="foot">
       <p>
-        Signed in as {name}.{" "}
+        Signed in as {session.name}.
+        {may(session, "operate") ? (
+          <button class="button text" type="button" onClick={() => setInviting(true)}>
+            Sign in another device
+          </button>
+        ) : null}
         <button class="button text" type="button" disabled={signOut.busy} onClick={signOut.run}>
           Sign out
         </button>
       </p>
       <Failure error={signOut.error} />
+      {inviting ? <Invite onClose={() => setInviting(false)} /> : null}
     </footer>
   );
 }

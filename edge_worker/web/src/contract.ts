@@ -117,6 +117,8 @@ export const shares = z.object({
   ),
 });
 
+export const loginLink = z.object({ url: z.url(), expires_at: z.string() });
+
 export const event = z.object({ type: z.literal("project"), project });
 
 export const errorEnvelope = z.object({
@@ -132,5 +134,6 @@ export type Project = z.infer<typeof project>;
 export type ProjectState = Project["state"];
 export type Upload = z.infer<typeof uploads>["uploads"][number];
 export type ServerPhoto = z.infer<typeof photos>["photos"][number];
+export type LoginLink = z.infer<typeof loginLink>;
 export type Share = z.infer<typeof share>;
 export type ListedShare = z.infer<typeof shares>["shares"][number];

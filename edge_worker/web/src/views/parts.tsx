@@ -7,6 +7,8 @@ import { asApiError } from "../account.ts";
 import type { ApiError } from "../api.ts";
 import { followLocally } from "../router.ts";
 
+const COPIED_MS = 2000;
+
 export function Link({ href, children, ...rest }: JSX.IntrinsicElements["a"] & { href: string }) {
   return (
     <a href={href} onClick={followLocally} {...rest}>
@@ -84,6 +86,25 @@ export function Stat({ label, value, note, explain }: StatProps) {
         ) : null}
       </dd>
     </div>
+  );
+}
+
+/** Copies a text. Without a clipboard the text stays in its field, ready to be selected. */
+export function Copy({ text }: { text: string }) {
+  const [copied, setCopied] = useState(false);
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setCopied(true);
+      setTimeout(() => setCopied(false), COPIED_MS);
+    } catch {
+      setCopied(false);
+    }
+  };
+  return (
+    <button class="button text" type="button" onClick={() => void copy()}>
+      <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
+    </button>
   );
 }
 

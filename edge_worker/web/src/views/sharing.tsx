@@ -6,7 +6,7 @@ import { asApiError } from "../account.ts";
 import { api, type ApiError } from "../api.ts";
 import type { ListedShare } from "../contract.ts";
 import { day } from "../format.ts";
-import { Failure, useAction } from "./parts.tsx";
+import { Copy, Failure, useAction } from "./parts.tsx";
 
 const DAY_S = 86_400;
 const LASTS: readonly { label: string; seconds: number | null }[] = [
@@ -66,32 +66,18 @@ export function Sharing({ projectId }: { projectId: string }) {
 }
 
 function ShareLine({ projectId, share, onRevoked }: { projectId: string; share: ListedShare; onRevoked: () => void }) {
-  const [copied, setCopied] = useState(false);
   const revoke = useAction(async () => {
     await api.revoke(projectId, share.id);
     onRevoked();
   });
   const url = share.url ? new URL(share.url, location.href).href : null;
-  const copy = async (): Promise<void> => {
-    if (url === null) return;
-    try {
-      await navigator.clipboard.writeText(url);
-      setCopied(true);
-      setTimeout(() => setCopied(false), 2000);
-    } catch {
-      // No clipboard here: the field below holds the address, ready to be selected.
-      setCopied(false);
-    }
-  };
   return (
     <li>
       {url ? <input class="share-url" type="text" readOnly value={url} aria-label="Share link" onFocus={({ currentTarget }) => currentTarget.select()} /> : <span>{share.created_at ? `Link of ${day(share.created_at)}` : "A link"}, its address was shown once</span>}
       <span class="small">{share.expires_at ? `until ${day(share.expires_at)}` : "until revoked"}</span>
       <span class="share-actions">
         {url ? (
-          <button class="button text" type="button" onClick={() => void copy()}>
-            <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
-          </button>
+          <Copy text={url} />
         ) : null}
         <button class="button text bad" type="button" disabled={revoke.busy} onClick={revoke.run}>
           Revoke
