@@ -1,13 +1,19 @@
 // Pages that have nothing to show but words: signed out, server trouble, no such address.
 // Never asks for a secret: people get in by a one-time link.
+import { useState } from "preact/hooks";
+
 import type { ApiError } from "../api.ts";
 import { Link } from "./parts.tsx";
 
 export function SignedOut() {
+  // The worker leads here from a sign-in link that it does not take any more.
+  const [expired] = useState(() => new URLSearchParams(location.search).get("login") === "expired");
   return (
     <section class="notice">
-      <h1>You are not signed in.</h1>
-      <p class="lead">There is no password here. Whoever runs this service lets you in with a link that works once.</p>
+      <h1>{expired ? "That link does not work any more." : "You are not signed in."}</h1>
+      <p class="lead">
+        {expired ? "A sign-in link works once, within ten minutes. Get a new one:" : "There is no password here. Whoever runs this service lets you in with a link that works once."}
+      </p>
       <ol class="ways">
         <li>
           <h2>You run it yourself</h2>
