@@ -86,7 +86,12 @@ def read_model(sparse: Path) -> Model:
         ids = seen["id"][seen["id"] >= 0]
         poses.append(
             Pose(
-                image_id=image_id, name=name, camera_id=camera_id, rotation=rotation, translation=np.array(t), point_ids=ids
+                image_id=image_id,
+                name=name,
+                camera_id=camera_id,
+                rotation=rotation,
+                translation=np.array(t),
+                point_ids=ids,
             )
         )
     points = {}
@@ -121,3 +126,39 @@ def read_posed(folder: Path) -> PosedPhotos:
         points=np.array([p[0] for p in model.points.values()], np.float32),
         point_colours=np.array([p[1] for p in model.points.values()], np.uint8),
     )
+
+
+def write_posed(posed: PosedPhotos, folder: Path) -> None:
+    """The reverse: images as JPEG, one pinhole camera a view, points without tracks."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    (folder / "sparse").mkdir(exist_ok=True)
+    cameras, images = [struct.pack("<Q", len(posed.views))], [struct.pack("<Q", len(posed.views))]
+    for number, view in enumerate(posed.views, start=1):
+        height, width = view.image.shape[:2]
+        name = Path(view.name).stem + ".jpg"
+        Image.fromarray(view.image).save(folder / "images" / name, quality=96)
+        k = view.k
+        cameras.append(struct.pack("<IiQQ4d", number, _PINHOLE, width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2]))
+        quaternion, t = _quaternion(view.world_to_camera[:3, :3]), view.world_to_camera[:3, 3]
+        images.append(struct.pack("<I7dI", number, *quaternion, *t, number) + name.encode() + b"\0")
+        images.append(struct.pack("<Q", 0))
+    points = [struct.pack("<Q", len(posed.points))]
+    for number, (xyz, rgb) in enumerate(zip(posed.points.tolist(), posed.point_colours.tolist(), strict=True), start=1):
+        points.append(struct.pack("<Q3d3BdQ", number, *xyz, *rgb, 0.5, 0))
+    for name, parts in (("cameras", cameras), ("images", images), ("points3D", points)):
+        (folder / "sparse" / f"{name}.bin").write_bytes(b"".join(parts))
+
+
+def _quaternion(rotation: np.ndarray) -> tuple[float, ...]:
+    """(w, x, y, z) of a rotation: the eigenvector of the largest eigenvalue of its quaternion form (Bar-Itzhack)."""
+    r = rotation
+    form = np.array(
+        [
+            [r[0, 0] - r[1, 1] - r[2, 2], r[1, 0] + r[0, 1], r[2, 0] + r[0, 2], r[2, 1] - r[1, 2]],
+            [r[1, 0] + r[0, 1], r[1, 1] - r[0, 0] - r[2, 2], r[2, 1] + r[1, 2], r[0, 2] - r[2, 0]],
+            [r[2, 0] + r[0, 2], r[2, 1] + r[1, 2], r[2, 2] - r[0, 0] - r[1, 1], r[1, 0] - r[0, 1]],
+            [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], r.trace()],
+        ]
+    )
+    x, y, z, w = np.linalg.eigh(form)[1][:, -1]
+    return (w, x, y, z) if w >= 0 else (-w, -x, -y, -z)

@@ -13,6 +13,7 @@ import torch
 from splat_worker.scene import PosedPhotos, View
 from splat_worker.train.cuda.fit import Fit, extent_of
 from splat_worker.train.cuda.start import start_from_points
+from splat_worker.train.exposure import affines_of, photo_gains
 from splat_worker.train.presets import Preset
 
 HELD_OUT_EVERY = 8
@@ -27,16 +28,25 @@ def split(posed: PosedPhotos) -> tuple[tuple[View, ...], tuple[View, ...]]:
 
 def quality(fit: Fit, held_out: tuple[View, ...], *, with_ssim: bool) -> dict[str, float]:
     """Mean PSNR (and SSIM, torchmetrics') over the held-out views at their full size."""
-    psnr, ssim = [], []
+    psnr, fitted, ssim = [], [], []
     for view in held_out:
         picture = fit.engine.render(view.camera, degree=fit.degree).clamp(0, 1)
-        truth = torch.from_numpy(view.image).to(picture.device).permute(2, 0, 1).float() / 255
+        truth = torch.from_numpy(view.image.copy()).to(picture.device).permute(2, 0, 1).float() / 255
         psnr.append(float(-10 * torch.log10(((picture - truth) ** 2).mean())))
+        fitted.append(float(-10 * torch.log10(((colour_fitted(picture, truth) - truth) ** 2).mean())))
         if with_ssim:
             from torchmetrics.functional.image import structural_similarity_index_measure
 
             ssim.append(float(structural_similarity_index_measure(picture[None], truth[None], data_range=1.0)))
-    return {"psnr": float(np.mean(psnr)), **({"ssim": float(np.mean(ssim))} if ssim else {})}
+    figures = {"psnr": float(np.mean(psnr)), "psnr_fitted": float(np.mean(fitted))}
+    return {**figures, **({"ssim": float(np.mean(ssim))} if ssim else {})}
+
+
+def colour_fitted(picture: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """`picture` (3, H, W) after the affine of its colours that comes nearest to `truth`."""
+    flat = torch.cat([picture.flatten(1), torch.ones_like(picture[:1]).flatten(1)]).T
+    affine = torch.linalg.lstsq(flat, truth.flatten(1).T).solution
+    return (flat @ affine).T.reshape(truth.shape).clamp(0, 1)
 
 
 def curve(
@@ -48,10 +58,22 @@ def curve(
     torch.cuda.reset_peak_memory_stats()
     began, evaluating = time.perf_counter(), 0.0
     start = start_from_points(
-        posed, limit=preset.gaussians_max, sh_degree=preset.sh_degree, opacity=preset.opacity_start, seed=seed, device=device
+        posed,
+        limit=preset.gaussians_max,
+        sh_degree=preset.sh_degree,
+        opacity=preset.opacity_start,
+        seed=seed,
+        device=device,
     )
+    gains = photo_gains(posed, training) if preset.exposure else np.ones((len(training), 3))
     fit = Fit(
-        start=start, views=training, preset=preset, extent=extent_of(replace(posed, views=training)), seed=seed, device=device
+        maps=affines_of(gains) if np.ptp(gains) > 0 else None,
+        start=start,
+        views=training,
+        preset=preset,
+        extent=extent_of(replace(posed, views=training)),
+        seed=seed,
+        device=device,
     )
     rows = []
     stops = sorted({round(preset.steps * (i + 1) / marks) for i in range(marks)})
@@ -90,7 +112,11 @@ def profile(fit: Fit, steps: int = 60) -> list[dict[str, object]]:
         torch.cuda.synchronize()
         wall_ms = 1e3 * (time.perf_counter() - began) / steps
     rows = [
-        {"kernel": e.key.split("<")[0].split("(")[0][-48:], "us": round(e.self_device_time_total / steps, 2), "calls": e.count / steps}
+        {
+            "kernel": e.key.split("<")[0].split("(")[0][-48:],
+            "us": round(e.self_device_time_total / steps, 2),
+            "calls": e.count / steps,
+        }
         for e in trace.key_averages()
         if e.self_device_time_total > 0
     ]

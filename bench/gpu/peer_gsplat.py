@@ -81,7 +81,7 @@ class SceneManager:
     def load_images(self) -> None:
         """Done by load_cameras."""
 
-    def load_points3D(self) -> None:  # noqa: N802 - the reader's own name
+    def load_points3D(self) -> None:
         """Done by load_cameras."""
 
 
@@ -93,7 +93,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--strategy", choices=["default", "mcmc"], default="default")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--marks", type=int, nargs="+", default=[1000, 2000, 3000, 5000, 7000])
-    parser.add_argument("--schedule", type=int, default=30_000, help="the schedule's steps; the run ends at the last mark")
+    parser.add_argument(
+        "--schedule", type=int, default=30_000, help="the schedule's steps; the run ends at the last mark"
+    )
     options = parser.parse_args(arguments)
 
     stub_modules()
@@ -132,7 +134,9 @@ def main(arguments: list[str] | None = None) -> int:
             self.began = time.time()
             super().train()
 
-    strategy = script.DefaultStrategy(verbose=False) if options.strategy == "default" else script.MCMCStrategy(verbose=False)
+    strategy = (
+        script.DefaultStrategy(verbose=False) if options.strategy == "default" else script.MCMCStrategy(verbose=False)
+    )
     with tempfile.TemporaryDirectory() as result:
         config = script.Config(
             disable_viewer=True, disable_video=True, data_dir=str(options.data), data_factor=1, result_dir=result,
@@ -150,7 +154,9 @@ def main(arguments: list[str] | None = None) -> int:
             pass
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(
-        json.dumps({"strategy": options.strategy, "seed": options.seed, "schedule": options.schedule, "rows": rows}, indent=1)
+        json.dumps(
+            {"strategy": options.strategy, "seed": options.seed, "schedule": options.schedule, "rows": rows}, indent=1
+        )
     )
     print(json.dumps(rows))
     return 0

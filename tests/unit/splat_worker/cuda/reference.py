@@ -45,9 +45,9 @@ def harmonics(directions: Tensor, k: int) -> Tensor:
         if m < degree:
             legendre[m + 1, m] = (2 * m + 1) * z * legendre[m, m]
         for ell in range(m + 2, degree + 1):
-            legendre[ell, m] = (
-                (2 * ell - 1) * z * legendre[ell - 1, m] - (ell + m - 1) * legendre[ell - 2, m]
-            ) / (ell - m)
+            legendre[ell, m] = ((2 * ell - 1) * z * legendre[ell - 1, m] - (ell + m - 1) * legendre[ell - 2, m]) / (
+                ell - m
+            )
     cosines, sines = [torch.ones_like(x)], [torch.zeros_like(x)]
     for _ in range(degree):
         cosines.append(cosines[-1] * cos - sines[-1] * sin)
@@ -56,9 +56,7 @@ def harmonics(directions: Tensor, k: int) -> Tensor:
     for ell in range(degree + 1):
         for m in range(-ell, ell + 1):
             a = abs(m)
-            norm = math.sqrt(
-                (2 * ell + 1) / (4 * math.pi) * math.factorial(ell - a) / math.factorial(ell + a)
-            )
+            norm = math.sqrt((2 * ell + 1) / (4 * math.pi) * math.factorial(ell - a) / math.factorial(ell + a))
             if m == 0:
                 out.append(norm * legendre[ell, 0])
             else:
@@ -111,9 +109,7 @@ def render(scene: dict[str, Tensor], camera: Camera, background: Tensor) -> tupl
     return image, centre, weights
 
 
-def loss(
-    image: Tensor, photo: Tensor, mask: Tensor | None, ssim_share: float
-) -> tuple[Tensor, Tensor, Tensor]:
+def loss(image: Tensor, photo: Tensor, mask: Tensor | None, ssim_share: float) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, sum of absolute errors, sum of SSIM. image, photo: (3, H, W) float64 0..1; mask: (H, W) bool."""
     if mask is not None:
         image = torch.where(mask, image, photo)

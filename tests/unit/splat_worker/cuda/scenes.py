@@ -17,9 +17,7 @@ def camera(width: int = 45, height: int = 37, *, turn: float = 0.0, back: float 
     return Camera(world_to_camera=pose, k=k, width=width, height=height)
 
 
-def gaussians(
-    count: int, *, seed: int, degree: int = 3, spread: float = 1.2, size: float = 0.12
-) -> Gaussians:
+def gaussians(count: int, *, seed: int, degree: int = 3, spread: float = 1.2, size: float = 0.12) -> Gaussians:
     """`count` Gaussians around the origin; some lie behind or beside a camera 4 units away."""
     rng = np.random.default_rng(seed)
     k = (degree + 1) ** 2

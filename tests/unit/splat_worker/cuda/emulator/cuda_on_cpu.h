@@ -24,6 +24,7 @@
 #define __global__
 #define __forceinline__ inline
 #define __constant__
+#define __launch_bounds__(...)
 #define __shared__ static
 
 struct dim3 {

@@ -56,7 +56,6 @@ class Arena:
         for name, planes in (("image", 3), ("image_grad", 3), ("ssim_maps", 9), ("errors", 1)):
             self._add(name, (planes * pixels,), torch.float32)
         self._add("loss_sums", (2,), torch.float32)
-        self._add("exposure_grad", (12,), torch.float32)
         self.instances = 0
         self.make_room(instances)
 

@@ -67,9 +67,7 @@ class _Rasterize(torch.autograd.Function):
         while True:
             room = arena.instances
             struct = arena.struct()
-            kernels.render(
-                ctypes.byref(struct), ctypes.byref(c), count, room, degree, colour, 1, stream_of(device)
-            )
+            kernels.render(ctypes.byref(struct), ctypes.byref(c), count, room, degree, colour, 1, stream_of(device))
             wanted = int(arena["offsets"][count - 1])
             if wanted <= room:
                 break

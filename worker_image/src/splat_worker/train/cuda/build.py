@@ -64,9 +64,7 @@ def build(out: Path, architectures: tuple[str, ...] = ARCHITECTURES) -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m splat_worker.train.cuda.build", description=__doc__)
-    parser.add_argument(
-        "--arch", action="append", help=f"compute capability, repeatable; default {ARCHITECTURES}"
-    )
+    parser.add_argument("--arch", action="append", help=f"compute capability, repeatable; default {ARCHITECTURES}")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / LIBRARY_NAME)
     options = parser.parse_args(arguments)
     try:

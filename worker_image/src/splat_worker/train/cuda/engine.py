@@ -26,12 +26,16 @@ FIRST_ROOM = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceView:
-    """One photo at one size on the GPU. rgb: (H, W, 3) uint8; mask: (H, W) uint8 or None; slot: its number."""
+    """One photo at one size on the GPU. rgb: (H, W, 3) uint8; mask: (H, W) uint8 or None; slot: its number.
+
+    map: (3, 4) float32 or None: what the photo's exposure makes of the scene's colours.
+    """
 
     camera: layout.CCamera
     rgb: Tensor
     mask: Tensor | None
     slot: int
+    map: Tensor | None = None
 
     def __post_init__(self) -> None:
         want = (self.camera.height, self.camera.width, 3)
@@ -40,6 +44,12 @@ class DeviceView:
             raise ValueError(
                 f"rgb is {self.rgb.dtype} {tuple(self.rgb.shape)}{order}, contiguous uint8 {want} is needed"
             )
+
+    @property
+    def photo(self) -> layout.CPhoto:
+        """As the kernels take it."""
+        mask, colours = (None if t is None else t.data_ptr() for t in (self.mask, self.map))
+        return layout.CPhoto(rgb=self.rgb.data_ptr(), mask=mask, map=colours)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +65,6 @@ class Rates:
     opacity_weight: float = 0.0
     scale_weight: float = 0.0
     noise: float = 0.0
-    exposure: float = 0.0  # of each photo's colour map; 0 = no colour maps
     sparse: bool = False
     absolute: bool = True
 
@@ -79,9 +88,7 @@ class Engine:
         self.kernels = kernels or load()
         self.device = device
         if len(start) > capacity:
-            raise ValueError(
-                f"{len(start)} Gaussians to start with, capacity {capacity}: raise it or start with fewer"
-            )
+            raise ValueError(f"{len(start)} Gaussians to start with, capacity {capacity}: raise it or start with fewer")
         self.arena = Arena(
             kernels=self.kernels,
             device=device,
@@ -101,10 +108,6 @@ class Engine:
         self._seen = seen.pin_memory() if device != "cpu" else seen
         self._seen_array = self._seen.numpy()
         self._pending: dict[int, tuple[int, int]] = {}
-        identity = torch.eye(3, 4).flatten()
-        self.exposures = torch.zeros(views, 3, 12)
-        self.exposures[:, 0] = identity
-        self.exposures = self.exposures.to(device)
 
     @property
     def params(self) -> Tensor:
@@ -147,16 +150,14 @@ class Engine:
             room,
             degree,
             (ctypes.c_float * 3)(*background),
-            ctypes.byref(self._photo(view, rates)),
+            ctypes.byref(view.photo),
             SSIM_SHARE,
             ctypes.byref(update_struct(rates, self.step_number, seed)),
             stream_of(self.device),
         )
         self._pending[view.slot] = (self.count, room)
 
-    def render(
-        self, camera: Camera, *, degree: int, background: tuple[float, ...] = (0.0, 0.0, 0.0)
-    ) -> Tensor:
+    def render(self, camera: Camera, *, degree: int, background: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Tensor:
         """(3, H, W) float32: the picture of `camera`, in the arena's memory until the next call."""
         c = camera_for(camera)
         struct = self.arena.struct(without=("instances_seen",))
@@ -199,20 +200,6 @@ class Engine:
         self.arena["loss_sums"].zero_()
         return l1, ssim
 
-    def _photo(self, view: DeviceView, rates: Rates) -> layout.CPhoto:
-        views = len(self.exposures)
-        visits = (self.step_number - 1) // views + 1  # about; each pass over the photos visits each once
-        factor, root = bias_corrections(visits)
-        return layout.CPhoto(
-            rgb=view.rgb.data_ptr(),
-            mask=None if view.mask is None else view.mask.data_ptr(),
-            exposures=self.exposures.data_ptr() if rates.exposure > 0 else None,
-            view=view.slot,
-            views=views,
-            exposure_rate=rates.exposure * factor,
-            exposure_epsilon=EPSILON * root,
-        )
-
     def _room(self, slot: int) -> int:
         if slot in self._pending and (counted := int(self._seen_array[slot])) > 0:
             gaussians, room = self._pending[slot]
@@ -225,7 +212,8 @@ class Engine:
 def update_struct(rates: Rates, step_number: int, seed: int) -> layout.CUpdate:
     """Adam's step at `step_number` (from 1), bias corrections folded into the rates."""
     first, second = DECAYS
-    factor, root = bias_corrections(step_number)
+    root = (1 - second**step_number) ** 0.5
+    factor = root / (1 - first**step_number)
     return layout.CUpdate(
         rate_mean=rates.mean * factor,
         rate_scale=rates.scale * factor,
@@ -243,13 +231,6 @@ def update_struct(rates: Rates, step_number: int, seed: int) -> layout.CUpdate:
         sparse=int(rates.sparse),
         absolute=int(rates.absolute),
     )
-
-
-def bias_corrections(step_number: int) -> tuple[float, float]:
-    """What Adam's rate and epsilon are multiplied with at a step, so that kernels need not know its number."""
-    first, second = DECAYS
-    root = (1 - second**step_number) ** 0.5
-    return root / (1 - first**step_number), root
 
 
 def camera_for(camera: Camera) -> layout.CCamera:
@@ -283,7 +264,5 @@ def from_rows(columns: Tensor, degree: int) -> Gaussians:
         log_scales=np.ascontiguousarray(rows[layout.SCALE].T),
         quats=np.ascontiguousarray(rows[layout.QUAT].T),
         opacity_logits=np.ascontiguousarray(rows[layout.OPACITY]),
-        sh=np.ascontiguousarray(rows[layout.SH.start : layout.SH.start + used].T).reshape(
-            count, used // 3, 3
-        ),
+        sh=np.ascontiguousarray(rows[layout.SH.start : layout.SH.start + used].T).reshape(count, used // 3, 3),
     )

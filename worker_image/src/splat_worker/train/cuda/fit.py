@@ -5,11 +5,12 @@ Drives one Engine; keeps no clock, writes no progress: run.py does, for the work
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
 
-from splat_worker.scene import Gaussians, PosedPhotos, View
+from splat_worker.scene import Float32, Gaussians, PosedPhotos, View
 from splat_worker.train.cuda.edit import edited, scores
 from splat_worker.train.cuda.engine import Engine, Rates
 from splat_worker.train.cuda.layout import tiles_of
@@ -22,7 +23,10 @@ SH_DEGREE_EVERY = 0.06  # of the run: one more degree of view dependence
 
 
 class Fit:
-    """One run at one size. `step()` queues one step; `done` says when the schedule is at its end."""
+    """One run at one size. `step()` queues one step; `done` says when the schedule is at its end.
+
+    maps: (V, 3, 4) exposure of each view, or None. `steps` may be lowered while it runs.
+    """
 
     def __init__(
         self,
@@ -32,6 +36,7 @@ class Fit:
         preset: Preset,
         extent: float,
         seed: int,
+        maps: Float32 | None = None,
         device: str = "cuda",
         kernels: Kernels | None = None,
     ) -> None:
@@ -39,7 +44,7 @@ class Fit:
         self.steps, self.at_step = preset.steps, 0
         self.started_with = len(start)
         self.rng = np.random.default_rng(seed)
-        self.photos = Photos(views, device)
+        self.photos = Photos(views, device, maps)
         sizes = [size_at(v, preset.size_px) for v in views]
         self.engine = Engine(
             start,
@@ -74,6 +79,24 @@ class Fit:
         if self._edit_due():
             self.edit()
 
+    def facts(self) -> dict[str, object]:
+        """Everything but the Gaussians that a resumed run needs; plain JSON."""
+        return {
+            "at_step": self.at_step,
+            "adam_step": self.engine.step_number,
+            "started_with": self.started_with,
+            "queue": self._queue,
+            "rng": self.rng.bit_generator.state,
+        }
+
+    def restore(self, facts: dict[str, Any]) -> None:
+        """Goes on where the run that wrote `facts` stopped."""
+        self.at_step = facts["at_step"]
+        self.engine.step_number = facts["adam_step"]
+        self.started_with = facts["started_with"]
+        self._queue = list(facts["queue"])
+        self.rng.bit_generator.state = facts["rng"]
+
     def rates(self) -> Rates:
         """Adam's rates at this step."""
         p = self.preset
@@ -86,7 +109,6 @@ class Fit:
             sh=p.rate_sh,
             opacity_weight=p.opacity_weight,
             scale_weight=p.scale_weight / self.extent,
-            exposure=p.rate_exposure if p.exposure else 0.0,
         )
 
     def target(self) -> int:

@@ -67,7 +67,7 @@ POINTERS: Final = (
     "params", "first_moment", "second_moment", "grads", "stats", "splats", "moments", "depth_key", "depth_sorted",
     "identity", "order", "tiles_hit", "hits_sorted", "offsets", "tile_key", "tile_sorted", "instance_in", "instance",
     "many", "tile_span", "tile_buckets", "bucket_end", "tile_last", "bucket_tile", "checkpoints", "pixel_last",
-    "image", "image_grad", "ssim_maps", "errors", "loss_sums", "exposure_grad", "temporary",
+    "image", "image_grad", "ssim_maps", "errors", "loss_sums", "temporary",
 )  # fmt: skip
 
 
@@ -110,9 +110,5 @@ class CPhoto(ctypes.Structure):
     _fields_ = (
         ("rgb", _p),
         ("mask", _p),
-        ("exposures", _p),
-        ("view", _i),
-        ("views", _i),
-        ("exposure_rate", _f),
-        ("exposure_epsilon", _f),
+        ("map", _p),
     )

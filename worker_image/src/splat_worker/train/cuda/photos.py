@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splat_worker.scene import View
+from splat_worker.scene import Float32, View
 from splat_worker.train.cuda.engine import DeviceView, camera_for
 
 RESIDENT_BYTES_MAX = 6 << 30  # of photos on the GPU; the rest is fetched per step from pinned memory
@@ -33,8 +33,10 @@ def resize(rgb: Tensor, width: int, height: int) -> Tensor:
 class Photos:
     """The views of a run; `at(longest_px)` gives them at a size, `fetch` one ready for a step."""
 
-    def __init__(self, views: tuple[View, ...], device: str) -> None:
+    def __init__(self, views: tuple[View, ...], device: str, maps: Float32 | None = None) -> None:
+        """maps: (V, 3, 4), each photo's exposure as a colour map, or None where they do not differ."""
         self.views, self.device = views, device
+        self.maps = None if maps is None else torch.from_numpy(maps).to(device)
         self.resident = sum(v.image.nbytes for v in views) <= RESIDENT_BYTES_MAX
         self._full = [self._upload(v.image) for v in views]
 
@@ -54,6 +56,7 @@ class Photos:
                     rgb=small if self.resident or self.device == "cpu" else small.cpu().pin_memory(),
                     mask=mask,
                     slot=slot,
+                    map=None if self.maps is None else self.maps[slot],
                 )
             )
         return tuple(out)

@@ -102,8 +102,8 @@ __global__ void raster_forward(Buffers b, int width, int height, int tiles_x, in
 // v = loss by log(alpha). Left in moments[3 g ..], with d = pixel - centre:
 //   sum v, sum v dx, sum v dy, sum v dx^2 | sum v dx dy, sum v dy^2, loss by red, green | blue, sum |vx|, sum |vy|, share of errors
 // where (vx, vy) is one pixel's share of the gradient by the centre: every derivative by centre, shape and opacity
-// is linear in these, and is formed once per Gaussian (update.cuh). exposure: the photo's colour map (3, 4) or null.
-__global__ void raster_backward(Buffers b, int width, int height, int tiles_x, int tiles, const float* exposure) {
+// is linear in these, and is formed once per Gaussian (update.cuh). map: the photo's colour map (3, 4) or null.
+__global__ void raster_backward(Buffers b, int width, int height, int tiles_x, int tiles, const float* map) {
     __shared__ float4 shared_pixel[kRasterWarps][kTilePixels];  // loss by colour; last Gaussian, as bits
     __shared__ float shared_error[kRasterWarps][kTilePixels];
     __shared__ float2 shared_state[kRasterWarps][kTilePixels];  // transmittance; colour still to come, by loss
@@ -125,10 +125,10 @@ __global__ void raster_backward(Buffers b, int width, int height, int tiles_x, i
             const float4 before = b.checkpoints[static_cast<int64_t>(bucket) * kTilePixels + p];
             const float d0 = b.image_grad[at], d1 = b.image_grad[at + plane], d2 = b.image_grad[at + 2 * plane];
             pixel = make_float4(d0, d1, d2, __uint_as_float(b.pixel_last[tile * kTilePixels + p]));
-            if (exposure != nullptr) {  // the loss was taken of the mapped colours: back through the map
-                pixel.x = exposure[0] * d0 + exposure[4] * d1 + exposure[8] * d2;
-                pixel.y = exposure[1] * d0 + exposure[5] * d1 + exposure[9] * d2;
-                pixel.z = exposure[2] * d0 + exposure[6] * d1 + exposure[10] * d2;
+            if (map != nullptr) {  // the loss was taken of the mapped colours: back through the map
+                pixel.x = map[0] * d0 + map[4] * d1 + map[8] * d2;
+                pixel.y = map[1] * d0 + map[5] * d1 + map[9] * d2;
+                pixel.z = map[2] * d0 + map[6] * d1 + map[10] * d2;
             }
             error = b.errors != nullptr ? b.errors[at] : 0.f;
             state.x = before.x;

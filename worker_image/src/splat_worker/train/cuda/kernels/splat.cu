@@ -37,10 +37,10 @@ cudaError_t forward(const Buffers& b, const Camera& cam, int n, int room, int de
 }
 
 cudaError_t backward(const Buffers& b, const Camera& cam, int n, int room, int degree, const Update& u, bool step,
-                     const float* exposure, cudaStream_t stream) {
+                     const float* map, cudaStream_t stream) {
     const int most = room / kBucket + cam.tiles();
     SPLAT_LAUNCH(raster_backward, blocks_for(most, kRasterWarps), kRasterWarps * kWarp, stream, b, cam.width, cam.height,
-                 cam.tiles_x(), cam.tiles(), exposure);
+                 cam.tiles_x(), cam.tiles(), map);
     return with_degree(degree, [&](auto d) {
         if (step)
             SPLAT_LAUNCH((update<decltype(d)::value, true>), blocks_for(n, 128), 128, stream, b, cam, n, u);
@@ -93,10 +93,7 @@ int splat_step(const Buffers* b, const Camera* cam, int n, int room, int degree,
     const cudaStream_t s = static_cast<cudaStream_t>(stream);
     SPLAT_TRY(forward(*b, *cam, n, room, degree, background, true, s));
     SPLAT_TRY(loss_and_gradient(*b, *cam, *photo, ssim_share, s));
-    SPLAT_TRY(backward(*b, *cam, n, room, degree, *u, true, map_of(*photo), s));
-    if (photo->exposures != nullptr)
-        SPLAT_LAUNCH(update_exposure, 1, 256, s, *b, *photo, u->decay_first, u->decay_second);
-    return cudaGetLastError();
+    return backward(*b, *cam, n, room, degree, *u, true, photo->map, s);
 }
 
 const char* splat_error(int code) { return cudaGetErrorString(static_cast<cudaError_t>(code)); }

@@ -89,7 +89,6 @@ struct Buffers {
     float* ssim_maps;      // (9, height, width)
     float* errors;         // (height, width): mean absolute difference of the colours, or null
     float* loss_sums;      // [2]: absolute error, SSIM, summed
-    float* exposure_grad;  // [12], zero between steps
     void* temporary;
     uint64_t temporary_bytes;
     uint32_t* instances_seen;  // pinned host address or null: where the step's instance count is copied to
@@ -100,12 +99,9 @@ struct Buffers {
 struct Photo {
     const uint8_t* rgb;   // (height, width, 3)
     const uint8_t* mask;  // (height, width) or null
-    // (views, 3, 12): per view its colour map (3, 4) and that map's two Adam moments; or null. The picture that is
-    // compared is map[:, :3] colour + map[:, 3]: what exposure and white balance did to this photo.
-    float* exposures;
-    int view, views;
-    float exposure_rate;  // corrected for bias like Update's
-    float exposure_epsilon;
+    // (3, 4) or null: the picture that is compared is map[:, :3] colour + map[:, 3], i.e. as this photo's exposure
+    // would show the scene.
+    const float* map;
 };
 
 // One Adam update. Rates are already corrected for the bias of both moments at this step.

@@ -1,0 +1,119 @@
+"""Times a whole job on this machine, stage by stage: photos, cameras, training, PLY. No cloud, no bucket.
+Measures the worker's own stages; the compressed exports need Node and are left to the worker's own report.
+
+Usage: python -m bench.gpu.whole_job PHOTOS_DIR --out FILE.json [--preset standard] [--matcher gpu|cpu]
+       [--keep FOLDER]   (the posed photos as an undistorted COLMAP folder)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import splat_worker.train  # noqa: F401 - sets the threads' environment before numba or torch load
+from bench.gpu.colmap_folder import write_posed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--preset", default="standard")
+    parser.add_argument("--matcher", choices=["gpu", "cpu"], default="gpu")
+    parser.add_argument("--keep", type=Path)
+    options = parser.parse_args(arguments)
+    stages: dict[str, float] = {}
+    began = last = time.perf_counter()
+
+    def lap(name: str) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        stages[name] = round(now - last, 2)
+        print(f"{name:12} {stages[name]:7.2f} s", file=sys.stderr, flush=True)
+        last = now
+
+    from splat_worker import frame, photos, sfm
+    from splat_worker.job import Preset
+    from splat_worker.limits import cpu_count
+    from splat_worker.pipeline import SIDE_PX
+    from splat_worker.train.context import Device, TrainContext
+    from splat_worker.train.presets import PresetName, resolve_preset
+    from splat_worker.train.trainer import train
+    from splat_worker.undistort import posed_photos
+
+    lap("imports")
+    with tempfile.TemporaryDirectory() as scratch_name:
+        scratch = Path(scratch_name)
+        sources = [photos.Source(name=p.name, path=p) for p in sorted(options.photos.iterdir())]
+        side_px = SIDE_PX["cuda", Preset(options.preset)]
+        prepared = photos.prepare(sources, scratch / "photos", side_max_px=side_px)
+        lap("photos")
+        marks: list[tuple[float, str]] = []
+        device = "cuda" if options.matcher == "gpu" else "cpu"
+        sparse = sfm.reconstruct(
+            sfm.SfmPreset(threads=cpu_count(), device=device),
+            prepared.photos,
+            scratch / "sfm",
+            on_progress=lambda f, _: marks.append((time.perf_counter(), f)),
+        )
+        for name, upto in (("extract", 0.35), ("match", 0.7)):
+            reached = [t for t, f in marks if f >= upto - 1e-6]
+            stages[name] = round((reached[0] if reached else time.perf_counter()) - last, 2)
+            last = reached[0] if reached else last
+        lap("map")
+        sparse = frame.stand(sparse, frame.find_frame(sparse))
+        posed = posed_photos(sparse, {photo.name: photo.path for photo in prepared.photos})
+        lap("undistort")
+        preset = resolve_preset(PresetName(options.preset), Device.CUDA, len(posed.views))
+        first_look: list[float] = []
+        trained = train(
+            posed,
+            preset,
+            TrainContext(
+                device=Device.CUDA,
+                on_snapshot=lambda _: first_look.append(time.perf_counter() - began),
+                snapshot_first_s=1.0,
+            ),
+        )
+        lap("train")
+        write_ply(trained.gaussians, scratch / "scene.ply")
+        lap("ply")
+    if options.keep:
+        write_posed(posed, options.keep)
+    report = {
+        "photos": len(sources),
+        "placed": len(sparse.cameras),
+        "reprojection_px": sparse.reprojection_error_px,
+        "rung": sparse.rung,
+        "points": len(posed.points),
+        "matcher": options.matcher,
+        "preset": options.preset,
+        "size": list(posed.views[0].image.shape[1::-1]),
+        "stages_s": stages,
+        "total_s": round(sum(stages.values()), 2),
+        "first_look_s": round(first_look[0], 2) if first_look else None,
+        "psnr": trained.metrics.psnr_db,
+        "psnr_fitted": trained.metrics.psnr_fitted_db,
+        "ssim": trained.metrics.ssim,
+        "gaussians": len(trained.gaussians),
+        "steps": trained.steps,
+        "peak_mib": trained.peak_memory_mb,
+    }
+    options.out.write_text(json.dumps(report, indent=1))
+    print(json.dumps(report))
+    return 0
+
+
+def write_ply(gaussians: object, path: Path) -> None:
+    """The worker's own PLY."""
+    from splat_worker.ply import write_ply as write
+
+    write(path, gaussians)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

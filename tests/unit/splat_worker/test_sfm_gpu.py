@@ -1,0 +1,78 @@
+"""Matching as matrix products: its rule against a plain loop, and its database against COLMAP's own matcher.
+Runs on torch's CPU device; on a GPU the same operations run elsewhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pycolmap
+import pytest
+from PIL import Image
+
+from splat_worker.sfm_gpu import MAX_DISTANCE, MAX_RATIO, match_pairs, mutual_matches, unit_descriptors
+
+
+def plain(one: np.ndarray, other: np.ndarray) -> set[tuple[int, int]]:
+    """The rule in its simplest form: float64 angles, one feature after the other."""
+    unit = lambda d: d / np.linalg.norm(d, axis=1, keepdims=True)  # noqa: E731
+    angles = np.arccos(np.clip(unit(one.astype(np.float64)) @ unit(other.astype(np.float64)).T, -1, 1))
+
+    def nearest(row: np.ndarray) -> int:
+        first, second = np.argsort(row)[:2]
+        return int(first) if row[first] <= MAX_DISTANCE and row[first] < MAX_RATIO * row[second] else -1
+
+    there = [nearest(row) for row in angles]
+    back = [nearest(column) for column in angles.T]
+    return {(i, j) for i, j in enumerate(there) if j >= 0 and back[j] == i}
+
+
+def descriptors(count: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).gamma(0.7, 25, (count, 128)).clip(0, 255).astype(np.uint8)
+
+
+def noisy(of: np.ndarray, seed: int, level: float) -> np.ndarray:
+    return (of + np.random.default_rng(seed).normal(0, level, of.shape)).clip(0, 255).astype(np.uint8)
+
+
+def test_matches_are_those_of_the_plain_rule():
+    one = descriptors(300, 1)
+    other = np.concatenate([noisy(one[:200], 2, 12), noisy(one[:40], 3, 14), descriptors(150, 4)])
+    other = other[np.random.default_rng(5).permutation(len(other))]
+    found = mutual_matches(unit_descriptors(one, "cpu"), unit_descriptors(other, "cpu"))
+    assert {(int(i), int(j)) for i, j in found} == plain(one, other)
+    assert 100 < len(found) < 300  # twins of a feature (40 of them) fail the ratio
+
+
+@pytest.mark.parametrize("counts", [(0, 5), (1, 5), (5, 1), (5, 0)])
+def test_a_photo_with_fewer_than_two_features_matches_nothing(counts):
+    one, other = (unit_descriptors(descriptors(n, n), "cpu") for n in counts)
+    assert mutual_matches(one, other).shape == (0, 2)
+
+
+def test_the_database_is_as_colmaps_own_matcher_leaves_it(tmp_path):
+    """Three overlapping cuts of one picture: the same pairs are verified, with nearly the same inliers."""
+    rng = np.random.default_rng(7)
+    blocks = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    picture = Image.fromarray(blocks).resize((640, 480), Image.Resampling.BICUBIC)
+    (tmp_path / "photos").mkdir()
+    for i in range(3):
+        picture.crop((60 * i, 20 * i, 60 * i + 480, 20 * i + 400)).save(tmp_path / "photos" / f"{i}.png")
+    verified = {}
+    for who in ("colmap", "ours"):
+        database = tmp_path / f"{who}.db"
+        pycolmap.set_random_seed(0)
+        pycolmap.extract_features(database, tmp_path / "photos", device=pycolmap.Device.cpu)
+        if who == "colmap":
+            pycolmap.match_exhaustive(database, device=pycolmap.Device.cpu)
+        else:
+            told: list[float] = []
+            names = [("0.png", "1.png"), ("0.png", "2.png"), ("1.png", "2.png")]
+            match_pairs(database, names, device="cpu", threads=1, on_progress=lambda f, _: told.append(f))
+            assert told[-1] == 1.0
+        with pycolmap.Database.open(database) as db:
+            ids, inliers = db.read_two_view_geometry_num_inliers()
+        verified[who] = dict(zip((int(i) for i in ids), (int(n) for n in inliers), strict=True))
+    assert verified["ours"].keys() == verified["colmap"].keys()
+    assert len(verified["ours"]) == 3
+    for pair, count in verified["colmap"].items():
+        assert verified["ours"][pair] == pytest.approx(count, rel=0.1, abs=5)
