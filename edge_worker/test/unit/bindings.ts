@@ -1,0 +1,25 @@
+// Text bindings of a sound installation, as the Worker would find them.
+export const BINDINGS: Readonly<Record<string, string>> = {
+  STACK: "test",
+  WORKER_URL: "http://127.0.0.1:8787/",
+  S3_ENDPOINT: "http://127.0.0.1:8787/cdn-cgi/local/r2/s3",
+  S3_BUCKET: "splat-test",
+  RUNPOD_JOB_URL: "http://127.0.0.1:1/v2",
+  PRICE: JSON.stringify({ gpu: "RTX 4090", usd_per_s: 0.00031, as_of: "2026-11-23", source: "test" }),
+  LIMITS: JSON.stringify({
+    photos_min: 5,
+    photos_max: 10,
+    photo_bytes_max: 1000,
+    project_bytes_max: 5000,
+    job_seconds_max: 3600,
+    jobs_per_day: 3,
+    jobs_at_once: 2,
+    budget_usd_per_month: 10,
+  }),
+  RUNPOD_ENDPOINT_ID: "ep123",
+  RUNPOD_API_KEY: "rp",
+  S3_ACCESS_KEY_ID: "id",
+  S3_SECRET_ACCESS_KEY: "secret",
+  HOOK_KEYS: JSON.stringify([`${"A".repeat(43)}=`, `${"B".repeat(42)}A=`]),
+  API_TOKENS: JSON.stringify([{ name: "owner", sha256: "0".repeat(64), scopes: ["operate"] }]),
+};

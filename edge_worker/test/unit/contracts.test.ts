@@ -1,0 +1,146 @@
+// The examples of docs/contracts are read by this side as the contract says, and what this side makes fits them.
+import { describe, expect, test } from "vitest";
+
+import failureExample from "../../../docs/contracts/job-failure.json";
+import inputExample from "../../../docs/contracts/job-input.json";
+import reportExample from "../../../docs/contracts/job-report.json";
+import progressExample from "../../../docs/contracts/progress.json";
+import projectExample from "../../../docs/contracts/project.json";
+import { attemptTimes, buildInput, interpret } from "../../src/attempt.ts";
+import { verify } from "../../src/capability.ts";
+import { parseSettings, type Settings } from "../../src/env.ts";
+import { JobInputSchema } from "../../src/job-input.ts";
+import { NEW_JOB, type Job } from "../../src/job-state.ts";
+import { ProjectSchema, viewProject } from "../../src/project-view.ts";
+import { ProgressSchema, ReportSchema, readFailure, readOutput } from "../../src/report.ts";
+import { BINDINGS } from "./bindings.ts";
+
+function settings(): Settings {
+  const result = parseSettings(BINDINGS);
+  if (!result.ok) throw new Error(result.problems.join("; "));
+  return result.settings;
+}
+
+const NOW = 1_800_000_000_000;
+const PLAN = {
+  projectId: "p_0123456789abcdef",
+  attempt: 2,
+  preset: "preview",
+  photos: [{ as: "0001.jpg", name: "IMG_1.jpg", type: "image/jpeg", bytes: 7, sha256: null, uploaded: true, realType: "image/jpeg" }],
+  nonce: "A".repeat(22),
+  progressSecret: "whsec_c2VjcmV0",
+  deadlineAt: NOW + 7_380_000,
+  now: NOW,
+  usdMax: 3.5,
+} as const;
+
+describe("the job input", () => {
+  test("of the contract is one that we could have made", () => {
+    expect(JobInputSchema.parse(inputExample)).toEqual(inputExample);
+  });
+
+  test("that we make has exactly the fields of the contract's", async () => {
+    const made = JobInputSchema.parse(await buildInput(PLAN, settings()));
+    expect(Object.keys(made).sort()).toEqual(Object.keys(inputExample).sort());
+    expect(Object.keys(made.outputs)).toEqual(Object.keys(inputExample.outputs));
+    expect(Object.keys(made.photos[0] ?? {})).toEqual(Object.keys(inputExample.photos[0] ?? {}));
+    expect(made.limits).toEqual({ max_seconds: 3600, max_cost_usd: 3.5 });
+  });
+
+  test("signs each address for its one use and until the deadline", async () => {
+    const made = await buildInput(PLAN, settings());
+    const photo = new URL(made.photos[0]?.url ?? "");
+    expect(photo.pathname).toBe("/cdn-cgi/local/r2/s3/splat-test/projects/p_0123456789abcdef/photos/0001.jpg");
+    expect(photo.searchParams.get("X-Amz-Expires")).toBe("7380");
+    expect(photo.searchParams.get("X-Amz-SignedHeaders")).toBe("host");
+    const poster = new URL(made.outputs["poster.webp"] ?? "");
+    expect(poster.pathname).toBe("/cdn-cgi/local/r2/s3/splat-test/projects/p_0123456789abcdef/attempts/2/poster.webp");
+    expect(poster.searchParams.get("X-Amz-SignedHeaders")).toBe("content-type;host");
+  });
+
+  test("carries an address for progress that is this attempt's", async () => {
+    const made = await buildInput(PLAN, settings());
+    const [base, capability = ""] = made.progress.url.split("/api/hooks/progress/");
+    expect(base).toBe("http://127.0.0.1:8787");
+    const verdict = await verify("hook-progress", capability, settings().hookKeys, NOW);
+    expect(verdict).toMatchObject({ ok: true, grant: { projectId: PLAN.projectId, attempt: 2, nonce: PLAN.nonce } });
+  });
+
+  test("leaves the cost limit out where there is none", async () => {
+    expect((await buildInput({ ...PLAN, usdMax: null }, settings())).limits).toEqual({ max_seconds: 3600 });
+  });
+});
+
+describe("what a job says", () => {
+  test("the contract's report is read whole", () => {
+    expect(ReportSchema.parse(reportExample)).toEqual(reportExample);
+    expect(readOutput(reportExample)).toEqual({ kind: "report", report: reportExample });
+  });
+
+  test("the contract's failure is read, as an object, as JSON text, and inside an output", () => {
+    const failure = { ...failureExample.error };
+    expect(readFailure(failure)).toEqual(failure);
+    expect(readFailure(JSON.stringify(failure))).toEqual(failure);
+    expect(readOutput(failureExample)).toEqual({ kind: "failure", failure });
+  });
+
+  test("the contract's progress is read", () => {
+    expect(ProgressSchema.parse(progressExample)).toEqual(progressExample);
+  });
+
+  test.each([
+    ["a traceback of the SDK", '{"error_type": "ValueError", "error_traceback": "File /srv/secret.py", "hostname": "h"}'],
+    ["a text of the platform", "CUDA error at /srv/kernel.cu"],
+    ["nothing", undefined],
+    ["a number", 7],
+  ])("%s as an error is INTERNAL and not passed on", (_what, error) => {
+    expect(readFailure(error)).toMatchObject({ code: "INTERNAL", message: "The worker failed without saying why." });
+  });
+
+  test("a time limit in the platform's words is TIME_LIMIT, and an unknown code is INTERNAL", () => {
+    expect(readFailure("job timed out after 1 retries").code).toBe("TIME_LIMIT");
+    expect(readFailure({ code: "NEW_CODE", message: "something new" })).toEqual({ code: "INTERNAL", message: "something new", hint: null, stage: null });
+  });
+
+  test("an output that is no report of ours is a failure", () => {
+    for (const output of [undefined, null, "done", {}, { version: 2 }]) expect(readOutput(output).kind).toBe("failure");
+  });
+
+  test("a report of another project or attempt never becomes this attempt's result", async () => {
+    const job: Job = { ...NEW_JOB, state: "running", attempt: 1, runpodId: "r1" };
+    const look = (output: unknown, id: string): ReturnType<typeof interpret> => interpret(job, id, { kind: "completed", output }, async () => null, NOW);
+    expect((await look(reportExample, reportExample.project_id)).type).toBe("completed");
+    expect((await look(reportExample, "p_another")).type).toBe("failed");
+    expect((await look({ ...reportExample, attempt: 2 }, reportExample.project_id)).type).toBe("failed");
+  });
+});
+
+test("the contract's project is one that we show, and ours has exactly its fields", () => {
+  expect(ProjectSchema.parse(projectExample)).toEqual(projectExample);
+  const view = viewProject(
+    {
+      id: "p_0123456789abcdef",
+      name: "Teapot",
+      created_at: NOW,
+      updated_at: NOW,
+      next_photo: 1,
+      job: NEW_JOB,
+      grant_nonce: null,
+      progress_secret: null,
+      start_key: null,
+      asked_at: 0,
+      hurry: false,
+      index_dirty: false,
+      deleting_until: null,
+    },
+    { count: 0, bytes: 0 },
+  );
+  expect(Object.keys(view).sort()).toEqual(Object.keys(projectExample).sort());
+});
+
+test.each([
+  { limitS: 3600, times: { executionTimeoutS: 3660, ttlS: 7260, deadlineS: 7380 } },
+  { limitS: 604_800, times: { executionTimeoutS: 604_800, ttlS: 604_800, deadlineS: 604_920 } },
+])("a limit of $limitS s stays within RunPod's bounds", ({ limitS, times }) => {
+  expect(attemptTimes(limitS)).toEqual(times);
+});
