@@ -14,7 +14,7 @@ import pytest
 
 from .conftest import HERE, KEY, StandIn
 
-pytestmark = pytest.mark.local_cloud
+pytestmark = [pytest.mark.local_cloud, pytest.mark.slow]
 
 
 def command(*arguments: str, key: str = KEY) -> subprocess.CompletedProcess[str]:

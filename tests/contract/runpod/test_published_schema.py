@@ -52,7 +52,7 @@ def unlimited(shared_standin: StandIn) -> Any:
 
 
 @schema.parametrize()
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_exchange_is_as_published(case: schemathesis.Case, shared_standin: StandIn) -> None:
     case.call_and_validate(
         base_url=shared_standin.url,
