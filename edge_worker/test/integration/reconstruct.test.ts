@@ -181,6 +181,21 @@ describe("uploads", () => {
     expect(await put(jpeg(100), headers)).toBe(412);
   });
 
+  test("two hundred at once all arrive", async () => {
+    const id = await newProject(cloud);
+    const batches = await Promise.all(
+      [0, 1, 2, 3].map((batch) => {
+        const photos = Array.from({ length: 50 }, (_, index) => ({ name: `${batch}-${index}.jpg`, type: "image/jpeg", bytes: 3000 }));
+        return cloud.call("POST", `/api/projects/${id}/photos`, { as: "upload", body: { photos } });
+      }),
+    );
+    const uploads: { as: string; url: string; headers: Record<string, string> }[] = batches.flatMap(({ json }) => json.uploads);
+    expect(new Set(uploads.map(({ as }) => as)).size).toBe(200);
+    const statuses = await Promise.all(uploads.map(async ({ url, headers }) => (await fetch(url, { method: "PUT", headers, body: jpeg(3000) })).status));
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect((await cloud.call("GET", `/api/projects/${id}`)).json).toMatchObject({ state: "ready", photos: { count: 200, bytes: 600_000 } });
+  });
+
   test("a photo declared again that has not arrived keeps its name and gets a fresh address", async () => {
     const id = await newProject(cloud);
     const photo = { name: "a.jpg", type: "image/jpeg", bytes: 100 };

@@ -5,8 +5,9 @@ export default defineConfig({
   test: {
     dir: import.meta.dirname,
     include: ["**/*.test.ts"],
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // Generous: a busy machine may need ten times what a quiet one does.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     // Each file has its own runtime; two of them fill two cores.
     maxWorkers: 2,
   },

@@ -23,7 +23,7 @@ export default defineConfig({
     silent: "passed-only",
     dir: import.meta.dirname,
     include: ["**/*.test.ts"],
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     coverage: { provider: "istanbul", include: ["src/**"], reportsDirectory: "coverage" },
   },
 });

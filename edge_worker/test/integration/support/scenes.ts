@@ -36,7 +36,7 @@ export async function startJob(cloud: Cloud, photos = 5): Promise<{ id: string; 
 }
 
 /** Asks until the project is as wanted; throws with its last state after `limitMs`. */
-export async function until(cloud: Cloud, id: string, state: string, limitMs = 10_000): Promise<Record<string, unknown>> {
+export async function until(cloud: Cloud, id: string, state: string, limitMs = 50_000): Promise<Record<string, unknown>> {
   const end = Date.now() + limitMs;
   for (;;) {
     const { json } = await cloud.call("GET", `/api/projects/${id}`);
