@@ -11,6 +11,7 @@ import pulumi
 import pulumi_cloudflare as cloudflare
 
 from infra.bucket_contents import BucketContents
+from infra.stray_tokens import StrayTokens
 
 # Names are Cloudflare's: "Workers R2 Storage Bucket Item Write" and "… Read". Sorted, one policy:
 # the API returns them sorted, and another order is an endless diff (provider issues 7094, 5548).
@@ -59,12 +60,21 @@ class Storage(pulumi.ComponentResource):
             **place,
         )
         token_name = pulumi.Output.concat(bucket_name, " objects ", deployment_id)
+        # Made before the token and gone after it: what a cut-off run leaves is swept on destroy at the latest.
+        sweep = StrayTokens(f"{name}-stray-tokens-last", account_id=account_id, token_name=token_name, opts=inside)
         token = cloudflare.AccountToken(
             f"{name}-token",
             account_id=account_id,
             name=token_name,
             policies=[_bucket_policy(account_id, jurisdiction, bucket_name)],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket], protect=protect),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, sweep], protect=protect),
+        )
+        StrayTokens(
+            f"{name}-stray-tokens",
+            account_id=account_id,
+            token_name=token_name,
+            keep=token.id,
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.bucket_name = bucket.name
         self.access_key_id = pulumi.Output.secret(token.id)

@@ -27,7 +27,7 @@ class Engine:
     def run(self, *arguments: str) -> str:
         """Standard output of a command; progress of the engine goes to our standard error. Raises EngineFailed."""
         done = subprocess.run(
-            ["pulumi", *arguments, "--non-interactive", "--color=never"],
+            ["pulumi", "--non-interactive", "--color=never", *arguments],
             cwd=self.folder,
             env={**os.environ, **self.environment},
             stdin=subprocess.DEVNULL,

@@ -36,6 +36,7 @@ import { DurableObject } from "cloudflare:workers";
 export class Project extends DurableObject {}
 export class Index extends DurableObject {}
 export default { fetch(request, env) {
+  if (new URL(request.url).pathname === "/api/health") return Response.json({ status: "ok", stack: env.STACK });
   const { ASSETS, BUCKET, PROJECT, INDEX, RATE_LIMIT, ...texts } = env;
   return Response.json({ ...texts, objects: [ASSETS, BUCKET, PROJECT, INDEX, RATE_LIMIT].filter(Boolean).length });
 } };

@@ -14,9 +14,9 @@ import pytest
 
 from tests.stack.conftest import BUCKET, STACK, LocalCloud, Project
 
-pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(2400)]
 
-LIMIT_S = 240
+LIMIT_S = 600
 STEP = re.compile(r" (created|updated|deleted|replaced)( |$)")
 
 

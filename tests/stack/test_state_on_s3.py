@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from tests.stack.conftest import LocalCloud, Project, make_project
 
-pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 STATE_BUCKET = "splat-state"
 ACCOUNT = "0" * 32

@@ -12,7 +12,7 @@ import pytest
 
 from tests.stack.conftest import BUCKET, CLOUDFLARE_TOKEN, ENDPOINT_NAME, RUNPOD_KEY, SCRIPT, LocalCloud, Project
 
-pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 def test_up_makes_the_service_and_a_second_one_changes_nothing(project: Project, cloud: LocalCloud) -> None:

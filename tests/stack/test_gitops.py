@@ -1,0 +1,97 @@
+"""The workflows' programs on the real engine: pull request opened, its plan, drift found, closed, swept."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from scripts.gitops import deploy, plan, review
+from scripts.gitops.__main__ import main
+from scripts.gitops.engine import Engine
+from tests.stack.conftest import ROOT, STACK, LocalCloud, Project
+
+pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture
+def engine(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """The engine in the project's folder; `main` finds the same environment in the process's own."""
+    for key, value in project.environment.items():
+        monkeypatch.setenv(key, value)
+    yield Engine(folder=project.folder, environment=project.environment)
+
+
+def local_keys(project: Project) -> dict[str, str]:
+    """Where this local cloud listens: the keys that a review stack gets from outside its template."""
+    config = yaml.safe_load((project.folder / f"Pulumi.{STACK}.yaml").read_text())["config"]
+    wanted = ("appUrl", "s3Endpoint", "apiUrl", "jobUrl", "baseUrl", "cloudflareAccountId", "image")
+    return {key: str(value) for key, value in config.items() if key.partition(":")[2] in wanted}
+
+
+def test_a_pull_request_gets_its_stack_and_leaves_nothing(engine: Engine, project: Project, cloud: LocalCloud) -> None:
+    shutil.copy(ROOT / review.TEMPLATE, project.folder)
+    endpoints_before = {endpoint["name"] for endpoint in cloud.endpoints()}
+
+    outputs = review.open_stack(engine, "7", local_keys(project))
+
+    assert outputs["bucket"] == "photo-splat-pr-7"
+    [made] = [endpoint for endpoint in cloud.endpoints() if endpoint["name"] == "photo-splat-pr-7"]
+    assert made["workers"] == {"min": 0, "max": 1, "idleTimeout": 5}
+
+    # The job that closes runs in a fresh checkout, without the stack's file.
+    (project.folder / "Pulumi.pr-7.yaml").unlink()
+    assert review.sweep(engine, ["7"]).destroyed == ()
+    assert review.sweep(engine, []) == review.Swept(destroyed=("pr-7",), failed={})
+
+    assert {endpoint["name"] for endpoint in cloud.endpoints()} == endpoints_before
+    assert ("R2Bucket", "photo-splat-pr-7") not in cloud.resources()
+    assert engine.stacks() == (STACK,)
+
+
+def test_a_change_is_told_before_it_is_made(engine: Engine, project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.set(idleTimeoutS="61")
+
+    assert main(["preview", "--stack", STACK], folder=engine.folder) == 0
+
+    said = capsys.readouterr().out
+    assert said.startswith(plan.COMMENT_MARK)
+    assert "| update | `gpu-endpoint` | `Endpoint` |" in said
+    project.set(idleTimeoutS="60")
+
+
+def test_drift_is_found_and_named(
+    engine: Engine, project: Project, cloud: LocalCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["drift", "--stack", STACK], folder=engine.folder) == 0
+    capsys.readouterr()
+    [endpoint] = cloud.endpoints()
+    cloud.runpod("PATCH", f"/v2/serverless/{endpoint['id']}", json={"timeout": 60_000}).raise_for_status()
+
+    assert main(["drift", "--stack", STACK], folder=engine.folder) == 1
+
+    assert "`gpu-endpoint`" in capsys.readouterr().out
+    project.stack.refresh(suppress_progress=True, color="never")
+    project.up()
+
+
+def test_an_image_that_fails_gives_way_to_the_last_good_one(engine: Engine, project: Project, cloud: LocalCloud) -> None:
+    good = project.outputs()["imageReference"].value
+    bad = "ghcr.io/team/splat-worker@sha256:" + "b" * 64
+
+    def check(url: str, stack: str) -> None:
+        deploy.smoke(url, stack)
+        if cloud.endpoints()[0]["image"] == bad:
+            raise deploy.NotHealthy("its first job failed")
+
+    ended: Any = deploy.deploy(engine, STACK, bad, check=check)
+
+    assert ended.outcome is deploy.Outcome.RETURNED
+    assert cloud.endpoints()[0]["image"] == ended.image
+    # The checkout's image has a name of its content; given back by digest it is the same reference.
+    assert ended.image == good
+    project.set(image="checkout")
+    project.preview(expect_no_changes=True)
