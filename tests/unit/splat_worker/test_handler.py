@@ -192,6 +192,7 @@ def holds_training(checkpoint: bytes | None) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_worker_lost_in_training_is_made_up_for_by_the_next_from_previews_to_checkpoint(
     runpod_server, worker: subprocess.Popen[bytes], still_life, tmp_path: Path
 ) -> None:  # type: ignore[no-untyped-def]

@@ -20,7 +20,9 @@ UP: Float64 = np.array([0.0, -1.0, 0.0])
 PLANE_SHARE_MIN = 0.25
 """A plane counts as ground or table from this share of the points on."""
 PLANE_TILT_MAX_DEG = 20.0
-"""... and only if it is nearly level by the cameras: walls and roofs are planes too."""
+PLANE_TILT_MAX_BY_MEAN_DEG = 50.0
+"""... and only if it is nearly level by the cameras: walls and roofs are planes too. Where only the mean of the cameras
+is known it leans by as much as they look down, so a table may lean that much against it."""
 LEVEL_SPREAD_MIN = 0.02
 """Second smallest eigenvalue of the cameras' x axes. Below it they all point along one line, as from an aeroplane,
 and do not say which way is up."""
@@ -107,14 +109,17 @@ def find_up(poses: Float64, points: Float64) -> tuple[Float64, UpFrom]:
         if share >= PLANE_SHARE_MIN and plane @ -mean_forward >= NADIR_COSINE_MIN:
             return plane, UpFrom.NADIR_PLANE
     if values[1] >= LEVEL_SPREAD_MIN:
-        level = vectors[:, 0] if vectors[:, 0] @ mean_up >= 0 else -vectors[:, 0]
-        if plane is not None and share >= PLANE_SHARE_MIN:
-            tilt_deg = np.degrees(np.arccos(np.clip(abs(plane @ level), 0, 1)))
-            if tilt_deg <= PLANE_TILT_MAX_DEG:
-                return (plane if plane @ level >= 0 else -plane), UpFrom.PLANE
-        return level, UpFrom.LEVEL_CAMERAS
-    norm = float(np.linalg.norm(mean_up))
-    return (mean_up / norm, UpFrom.MEAN_CAMERA) if norm > 1e-6 else (-down[0], UpFrom.MEAN_CAMERA)
+        guess, how, tilt_max_deg = vectors[:, 0], UpFrom.LEVEL_CAMERAS, PLANE_TILT_MAX_DEG
+        guess = guess if guess @ mean_up >= 0 else -guess
+    else:
+        norm = float(np.linalg.norm(mean_up))
+        guess = mean_up / norm if norm > 1e-6 else -down[0]
+        how, tilt_max_deg = UpFrom.MEAN_CAMERA, PLANE_TILT_MAX_BY_MEAN_DEG
+    if plane is not None and share >= PLANE_SHARE_MIN:
+        plane = plane if plane @ guess >= 0 else -plane
+        if np.degrees(np.arccos(np.clip(plane @ guess, -1, 1))) <= tilt_max_deg:
+            return plane, UpFrom.PLANE
+    return guess, how
 
 
 def _centres(poses: Float64) -> Float64:

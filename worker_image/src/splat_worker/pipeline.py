@@ -95,7 +95,7 @@ def make_scene(run: Run, sources: Sequence[photos.Source], resumed: _Resumed) ->
     device = find_device()
     side_px = run.job.sfm.side_max_px or SIDE_PX[device.kind, run.job.preset]
     prepared = _photos_stage(run, sources, side_px)
-    sparse = _sfm_stage(run, prepared, resumed)
+    sparse = _sfm_stage(run, prepared, device, resumed)
     placed = frame.find_frame(sparse)
     with Extras(run, Checkpoint(fingerprint=resumed.fingerprint, sparse=sparse)) as extras:
         posed, trained = _train_stage(run, prepared, frame.stand(sparse, placed), device, extras, resumed=resumed)
@@ -143,13 +143,13 @@ def _too_few(given: int, prepared: photos.Prepared) -> JobError:
     )
 
 
-def _sfm_stage(run: Run, prepared: photos.Prepared, resumed: _Resumed) -> SparseModel:
+def _sfm_stage(run: Run, prepared: photos.Prepared, device: Device, resumed: _Resumed) -> SparseModel:
     with run.stage(Stage.SFM, "Finding the cameras") as tell:
         known = {photo.name for photo in prepared.photos}
         if resumed.checkpoint and {c.name for c in resumed.checkpoint.sparse.cameras} <= known:
             tell(1.0, "Cameras taken from the checkpoint")
             return resumed.checkpoint.sparse
-        preset = sfm.SfmPreset(matching=run.job.sfm.matching, threads=cpu_count())
+        preset = sfm.SfmPreset(matching=run.job.sfm.matching, threads=cpu_count(), on_gpu=device.kind == "cuda")
         sparse = sfm.reconstruct(preset, prepared.photos, run.scratch / "sfm", on_progress=tell)
         placed, given = len(sparse.cameras), len(prepared.photos)
         if placed < REGISTERED_WARN_SHARE * given:
