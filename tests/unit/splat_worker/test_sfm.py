@@ -17,6 +17,7 @@ from splat_worker.sparse import SparseModel
 from splat_worker.undistort import posed_photos
 
 ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.slow
 SHARED = ROOT.parent / "shared/photos"
 
 
@@ -119,7 +120,6 @@ def test_a_sparse_model_survives_its_own_bytes(solved) -> None:  # type: ignore[
     assert (back.rung, back.tried, back.rejected) == (model.rung, model.tried, model.rejected)
 
 
-@pytest.mark.slow
 def test_a_stranger_among_the_photos_is_left_out_with_a_reason(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     folder = tmp_path / "in"
     folder.mkdir()
@@ -139,7 +139,6 @@ def test_a_stranger_among_the_photos_is_left_out_with_a_reason(still_life, tmp_p
     assert list(model.tried) == [rung.name for rung in sfm.LADDER], "every rung is tried before a photo is given up"
 
 
-@pytest.mark.slow
 def test_photos_that_share_nothing_fail_with_advice(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
@@ -160,7 +159,6 @@ def samples_truth() -> dict[str, np.ndarray]:
     return {photo["name"]: np.array(photo["camera_to_world"])[:3, 3] for photo in rendered}
 
 
-@pytest.mark.slow
 def test_every_sample_photo_is_placed_within_one_percent_of_the_extent_and_the_scene_stands_upright(
     tmp_path: Path,
 ) -> None:
@@ -175,7 +173,6 @@ def test_every_sample_photo_is_placed_within_one_percent_of_the_extent_and_the_s
     assert np.degrees(np.arccos(np.clip((rotation @ [0, 0, 1]) @ frame.UP, -1, 1))) < 2.0
 
 
-@pytest.mark.slow
 def test_too_thin_a_round_of_photos_never_ends_in_a_folded_scene(tmp_path: Path) -> None:
     """Twelve of the samples are too far apart; the global mapper alone would place all of them, wrongly."""
     folder = tmp_path / "in"
@@ -188,7 +185,6 @@ def test_too_thin_a_round_of_photos_never_ends_in_a_folded_scene(tmp_path: Path)
     assert found is None or error_of_extent(found, samples_truth()) < 0.02
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared photo sets are not on this machine")
 @pytest.mark.parametrize(("photo_set", "side_px", "count"), [("lund", 1024, 29), ("seneca", 1000, 24)])
 def test_every_photo_of_the_field_sets_is_placed(photo_set: str, side_px: int, count: int, tmp_path: Path) -> None:
