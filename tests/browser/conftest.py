@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 
 from tests.browser.canvas import wait_for_scene
 from tests.conftest import LocalStack, run_splat
@@ -28,6 +28,8 @@ OUT = ROOT / "tests/_out/browser"
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 JOB_LIMIT_S = 900
+# Two cores that also train and draw in software are slow to answer; a wait ends as soon as it is met.
+expect.set_options(timeout=20_000)
 
 # Said by the engine on a machine without a graphics card; nothing a person would notice.
 HARMLESS = ("GL Driver Message", "No available adapters", "Automatic fallback to software WebGL")
