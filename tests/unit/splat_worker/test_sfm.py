@@ -174,10 +174,10 @@ def test_every_sample_photo_is_placed_within_one_percent_of_the_extent_and_the_s
 
 
 def test_too_thin_a_round_of_photos_never_ends_in_a_folded_scene(tmp_path: Path) -> None:
-    """Twelve of the samples are too far apart; the global mapper alone would place all of them, wrongly."""
+    """Every second photo of the samples: the global mapper alone once placed twelve such photos, wrongly."""
     folder = tmp_path / "in"
     folder.mkdir()
-    for name in sorted(samples_truth())[:12]:
+    for name in sorted(samples_truth())[::2]:
         (folder / name).write_bytes((ROOT / "samples/photos" / name).read_bytes())
     found: SparseModel | None = None
     with contextlib.suppress(JobError):
