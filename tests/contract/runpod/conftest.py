@@ -61,7 +61,7 @@ class StandIn:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def finish(self, endpoint_id: str, job_id: str, limit_s: float = 40) -> dict[str, Any]:
+    def finish(self, endpoint_id: str, job_id: str, limit_s: float = 90) -> dict[str, Any]:
         """The job object once it is in a final state."""
         return until(
             lambda: self.status(endpoint_id, job_id),
@@ -98,7 +98,7 @@ def judge(response: httpx.Response) -> None:
     assert not broken, f"{request.method} {request.url.path} -> {response.status_code}: {broken}"
 
 
-def until(read: Callable[[], Any], good: Callable[[Any], bool], limit_s: float = 40) -> Any:
+def until(read: Callable[[], Any], good: Callable[[Any], bool], limit_s: float = 90) -> Any:
     """The first value that is good; fails with the last one seen."""
     deadline = time.monotonic() + limit_s
     while not good(value := read()):
