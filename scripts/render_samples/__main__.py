@@ -27,7 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.render_samples", description=__doc__)
     parser.add_argument("out", type=Path, help="folder for photos/ and cameras.json")
     parser.add_argument("--size", type=int, default=640, help="width in pixels; the height is three quarters of it")
-    parser.add_argument("--samples", type=int, default=96, help="rays per pixel")
+    parser.add_argument("--samples", type=int, default=12, help="rays per pixel, before the denoiser")
     parser.add_argument("--quality", type=int, default=84, help="JPEG quality")
     parser.add_argument(
         "--only", type=int, nargs="*", help="numbers of the photos to render; none writes only the truth"
