@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 LEFT_OUT_FOLDERS = frozenset({"__pycache__", "build", "dist", "node_modules", "tests"})
@@ -40,3 +41,7 @@ def hash_folder(folder: Path) -> str:
 
 def _counts(name: str) -> bool:
     return not name.startswith(".") and not name.endswith(LEFT_OUT_SUFFIXES)
+
+
+if __name__ == "__main__":
+    print(hash_folder(Path(sys.argv[1])))

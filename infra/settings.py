@@ -94,7 +94,7 @@ class Settings(BaseModel):
     # who gets in, where Cloudflare Access stands in front
     access_team: Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+$")] | None = Field(
         default=None,
-        description="Address of the Cloudflare Access team, https://<team>.cloudflareaccess.com. Turns Access sign-in on.",
+        description="Address of the Cloudflare Access team, https://<team>.cloudflareaccess.com. Turns Access on.",
     )
     access_aud: str | None = Field(
         default=None,

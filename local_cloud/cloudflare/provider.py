@@ -23,6 +23,7 @@ from local_cloud.cloudflare.resources import KINDS, Kind, Props
 
 VERSION = "6.23.1"  # of the SDK whose resources are doubled
 TOKEN_FORM = re.compile(r"^[0-9A-Za-z_-]{40,80}$")  # the real provider refuses others before any call
+ENGINE_POLL_S = 2.0
 MESSAGE_BYTES_MAX = 400 * 1024 * 1024
 
 
@@ -217,10 +218,14 @@ def main() -> None:
     server, port = serve(Path.cwd())
     sys.stdout.write(f"{port}\n")  # the engine reads the port from the first line
     sys.stdout.flush()
+    engine = os.getppid()
     try:
-        Event().wait()
+        # An engine that is killed cannot end its plugins; they would stay for ever.
+        while os.getppid() == engine:
+            Event().wait(ENGINE_POLL_S)
     except KeyboardInterrupt:
-        server.stop(None)
+        pass
+    server.stop(None)
 
 
 if __name__ == "__main__":

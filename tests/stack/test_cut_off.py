@@ -3,12 +3,14 @@ The next run finishes, and nothing is there twice."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,23 @@ pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pyt
 
 LIMIT_S = 600
 STEP = re.compile(r" (created|updated|deleted|replaced)( |$)")
+
+
+def kill_all(process: subprocess.Popen[str]) -> None:
+    """SIGKILL to the engine first, then to everything it had started: its plugins have groups of their own."""
+    family = descendants(process.pid)
+    os.kill(process.pid, signal.SIGKILL)
+    for pid in family:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[int]:
+    found = []
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            found += [int(child), *descendants(int(child))]
+    return found
 
 
 def cut_off(project: Project, command: str, *, when: re.Pattern[str], nth: int = 1, after_s: float = 0.0) -> int:
@@ -32,7 +51,7 @@ def cut_off(project: Project, command: str, *, when: re.Pattern[str], nth: int =
         text=True,
         start_new_session=True,
     )
-    watchdog = threading.Timer(LIMIT_S, os.killpg, (process.pid, signal.SIGKILL))
+    watchdog = threading.Timer(LIMIT_S, kill_all, (process,))
     watchdog.start()
     said, seen = [], 0
     try:
@@ -42,7 +61,7 @@ def cut_off(project: Project, command: str, *, when: re.Pattern[str], nth: int =
             seen += bool(when.search(line))
             if seen == nth:
                 time.sleep(after_s)
-                os.killpg(process.pid, signal.SIGKILL)
+                kill_all(process)
                 break
         process.stdout.close()
         process.wait()

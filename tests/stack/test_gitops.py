@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,11 +17,11 @@ pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pyt
 
 
 @pytest.fixture
-def engine(project: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+def engine(project: Project, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """The engine in the project's folder; `main` finds the same environment in the process's own."""
     for key, value in project.environment.items():
         monkeypatch.setenv(key, value)
-    yield Engine(folder=project.folder, environment=project.environment)
+    return Engine(folder=project.folder, environment=project.environment)
 
 
 def local_keys(project: Project) -> dict[str, str]:
@@ -52,7 +51,9 @@ def test_a_pull_request_gets_its_stack_and_leaves_nothing(engine: Engine, projec
     assert engine.stacks() == (STACK,)
 
 
-def test_a_change_is_told_before_it_is_made(engine: Engine, project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_change_is_told_before_it_is_made(
+    engine: Engine, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     project.set(idleTimeoutS="61")
 
     assert main(["preview", "--stack", STACK], folder=engine.folder) == 0
@@ -78,7 +79,9 @@ def test_drift_is_found_and_named(
     project.up()
 
 
-def test_an_image_that_fails_gives_way_to_the_last_good_one(engine: Engine, project: Project, cloud: LocalCloud) -> None:
+def test_an_image_that_fails_gives_way_to_the_last_good_one(
+    engine: Engine, project: Project, cloud: LocalCloud
+) -> None:
     good = project.outputs()["imageReference"].value
     bad = "ghcr.io/team/splat-worker@sha256:" + "b" * 64
 
