@@ -55,12 +55,14 @@ def test_a_photo_with_too_few_usable_points_is_left_as_it_is(posed):
     assert (photo_gains(black, black.views) == 1).all()
 
 
+@pytest.mark.slow
 def test_without_a_difference_the_plain_figure_is_the_fitted_one(posed):
     """A free colour per photo would let the scene drift: 7 dB plain against 18 dB fitted was seen."""
     metrics = train(posed, preset(), TrainContext()).metrics
     assert metrics.psnr_fitted_db - metrics.psnr_db < 0.5
 
 
+@pytest.mark.slow
 def test_with_differences_the_scene_has_the_colours_of_the_average_photo(posed):
     plain = train(posed, preset(), TrainContext())
     spoiled = train(exposed(posed, GAINS), preset(), TrainContext())

@@ -55,9 +55,9 @@ _CPU: Mapping[PresetName, Preset] = {
     PresetName.HIGH: Preset(steps=10_000, size_px=960, gaussians_max=150_000, sh_degree=2),
 }
 _CUDA: Mapping[PresetName, Preset] = {
-    PresetName.PREVIEW: Preset(steps=2000, size_px=960, gaussians_max=150_000, sh_degree=1),
-    PresetName.STANDARD: Preset(steps=7000, size_px=1600, gaussians_max=400_000, sh_degree=3),
-    PresetName.HIGH: Preset(steps=15_000, size_px=2400, gaussians_max=1_000_000, sh_degree=3),
+    PresetName.PREVIEW: Preset(steps=2000, size_px=960, gaussians_max=120_000, sh_degree=1, rate_means=8e-4),
+    PresetName.STANDARD: Preset(steps=7000, size_px=1600, gaussians_max=170_000, sh_degree=3, rate_means=8e-4),
+    PresetName.HIGH: Preset(steps=15_000, size_px=2400, gaussians_max=300_000, sh_degree=3, rate_means=8e-4),
 }
 
 
@@ -69,11 +69,11 @@ def resolve_preset(
     Raises ValueError on an unknown name or a value out of range.
     """
     base = (_CPU if Device(device) is Device.CPU else _CUDA)[PresetName(name)]
-    # more photos have more to say: steps grow slowly beyond 25 photos, Gaussians shrink below 15
+    # more photos have more to say, but slowly: with few of them more Gaussians make held-out photos worse
     base = replace(
         base,
         steps=round(base.steps * min(2.0, max(1.0, (n_photos / 25) ** 0.5))),
-        gaussians_max=round(base.gaussians_max * min(2.0, max(0.5, n_photos / 20))),
+        gaussians_max=round(base.gaussians_max * min(2.5, max(0.5, (n_photos / 25) ** 0.5))),
     )
     known = {f.name: f for f in fields(Preset)}
     for key, value in (overrides or {}).items():

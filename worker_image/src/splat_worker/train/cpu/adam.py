@@ -10,20 +10,32 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from splat_worker.train.cpu.simd import LANES, load, root, store
+
 _ONE = np.float32(1)
-_BLOCK = 16384
+_BLOCK = 32768  # values per parallel task, a multiple of LANES
 
 
-@njit(cache=True, parallel=True, nogil=True, fastmath={"contract", "arcp", "reassoc", "nsz"})
+@njit(cache=True, parallel=True, nogil=True)
 def adam(value, gradient, first, second, rate, beta1, beta2, epsilon, step):
     """One step on flat float32 arrays of one size. step counts from 1."""
-    correct1 = np.float32(rate / (1.0 - beta1**step))
-    correct2 = np.float32(1.0 / math.sqrt(1.0 - beta2**step))
+    size = np.float32(rate / (1.0 - beta1**step))
+    widen = np.float32(1.0 / math.sqrt(1.0 - beta2**step))
     b1, b2, eps = np.float32(beta1), np.float32(beta2), np.float32(epsilon)
-    for block in prange((len(value) + _BLOCK - 1) // _BLOCK):
-        for i in range(block * _BLOCK, min((block + 1) * _BLOCK, len(value))):
+    count = len(value)
+    for block in prange((count + _BLOCK - 1) // _BLOCK):
+        start, end = block * _BLOCK, min((block + 1) * _BLOCK, count)
+        whole = start + (end - start) // LANES * LANES
+        for i in range(start, whole, LANES):
+            g = load(gradient, i)
+            m = load(first, i) * b1 + g * (_ONE - b1)
+            v = load(second, i) * b2 + g * g * (_ONE - b2)
+            store(first, i, m)
+            store(second, i, v)
+            store(value, i, load(value, i) - m * size / (root(v) * widen + eps))
+        for i in range(whole, end):
             g = gradient[i]
-            m = b1 * first[i] + (_ONE - b1) * g
-            v = b2 * second[i] + (_ONE - b2) * g * g
+            m = first[i] * b1 + g * (_ONE - b1)
+            v = second[i] * b2 + g * g * (_ONE - b2)
             first[i], second[i] = m, v
-            value[i] -= correct1 * m / (np.sqrt(v) * correct2 + eps)
+            value[i] -= m * size / (np.float32(math.sqrt(v)) * widen + eps)

@@ -33,9 +33,11 @@ from splat_worker.train.cpu.projection import (
     GYY,
     HALF_X,
     HALF_Y,
+    LIFT,
     MX,
     MY,
-    OPACITY,
+    PER_A,
+    PER_C,
     REACH,
     RED,
 )
@@ -79,14 +81,14 @@ def exp2(p):
 
 
 @njit(cache=True, inline="always")
-def _edge(at, lean, along, across, reach, low, high):
+def _edge(at, lean, along, per_along, across, reach, low, high):
     """Largest offset of the ellipse along one axis while the other stays in [low, high].
 
     at: offset on the other axis where the ellipse reaches farthest; the rest are conic entries.
     """
     other = min(max(at, low), high)
     inside = lean * lean * other * other - along * (across * other * other - reach)
-    return (-lean * other + np.float32(math.sqrt(max(inside, _ZERO)))) / along
+    return (-lean * other + np.float32(math.sqrt(max(inside, _ZERO)))) * per_along
 
 
 @njit(cache=True, inline="always")
@@ -94,9 +96,9 @@ def _columns(row, top, bottom):
     """First and one past the last block column that the ellipse touches between two heights in px."""
     a, b, c, reach = row[CONIC_A], row[CONIC_B], row[CONIC_C], row[REACH]
     low, high = top - row[MY], bottom - row[MY]
-    at = -b / c * row[HALF_X]
-    right = row[MX] + _edge(at, b, a, c, reach, low, high) + _SLACK_PX
-    left = row[MX] - _edge(at, b, a, c, reach, -high, -low) - _SLACK_PX
+    at = -b * row[PER_C] * row[HALF_X]
+    right = row[MX] + _edge(at, b, a, row[PER_A], c, reach, low, high) + _SLACK_PX
+    left = row[MX] - _edge(at, b, a, row[PER_A], c, reach, -high, -low) - _SLACK_PX
     return left, right
 
 
@@ -104,9 +106,9 @@ def _columns(row, top, bottom):
 def _rows(row, left, right):
     a, b, c, reach = row[CONIC_A], row[CONIC_B], row[CONIC_C], row[REACH]
     low, high = left - row[MX], right - row[MX]
-    at = -b / a * row[HALF_Y]
-    bottom = row[MY] + _edge(at, b, c, a, reach, low, high) + _SLACK_PX
-    top = row[MY] - _edge(at, b, c, a, reach, -high, -low) - _SLACK_PX
+    at = -b * row[PER_A] * row[HALF_Y]
+    bottom = row[MY] + _edge(at, b, c, row[PER_C], a, reach, low, high) + _SLACK_PX
+    top = row[MY] - _edge(at, b, c, row[PER_C], a, reach, -high, -low) - _SLACK_PX
     return top, bottom
 
 
@@ -136,7 +138,7 @@ def draw_band(packed, members, first_row, rows, width, stride, plane, image, bac
         if right < _HALF or left > x_last or right < left:
             continue
         mx, my = row[MX], row[MY]
-        lift = np.float32(math.log2(row[OPACITY]))
+        lift = row[LIFT]
         qa, qb, qc = -_HALF * _LOG2E * row[CONIC_A], -_LOG2E * row[CONIC_B], -_HALF * _LOG2E * row[CONIC_C]
         red, green, blue = row[RED], row[GREEN], row[BLUE]
         block_first = int(max(left - _HALF, _ZERO)) // LANES
@@ -206,7 +208,7 @@ def pull_back_band(
         if right < _HALF or left > x_last or right < left:
             continue
         mx, my = row[MX], row[MY]
-        lift = np.float32(math.log2(row[OPACITY]))
+        lift = row[LIFT]
         qa, qb, qc = -_HALF * _LOG2E * row[CONIC_A], -_LOG2E * row[CONIC_B], -_HALF * _LOG2E * row[CONIC_C]
         red, green, blue = row[RED], row[GREEN], row[BLUE]
         block_first = int(max(left - _HALF, _ZERO)) // LANES

@@ -42,6 +42,15 @@ def _down(plane, at, stride):
     return value
 
 
+@njit(cache=True)
+def _with_empty_margins(maps, channels, rows, wide):
+    """Scratch with zeros in the rows above and below the image; `_down` reads no other place that is not written."""
+    out = np.empty((maps, channels, rows, wide), np.float32)
+    out[:, :, :REACH_PX] = _ZERO
+    out[:, :, rows - REACH_PX :] = _ZERO
+    return out
+
+
 @njit(cache=True, parallel=True, nogil=True)
 def blur_target(target, width, threads):
     """What SSIM needs of the photo alone: its blur and its blurred square.
@@ -51,7 +60,7 @@ def blur_target(target, width, threads):
     channels, height, stride = target.shape
     wide = stride + 2 * PAD
     rows = height + 2 * REACH_PX
-    half = np.zeros((2, channels, rows, wide), np.float32)
+    half = _with_empty_margins(2, channels, rows, wide)
     out = np.empty((2, channels, height, stride), np.float32)
     ticket = np.zeros(2, np.int64)
     for _ in prange(threads):
@@ -94,8 +103,8 @@ def photometric(image, target, blurred, valid, affine, width, ssim_share, thread
     wide = stride + 2 * PAD
     rows = height + 2 * REACH_PX
     norm = _ONE / np.float32(3 * height * width)
-    half = np.zeros((3, channels, rows, wide), np.float32)
-    slopes = np.zeros((3, channels, rows, wide), np.float32)
+    half = _with_empty_margins(3, channels, rows, wide)
+    slopes = _with_empty_margins(3, channels, rows, wide)
     seen = np.empty((channels, height, stride), np.float32)
     sums = np.zeros((height * channels, 2), np.float32)
     error = np.zeros((height, stride), np.float32)

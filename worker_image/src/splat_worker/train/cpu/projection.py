@@ -20,8 +20,8 @@ ALPHA_MIN = np.float32(1.0 / 255.0)
 JACOBIAN_MARGIN = np.float32(0.3)
 
 # one row of the packed ellipses
-MX, MY, CONIC_A, CONIC_B, CONIC_C, OPACITY, RED, GREEN, BLUE, REACH, HALF_X, HALF_Y = range(12)
-PACKED = 12
+MX, MY, CONIC_A, CONIC_B, CONIC_C, OPACITY, RED, GREEN, BLUE, REACH, HALF_X, HALF_Y, LIFT, PER_A, PER_C = range(15)
+PACKED = 16  # one cache line; LIFT is log2 of the opacity, PER_A and PER_C are 1 / CONIC_A and 1 / CONIC_C
 # one row of the gradients that a band of pixels hands back: moments of dL/d(exponent), colours, error share
 G0, GX, GY, GXX, GXY, GYY, GRED, GGREEN, GBLUE, GERROR = range(10)
 BANDED = 10
@@ -177,6 +177,8 @@ def project_one(mean, quat, scale, opacity, sh, view, k, eye, width, height, row
     row[CONIC_B] = np.float32(-b * inverse)
     row[CONIC_C] = np.float32(a * inverse)
     row[OPACITY], row[REACH], row[HALF_X], row[HALF_Y] = opacity, reach, half_x, half_y
+    row[LIFT] = np.float32(math.log2(opacity))
+    row[PER_A], row[PER_C] = _ONE / row[CONIC_A], _ONE / row[CONIC_C]
     _colour(mean, eye, sh, row, work[16:32])
     return z
 

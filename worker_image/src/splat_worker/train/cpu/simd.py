@@ -185,6 +185,16 @@ def total(typingctx: Any, value: Any) -> Any:
 
 
 @intrinsic
+def root(typingctx: Any, value: Any) -> Any:
+    """root(v): square roots, lane by lane."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _llvm(builder, f"llvm.sqrt.v{LANES}f32", _VF, list(args))
+
+    return lanes_type(lanes_type), lower
+
+
+@intrinsic
 def any_lane(typingctx: Any, mask: Any) -> Any:
     """any_lane(mask): is one lane true?"""
 
