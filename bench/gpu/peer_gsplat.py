@@ -9,6 +9,7 @@ The folder is undistorted COLMAP. Seconds are the loop's, without the evaluation
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import sys
@@ -99,6 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     stub_modules()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     sys.path.insert(0, str(options.script.parent))
     spec = importlib.util.spec_from_file_location("simple_trainer", options.script)
     script = importlib.util.module_from_spec(spec)
@@ -125,6 +127,8 @@ def main(arguments: list[str] | None = None) -> int:
                     "gaussians": figures["num_GS"], "peak_mib": round(torch.cuda.max_memory_allocated() / 2**20),
                 }
             )  # fmt: skip
+            facts = {"strategy": options.strategy, "seed": options.seed, "schedule": options.schedule, "rows": rows}
+            options.out.write_text(json.dumps(facts, indent=1))  # after each mark: a run cut short still tells
             spent["evaluation"] += time.time() - began
             if step + 1 >= last:
                 raise Stop
@@ -148,16 +152,8 @@ def main(arguments: list[str] | None = None) -> int:
         runner = Runner(0, 0, 1, config)
         # the script seeds itself with 42 + rank in Runner; another seed must come after it
         script.set_random_seed(options.seed)
-        try:
+        with contextlib.suppress(Stop):
             runner.train()
-        except Stop:
-            pass
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(
-        json.dumps(
-            {"strategy": options.strategy, "seed": options.seed, "schedule": options.schedule, "rows": rows}, indent=1
-        )
-    )
     print(json.dumps(rows))
     return 0
 

@@ -1,0 +1,242 @@
+"""The GPU benchmark: our trainer, and gsplat's simple_trainer where its file is given, on the same photos.
+Measures and writes bench/gpu.json; draws nothing (plot.py) and changes no preset.
+
+Usage: python -m bench.gpu.run SET_FOLDER... [--script examples/simple_trainer.py] [--seeds 3] [--peer-seeds 1]
+       [--out bench/gpu.json] [--peer-limit-s 200]
+A set is an undistorted COLMAP folder (images/, sparse/); bench/gpu/whole_job.py --keep makes one from photos.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import gc
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+import splat_worker.train  # noqa: F401 - sets the threads' environment before numba or torch load
+from bench.gpu import ours
+from bench.gpu.colmap_folder import read_posed
+from splat_worker.scene import PosedPhotos
+from splat_worker.train.context import Device
+from splat_worker.train.cuda.edit import split as split_columns
+from splat_worker.train.cuda.engine import Engine, Rates
+from splat_worker.train.cuda.layout import tiles_of
+from splat_worker.train.presets import PresetName, resolve_preset
+
+SWEEP = (50_000, 100_000, 200_000, 400_000, 1_000_000, 3_000_000)
+SWEEP_SIZES_PX = (600, 1200)
+PEER_MARKS = (1000, 2000, 3000, 5000, 7000)
+
+
+def machine() -> dict[str, object]:
+    properties = torch.cuda.get_device_properties(0)
+    driver = subprocess.run(
+        ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()[0]
+    return {
+        "gpu": properties.name,
+        "gpu_memory_mib": properties.total_memory >> 20,
+        "driver": driver,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "cpu_cores": os.cpu_count(),
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+    }
+
+
+def train_ours(posed: PosedPhotos, seeds: Sequence[int], presets: Sequence[PresetName]) -> list[dict[str, object]]:
+    """Every preset with every seed, after one short run that nobody counts."""
+    warm = resolve_preset(PresetName.PREVIEW, Device.CUDA, len(posed.views), {"steps": 60})
+    ours.curve(posed, warm, seed=0)
+    rows = []
+    for name in presets:
+        for seed in seeds:
+            preset = resolve_preset(name, Device.CUDA, len(posed.views))
+            run = ours.curve(posed, preset, seed=seed, marks=14, with_ssim=True)
+            fit = run.pop("_fit")
+            if name is PresetName.STANDARD and seed == seeds[0]:
+                run["profile"] = ours.profile(fit)
+            rows.append({"preset": name.value, "steps": preset.steps, **run})
+            last = run["rows"][-1]
+            print(f"  {name.value} seed {seed}: {last} {run['peak_mib']} MiB", file=sys.stderr, flush=True)
+            del fit
+    return rows
+
+
+def train_peer(
+    script: Path, folder: Path, seeds: Sequence[int], limit_s: float, scratch: Path
+) -> list[dict[str, object]]:
+    """simple_trainer with its default strategy; a run cut at the limit keeps the marks it reached."""
+    found = []
+    for seed in seeds:
+        out = scratch / f"peer_{folder.name}_{seed}.json"
+        command = [sys.executable, "-W", "ignore", "-m", "bench.gpu.peer_gsplat", "--script", str(script)]
+        command += ["--data", str(folder), "--out", str(out), "--seed", str(seed), "--marks", *map(str, PEER_MARKS)]
+        with (scratch / f"peer_{folder.name}_{seed}.log").open("w") as log:
+            try:
+                subprocess.run(command, check=False, timeout=limit_s, stdout=log, stderr=subprocess.STDOUT)
+            except subprocess.TimeoutExpired:
+                print(f"  peer seed {seed} was cut at {limit_s} s", file=sys.stderr)
+        if out.exists():
+            found.append(json.loads(out.read_text()))
+            print(f"  peer seed {seed}: {found[-1]['rows'][-1]}", file=sys.stderr, flush=True)
+    return found
+
+
+def seconds_to(rows: Sequence[dict[str, float]], target: float) -> float | None:
+    """When a curve first reaches `target` dB, linear between its marks; None if it never does."""
+    before = None
+    for row in rows:
+        if row["psnr"] >= target:
+            if before is None:
+                return row["seconds"]
+            part = (target - before["psnr"]) / (row["psnr"] - before["psnr"])
+            return before["seconds"] + part * (row["seconds"] - before["seconds"])
+        before = row
+    return None
+
+
+def sweep(posed: PosedPhotos) -> list[dict[str, object]]:
+    """Steps per second against Gaussians and pixels: a trained scene, its Gaussians split until there are enough."""
+    preset = resolve_preset(
+        PresetName.PREVIEW, Device.CUDA, len(posed.views), {"gaussians_max": 100_000, "steps": 1500}
+    )
+    fit = ours.curve(posed, preset, seed=0, marks=1)["_fit"]
+    base, scene = fit.engine.params.clone(), fit.engine.gaussians(0)
+    rows = []
+    for size_px in SWEEP_SIZES_PX:
+        views = fit.photos.at(size_px)
+        for count in SWEEP:
+            columns = base
+            while columns.shape[1] < count:
+                near, far = split_columns(columns[:, : count - columns.shape[1]])
+                columns = torch.cat([near, columns[:, near.shape[1] :], far], 1)
+            columns = columns[:, :count]
+            camera = max((v.camera for v in views), key=lambda c: c.width * c.height)
+            pixels = camera.width * camera.height
+            engine = Engine(
+                scene.select(slice(0, 1)),
+                capacity=count,
+                views=len(views),
+                pixels_max=pixels,
+                tiles_max=tiles_of(camera.width, camera.height),
+            )
+            zeros = torch.zeros_like(columns)
+            engine.replace(columns, (zeros, zeros))
+            del zeros
+            for i in range(2 * len(views)):
+                engine.step(views[i % len(views)], Rates(mean=0.0), degree=3)
+            torch.cuda.synchronize()
+            began = time.perf_counter()
+            steps = 100
+            for i in range(steps):
+                engine.step(views[i % len(views)], Rates(mean=0.0), degree=3)
+            torch.cuda.synchronize()
+            seconds = time.perf_counter() - began
+            rows.append({"gaussians": count, "pixels": pixels, "steps_per_s": round(steps / seconds, 1)})
+            print(f"  sweep {rows[-1]}", file=sys.stderr, flush=True)
+            del engine, columns
+    return rows
+
+
+def memory_after_jobs(posed: PosedPhotos, jobs: int = 5) -> list[dict[str, float]]:
+    """Several whole trainings in one process: the memory left after each, and seconds to its first steps done."""
+    from splat_worker.train.context import TrainContext
+    from splat_worker.train.trainer import train
+
+    rows = []
+    preset = resolve_preset(PresetName.PREVIEW, Device.CUDA, len(posed.views))
+    for job in range(jobs):
+        began, first = time.perf_counter(), []
+
+        def asked(first: list[float] = first, began: float = began) -> bool:
+            if len(first) < 2:  # asked before each step: the second time, the first step is queued
+                torch.cuda.synchronize()
+                first.append(time.perf_counter() - began)
+            return False
+
+        trained = train(posed, preset, TrainContext(device=Device.CUDA, should_stop=asked))
+        seconds = time.perf_counter() - began
+        psnr, peak = trained.metrics.psnr_db, trained.peak_memory_mb
+        del trained
+        gc.collect()
+        rows.append(
+            {
+                "job": job + 1,
+                "seconds": round(seconds, 2),
+                "first_step_s": round(first[1], 3),
+                "psnr": round(psnr, 3),
+                "peak_mib": peak,
+                "left_mib": round(torch.cuda.memory_allocated() / 2**20, 1),
+            }
+        )
+        print(f"  job {rows[-1]}", file=sys.stderr, flush=True)
+    return rows
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", type=Path, nargs="+")
+    parser.add_argument("--script", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--peer-seeds", type=int, default=1)
+    parser.add_argument("--peer-limit-s", type=float, default=200.0)
+    parser.add_argument("--presets", nargs="+", default=["preview", "standard"])
+    parser.add_argument("--out", type=Path, default=Path("bench/gpu.json"))
+    options = parser.parse_args(arguments)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    report: dict[str, object] = {"machine": machine(), "sets": {}}
+
+    def save() -> None:
+        options.out.write_text(json.dumps(report, indent=1))
+
+    posed = {folder: read_posed(folder) for folder in options.sets}
+    for folder, photos in posed.items():
+        print(folder.name, file=sys.stderr, flush=True)
+        height, width = photos.views[0].image.shape[:2]
+        facts: dict[str, object] = {"views": len(photos.views), "size": [width, height], "points": len(photos.points)}
+        report["sets"][folder.name] = facts
+        presets = [PresetName(p) for p in options.presets]
+        facts["ours"] = train_ours(photos, range(options.seeds), presets)
+        save()
+    report["jobs"] = memory_after_jobs(posed[options.sets[0]])
+    save()
+    report["sweep"] = sweep(posed[options.sets[-1]])
+    save()
+    if options.script:
+        for folder in options.sets:
+            facts = report["sets"][folder.name]
+            seeds = range(42, 42 + options.peer_seeds)
+            facts["simple_trainer"] = train_peer(
+                options.script, folder, seeds, options.peer_limit_s, options.out.parent
+            )
+            facts["to_its_quality"] = compare(facts)
+            save()
+    print(json.dumps({name: facts.get("to_its_quality") for name, facts in report["sets"].items()}))
+    return 0
+
+
+def compare(facts: dict[str, list]) -> list[dict[str, object]]:
+    """Per run of the peer: our seconds to the PSNR of its last mark, for each of our runs."""
+    found = []
+    for peer in facts["simple_trainer"]:
+        last = peer["rows"][-1]
+        ours_s = {f"{run['preset']}-{run['seed']}": seconds_to(run["rows"], last["psnr"]) for run in facts["ours"]}
+        found.append({"step": last["step"], "psnr": last["psnr"], "seconds": last["seconds"], "ours_s": ours_s})
+    return found
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
