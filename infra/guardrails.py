@@ -21,7 +21,7 @@ TOKEN = "cloudflare:index/accountToken:AccountToken"  # noqa: S105 - a resource 
 IMAGE = "docker-build:index:Image"
 ENDPOINT = "pulumi-python:dynamic/runpod:Endpoint"
 CONTENTS = "pulumi-python:dynamic/storage:BucketContents"
-STATEFUL = frozenset({BUCKET, CONTENTS, TOKEN})
+STATEFUL = frozenset({BUCKET, CONTENTS})
 # Words in a binding's name that say "this is a secret", whatever its type says.
 SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 PUBLIC_WORDS = ("S3_ACCESS_KEY_ID",)  # an id, but half of a pair: it must be secret all the same

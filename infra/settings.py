@@ -227,7 +227,7 @@ class Settings(BaseModel):
     # safety and rotation
     protect: bool = Field(
         default=False,
-        description="Refuse to delete bucket, contents and key; on for prod. Turn off before a wanted destroy.",
+        description="Refuse to delete the bucket and its contents; on for prod. Turn off before a wanted destroy.",
     )
     hook_keys_generation: int = Field(
         default=1,

@@ -19,6 +19,7 @@ from infra.edge_bundle import read_bundle
 from infra.guardrails import Limits, guard
 from infra.minted import Minted
 from infra.settings import Scaling, Settings
+from infra.stray_tokens import StrayTokens
 
 # Relative to the folder of Pulumi.yaml, so that state and plan are the same in every checkout.
 WORKER_FOLDER = Path("worker_image")
@@ -110,6 +111,14 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
         domain=settings.domain,
         zone_id=settings.zone_id,
         stops_before=[storage.contents],
+    )
+    # Only now does the script sign with the key in use; an older key must not go before.
+    StrayTokens(
+        "stray-tokens",
+        account_id=settings.cloudflare_account_id,
+        token_name=storage.token_name,
+        keep=storage.token_id,
+        opts=pulumi.ResourceOptions(depends_on=[edge]),
     )
     return {
         "appUrl": app_url,

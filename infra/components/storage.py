@@ -28,6 +28,8 @@ class Storage(pulumi.ComponentResource):
     access_key_id: pulumi.Output[str]
     secret_access_key: pulumi.Output[str]
     contents: BucketContents
+    token_name: pulumi.Output[str]
+    token_id: pulumi.Output[str]
 
     def __init__(
         self,
@@ -61,21 +63,16 @@ class Storage(pulumi.ComponentResource):
         )
         token_name = pulumi.Output.concat(bucket_name, " objects ", deployment_id)
         # Made before the token and gone after it: what a cut-off run leaves is swept on destroy at the latest.
-        sweep = StrayTokens(f"{name}-stray-tokens-last", account_id=account_id, token_name=token_name, opts=inside)
+        sweep = StrayTokens(f"{name}-stray-tokens", account_id=account_id, token_name=token_name, opts=inside)
         token = cloudflare.AccountToken(
             f"{name}-token",
             account_id=account_id,
             name=token_name,
             policies=[_bucket_policy(account_id, jurisdiction, bucket_name)],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, sweep], protect=protect),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, sweep]),
         )
-        StrayTokens(
-            f"{name}-stray-tokens",
-            account_id=account_id,
-            token_name=token_name,
-            keep=token.id,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        self.token_name = token_name
+        self.token_id = token.id
         self.bucket_name = bucket.name
         self.access_key_id = pulumi.Output.secret(token.id)
         # R2's rule: the secret key is the SHA-256 of the token's value. Inside apply it stays secret.
