@@ -25,9 +25,12 @@ from splat_worker.sparse import SparseCamera, SparseModel
 log = logging.getLogger(__name__)
 pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value  # an empty rung is a result here, not an error
 
-EXTRACT_CHUNK = 8
+EXTRACT_CHUNK_PER_THREAD = 4
 MATCH_CHUNK = 150
-"""Photos and pairs handed to COLMAP at once, so that progress can be told every few seconds."""
+"""Photos and pairs handed to COLMAP at once, so that progress can be told every few seconds and all cores are busy."""
+ENOUGH_SHARE = 0.7
+"""From this share of placed photos on, a rung that brings nothing more ends the climb: the next ones cost minutes on
+large sets and bring strangers a place that is not theirs."""
 FEATURES_MAX = 8192
 RANDOM_SEED = 0
 TRACK_MIN = 2
@@ -128,8 +131,9 @@ def _extract(preset: SfmPreset, photos: Sequence[Photo], database: Path, on_prog
     done = 0
     for group in groups.values():
         camera_id = _write_camera(database, group)
-        for start in range(0, len(group), EXTRACT_CHUNK):
-            chunk = group[start : start + EXTRACT_CHUNK]
+        at_once = EXTRACT_CHUNK_PER_THREAD * preset.threads
+        for start in range(0, len(group), at_once):
+            chunk = group[start : start + at_once]
             reader = pycolmap.ImageReaderOptions()
             reader.existing_camera_id = camera_id
             pycolmap.extract_features(
@@ -200,7 +204,7 @@ def _match(
 def _climb(
     preset: SfmPreset, photos: Sequence[Photo], database: Path, work_dir: Path, on_progress: OnProgress
 ) -> tuple[pycolmap.Reconstruction | None, str, dict[str, int]]:
-    """Try rungs until one places every photo; give back the best model of all of them."""
+    """Try rungs until one places every photo (or most, and no more than the rung before); the best model of all."""
     best: pycolmap.Reconstruction | None = None
     best_rung, tried = "", {}
     for number, rung in enumerate(LADDER):
@@ -212,12 +216,13 @@ def _climb(
         log.info(
             "rung %s placed %d of %d in %.1f s", rung.name, tried[rung.name], len(photos), time.monotonic() - started
         )
+        before = best.num_reg_images() if best else 0
         if model is not None and (best is None or merit(model) > merit(best)):
             best, best_rung = model, rung.name
-        if best is not None and best.num_reg_images() == len(photos):
+        placed = best.num_reg_images() if best else 0
+        if placed == len(photos) or (placed == before and placed >= ENOUGH_SHARE * len(photos)):
             break
         if number + 1 < len(LADDER):
-            placed = best.num_reg_images() if best else 0
             on_progress(0.0, f"{placed} of {len(photos)} photos placed; trying {LADDER[number + 1].name} settings")
     return best, best_rung, tried
 

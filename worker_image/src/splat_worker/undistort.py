@@ -5,11 +5,13 @@ Reads pictures and straightens their lens; never moves a camera.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pycolmap
 
+from splat_worker.limits import cpu_count
 from splat_worker.scene import PosedPhotos, UInt8, View
 from splat_worker.sparse import SparseCamera, SparseModel
 
@@ -19,7 +21,8 @@ K1_NONE = 1e-6
 
 def posed_photos(model: SparseModel, files: Mapping[str, Path]) -> PosedPhotos:
     """files: clean photo by name, at the size the camera was found with."""
-    views = tuple(_view(camera, files[camera.name]) for camera in model.cameras)
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        views = tuple(pool.map(lambda camera: _view(camera, files[camera.name]), model.cameras))
     return PosedPhotos(views=views, points=model.points, point_colours=model.colours)
 
 
