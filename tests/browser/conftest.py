@@ -56,7 +56,7 @@ class Complaints:
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.messages.append(f"{message.type}: {message.text}")
+            self.messages.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
 
 @pytest.fixture(scope="session")
@@ -161,6 +161,8 @@ def made_scene(chromium: Browser, site: LocalStack, signed_in: Any, photos: list
     context = chromium.new_context(base_url=site.app_url, storage_state=signed_in, **DESKTOP)
     page = context.new_page()
     noted = Complaints()
+    # A preview named just before the job ended is gone when it is fetched: the scene itself follows at once.
+    noted.expect("preview.sog")
     noted.watch(page)
     page.goto("/")
     drop_files(page, photos)

@@ -3,10 +3,16 @@
 import { createViewer, type ViewerHandle } from "@playcanvas/supersplat-viewer/viewer";
 import { defaultSettings } from "@playcanvas/supersplat-viewer/settings";
 
-import { pose, startPose, toViewer, type CamerasFile } from "./cameras.ts";
+import { pose, startPose, toViewer, type CamerasFile, type Pose } from "./cameras.ts";
 
 /** Behind the splats; the same in light and dark, so that colours are judged against the same ground. */
 const BACKGROUND: [number, number, number] = [0.043, 0.067, 0.102];
+
+/**
+ * Where to look from before cameras.json is there. A scene's origin is the middle of its subject and its unit
+ * the subject's radius (splat_worker/frame.py); framing all of it would show mostly background.
+ */
+const UNPOSED: Pose = { position: [1.9, 1.7, 1.9], target: [0, 0, 0], fov: 55 };
 
 export interface OpenOptions {
   container: HTMLElement;
@@ -99,12 +105,12 @@ function turn(viewer: ViewerHandle, on: boolean): void {
 
 /** The cameras of the photos travel as annotations: the engine flies to one when it is selected. */
 function settings(cameras: CamerasFile | null): object {
-  const start = cameras ? startPose(cameras) : null;
+  const start = (cameras && startPose(cameras)) ?? UNPOSED;
   return {
     ...defaultSettings("object"),
     background: { color: BACKGROUND },
     animTracks: [],
-    cameras: start ? [{ initial: start }] : [],
+    cameras: [{ initial: start }],
     annotations: (cameras?.cameras ?? []).map((camera) => ({
       position: toViewer(cameras?.target ?? [0, 0, 0]),
       title: camera.name,

@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api, ownSource } from "../api.ts";
 import { about, duration, plural, usd } from "../format.ts";
 import { costSoFar, secondsLeft, steps } from "../stages.ts";
-import { Failure, Ask } from "./parts.tsx";
+import { Ask } from "./parts.tsx";
 import type { StateProps } from "./project.tsx";
 import { Steps } from "./steps.tsx";
 import { Stage } from "./stage.tsx";
@@ -66,7 +66,6 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
 
 /** The scene as far as it is; a newer one replaces it, the view stays where it was put. */
 function Preview({ projectId, artifact, seq }: { projectId: string; artifact: string; seq: number }) {
-  const [failed, setFailed] = useState<{ message: string } | null>(null);
   return (
     <figure class="preview">
       <Stage
@@ -75,10 +74,10 @@ function Preview({ projectId, artifact, seq }: { projectId: string; artifact: st
         poster={null}
         cameras={null}
         label="A first look at the scene"
-        onFailure={(message) => setFailed({ message })}
+        // One look less is no failure: the next one, or the scene itself, follows.
+        onFailure={() => undefined}
       />
       <figcaption>A first look, rough still. It gets sharper as training goes on.</figcaption>
-      <Failure error={failed} />
     </figure>
   );
 }

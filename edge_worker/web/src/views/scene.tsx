@@ -216,14 +216,15 @@ function Downloads({ project, source }: { project: Project; source: Source }) {
       <ul>
         {FILES.flatMap(({ name, words }) => {
           const artifact = project.artifacts[name];
-          if (!artifact) return [];
+          // The report cannot list itself: it is there whenever the project has one.
+          if (!artifact && !(name === "report.json" && project.report)) return [];
           return [
             <li key={name}>
               <a href={source.artifact(name, project.attempt)} download={`${fileStem(project.name)}-${name}`}>
                 {name}
               </a>
               <span class="words">{words}</span>
-              <span class="figures">{bytes(artifact.bytes)}</span>
+              {artifact ? <span class="figures">{bytes(artifact.bytes)}</span> : null}
             </li>,
           ];
         })}
