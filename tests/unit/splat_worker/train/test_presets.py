@@ -17,7 +17,7 @@ def test_a_higher_preset_gives_more_steps_pixels_and_gaussians(device):
 
 
 def test_more_photos_never_mean_less():
-    chosen = [resolve_preset(PresetName.STANDARD, Device.CPU, n) for n in (5, 11, 24, 50, 100, 300)]
+    chosen = [resolve_preset(PresetName.STANDARD, Device.CPU, n) for n in (5, 11, 24, 50, 100, 300, 1000)]
     assert [p.steps for p in chosen] == sorted(p.steps for p in chosen)
     assert [p.gaussians_max for p in chosen] == sorted(p.gaussians_max for p in chosen)
     assert chosen[-1].gaussians_max == chosen[-2].gaussians_max

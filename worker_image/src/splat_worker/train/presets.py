@@ -33,7 +33,7 @@ class Preset:
     densify_every: int = 100
     opacity_start: float = 0.3
     opacity_prune: float = 0.01
-    rate_means: float = 4e-4  # times the scene's extent
+    rate_means: float = 8e-4  # times the scene's extent
     rate_means_end: float = 0.02  # last rate over first
     rate_scales: float = 1.2e-2
     rate_quats: float = 3e-3
@@ -55,9 +55,9 @@ _CPU: Mapping[PresetName, Preset] = {
     PresetName.HIGH: Preset(steps=10_000, size_px=960, gaussians_max=150_000, sh_degree=2),
 }
 _CUDA: Mapping[PresetName, Preset] = {
-    PresetName.PREVIEW: Preset(steps=2000, size_px=960, gaussians_max=120_000, sh_degree=1, rate_means=8e-4),
-    PresetName.STANDARD: Preset(steps=7000, size_px=1600, gaussians_max=170_000, sh_degree=3, rate_means=8e-4),
-    PresetName.HIGH: Preset(steps=15_000, size_px=2400, gaussians_max=300_000, sh_degree=3, rate_means=8e-4),
+    PresetName.PREVIEW: Preset(steps=2000, size_px=960, gaussians_max=120_000, sh_degree=1),
+    PresetName.STANDARD: Preset(steps=7000, size_px=1600, gaussians_max=170_000, sh_degree=3),
+    PresetName.HIGH: Preset(steps=15_000, size_px=2400, gaussians_max=300_000, sh_degree=3),
 }
 
 
