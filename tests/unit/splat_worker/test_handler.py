@@ -65,10 +65,15 @@ def worker(runpod_server, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]: 
     environment |= {"PYTHONPATH": str(WORKER_IMAGE / "src"), "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
     with (tmp_path / "worker.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "splat_worker.handler"], env=environment, stdout=log, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "splat_worker.handler"],
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     yield process
-    process.kill()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # the SDK's ping process outlives a handler that is killed alone
     process.wait()
 
 

@@ -35,7 +35,7 @@ class OutOfMemoryError(RuntimeError):
     [
         (JobError(Code.SFM_FAILED, "m"), Code.SFM_FAILED),
         (MemoryError(), Code.OUT_OF_MEMORY),
-        (OutOfMemoryError("CUDA out of memory at /root/x.py"), Code.OUT_OF_MEMORY),
+        (OutOfMemoryError("CUDA out of memory at /home/x.py"), Code.OUT_OF_MEMORY),
         (OSError(errno.ENOSPC, "No space left on device: '/tmp/secret'"), Code.OUT_OF_DISK),
         (KeyboardInterrupt(), Code.CANCELLED),
         (ValueError("https://bucket.example/x?X-Amz-Signature=s"), Code.INTERNAL),
