@@ -126,7 +126,8 @@ def download(
                 hint="splat scenes lists those that have",
             )
         folder.mkdir(parents=True, exist_ok=True)
-        for name in sorted(found.artifacts):
+        # The report lists the other files with their digests, so it cannot list itself.
+        for name in sorted({*found.artifacts, "report.json"}):
             client.download(project, name, folder / name)
             console.print(f"  {folder / name}", markup=False)
 
