@@ -21,6 +21,7 @@ from scripts.splat_cli.stack import LOCAL, Engine, check_stack
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples/photos"
+INTERRUPTED = 130  # as a shell tells a command that Ctrl-C ended
 
 app = typer.Typer(
     add_completion=False,
@@ -195,7 +196,8 @@ def _client(stack: str) -> EdgeClient:
 def main() -> None:
     """Entry point: errors become a sentence and a hint, never a traceback."""
     try:
-        app(standalone_mode=False)
+        # Without standalone mode typer returns an exit code instead of leaving: 130 after Ctrl-C.
+        code = app(standalone_mode=False)
     except TyperException as error:
         wrong_usage: Any = error  # a wrong option or argument: it shows the usage and the reason
         wrong_usage.show()
@@ -205,5 +207,7 @@ def main() -> None:
         print(f"hint: {error.hint}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
         print("\nStopped. Nothing is half-done: the same command goes on, make down undoes all.", file=sys.stderr)
-        raise SystemExit(130) from None
+    raise SystemExit(code or 0)
