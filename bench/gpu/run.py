@@ -34,6 +34,8 @@ from splat_worker.train.presets import PresetName, resolve_preset
 
 SWEEP = (50_000, 100_000, 200_000, 400_000, 1_000_000, 3_000_000)
 SWEEP_SIZES_PX = (600, 1200)
+# Both trainers see and are measured on the photos as they are in the set's folder.
+WHOLE_SIZE = {"size_px": 8192}
 PEER_MARKS = (1000, 2000, 3000, 5000, 7000)
 
 
@@ -58,12 +60,12 @@ def machine() -> dict[str, object]:
 
 def train_ours(posed: PosedPhotos, seeds: Sequence[int], presets: Sequence[PresetName]) -> list[dict[str, object]]:
     """Every preset with every seed, after one short run that nobody counts."""
-    warm = resolve_preset(PresetName.PREVIEW, Device.CUDA, len(posed.views), {"steps": 60})
+    warm = resolve_preset(PresetName.PREVIEW, Device.CUDA, len(posed.views), {"steps": 60, **WHOLE_SIZE})
     ours.curve(posed, warm, seed=0)
     rows = []
     for name in presets:
         for seed in seeds:
-            preset = resolve_preset(name, Device.CUDA, len(posed.views))
+            preset = resolve_preset(name, Device.CUDA, len(posed.views), WHOLE_SIZE)
             run = ours.curve(posed, preset, seed=seed, marks=14, with_ssim=True)
             fit = run.pop("_fit")
             if name is PresetName.STANDARD and seed == seeds[0]:
@@ -111,7 +113,7 @@ def seconds_to(rows: Sequence[dict[str, float]], target: float) -> float | None:
 def sweep(posed: PosedPhotos) -> list[dict[str, object]]:
     """Steps per second against Gaussians and pixels: a trained scene, its Gaussians split until there are enough."""
     preset = resolve_preset(
-        PresetName.PREVIEW, Device.CUDA, len(posed.views), {"gaussians_max": 100_000, "steps": 1500}
+        PresetName.PREVIEW, Device.CUDA, len(posed.views), {"gaussians_max": 100_000, "steps": 1500, **WHOLE_SIZE}
     )
     fit = ours.curve(posed, preset, seed=0, marks=1)["_fit"]
     base, scene = fit.engine.params.clone(), fit.engine.gaussians(0)

@@ -18,7 +18,7 @@ import splat_worker.train  # noqa: F401 - sets the threads' environment before n
 from bench.gpu.colmap_folder import write_posed
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list of stages in their order)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--out", type=Path, required=True)
@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     from splat_worker.job import Preset
     from splat_worker.limits import cpu_count
     from splat_worker.pipeline import SIDE_PX
+    from splat_worker.ply import write_ply
     from splat_worker.train.context import Device, TrainContext
     from splat_worker.train.presets import PresetName, resolve_preset
     from splat_worker.train.trainer import train
@@ -53,9 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         prepared = photos.prepare(sources, scratch / "photos", side_max_px=side_px)
         lap("photos")
         marks: list[tuple[float, str]] = []
-        device = "cuda" if options.matcher == "gpu" else "cpu"
         sparse = sfm.reconstruct(
-            sfm.SfmPreset(threads=cpu_count(), device=device),
+            sfm.SfmPreset(threads=cpu_count(), on_gpu=options.matcher == "gpu"),
             prepared.photos,
             scratch / "sfm",
             on_progress=lambda f, _: marks.append((time.perf_counter(), f)),
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
             ),
         )
         lap("train")
-        write_ply(trained.gaussians, scratch / "scene.ply")
+        write_ply(scratch / "scene.ply", trained.gaussians)
         lap("ply")
     if options.keep:
         write_posed(posed, options.keep)
@@ -106,13 +106,6 @@ def main(arguments: list[str] | None = None) -> int:
     options.out.write_text(json.dumps(report, indent=1))
     print(json.dumps(report))
     return 0
-
-
-def write_ply(gaussians: object, path: Path) -> None:
-    """The worker's own PLY."""
-    from splat_worker.ply import write_ply as write
-
-    write(path, gaussians)
 
 
 if __name__ == "__main__":

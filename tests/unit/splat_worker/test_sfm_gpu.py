@@ -54,10 +54,11 @@ def test_the_database_is_as_colmaps_own_matcher_leaves_it(tmp_path):
     rng = np.random.default_rng(7)
     blocks = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
     picture = Image.fromarray(blocks).resize((640, 480), Image.Resampling.BICUBIC)
+    note = lambda fraction, _: told.append(fraction)  # noqa: E731
     (tmp_path / "photos").mkdir()
     for i in range(3):
         picture.crop((60 * i, 20 * i, 60 * i + 480, 20 * i + 400)).save(tmp_path / "photos" / f"{i}.png")
-    verified = {}
+    verified, told = {}, []
     for who in ("colmap", "ours"):
         database = tmp_path / f"{who}.db"
         pycolmap.set_random_seed(0)
@@ -65,9 +66,8 @@ def test_the_database_is_as_colmaps_own_matcher_leaves_it(tmp_path):
         if who == "colmap":
             pycolmap.match_exhaustive(database, device=pycolmap.Device.cpu)
         else:
-            told: list[float] = []
             names = [("0.png", "1.png"), ("0.png", "2.png"), ("1.png", "2.png")]
-            match_pairs(database, names, device="cpu", threads=1, on_progress=lambda f, _: told.append(f))
+            match_pairs(database, names, device="cpu", threads=1, on_progress=note)
             assert told[-1] == 1.0
         with pycolmap.Database.open(database) as db:
             ids, inliers = db.read_two_view_geometry_num_inliers()

@@ -32,7 +32,7 @@ def off(got, want) -> float:
 class Drawn:
     """One scene drawn by the kernels, and its gradients for a given loss by pixel."""
 
-    def __init__(self, machine, scene, camera, degree, slope=None, errors=None, room=1 << 14):
+    def __init__(self, machine, scene, camera, degree, slope=None, *, errors=None, room=1 << 14):
         self.n = len(scene)
         self.c = layout.camera_struct(camera)
         self.arena = Arena(
@@ -83,7 +83,7 @@ def test_a_picture_and_all_its_gradients_match_the_reference(machine, case):
     scene, camera = scenes.gaussians(**scene_options), scenes.camera(**camera_options)
     slope = slopes(camera, 7)
     errors = np.abs(slope[0])
-    drawn = Drawn(machine, scene, camera, scene.sh_degree, slope, errors)
+    drawn = Drawn(machine, scene, camera, scene.sh_degree, slope, errors=errors)
 
     leaf = reference.leaves(scene)
     image, centre, weights = reference.render(leaf, camera, torch.tensor(BACKGROUND, dtype=torch.float64))

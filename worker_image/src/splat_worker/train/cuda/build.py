@@ -49,8 +49,8 @@ def nvcc_command(nvcc: Path, out: Path, architectures: tuple[str, ...]) -> list[
     targets.append(f"-gencode=arch=compute_{newest},code=compute_{newest}")
     home = nvcc.parent.parent
     return [
-        str(nvcc), "-O3", "-std=c++17", "--use_fast_math", *targets, "-shared", "-Xcompiler", "-fPIC", "--cudart=static",
-        f"-I{home / 'include'}", f"-L{home / 'lib'}", "-o", str(out), str(KERNELS / "splat.cu"),
+        str(nvcc), "-O3", "-std=c++17", "--use_fast_math", *targets, "-shared", "-Xcompiler", "-fPIC",
+        "--cudart=static", f"-I{home / 'include'}", f"-L{home / 'lib'}", "-o", str(out), str(KERNELS / "splat.cu"),
     ]  # fmt: skip
 
 

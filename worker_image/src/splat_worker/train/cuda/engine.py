@@ -139,6 +139,10 @@ class Engine:
         background: tuple[float, ...] = (0.0, 0.0, 0.0),
     ) -> None:
         """One picture, its loss and the update of every Gaussian, queued on the current stream."""
+        if view.camera.width * view.camera.height > self.arena.pixels or view.camera.tiles > self.arena.tiles:
+            raise ValueError(
+                f"a photo of {view.camera.width}x{view.camera.height} px is larger than those this engine was made for"
+            )
         self.step_number += 1
         room = self._room(view.slot)
         struct = self.arena.struct(without=self._without)
@@ -160,6 +164,8 @@ class Engine:
     def render(self, camera: Camera, *, degree: int, background: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Tensor:
         """(3, H, W) float32: the picture of `camera`, in the arena's memory until the next call."""
         c = camera_for(camera)
+        if c.width * c.height > self.arena.pixels or c.tiles > self.arena.tiles:
+            raise ValueError(f"a picture of {c.width}x{c.height} px is larger than those this engine was made for")
         struct = self.arena.struct(without=("instances_seen",))
         for _ in range(2):  # once more if the first guess of the room was too small
             room = self.arena.instances
