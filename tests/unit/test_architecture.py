@@ -13,7 +13,13 @@ ROOT = Path(__file__).parents[2]
 ALLOWED: dict[str, tuple[str, ...]] = {
     "infra": ("infra",),
     "local_cloud": ("local_cloud",),
-    "scripts": ("scripts", "infra.local_stack", "infra.runpod.client", "local_cloud.supervisor", "local_cloud.addresses"),
+    "scripts": (
+        "scripts",
+        "infra.local_stack",
+        "infra.runpod.client",
+        "local_cloud.supervisor",
+        "local_cloud.addresses",
+    ),
     "worker_image/src/splat_worker": ("splat_worker",),
 }
 OURS = {"infra", "local_cloud", "scripts", "splat_worker"}
