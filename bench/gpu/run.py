@@ -20,17 +20,21 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
+ROOT = Path(__file__).resolve().parents[2]
+PATHS = [str(ROOT), str(ROOT / "worker_image" / "src")]
+sys.path[:0] = PATHS  # runs from a checkout, nothing of ours installed
 
-import splat_worker.train  # noqa: F401 - sets the threads' environment before numba or torch load
-from bench.gpu import ours
-from bench.gpu.colmap_folder import read_posed
-from splat_worker.scene import PosedPhotos
-from splat_worker.train.context import Device
-from splat_worker.train.cuda.edit import split as split_columns
-from splat_worker.train.cuda.engine import Engine, Rates
-from splat_worker.train.cuda.layout import tiles_of
-from splat_worker.train.presets import PresetName, resolve_preset
+import torch  # noqa: E402
+
+import splat_worker.train  # noqa: E402, F401 - sets the threads' environment before numba loads
+from bench.gpu import ours  # noqa: E402
+from bench.gpu.colmap_folder import read_posed  # noqa: E402
+from splat_worker.scene import PosedPhotos  # noqa: E402
+from splat_worker.train.context import Device  # noqa: E402
+from splat_worker.train.cuda.edit import split as split_columns  # noqa: E402
+from splat_worker.train.cuda.engine import Engine, Rates  # noqa: E402
+from splat_worker.train.cuda.layout import tiles_of  # noqa: E402
+from splat_worker.train.presets import PresetName, resolve_preset  # noqa: E402
 
 SWEEP = (50_000, 100_000, 200_000, 400_000, 1_000_000, 3_000_000)
 SWEEP_SIZES_PX = (600, 1200)
@@ -82,13 +86,17 @@ def train_peer(
 ) -> list[dict[str, object]]:
     """simple_trainer with its default strategy; a run cut at the limit keeps the marks it reached."""
     found = []
+    search = os.pathsep.join([*PATHS, *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": search}
     for seed in seeds:
         out = scratch / f"peer_{folder.name}_{seed}.json"
         command = [sys.executable, "-W", "ignore", "-m", "bench.gpu.peer_gsplat", "--script", str(script)]
         command += ["--data", str(folder), "--out", str(out), "--seed", str(seed), "--marks", *map(str, PEER_MARKS)]
         with (scratch / f"peer_{folder.name}_{seed}.log").open("w") as log:
             try:
-                subprocess.run(command, check=False, timeout=limit_s, stdout=log, stderr=subprocess.STDOUT)
+                subprocess.run(
+                    command, check=False, timeout=limit_s, stdout=log, stderr=subprocess.STDOUT, env=environment
+                )
             except subprocess.TimeoutExpired:
                 print(f"  peer seed {seed} was cut at {limit_s} s", file=sys.stderr)
         if out.exists():
