@@ -50,7 +50,11 @@ def test_a_photo_with_fewer_than_two_features_matches_nothing(counts):
 
 
 def test_the_database_is_as_colmaps_own_matcher_leaves_it(tmp_path):
-    """Three overlapping cuts of one picture: the same pairs are verified, with nearly the same inliers."""
+    """Three overlapping cuts of one picture: nearly the same matches, and every pair verified.
+
+    Inliers are not compared one by one: COLMAP's verification draws at random in threads (872 and 1117 of the same
+    matches were seen).
+    """
     rng = np.random.default_rng(7)
     blocks = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
     picture = Image.fromarray(blocks).resize((640, 480), Image.Resampling.BICUBIC)
@@ -58,7 +62,7 @@ def test_the_database_is_as_colmaps_own_matcher_leaves_it(tmp_path):
     (tmp_path / "photos").mkdir()
     for i in range(3):
         picture.crop((60 * i, 20 * i, 60 * i + 480, 20 * i + 400)).save(tmp_path / "photos" / f"{i}.png")
-    verified, told = {}, []
+    matches, told = {}, []
     for who in ("colmap", "ours"):
         database = tmp_path / f"{who}.db"
         pycolmap.set_random_seed(0)
@@ -70,9 +74,11 @@ def test_the_database_is_as_colmaps_own_matcher_leaves_it(tmp_path):
             match_pairs(database, names, device="cpu", threads=1, on_progress=note)
             assert told[-1] == 1.0
         with pycolmap.Database.open(database) as db:
-            ids, inliers = db.read_two_view_geometry_num_inliers()
-        verified[who] = dict(zip((int(i) for i in ids), (int(n) for n in inliers), strict=True))
-    assert verified["ours"].keys() == verified["colmap"].keys()
-    assert len(verified["ours"]) == 3
-    for pair, count in verified["colmap"].items():
-        assert verified["ours"][pair] == pytest.approx(count, rel=0.1, abs=5)
+            _, inliers = db.read_two_view_geometry_num_inliers()
+            pairs = [(1, 2), (1, 3), (2, 3)]
+            matches[who] = {pair: {tuple(m) for m in db.read_matches(*pair).tolist()} for pair in pairs}
+        assert len(inliers) == 3
+        assert min(inliers) > 100
+    for pair, theirs in matches["colmap"].items():
+        both = matches["ours"][pair] & theirs
+        assert len(both) > 0.9 * max(len(theirs), len(matches["ours"][pair])), pair
