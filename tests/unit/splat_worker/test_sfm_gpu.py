@@ -63,6 +63,7 @@ def test_the_database_is_as_colmaps_own_matcher_leaves_it(tmp_path):
     for i in range(3):
         picture.crop((60 * i, 20 * i, 60 * i + 480, 20 * i + 400)).save(tmp_path / "photos" / f"{i}.png")
     matches, told = {}, []
+    names = [("0.png", "1.png"), ("0.png", "2.png"), ("1.png", "2.png")]
     for who in ("colmap", "ours"):
         database = tmp_path / f"{who}.db"
         pycolmap.set_random_seed(0)
@@ -70,13 +71,12 @@ def test_the_database_is_as_colmaps_own_matcher_leaves_it(tmp_path):
         if who == "colmap":
             pycolmap.match_exhaustive(database, device=pycolmap.Device.cpu)
         else:
-            names = [("0.png", "1.png"), ("0.png", "2.png"), ("1.png", "2.png")]
             match_pairs(database, names, device="cpu", threads=1, on_progress=note)
             assert told[-1] == 1.0
         with pycolmap.Database.open(database) as db:
             _, inliers = db.read_two_view_geometry_num_inliers()
-            pairs = [(1, 2), (1, 3), (2, 3)]
-            matches[who] = {pair: {tuple(m) for m in db.read_matches(*pair).tolist()} for pair in pairs}
+            ids = {image.name: image.image_id for image in db.read_all_images()}  # numbered as threads finish
+            matches[who] = {(a, b): {tuple(m) for m in db.read_matches(ids[a], ids[b]).tolist()} for a, b in names}
         assert len(inliers) == 3
         assert min(inliers) > 100
     for pair, theirs in matches["colmap"].items():
