@@ -63,7 +63,7 @@ def up(root: Path, *, console: Console, app_port: int | None = None) -> Outputs:
         _config_file(state).write_text(render(committed, _render_addresses(addresses), previous))
         _backend(state).mkdir(parents=True, exist_ok=True)
         _select(engine_, state)
-        engine_.run("up", "--yes", "--skip-preview", "--suppress-outputs")
+        engine_.run("up", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress")
         return engine_.outputs()
 
 
@@ -78,7 +78,7 @@ def down(root: Path, *, console: Console) -> None:
             _start_cloud(root, state, console, app_port=None)
             engine_ = engine(root, state)
             _select(engine_, state)
-            engine_.run("destroy", "--yes", "--skip-preview")
+            engine_.run("destroy", "--yes", "--skip-preview", "--suppress-progress")
             # Without --preserve-config it would delete the committed Pulumi.local.yaml.
             engine_.run("stack", "rm", "--yes", "--preserve-config", quiet=True)
         if supervisor.stop(state):

@@ -63,7 +63,7 @@ def up(
         console.print(report_table(done.report or {}, title=done.name))
     with EdgeClient(outputs.app_url, outputs.operator_token) as client:
         console.print(f"\nOpen once, within 10 minutes: {client.login_link()}", markup=False, soft_wrap=True)
-    console.print("Later: .venv/bin/splat open · your own photos: make up PHOTOS=dir · tear down: make down")
+    console.print("Later: .venv/bin/splat open · your photos: make up PHOTOS=dir · remove: make down", soft_wrap=True)
 
 
 @app.command()
