@@ -133,6 +133,7 @@ def test_an_image_is_built_once_for_its_content(shell: Any, tmp_path: Path) -> N
     code, _, log = shell("image", "ghcr.io/Team/splat-worker")
     assert code == 0
     assert re.search(r"buildx build .*--push --tag ghcr\.io/team/splat-worker:[0-9a-f]{16} ", log)
+    assert "--build-arg REVISION=" in log
     assert (tmp_path / "output").read_text() == "digest=sha256:dddd\nbuilt=true\n"
 
     (tmp_path / "log").unlink()

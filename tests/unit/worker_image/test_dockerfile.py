@@ -1,0 +1,67 @@
+"""The Dockerfile against the rooms that rely on it: the stack and the workflow build it without naming a target.
+Reads text only; tests/docker builds it."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatch
+
+import pytest
+
+from tests.unit.worker_image.sources import WORKER_IMAGE
+
+DOCKERFILE = (WORKER_IMAGE / "Dockerfile").read_text()
+STAGES = re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, re.MULTILINE)
+IGNORE = [line for line in (WORKER_IMAGE / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
+
+
+def instructions() -> list[str]:
+    return re.sub(r"\\\n\s*", " ", DOCKERFILE).splitlines()
+
+
+def copied_from_context() -> list[str]:
+    lines = [line.split()[1:-1] for line in instructions() if line.startswith("COPY ") and "--from" not in line]
+    return sorted({source for sources in lines for source in sources})
+
+
+def test_a_build_without_a_target_is_the_image_for_gpus() -> None:
+    assert STAGES[-1] == "cuda"
+    assert "cpu" in STAGES
+
+
+def test_the_base_is_pinned_by_digest() -> None:
+    assert re.search(r"^ARG BASE_IMAGE=\S+@sha256:[0-9a-f]{64}$", DOCKERFILE, re.MULTILINE)
+
+
+def test_its_architectures_are_those_that_the_kernels_name() -> None:
+    """Read from the sources: the worker's package is not installed where this test runs."""
+    build = (WORKER_IMAGE / "src/splat_worker/train/cuda/build.py").read_text()
+    named = re.search(r"^ARCHITECTURES = \(([^)]*)\)", build, re.MULTILINE)
+    assert named is not None
+    wanted = re.findall(r"\d+", named[1])
+    given = re.findall(r'^ARG CUDA_ARCHITECTURES="([\d ]+)"$', DOCKERFILE, re.MULTILINE)
+    assert len(given) == 2  # the stage that compiles them, and the one whose label says so
+    assert all(one.split() == wanted for one in given)
+
+
+def test_the_cuda_version_of_its_label_is_that_of_torchs_libraries() -> None:
+    label = re.search(r'splat\.cuda="(\d+\.\d+)"', DOCKERFILE)
+    assert label is not None
+    for lock in ("requirements.txt", "requirements-kernels.txt"):
+        versions = re.findall(r"^nvidia-cuda-runtime==(\d+\.\d+)", (WORKER_IMAGE / lock).read_text(), re.MULTILINE)
+        assert versions == [label[1]], lock
+
+
+@pytest.mark.parametrize("source", copied_from_context())
+def test_what_it_copies_exists_and_is_let_through_to_the_build(source: str) -> None:
+    assert (WORKER_IMAGE / source).exists()
+    let_in = [line[1:].rstrip("/") for line in IGNORE if line.startswith("!")]
+    assert any(source == one or source.startswith(f"{one}/") for one in let_in)
+    kept_out = [line for line in IGNORE if not line.startswith("!") and line != "*"]
+    assert not any(fnmatch(source, pattern) for pattern in kept_out)
+
+
+def test_both_targets_end_as_a_user_who_is_not_root() -> None:
+    for target in ("cpu", "cuda"):
+        stage = DOCKERFILE.partition(f"AS {target}\n")[2].partition("\n# ----")[0]
+        assert re.findall(r"^USER (\S+)$", stage, re.MULTILINE) == ["splat"], target

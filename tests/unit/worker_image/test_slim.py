@@ -1,0 +1,91 @@
+"""What goes out of the image, by the table of left_out.py, and how the rest is dealt into layers.
+Works on small folders of its own; that the worker does without is proved in a container (tests/docker)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.worker_image.sources import load
+
+left_out = load("left_out")
+slim = load("slim")
+
+
+def put(root: Path, *names: str, size: int = 10) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x" * size)
+
+
+def entry(pattern: str) -> object:
+    return left_out.LeftOut(pattern=pattern, why="a test")
+
+
+def test_what_the_table_names_is_gone_and_counted_and_the_rest_stays(tmp_path: Path) -> None:
+    site, tools = tmp_path / "worker", tmp_path / "tools"
+    put(site, "lib/python3.11/site-packages/triton/a.py", "lib/python3.11/site-packages/triton/b/c.so", size=40)
+    put(site, "lib/python3.11/site-packages/torch/a.py")
+    put(tools, "node_modules/x/win.dll", "node_modules/x/index.js")
+    rows = slim.remove(site, tools, (entry("lib/python3*/site-packages/triton"), entry("tools/node_modules/x/*.dll")))
+    assert [row["bytes"] for row in rows] == [80, 10]
+    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert left == ["tools/node_modules/x/index.js", "worker/lib/python3.11/site-packages/torch/a.py"]
+
+
+def test_a_link_is_taken_away_and_what_it_leads_to_is_not(tmp_path: Path) -> None:
+    put(tmp_path, "site/kept/file")
+    (tmp_path / "site" / "link").symlink_to("kept")
+    slim.remove(tmp_path / "site", tmp_path, (entry("link"),))
+    assert (tmp_path / "site/kept/file").is_file()
+    assert not (tmp_path / "site/link").is_symlink()
+
+
+def test_an_entry_that_no_longer_matches_stops_the_build_before_anything_else_goes(tmp_path: Path) -> None:
+    put(tmp_path, "site/here", "site/last")
+    with pytest.raises(SystemExit, match="names gone, and nothing is there"):
+        slim.remove(tmp_path / "site", tmp_path, (entry("here"), entry("gone"), entry("last")))
+    assert (tmp_path / "site/last").is_file()
+
+
+def test_every_file_is_in_one_layer_under_its_final_path(tmp_path: Path) -> None:
+    site, tools, layers = tmp_path / "opt/worker", tmp_path / "opt/tools", tmp_path / "layers"
+    packages = "lib/python3.11/site-packages"
+    put(
+        site,
+        f"{packages}/torch/a",
+        f"{packages}/torch-2.11.0.dist-info/b",
+        f"{packages}/nvidia/c",
+        f"{packages}/numpy/d",
+    )
+    put(site, "bin/python")
+    put(tools, "node_modules/e")
+    slim.deal(site, tools, layers)
+    home = site.relative_to("/")
+    found = sorted(str(path.relative_to(layers)) for path in layers.rglob("*") if path.is_file())
+    assert found == sorted(
+        [
+            f"cuda/{home}/{packages}/nvidia/c",
+            f"torch/{home}/{packages}/torch/a",
+            f"torch/{home}/{packages}/torch-2.11.0.dist-info/b",
+            f"packages/{home}/{packages}/numpy/d",
+            f"packages/{home}/bin/python",
+            f"packages/{tools.relative_to('/')}/node_modules/e",
+        ]
+    )
+    assert not site.exists()
+    assert not tools.exists()
+
+
+def test_every_left_out_entry_says_why_and_no_pattern_is_named_twice() -> None:
+    patterns = [one.pattern for one in left_out.FILES_CPU]
+    assert len(patterns) == len(set(patterns))
+    assert all(one.why for one in left_out.FILES_CPU)
+
+
+def test_the_image_for_gpus_keeps_the_libraries_that_the_cpu_image_hollows_out() -> None:
+    """Matrices on the GPU are cuBLAS's; its compiler for element-wise code is NVRTC."""
+    assert set(left_out.HOLLOW_CUDA) < set(left_out.HOLLOW_CPU)
+    assert not any("cublas" in path for path in left_out.HOLLOW_CUDA)
+    assert not any(one.pattern.endswith("libnvrtc*") for one in left_out.FILES)

@@ -1,0 +1,103 @@
+"""Makes a stand-in for a shared library: its name, its symbols and versions, and nothing behind them.
+Runs in the image's build stage with gcc and binutils; a call of any symbol names the library and aborts.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+DATA_TYPES = "BbDdRrGgSsVv"
+WEAK_TYPES = "WwVvu"
+LINKERS_OWN = frozenset({"_init", "_fini", "_edata", "_end", "__bss_start"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Symbol:
+    """One exported name. version: its version node, empty if the library has none; bytes: of a variable, else 0."""
+
+    name: str
+    version: str
+    bytes: int
+
+
+def exported(nm_output: str) -> tuple[Symbol, ...]:
+    """Symbols of `nm -DS --defined-only --with-symbol-versions`, without the version nodes themselves."""
+    found = []
+    for line in nm_output.splitlines():
+        match = re.fullmatch(r"[0-9a-f]*\s+(?:([0-9a-f]+)\s+)?(\w)\s+([\w.$]+)(@{0,2})([\w.]*)", line.strip())
+        if match is None or match[2] in "Aa" or match[3] in LINKERS_OWN:
+            continue
+        if match[2] in WEAK_TYPES and match[3].startswith("_Z"):
+            continue  # C++ templates of which every library has a copy: a hollow one would be taken for all
+        if match[4] == "@":
+            continue  # an old version of a name that has a newer one: nobody links to it any more
+        size = max(1, int(match[1] or "1", 16)) if match[2] in DATA_TYPES else 0
+        found.append(Symbol(name=match[3], version=match[5], bytes=size))
+    return tuple(found)
+
+
+def source(symbols: tuple[Symbol, ...], *, soname: str, purpose: str) -> str:
+    """C that defines every symbol as the same function, which says what was called."""
+    text = f"{soname} ({purpose}) is left out of this image, and was called: build the image without slimming\\n"
+    lines = [
+        "#include <stdlib.h>",
+        "#include <unistd.h>",
+        f'static const char text[] = "{text}";',
+        "static void left_out(void) { (void)!write(2, text, sizeof text - 1); abort(); }",
+    ]
+    for number, symbol in enumerate(symbols):
+        # An assembler name lets any symbol pass, also one that C would take for a builtin's.
+        if symbol.bytes:
+            lines.append(f'char d{number}[{symbol.bytes}] __asm__("{symbol.name}");')
+        else:
+            lines.append(f'void f{number}(void) __asm__("{symbol.name}");')
+            lines.append(f"void f{number}(void) {{ left_out(); }}")
+    return "\n".join(lines) + "\n"
+
+
+def version_script(symbols: tuple[Symbol, ...], versions: tuple[str, ...]) -> str:
+    """The linker's map: every version node, with the symbols that belong to it."""
+    members: dict[str, list[str]] = defaultdict(list)
+    for symbol in symbols:
+        members[symbol.version].append(symbol.name)
+    nodes = dict.fromkeys((*versions, *(version for version in members if version)))
+    return "\n".join(
+        f"{node} {{ {'global: ' + '; '.join(members[node]) + ';' if members.get(node) else ''} }};" for node in nodes
+    )
+
+
+def soname_of(library: Path) -> str:
+    dynamic = _run("readelf", "-dW", str(library))
+    found = re.search(r"\(SONAME\)[^\[]*\[([^\]]+)\]", dynamic)
+    return found[1] if found else library.name
+
+
+def hollow_out(library: Path, purpose: str) -> int:
+    """Replace `library` by its stand-in; returns the bytes saved."""
+    before = library.stat().st_size
+    soname = soname_of(library)
+    versioned = _run("nm", "-DS", "--defined-only", "--with-symbol-versions", str(library))
+    symbols = exported(versioned)
+    nodes = tuple(re.findall(r"^[0-9a-f]+\s+(?:[0-9a-f]+\s+)?A\s+([\w.]+)", versioned, re.MULTILINE))
+    with tempfile.TemporaryDirectory() as scratch:
+        code, script = Path(scratch) / "hollow.c", Path(scratch) / "hollow.map"
+        out = Path(scratch) / soname
+        code.write_text(source(symbols, soname=soname, purpose=purpose))
+        command = ["gcc", "-w", "-O1", "-fno-builtin", "-shared", "-fPIC", "-s"]
+        command += [f"-Wl,-soname,{soname}", "-o", str(out), str(code)]
+        nodes = tuple(node for node in nodes if node != soname)
+        if nodes:
+            script.write_text(version_script(symbols, nodes))
+            command.append(f"-Wl,--version-script={script}")
+        subprocess.run(command, check=True)
+        library.write_bytes(out.read_bytes())
+    return before - library.stat().st_size
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
