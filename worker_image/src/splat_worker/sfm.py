@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
+from splat_worker.agreement import share_of_matches_explained
 from splat_worker.diagnosis import Partners, diagnose, tally
 from splat_worker.errors import Code, JobError
 from splat_worker.job import Matching
@@ -35,6 +36,9 @@ FEATURES_MAX = 8192
 RANDOM_SEED = 0
 TRACK_MIN = 2
 POINT_ERROR_MAX_PX = 2.0
+EXPLAINED_MIN = 0.85
+"""Share of verified matches that a model of a later rung must explain (agreement.py: right ones 0.91 and more,
+folded ones 0.74 to 0.78)."""
 MODEL_ERROR_MAX_PX_PER_1000 = 1.2
 """Mean reprojection error above which a model of a later rung counts as wrong, per 1000 px of the longer side. Right
 models of all sets we know come to 0.24 to 0.9; the global mapper once placed 12 of 12 photos, a third of the
@@ -210,7 +214,7 @@ def _climb(
     for number, rung in enumerate(LADDER):
         started = time.monotonic()
         found = _run_rung(preset, rung, photos, database, work_dir, on_progress=on_progress)
-        models = [model for model in found if rung is LADDER[0] or _plausible(model, photos)]
+        models = [model for model in found if rung is LADDER[0] or _plausible(model, photos, database)]
         model = max(models, key=merit, default=None)
         tried[rung.name] = model.num_reg_images() if model else 0
         log.info(
@@ -227,10 +231,12 @@ def _climb(
     return best, best_rung, tried
 
 
-def _plausible(model: pycolmap.Reconstruction, photos: Sequence[Photo]) -> bool:
+def _plausible(model: pycolmap.Reconstruction, photos: Sequence[Photo], database: Path) -> bool:
     """No scene is better than a wrong one: a folded model trains for minutes and shows fog."""
     side_px = max(max(photo.width, photo.height) for photo in photos)
-    return bool(model.compute_mean_reprojection_error() <= MODEL_ERROR_MAX_PX_PER_1000 * max(side_px, 700) / 1000)
+    if model.compute_mean_reprojection_error() > MODEL_ERROR_MAX_PX_PER_1000 * max(side_px, 700) / 1000:
+        return False
+    return share_of_matches_explained(model, database) >= EXPLAINED_MIN
 
 
 def merit(model: pycolmap.Reconstruction) -> tuple[int, float]:
