@@ -72,6 +72,8 @@ def test_a_second_up_while_one_runs_is_refused_and_an_interrupted_one_goes_on(tm
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell's background job, as a CI step may be, starts with Ctrl-C ignored, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     try:
         deadline = time.monotonic() + 120

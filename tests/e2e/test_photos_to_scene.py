@@ -103,8 +103,12 @@ def test_an_upload_address_that_has_expired_is_refused_in_words(local_stack: Loc
         project = client.create_project("expired")
         photo = Photo(path=photo_path, type="image/jpeg", size_bytes=photo_path.stat().st_size)
         fresh = client.request_uploads(project.id, [photo])[0]
+        # The same address as if it had been signed in 2020: long past its X-Amz-Expires.
         url = httpx.URL(fresh.url)
-        stale = url.copy_merge_params({"X-Amz-Date": "20200101T000000Z"})
+        scope = url.params["X-Amz-Credential"].replace(url.params["X-Amz-Date"][:8], "20200101")
+        stale = url.copy_merge_params({"X-Amz-Date": "20200101T000000Z", "X-Amz-Credential": scope})
+        answer = httpx.put(stale, content=photo_path.read_bytes(), headers=fresh.headers, trust_env=False)
+        assert (answer.status_code, "ExpiredRequest" in answer.text) == (403, True), answer.text
         with pytest.raises(ServiceError, match="was not uploaded: the storage answered 403") as caught:
             client.put(Upload(name=fresh.name, as_=fresh.as_, url=str(stale), headers=fresh.headers), photo_path)
         assert "X-Amz" not in str(caught.value)

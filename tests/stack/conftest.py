@@ -162,8 +162,9 @@ def _first_line(process: subprocess.Popen[str], log: Path) -> str:
 @pytest.fixture(scope="module")
 def engine_path(cloud: LocalCloud) -> str:
     """PATH with the engine, our Python and the provider double in front."""
-    tools = ROOT / ".tools" / "bin"
-    assert (tools / "pulumi").exists() or shutil.which("pulumi"), "no Pulumi engine: run scripts/bootstrap"
+    record = ROOT / ".tools" / "engine.json"
+    assert record.exists(), "no Pulumi engine: run scripts/bootstrap"
+    tools = json.loads(record.read_text())["folder"]
     double = ROOT / "local_cloud" / "cloudflare" / "bin"
     return os.pathsep.join([str(tools), str(ROOT / ".venv" / "bin"), str(double), os.environ["PATH"]])
 
