@@ -5,7 +5,7 @@ SPLAT := .venv/bin/splat
 PYTEST := .venv/bin/python -m pytest
 WORKER_PYTEST := .venv-worker/bin/python -m pytest -c worker_image/pyproject.toml --rootdir .
 
-.PHONY: up down worker test test-fast lint bootstrap bootstrap-test bench-cpu bench-gpu clean
+.PHONY: up down worker test test-fast lint image bootstrap bootstrap-test bench-cpu bench-gpu clean
 
 up: bootstrap ## deploy the local stack and make a scene; PHOTOS=dir for your own, PORT=n for another port
 	@$(SPLAT) up $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(PRESET),--preset $(PRESET)) $(if $(PORT),--port $(PORT))
@@ -21,6 +21,9 @@ test-fast: bootstrap-test ## the tests that need no engine, browser or processes
 
 lint: bootstrap-test
 	@scripts/test lint
+
+image: bootstrap-test ## build the worker image with Docker (as root: an engine of its own), and run a job in it
+	@scripts/test image
 
 bootstrap:
 	@scripts/bootstrap

@@ -141,7 +141,7 @@ class Settings(BaseModel):
     )
     gpu_count: int = Field(default=1, ge=1, le=8, description="GPUs per worker. The trainer uses one.")
     min_cuda_version: str = Field(
-        default="12.8",
+        default="13.0",
         pattern=r"^(\d+\.\d+)?$",
         description="Lowest CUDA version of a host, as major.minor. Must not be below the image's.",
     )
