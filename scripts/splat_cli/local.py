@@ -22,6 +22,7 @@ from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.photos import digest, find_photos
 from scripts.splat_cli.reconstruct import reconstruct
 from scripts.splat_cli.stack import LOCAL, Engine, Outputs
+from scripts.splat_cli.state_file import mend
 
 
 def state_folder(root: Path) -> StateFolder:
@@ -147,6 +148,7 @@ def _select(engine_: Engine, state: StateFolder) -> None:
     `pulumi stack init` writes its encryption salt beside the Pulumi.yaml it finds: it gets one of its own,
     so that the committed Pulumi.local.yaml stays as it is (docs/decisions/0004).
     """
+    mend(_backend(state))
     folder = _config_file(state).parent
     (folder / "Pulumi.yaml").write_text("name: photo-splat\nruntime: python\n")
     engine_.run("stack", "select", "--create", "--cwd", str(folder), quiet=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.splat_cli.state_file import mend
 from tests.stack.conftest import BUCKET, STACK, LocalCloud, Project
 
 pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(2400)]
@@ -72,7 +73,8 @@ def cut_off(project: Project, command: str, *, when: re.Pattern[str], nth: int =
 
 
 def unlock(project: Project) -> None:
-    """What the engine asks for after it was killed: give its lock up."""
+    """What `splat up` does first after an engine was killed: mend a state cut short, give the lock up."""
+    mend(project.folder / "state")
     subprocess.run(
         ["pulumi", "cancel", "--stack", STACK, "--yes"],
         cwd=project.folder,
