@@ -1,0 +1,222 @@
+"""Runs the test suites two at a time, since half of them mostly wait; each one's output stays whole.
+Knows commands only; what a suite tests and how is its own matter."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[1]
+LOGS = ROOT / ".tools/tests"
+# Two fill two cores; with more of them the tests that measure time would measure the others.
+LANES = 2
+INTERRUPTED = 130
+STOP_LIMIT_S = 30.0
+
+PYTEST = (".venv/bin/python", "-m", "pytest", "-q")
+WORKER_PYTEST = (
+    *(".venv-worker/bin/python", "-m", "pytest", "-q", "-c", "worker_image/pyproject.toml", "--rootdir", "."),
+    "tests/unit/splat_worker",
+)
+NPM = ("npm", "--prefix", "edge_worker", "--silent")
+NOT_FAST = "not slow and not engine and not local_cloud and not browser and not docker"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A command, and what it must not share with another one at the same time (a folder that it builds,
+    say). `alone` runs with nothing beside it."""
+
+    name: str
+    command: Sequence[str]
+    uses: frozenset[str] = frozenset()
+    alone: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def log(self, folder: Path) -> Path:
+        return folder / f"{self.name.replace(' ', '-').replace(',', '')}.log"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a suite ended."""
+
+    suite: Suite
+    code: int
+    seconds: float
+
+
+# The Worker's own tests build it anew, so nothing may deploy it meanwhile.
+BUILD = frozenset({"edge_worker/dist"})
+CHROMIUM = frozenset({"chromium"})
+
+LINT = (
+    Suite(name="ruff", command=(".venv/bin/ruff", "check", ".")),
+    Suite(name="mypy", command=(".venv/bin/mypy",)),
+    Suite(name="types of the edge worker", command=(*NPM, "run", "check")),
+    Suite(name="types of the page", command=(*NPM, "run", "check:web")),
+)
+PAGE = Suite(name="page", command=(*NPM, "run", "test:web"))
+# The longest first: the last one to end then runs alone for the shortest time.
+ALL = (
+    Suite(name="worker", command=(*WORKER_PYTEST, "-m", "not gpu")),
+    Suite(
+        name="program, provider and stand-ins",
+        command=(*PYTEST, "tests/unit", "tests/contract", "--ignore", "tests/unit/splat_worker"),
+    ),
+    Suite(name="stacks", command=(*PYTEST, "tests/stack")),
+    Suite(name="edge worker", command=(*NPM, "test"), uses=BUILD),
+    *LINT,
+    PAGE,
+    Suite(name="browser", command=("scripts/install-browser",), uses=CHROMIUM),
+    Suite(
+        name="photos to scene, and the page",
+        command=(*PYTEST, "tests/e2e", "tests/browser"),
+        uses=BUILD | CHROMIUM,
+    ),
+)
+FAST = (
+    PAGE,
+    Suite(
+        name="unit tests",
+        command=(*PYTEST, "tests/unit", "tests/contract", "--ignore", "tests/unit/splat_worker", "-m", NOT_FAST),
+    ),
+    Suite(name="worker unit tests", command=(*WORKER_PYTEST, "-m", "not slow and not gpu")),
+)
+IMAGE = (
+    # Minutes of building, as root: asked for, never part of `all`, where tests/docker skips and says so.
+    Suite(name="worker image", command=(*PYTEST, "tests/docker"), environment={"SPLAT_TEST_IMAGE": "1"}),
+)
+PARTS: Mapping[str, Sequence[Suite]] = {"all": ALL, "fast": FAST, "lint": LINT, "image": IMAGE}
+
+
+class Runner:
+    """Takes suites in their order, skipping one only while it must not run beside what runs."""
+
+    def __init__(self, suites: Sequence[Suite], *, lanes: int, logs: Path, out: IO[str]) -> None:
+        self._waiting = list(suites)
+        self._lanes = lanes
+        self._logs = logs
+        self._out = out
+        self._running: dict[str, tuple[Suite, subprocess.Popen[bytes]]] = {}
+        self._ended: list[Ended] = []
+        self._changed = threading.Condition()
+
+    def run(self) -> list[Ended]:
+        """Run them all. Raises KeyboardInterrupt after Ctrl-C, when everything that it started has ended."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        try:
+            with self._changed:
+                while self._waiting or self._running:
+                    while (suite := self._next()) is not None:
+                        self._start(suite)
+                    self._changed.wait()
+        except KeyboardInterrupt:
+            self._stop()
+            raise
+        return self._ended
+
+    def _next(self) -> Suite | None:
+        running = [suite for suite, _ in self._running.values()]
+        if len(running) >= self._lanes or any(suite.alone for suite in running):
+            return None
+        taken = frozenset[str]().union(*(suite.uses for suite in running))
+        for suite in self._waiting:
+            if not suite.uses & taken and not (suite.alone and running):
+                self._waiting.remove(suite)
+                return suite
+        return None
+
+    def _start(self, suite: Suite) -> None:
+        self._say(f"-- {suite.name} begins")
+        with suite.log(self._logs).open("wb") as log:
+            process = subprocess.Popen(
+                suite.command,
+                cwd=ROOT,
+                env={**os.environ, **suite.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Of its own, so that Ctrl-C reaches it once, from here.
+                start_new_session=True,
+            )
+        self._running[suite.name] = (suite, process)
+        threading.Thread(target=self._watch, args=(suite, process, time.monotonic()), daemon=True).start()
+
+    def _watch(self, suite: Suite, process: subprocess.Popen[bytes], began: float) -> None:
+        code = process.wait()
+        with self._changed:
+            seconds = time.monotonic() - began
+            self._say(f"\n== {suite.name}")
+            self._say(suite.log(self._logs).read_text("utf-8", errors="replace").rstrip("\n"))
+            self._say(f"== {suite.name}: {seconds:.0f} s{'' if code == 0 else f', FAILED (exit code {code})'}\n")
+            self._ended.append(Ended(suite=suite, code=code, seconds=seconds))
+            del self._running[suite.name]
+            self._changed.notify_all()
+
+    def _stop(self) -> None:
+        with self._changed:
+            processes = [process for _, process in self._running.values()]
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGINT)
+        for process in processes:
+            try:
+                process.wait(STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def _say(self, text: str) -> None:
+        self._out.write(text + "\n")
+        self._out.flush()
+
+
+def environment() -> dict[str, str]:
+    """What every suite gets: our tools first, no telemetry."""
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([str(ROOT / ".venv/bin"), os.environ.get("PATH", "")]),
+        "PYTHONWARNINGS": "ignore::DeprecationWarning",
+        "WRANGLER_SEND_METRICS": "false",
+        "WRANGLER_HIDE_BANNER": "true",
+        "CLOUDFLARE_CF_FETCH_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="scripts/test", description=__doc__)
+    parser.add_argument("part", nargs="?", default="all", choices=sorted(PARTS))
+    parser.add_argument("--lanes", type=int, default=LANES, help="suites at a time (default: %(default)s)")
+    options = parser.parse_args(argv)
+    os.environ.update(environment())
+    began = time.monotonic()
+    try:
+        ended = Runner(PARTS[options.part], lanes=options.lanes, logs=LOGS, out=sys.stdout).run()
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return INTERRUPTED
+    failed = [one for one in ended if one.code != 0]
+    print("Seconds: " + ", ".join(f"{one.suite.name} {one.seconds:.0f}" for one in ended))
+    print(f"In all {time.monotonic() - began:.0f} s.")
+    if failed:
+        print("\nFailed:", file=sys.stderr)
+        for one in failed:
+            print(f"  {one.suite.name} ({os.path.relpath(one.suite.log(LOGS))})", file=sys.stderr)
+        return 1
+    print("All green.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
