@@ -21,7 +21,8 @@ TOKEN = "cloudflare:index/accountToken:AccountToken"  # noqa: S105 - a resource 
 IMAGE = "docker-build:index:Image"
 ENDPOINT = "pulumi-python:dynamic/runpod:Endpoint"
 CONTENTS = "pulumi-python:dynamic/storage:BucketContents"
-STATEFUL = frozenset({BUCKET, CONTENTS})
+# The script too: its Durable Objects go with it, and they hold what every project is.
+STATEFUL = frozenset({BUCKET, CONTENTS, SCRIPT})
 # Words in a binding's name that say "this is a secret", whatever its type says.
 SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 PUBLIC_WORDS = ("S3_ACCESS_KEY_ID",)  # an id, but half of a pair: it must be secret all the same

@@ -58,6 +58,8 @@ SCALING_PRESETS: Mapping[Scaling, ScalingPreset] = {
 
 AccountId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Https = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/\S*)?$")]
+BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")]
+ScriptName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]  # also a DNS label
 HostName = Annotated[str, Field(pattern=r"^[a-z0-9-]+(\.[a-z0-9-]+)+$")]
 
 
@@ -111,6 +113,14 @@ class Settings(BaseModel):
     )
 
     # storage
+    bucket_name: BucketName | None = Field(
+        default=None,
+        description="Name of the bucket: <project>-<stack> where it is not set. Fixed for the bucket's life.",
+    )
+    adopt_bucket: bool = Field(
+        default=False,
+        description="Take over the bucket `bucketName`, made by hand, instead of making one. May go once it is done.",
+    )
     jurisdiction: Jurisdiction = Field(
         default=Jurisdiction.DEFAULT,
         description="Where data must stay by law: default, eu or fedramp. Fixed for a bucket's life.",
@@ -129,6 +139,16 @@ class Settings(BaseModel):
         ge=0,
         le=3650,
         description="Days after which photos and scenes are deleted by themselves. 0 keeps them for ever.",
+    )
+
+    # the script
+    script_name: ScriptName | None = Field(
+        default=None,
+        description="Name of the Worker script: <project>-<stack> where it is not set. Part of a workers.dev address.",
+    )
+    adopt_script: bool = Field(
+        default=False,
+        description="Take over the script `scriptName`, made by hand, instead of making one. May go once it is done.",
     )
 
     # the GPU and its workers
@@ -229,6 +249,11 @@ class Settings(BaseModel):
         default=False,
         description="Refuse to delete the bucket and its contents; on for prod. Turn off before a wanted destroy.",
     )
+    bucket_key_generation: int = Field(
+        default=1,
+        ge=1,
+        description="Raise to make a new key pair for the bucket; the old one goes once the script has the new one.",
+    )
     hook_keys_generation: int = Field(
         default=1,
         ge=1,
@@ -258,35 +283,42 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _keys_agree(self) -> Settings:
-        problems = []
-        if self.image == "build" and not self.image_repository:
-            problems.append("imageRepository is not set, but image is `build`: say where to push, or pin a digest")
-        if self.domain and not self.zone_id:
-            problems.append("zoneId is not set, but domain is: give the zone that the host name lies in")
-        if not (self.app_url or self.domain or self.workers_subdomain):
-            problems.append("workersSubdomain is not set: give it, or `domain` with `zoneId`, for the app's address")
-        if self.access_team and not self.access_aud:
-            problems.append("accessAud is not set, but accessTeam is: give the application's audience tag")
-        if not self.access_team and (self.access_aud or self.access_operators or self.access_others):
-            problems.append("accessTeam is not set, but another access key is: give the team's address, or drop them")
-        if self.execution_timeout_s < self.job_seconds_max:
-            problems.append(
-                f"executionTimeoutS is {self.execution_timeout_s}, below jobSecondsMax ({self.job_seconds_max}): "
-                "RunPod would end jobs that the service still allows"
-            )
-        if self.photos_min > self.photos_max:
-            problems.append(f"photosMin is {self.photos_min}, above photosMax ({self.photos_max})")
         low, high = self.workers
-        if high > self.workers_ceiling:
-            problems.append(
-                f"workersMax is {high}, above workersCeiling ({self.workers_ceiling}): lower it, or raise both"
-            )
-        if low > high:
-            problems.append(f"workersMin is {low}, above workersMax ({high})")
-        if low > 0 and self.scaling is not Scaling.LARGE and not self.always_on_accepted:
-            problems.append(
-                f"workersMin is {low}: such workers cost day and night; set alwaysOnAccepted to true if that is meant"
-            )
+        another_access_key = self.access_aud or self.access_operators or self.access_others
+        wrong = {
+            "imageRepository is not set, but image is `build`: say where to push, or pin a digest": (
+                self.image == "build" and not self.image_repository
+            ),
+            "bucketName is not set, but adoptBucket is: name the bucket to take over": (
+                self.adopt_bucket and not self.bucket_name
+            ),
+            "scriptName is not set, but adoptScript is: name the script to take over": (
+                self.adopt_script and not self.script_name
+            ),
+            "zoneId is not set, but domain is: give the zone that the host name lies in": (
+                self.domain and not self.zone_id
+            ),
+            "workersSubdomain is not set: give it, or `domain` with `zoneId`, for the app's address": (
+                not (self.app_url or self.domain or self.workers_subdomain)
+            ),
+            "accessAud is not set, but accessTeam is: give the application's audience tag": (
+                self.access_team and not self.access_aud
+            ),
+            "accessTeam is not set, but another access key is: give the team's address, or drop them": (
+                not self.access_team and another_access_key
+            ),
+            f"executionTimeoutS is {self.execution_timeout_s}, below jobSecondsMax ({self.job_seconds_max}): "
+            "RunPod would end jobs that the service still allows": self.execution_timeout_s < self.job_seconds_max,
+            f"photosMin is {self.photos_min}, above photosMax ({self.photos_max})": self.photos_min > self.photos_max,
+            f"workersMax is {high}, above workersCeiling ({self.workers_ceiling}): lower it, or raise both": (
+                high > self.workers_ceiling
+            ),
+            f"workersMin is {low}, above workersMax ({high})": low > high,
+            f"workersMin is {low}: such workers cost day and night; set alwaysOnAccepted to true if that is meant": (
+                low > 0 and not self.standing_workers_accepted
+            ),
+        }
+        problems = [sentence for sentence, is_wrong in wrong.items() if is_wrong]
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -298,6 +330,11 @@ class Settings(BaseModel):
         low = preset.workers_min if self.workers_min is None else self.workers_min
         high = preset.workers_max if self.workers_max is None else self.workers_max
         return low, high
+
+    @property
+    def standing_workers_accepted(self) -> bool:
+        """Whether workers may run without a job."""
+        return self.scaling is Scaling.LARGE or self.always_on_accepted
 
     @property
     def idle_s(self) -> int:

@@ -18,7 +18,7 @@ from infra.components.storage import Storage
 from infra.edge_bundle import read_bundle
 from infra.guardrails import Limits, guard
 from infra.minted import Minted
-from infra.settings import Scaling, Settings
+from infra.settings import Settings
 from infra.stray_tokens import StrayTokens
 
 # Relative to the folder of Pulumi.yaml, so that state and plan are the same in every checkout.
@@ -32,13 +32,14 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
     guard(
         Limits(
             workers_ceiling=settings.workers_ceiling,
-            min_workers_accepted=settings.scaling is Scaling.LARGE or settings.always_on_accepted,
+            min_workers_accepted=settings.standing_workers_accepted,
             protect=settings.protect,
         )
     )
     project, stack = pulumi.get_project(), pulumi.get_stack()
     name = naming.physical(project, stack)
-    app_url = settings.public_url(name)
+    script_name = settings.script_name or name
+    app_url = settings.public_url(script_name)
     registry_password = configuration.secret(f"{project}:registryPassword", environment=os.environ)
     login = None
     if settings.registry_username and registry_password is not None:
@@ -56,13 +57,15 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
     storage = Storage(
         "storage",
         account_id=settings.cloudflare_account_id,
-        bucket_name=name,
+        bucket_name=settings.bucket_name or name,
         s3_url=settings.s3_url,
         app_url=app_url,
         deployment_id=deployment.id,
         jurisdiction=settings.jurisdiction.value,
         location=settings.bucket_location,
         object_lifetime_days=settings.object_lifetime_days,
+        key_generation=settings.bucket_key_generation,
+        adopt=settings.adopt_bucket,
         protect=settings.protect,
     )
     endpoint = GpuEndpoint(
@@ -88,7 +91,7 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
     edge = Edge(
         "edge",
         account_id=settings.cloudflare_account_id,
-        script_name=name,
+        script_name=script_name,
         bundle=read_bundle(EDGE_FOLDER),
         bindings=EdgeBindings(
             stack=stack,
@@ -110,6 +113,8 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
         keep_previous_secrets=settings.keep_previous_secrets,
         domain=settings.domain,
         zone_id=settings.zone_id,
+        adopt=settings.adopt_script,
+        protect=settings.protect,
         stops_before=[storage.contents],
     )
     # Only now does the script sign with the key in use; an older key must not go before.

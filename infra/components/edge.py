@@ -60,9 +60,14 @@ class Edge(pulumi.ComponentResource):
         keep_previous_secrets: bool,
         domain: str | None = None,
         zone_id: str | None = None,
+        adopt: bool = False,
+        protect: bool = False,
         stops_before: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """`adopt` takes over the script of that name instead of making one. `protect` keeps the script, since
+        the Durable Objects go with it, and they hold what every project is. `stops_before` are resources that
+        the script uses: they go only after it is gone."""
         super().__init__("splat:edge:Edge", name, {}, opts)
         mine = pulumi.ResourceOptions(parent=self)
         hook_keys = Minted(
@@ -90,7 +95,13 @@ class Edge(pulumi.ComponentResource):
             f"{name}-script",
             **upload,
             migrations=history.migrations.apply(_or_nothing),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(stops_before)),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=list(stops_before),
+                protect=protect,
+                retain_on_delete=protect,
+                import_=f"{account_id}/{script_name}" if adopt else None,
+            ),
         )
         # By the script's output, not its literal name, so that these go before the script goes.
         cloudflare.WorkersScriptSubdomain(

@@ -11,6 +11,7 @@ import pulumi
 import pulumi_cloudflare as cloudflare
 
 from infra.bucket_contents import BucketContents
+from infra.bucket_place import BucketPlace
 from infra.stray_tokens import StrayTokens
 
 # Names are Cloudflare's: "Workers R2 Storage Bucket Item Write" and "… Read". Sorted, one policy:
@@ -43,13 +44,35 @@ class Storage(pulumi.ComponentResource):
         jurisdiction: str,
         location: str | None = None,
         object_lifetime_days: int = 0,
+        key_generation: int = 1,
+        adopt: bool = False,
         protect: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """`adopt` takes over the bucket of that name instead of making one; a higher `key_generation` makes
+        another key pair, and ends the old one after whatever uses this one has the new."""
         super().__init__("splat:storage:Storage", name, {}, opts)
-        kept = pulumi.ResourceOptions(parent=self, protect=protect, retain_on_delete=protect)
-        place: dict[str, Any] = {"account_id": account_id, "jurisdiction": jurisdiction}
-        bucket = cloudflare.R2Bucket(f"{name}-bucket", name=bucket_name, location=location, opts=kept, **place)
+        fixed = BucketPlace(
+            f"{name}-place",
+            account_id=account_id,
+            bucket=bucket_name,
+            jurisdiction=jurisdiction,
+            location=location or "",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        place: dict[str, Any] = {"account_id": account_id, "jurisdiction": fixed.jurisdiction}
+        bucket = cloudflare.R2Bucket(
+            f"{name}-bucket",
+            name=fixed.bucket,
+            location=location,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=protect,
+                retain_on_delete=protect,
+                import_=f"{account_id}/{bucket_name}/{jurisdiction}" if adopt else None,
+            ),
+            **place,
+        )
         inside = pulumi.ResourceOptions(parent=self, depends_on=[bucket])
         cloudflare.R2BucketCors(
             f"{name}-cors", bucket_name=bucket.name, rules=[_cors_rule(app_url)], opts=inside, **place
@@ -69,7 +92,7 @@ class Storage(pulumi.ComponentResource):
             account_id=account_id,
             name=token_name,
             policies=[_bucket_policy(account_id, jurisdiction, bucket_name)],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, sweep]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, sweep], replacement_trigger=key_generation),
         )
         self.token_name = token_name
         self.token_id = token.id

@@ -79,7 +79,7 @@ def test_standing_workers_pass_where_they_are_meant() -> None:
     assert violations(ENDPOINT, {"workers": {"min": 1.0, "max": 2.0}}, meant) == ()
 
 
-@pytest.mark.parametrize("kind", [BUCKET, CONTENTS])
+@pytest.mark.parametrize("kind", [BUCKET, CONTENTS, SCRIPT])
 def test_data_in_a_protected_stack_must_be_protected(kind: str) -> None:
     assert [one.rule for one in unprotected(kind, None, LIMITS)] == ["protected-data"]
     assert unprotected(kind, True, LIMITS) == ()

@@ -277,6 +277,14 @@ def test_physical_names_carry_the_stack_and_logical_ones_do_not(deploy: Any) -> 
         assert made["gpu-endpoint"].inputs["name"] == f"photo-splat-{stack}"
 
 
+def test_names_given_by_hand_take_the_place_of_the_stacks(deploy: Any) -> None:
+    made, outputs = deploy(bucketName="old-splats", scriptName="old-api")
+    assert made["storage-bucket"].inputs["name"] == outputs["bucket"][0] == "old-splats"
+    assert made["edge-script"].inputs["scriptName"] == "old-api"
+    assert outputs["appUrl"][0] == "https://old-api.team.workers.dev"
+    assert "_default_old-splats" in made["storage-token"].inputs["policies"][0]["resources"]
+
+
 def test_component_types_are_fixed_for_ever(deploy: Any) -> None:
     made, _ = deploy()
     assert {args.typ for args in made.values() if args.typ.startswith("splat:")} == {

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from infra import local_stack, naming
+from infra.bucket_place import PlaceProvider
 from infra.content_hash import EmptyFolder, hash_folder
 from infra.durable_objects import UnknownTag, decide, migration_for
 from infra.edge_bundle import BundleMissing, parse_jsonc, read_bundle
@@ -148,6 +149,33 @@ def test_the_last_answer_holds_while_nothing_is_uploaded(
     olds: dict[str, Any], news: dict[str, Any], deployed: str | None, decided: dict[str, Any]
 ) -> None:
     assert decide(olds, news, deployed) == decided
+
+
+# the place of a bucket --------------------------------------------------------------------------
+
+PLACE = {"accountId": "a" * 32, "bucket": "splats", "jurisdiction": "eu", "location": "weur"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("accountId", "b" * 32, "photo-splat:cloudflareAccountId was aaaa"),
+        ("bucket", "scenes", "photo-splat:bucketName was splats and cannot become scenes: a bucket cannot be renamed"),
+        ("jurisdiction", "default", "photo-splat:jurisdiction was eu and cannot become default: Cloudflare fixes it"),
+        ("location", "enam", "photo-splat:bucketLocation was weur and cannot become enam: Cloudflare hears this wish"),
+        ("location", "", "photo-splat:bucketLocation was weur and cannot become not set"),
+    ],
+)
+def test_a_bucket_that_would_have_to_move_is_refused_with_the_reason(name: str, value: str, says: str) -> None:
+    [failure] = PlaceProvider().check(PLACE, {**PLACE, name: value}).failures or []
+    assert failure.property == name
+    assert failure.reason.startswith(says)
+    assert "make a second stack there and copy the objects" in failure.reason
+
+
+def test_a_bucket_that_stays_or_is_new_is_not_refused() -> None:
+    assert not PlaceProvider().check({}, PLACE).failures
+    assert not PlaceProvider().check(PLACE, dict(PLACE)).failures
 
 
 # minted secrets ---------------------------------------------------------------------------------
