@@ -8,12 +8,9 @@ wrangler does, and keeps its answer while nothing else of the script changes, so
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
-import httpx
 import pulumi
 from pulumi.dynamic import (
     CheckFailure,
@@ -26,20 +23,15 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from infra.cloudflare_api import CloudflareApiError, api_from
 from infra.plain_errors import speaks_plainly
 
-CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
-TIMEOUT_S = 30.0
 Props = dict[str, Any]
 _INPUTS = ("accountId", "scriptName", "history", "fingerprint")
 
 
 class UnknownTag(Exception):
     """The deployed tag is not in our history: the script is newer than this checkout, or another one."""
-
-
-class TagUnreadable(Exception):
-    """Cloudflare did not say which tag is deployed."""
 
 
 def migration_for(history: Sequence[Mapping[str, Any]], deployed: str | None) -> Props:
@@ -73,16 +65,14 @@ def decide(olds: Props, news: Props, deployed: str | None) -> Props:
     return fresh
 
 
-@speaks_plainly(TagUnreadable)
+@speaks_plainly(CloudflareApiError)
 class MigrationProvider(ResourceProvider):
     """Asks at check, so that a preview already shows what the upload will carry."""
 
-    _api: str
-    _token: str
+    _config: Any
 
     def configure(self, req: ConfigureRequest) -> None:
-        self._api = (req.config.get("cloudflare:baseUrl") or CLOUDFLARE_API).rstrip("/")
-        self._token = req.config.get("cloudflare:apiToken") or os.environ.get("CLOUDFLARE_API_TOKEN", "")
+        self._config = req.config
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         inputs = {key: news.get(key) for key in _INPUTS}
@@ -91,7 +81,7 @@ class MigrationProvider(ResourceProvider):
             inputs["migrations"] = decide(olds, inputs, deployed)
         except UnknownTag as problem:
             return CheckResult(inputs, [CheckFailure("history", str(problem))])
-        except TagUnreadable:
+        except CloudflareApiError:
             if not olds or any(olds.get(key) != inputs[key] for key in _INPUTS):
                 raise
             inputs["migrations"] = olds.get("migrations") or {}  # nothing will be uploaded: no need to know
@@ -108,18 +98,8 @@ class MigrationProvider(ResourceProvider):
 
     def _deployed_tag(self, account: str, script: str) -> str | None:
         """The tag of the deployed script; None when there is no such script, or it has none."""
-        url = f"{self._api}/accounts/{quote(account, safe='')}/workers/scripts"
-        try:
-            answer = httpx.get(url, headers={"Authorization": f"Bearer {self._token}"}, timeout=TIMEOUT_S)
-            answer.raise_for_status()
-            scripts = answer.json()["result"]
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as problem:
-            status = getattr(getattr(problem, "response", None), "status_code", None)
-            raise TagUnreadable(
-                f"GET {url} gave no list of scripts ({status or type(problem).__name__}): check cloudflare:apiToken "
-                "(needs Workers Scripts) and photo-splat:cloudflareAccountId"
-            ) from None
-        return next((one.get("migration_tag") or None for one in scripts if one.get("id") == script), None)
+        scripts = api_from(self._config, account).scripts()
+        return next((one.migration_tag for one in scripts if one.name == script), None)
 
 
 def _state(props: Props) -> Props:

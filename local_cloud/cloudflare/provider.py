@@ -141,13 +141,16 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
     def Read(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind = self._kind(request.urn, context)
         state, inputs = plain(request.properties), plain(request.inputs)
-        answered = self._call(context, lambda control: control.get(kind.name, request.id))
-        if answered is None:
+        said = resources.import_parts(kind, request.id)
+        identity = str(said[kind.identity]) if said and kind.identity else request.id
+        answered = self._call(context, lambda control: control.get(kind.name, identity))
+        if answered is None or resources.is_elsewhere(said, answered):
             return provider_pb2.ReadResponse(id="")
+        state = {**said, **state}
         outs = resources.read_back(kind, state, answered)
         known = inputs or {key: outs[key] for key in (*kind.required, *kind.optional) if key in outs}
         fresh = {key: outs[key] for key in known if key in outs and key not in {"assets", "bindings"}}
-        return provider_pb2.ReadResponse(id=request.id, properties=message(outs), inputs=message({**known, **fresh}))
+        return provider_pb2.ReadResponse(id=identity, properties=message(outs), inputs=message({**known, **fresh}))
 
     def Update(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind, inputs = self._kind(request.urn, context), plain(request.news)

@@ -24,6 +24,8 @@ class Kind:
     optional: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     computed: tuple[str, ...] = ()
+    # What `pulumi import` is given: the parts of its id, the last one optional where it has a default.
+    import_id: tuple[str, ...] = ()
     # Kept from state whatever the inputs say: the real provider's plan modifier (v5.22).
     keeps: tuple[str, ...] = ()
     # The real provider's Delete is a no-op for these: a warning, and the rules live on.
@@ -41,6 +43,7 @@ KINDS: Mapping[str, Kind] = {
             # No replace on jurisdiction: a change is sent to a bucket that is not there, and fails.
             replaces=("accountId", "name"),
             computed=("creationDate", "location", "storageClass", "jurisdiction"),
+            import_id=("accountId", "name", "jurisdiction"),
             keeps=("location",),
         ),
         "r2BucketCors:R2BucketCors": Kind(
@@ -90,6 +93,7 @@ KINDS: Mapping[str, Kind] = {
                 "usageModel",
             ),
             replaces=("accountId", "scriptName"),
+            import_id=("accountId", "scriptName"),
             computed=("etag", "createdOn", "modifiedOn", "hasAssets", "hasModules", "handlers", "migrationTag"),
         ),
         "workersScriptSubdomain:WorkersScriptSubdomain": Kind(
@@ -174,6 +178,16 @@ def outputs(kind: Kind, inputs: Mapping[str, Any], answered: Mapping[str, Any], 
         assets = outs["assets"]
         outs["assets"] = {**assets, "assetManifestSha256": manifest_sha256(base / assets["directory"])}
     return outs
+
+
+def import_parts(kind: Kind, identity: str) -> Props:
+    """What an id given to an import says: "account/bucket/eu" → accountId, name, jurisdiction. {} for a plain id."""
+    return dict(zip(kind.import_id, identity.split("/"), strict=False)) if "/" in identity else {}
+
+
+def is_elsewhere(said: Mapping[str, Any], answered: Mapping[str, Any]) -> bool:
+    """Whether an import's id names another jurisdiction than the thing's own: the real service says 404 then."""
+    return bool(said) and answered.get("jurisdiction", "default") != said.get("jurisdiction", "default")
 
 
 def read_back(kind: Kind, state: Mapping[str, Any], answered: Mapping[str, Any]) -> Props:

@@ -6,9 +6,13 @@ const PER_PAGE_DEFAULT = 20;
 const PER_PAGE_MAX = 50;
 
 /** {status, body}, or undefined if the path is not one of these. */
-export async function answerRealApi({ method, url }, registry) {
+export async function answerRealApi({ method, url, headers }, registry) {
   const { pathname, searchParams } = new URL(url, "http://control");
-  const [, what, id] = /^\/accounts\/[^/]+\/(workers\/scripts|tokens)(?:\/([^/]+))?$/.exec(pathname) ?? [];
+  const [, what, id, part] = /^\/accounts\/[^/]+\/(workers\/scripts|r2\/buckets|tokens)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(pathname) ?? [];
+  const name = decodeURIComponent(id ?? "");
+  if (method === "GET" && what === "r2/buckets" && id !== undefined && part === undefined) return getBucket(registry, name, headers);
+  if (method === "GET" && what === "workers/scripts" && part === "settings") return getScriptSettings(registry, name);
+  if (part !== undefined) return undefined;
   if (method === "GET" && what === "workers/scripts" && id === undefined) return success(listScripts(registry));
   if (method === "GET" && what === "tokens" && id === undefined) return listTokens(registry, searchParams);
   if (method === "DELETE" && what === "tokens" && id !== undefined) return deleteToken(registry, decodeURIComponent(id));
@@ -24,6 +28,24 @@ function listScripts(registry) {
     created_on: props.createdOn,
     modified_on: props.modifiedOn,
   }));
+}
+
+/** A bucket, where the header names its own jurisdiction; in any other it does not exist. */
+function getBucket(registry, name, headers) {
+  const bucket = registry.list().find((one) => one.type === "R2Bucket" && one.id === name);
+  if (bucket === undefined || bucket.props.jurisdiction !== (headers["cf-r2-jurisdiction"] ?? "default")) {
+    return failure(404, 10006, "The specified bucket does not exist.");
+  }
+  const { jurisdiction, location, storageClass, creationDate } = bucket.props;
+  return success({ name, jurisdiction, location, storage_class: storageClass, creation_date: creationDate });
+}
+
+/** A script's bindings without their values, as the API never shows a secret's. */
+function getScriptSettings(registry, name) {
+  const script = registry.list().find((one) => one.type === "WorkersScript" && one.id === name);
+  if (script === undefined) return failure(404, 10007, "This Worker does not exist on your account.");
+  const bindings = (script.props.bindings ?? []).map((binding) => ({ name: binding.name, type: binding.type }));
+  return success({ bindings, compatibility_date: script.props.compatibilityDate });
 }
 
 /** A page of tokens, never their values. */
@@ -46,7 +68,7 @@ async function deleteToken(registry, id) {
     await registry.delete("AccountToken", id);
   } catch (error) {
     if (!(error instanceof NotFound)) throw error;
-    return { status: 404, body: { success: false, errors: [{ code: 1001, message: "Token not found" }], messages: [], result: null } };
+    return failure(404, 1001, "Token not found");
   }
   return success({ id });
 }
@@ -55,6 +77,10 @@ const ofType = (registry, type) => registry.list().filter((resource) => resource
 
 function success(result, rest = {}) {
   return { status: 200, body: { success: true, errors: [], messages: [], result, ...rest } };
+}
+
+function failure(status, code, message) {
+  return { status, body: { success: false, errors: [{ code, message }], messages: [], result: null } };
 }
 
 function wholeNumber(text, otherwise, max) {

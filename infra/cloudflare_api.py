@@ -1,0 +1,164 @@
+"""The calls of Cloudflare's API that its Pulumi provider does not make for us: look-ups, and revoking keys.
+Knows nothing of Pulumi; never puts the token into a URL, a log or an error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
+TIMEOUT_S = 30.0
+PAGE_SIZE = 50
+PAGES_MAX = 200
+WORDS_MAX = 300  # characters of a foreign answer that are shown
+# What the token must be allowed, by the first words of the path after the account.
+_NEEDS: Mapping[str, str] = {
+    "workers/scripts": "edit on Workers Scripts",
+    "r2/buckets": "edit on Workers R2 Storage",
+    "tokens": "edit on Account API Tokens",
+}
+_NOT_FOUND = 404
+_KEY_REFUSED = frozenset({400, 401, 403})  # 400 for a token of the wrong form
+
+
+class CloudflareApiError(Exception):
+    """A call failed. `str()` names the call, the service's words, and what to check."""
+
+
+class NotThere(CloudflareApiError):
+    """404: no such thing in this account (for a bucket: in this jurisdiction)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """A deployed Worker script. `migration_tag` is None where it has no Durable Objects."""
+
+    name: str
+    migration_tag: str | None
+    modified_on: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bucket:
+    """An R2 bucket. `location` is the region it was made in, not a wish."""
+
+    name: str
+    location: str
+    created_on: str
+
+
+class CloudflareApi:
+    """One account. `transport` is the tests' seam."""
+
+    def __init__(
+        self, *, account_id: str, token: str, api_url: str = "", transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self._account = f"/accounts/{quote(account_id, safe='')}"
+        self._api_url = (api_url or CLOUDFLARE_API).rstrip("/")
+        self._token = token
+        self._transport = transport
+
+    def __repr__(self) -> str:
+        return f"CloudflareApi({self._account})"
+
+    def scripts(self) -> tuple[Script, ...]:
+        return tuple(
+            Script(
+                name=str(one["id"]),
+                migration_tag=one.get("migration_tag") or None,
+                modified_on=str(one.get("modified_on") or ""),
+            )
+            for one in self._list("/workers/scripts")
+        )
+
+    def script_bindings(self, name: str) -> Mapping[str, str]:
+        """Name to type of every binding of a deployed script; values of secrets are never given."""
+        settings = self._send("GET", f"/workers/scripts/{quote(name, safe='')}/settings")
+        return {str(one["name"]): str(one["type"]) for one in settings.get("bindings") or ()}
+
+    def bucket(self, name: str, *, jurisdiction: str) -> Bucket:
+        """Raises NotThere, also when it exists in another jurisdiction."""
+        found = self._send("GET", f"/r2/buckets/{quote(name, safe='')}", jurisdiction=jurisdiction)
+        return Bucket(
+            name=str(found["name"]),
+            location=str(found.get("location") or ""),
+            created_on=str(found.get("creation_date") or ""),
+        )
+
+    def tokens_named(self, name: str) -> tuple[str, ...]:
+        """Ids of the account's tokens of this name, over all pages."""
+        found: list[str] = []
+        for page in range(1, PAGES_MAX + 1):
+            listed = self._list(f"/tokens?page={page}&per_page={PAGE_SIZE}")
+            found += [str(one["id"]) for one in listed if one.get("name") == name]
+            if len(listed) < PAGE_SIZE:
+                break
+        return tuple(found)
+
+    def revoke_token(self, token_id: str) -> None:
+        """Gone already is done."""
+        try:
+            self._send("DELETE", f"/tokens/{quote(token_id, safe='')}")
+        except NotThere:
+            return
+
+    def _list(self, path: str) -> list[Mapping[str, Any]]:
+        result = self._send("GET", path)
+        if not isinstance(result, list):
+            raise CloudflareApiError(f"GET {self._shown(path)} gave no list: check cloudflare:baseUrl")
+        return result
+
+    def _send(self, method: str, path: str, *, jurisdiction: str = "default") -> Any:
+        """The `result` of one call. Raises CloudflareApiError."""
+        # The header is how R2 tells jurisdictions apart; without it a call means the default one.
+        place = {} if jurisdiction == "default" else {"cf-r2-jurisdiction": jurisdiction}
+        call = f"{method} {self._shown(path)}"
+        try:
+            # Few calls, far between: a connection for each. Redirects would carry the token to another host.
+            with httpx.Client(transport=self._transport, timeout=TIMEOUT_S, follow_redirects=False) as http:
+                answer = http.request(
+                    method,
+                    self._api_url + self._account + path,
+                    headers={"Authorization": f"Bearer {self._token}", **place},
+                )
+        except httpx.HTTPError as problem:
+            raise CloudflareApiError(
+                f"{call} got no answer ({type(problem).__name__}): check the network, then run again"
+            ) from None
+        if answer.status_code == _NOT_FOUND:
+            raise NotThere(f"{call}: {_words(answer)}")
+        if answer.is_error:
+            raise CloudflareApiError(f"{call} failed ({answer.status_code}: {_words(answer)}): {_advice(answer, path)}")
+        try:
+            return answer.json()["result"]
+        except (ValueError, KeyError, TypeError):
+            raise CloudflareApiError(f"{call} gave no result: check cloudflare:baseUrl") from None
+
+    def _shown(self, path: str) -> str:
+        return f"{self._account}{path.partition('?')[0]}"
+
+
+def api_from(config: Any, account_id: str) -> CloudflareApi:
+    """The account's API with what a dynamic provider's `configure` is told: `config.get(key)`."""
+    token = config.get("cloudflare:apiToken") or os.environ.get("CLOUDFLARE_API_TOKEN", "")
+    return CloudflareApi(account_id=account_id, token=token, api_url=config.get("cloudflare:baseUrl") or "")
+
+
+def _advice(answer: httpx.Response, path: str) -> str:
+    if answer.status_code not in _KEY_REFUSED:
+        return "run again; if it stays, look at Cloudflare's status page"
+    needs = next((right for start, right in _NEEDS.items() if path.startswith(f"/{start}")), "")
+    return f"cloudflare:apiToken needs {needs}; check photo-splat:cloudflareAccountId too"
+
+
+def _words(answer: httpx.Response) -> str:
+    """The service's own words, whatever the body is."""
+    try:
+        return "; ".join(str(one["message"]) for one in answer.json()["errors"])[:WORDS_MAX]
+    except (ValueError, KeyError, TypeError):
+        return answer.reason_phrase or "no explanation given"
