@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.show import report_rows, report_table
-from scripts.splat_cli.stack import LOCAL, Engine, check_stack
+from scripts.splat_cli.stack import LOCAL, Engine, check_stack, up_hint
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples/photos"
@@ -76,6 +76,31 @@ def down(stack: StackOption = LOCAL) -> None:
     from scripts.splat_cli import local
 
     local.down(ROOT, console=console)
+
+
+@app.command()
+def adopt(
+    *,
+    stack: StackOption = LOCAL,
+    endpoint: Annotated[str | None, typer.Option(help="RunPod endpoint: its name, or its id")] = None,
+    bucket: Annotated[str | None, typer.Option(help="R2 bucket: its name")] = None,
+    script: Annotated[str | None, typer.Option(help="Worker script: its name")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what is there; write nothing")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take over an endpoint, bucket or script made by hand: write the keys, show what the next up changes."""
+    from scripts.splat_cli.adopt import Wanted
+    from scripts.splat_cli.adopt import adopt as work
+
+    wanted = Wanted(endpoint=endpoint, bucket=bucket, script=script)
+    found, changed = work(
+        _engine(stack), wanted, say=lambda line: console.print(line, markup=False, soft_wrap=True), write=not dry_run
+    )
+    if as_json:
+        rows = [{"what": what, "name": name, "about": about} for what, name, about in found.rows]
+        print(json.dumps({"found": rows, "config": found.keys, "changes": changed}, indent=2))
+    elif not dry_run:
+        console.print(f"Then: {up_hint(stack)}. From then on they are the stack's: destroy deletes them too.")
 
 
 @app.command()

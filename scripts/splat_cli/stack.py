@@ -88,6 +88,28 @@ class Engine:
             raise CommandError(f"Stack {self.stack} is not deployed.", hint=up_hint(self.stack))
         return found
 
+    def is_deployed(self) -> bool:
+        """Whether an `up` has ended here before. A stack that was only made counts as not deployed."""
+        return "appUrl" in json.loads(self._ask("stack", "output", "--json"))
+
+    def config(self) -> dict[str, str]:
+        """The stack's configuration in clear, secrets too: full key to text."""
+        found = json.loads(self._ask("config", "--json", "--show-secrets"))
+        return {key: str(entry.get("value", "")) for key, entry in found.items()}
+
+    def set_config(self, values: Mapping[str, str]) -> None:
+        """Write keys that are no secrets into the stack's file."""
+        pairs = [part for key, value in sorted(values.items()) for part in ("--plaintext", f"{key}={value}")]
+        self._ask("config", "set-all", *pairs)
+
+    def plan(self) -> dict[str, Any]:
+        """What the next `up` would do (`pulumi preview --json`)."""
+        return dict(json.loads(self._ask("preview", "--json")))
+
+    def variable(self, name: str) -> str:
+        """A variable of the engine's environment; "" where it is not set."""
+        return str(self.environment.get(name) or os.environ.get(name, ""))
+
     def _ask(self, *arguments: str) -> str:
         done = subprocess.run(
             self._command(arguments),
@@ -99,7 +121,7 @@ class Engine:
         )
         if done.returncode == 0:
             return done.stdout
-        said = done.stderr.strip()
+        said = done.stderr.strip() or _problems_of(done.stdout)
         if "no stack named" in said or "no stack selected" in said:
             raise CommandError(f"Stack {self.stack} is not deployed.", hint=up_hint(self.stack))
         if "passphrase" in said:
@@ -128,6 +150,15 @@ class Engine:
             **self.environment,
             "PATH": os.pathsep.join(folders),
         }
+
+
+def _problems_of(plan: str) -> str:
+    """What went wrong in a preview that answers in JSON: its errors are in there, not on stderr."""
+    try:
+        diagnostics = json.loads(plan).get("diagnostics") or ()
+    except ValueError:
+        return plan.strip()
+    return "\n".join(str(one.get("message", "")).strip() for one in diagnostics if one.get("severity") == "error")
 
 
 def up_hint(stack: str) -> str:
