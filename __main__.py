@@ -1,15 +1,19 @@
 """Entry of `pulumi up`: settings in, stack built, outputs out.
 Holds no rule of its own."""
 
-import pulumi
+from infra.light_imports import light_imports
 
-from infra.edge_bundle import BundleMissing
-from infra.settings import SettingsError, load
-from infra.stack import build
+with light_imports():
+    import pulumi
 
-try:
-    outputs = build(load())
-except (SettingsError, BundleMissing) as problem:
-    raise pulumi.RunError(str(problem)) from None
+    from infra.edge_bundle import BundleMissing
+    from infra.settings import SettingsError, load
+    from infra.stack import build
+
+    try:
+        outputs = build(load())
+    except (SettingsError, BundleMissing) as problem:
+        raise pulumi.RunError(str(problem)) from None
+
 for name, value in outputs.items():
     pulumi.export(name, value)
