@@ -146,13 +146,14 @@ def lifecycle_rules(object_lifetime_days: int) -> list[cloudflare.R2BucketLifecy
 
 
 def _cors_rule(app_url: str) -> cloudflare.R2BucketCorsRuleArgs:
-    """The app's own origin, and only what it does: put photos, read scenes in parts."""
+    """The app's own origin, and only what it does: put photos, read scenes in parts. A header that a page sends and
+    that is not named here ends its upload before it begins; `content-length` is the browser's own and needs no name."""
     return cloudflare.R2BucketCorsRuleArgs(
         id="app",
         allowed=cloudflare.R2BucketCorsRuleAllowedArgs(
             origins=[app_url],
             methods=["GET", "HEAD", "PUT"],
-            headers=["content-type", "content-length", "x-amz-checksum-sha256", "range"],
+            headers=["content-type", "if-none-match", "range"],
         ),
         expose_headers=["content-length", "content-range", "etag"],
         max_age_seconds=CORS_MAX_AGE_S,
