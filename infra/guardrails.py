@@ -1,15 +1,16 @@
 """Rules that no stack of ours may break, checked on every resource before it is registered.
-Pure checks over a resource's type and inputs; one transform applies them, and the policy pack reuses them."""
+Pure checks over a resource's type and inputs; one transform applies them, and the policy pack (infra/policy_pack.py)
+runs the same functions."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from infra.runpod.plan import UNKNOWN
 
@@ -18,11 +19,18 @@ BUCKET = "cloudflare:index/r2Bucket:R2Bucket"
 CORS = "cloudflare:index/r2BucketCors:R2BucketCors"
 SCRIPT = "cloudflare:index/workersScript:WorkersScript"
 TOKEN = "cloudflare:index/accountToken:AccountToken"  # noqa: S105 - a resource type
+PUBLIC_DOMAIN = "cloudflare:index/r2ManagedDomain:R2ManagedDomain"
 IMAGE = "docker-build:index:Image"
+REGISTRY = "pulumi-python:dynamic/runpod:RegistryCredential"
+ACCOUNT_SECRET = "pulumi-python:dynamic/runpod:AccountSecret"  # noqa: S105 - a resource type
 ENDPOINT = "pulumi-python:dynamic/runpod:Endpoint"
 CONTENTS = "pulumi-python:dynamic/storage:BucketContents"
 # The script too: its Durable Objects go with it, and they hold what every project is.
 STATEFUL = frozenset({BUCKET, CONTENTS, SCRIPT})
+# Stands in checks for a value that Pulumi knows to be secret; its text is not looked at.
+SECRET = "[secret]"  # noqa: S105 - a mark
+# Inputs that must be Pulumi secrets: only then are they encrypted in state and masked in every plan.
+SECRET_INPUTS: Mapping[str, str] = {REGISTRY: "password", ACCOUNT_SECRET: "value", CONTENTS: "secretAccessKey"}
 # Words in a binding's name that say "this is a secret", whatever its type says.
 SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 PUBLIC_WORDS = ("S3_ACCESS_KEY_ID",)  # an id, but half of a pair: it must be secret all the same
@@ -57,11 +65,13 @@ class Rule:
     name: str
     meaning: str
     check: Callable[[str, Inputs, Limits], tuple[Violation, ...]]
+    # Whether it asks if a value is a Pulumi secret. A policy pack is not told that.
+    asks_secrecy: bool = False
 
 
 def fixed_image(kind: str, inputs: Inputs, _limits: Limits) -> tuple[Violation, ...]:
     image = inputs.get("image")
-    if kind != ENDPOINT or not isinstance(image, str) or image == UNKNOWN or "@sha256:" in image:
+    if kind != ENDPOINT or not isinstance(image, str) or image in {UNKNOWN, SECRET} or "@sha256:" in image:
         return ()
     return (
         Violation(
@@ -98,6 +108,39 @@ def secret_bindings(kind: str, inputs: Inputs, _limits: Limits) -> tuple[Violati
         )
         for binding in _list(inputs.get("bindings"))
         if binding.get("type") in {"plain_text", "json"} and _sounds_secret(str(binding.get("name")))
+    )
+
+
+def marked_secrets(kind: str, inputs: Inputs, _limits: Limits) -> tuple[Violation, ...]:
+    clear = [SECRET_INPUTS[kind]] if kind in SECRET_INPUTS and inputs.get(SECRET_INPUTS[kind]) != SECRET else []
+    if kind == SCRIPT:
+        clear += [
+            f"binding {binding['name']}"
+            for binding in _list(inputs.get("bindings"))
+            if binding.get("type") == "secret_text" and binding.get("text") != SECRET
+        ]
+    if kind == IMAGE:
+        registries = [one for one in _list(inputs.get("registries")) if "password" in one]
+        clear += [f"password of {one.get('address')}" for one in registries if one["password"] != SECRET]
+    return tuple(
+        Violation(
+            rule="marked-secrets",
+            what=f"{what} is no Pulumi secret: it would stand in clear in state and plans",
+            mend="wrap it in pulumi.Output.secret",
+        )
+        for what in clear
+    )
+
+
+def private_bucket(kind: str, inputs: Inputs, _limits: Limits) -> tuple[Violation, ...]:
+    if kind != PUBLIC_DOMAIN or not inputs.get("enabled"):
+        return ()
+    return (
+        Violation(
+            rule="private-bucket",
+            what="the bucket gets a public r2.dev address: every photo could be read by anyone",
+            mend="leave it out; scenes are shared by the app's own links",
+        ),
     )
 
 
@@ -164,6 +207,13 @@ RULES: tuple[Rule, ...] = (
     Rule(name="exact-origins", meaning="Bucket CORS names exact origins.", check=exact_origins),
     Rule(name="secret-bindings", meaning="What sounds secret is a secret_text binding.", check=secret_bindings),
     Rule(
+        name="marked-secrets",
+        meaning="Every secret input is a Pulumi secret.",
+        check=marked_secrets,
+        asks_secrecy=True,
+    ),
+    Rule(name="private-bucket", meaning="No bucket has a public address of its own.", check=private_bucket),
+    Rule(
         name="no-secret-in-worker-env",
         meaning="Workers get secrets by RunPod's own secret references only.",
         check=no_secret_in_worker_env,
@@ -195,30 +245,54 @@ def describe(name: str, found: Sequence[Violation]) -> str:
 def guard(limits: Limits) -> None:
     """Register the transform that refuses an unsafe resource; call before any resource is declared."""
 
-    def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+    async def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
         found = (
-            *violations(args.type_, _unwrapped(args.props), limits),
+            *violations(args.type_, await seen(args.props), limits),
             *unprotected(args.type_, args.opts.protect, limits),
         )
         if found:
-            text = describe(args.name, found)
-            pulumi.log.error(text)  # the engine wraps what a transform raises; this line stands by itself
-            raise Unsafe(text)
+            _refuse(describe(args.name, found))
         return None
 
     pulumi.runtime.register_resource_transform(transform)
 
 
-def _unwrapped(value: Any) -> Any:
-    """Plain values of what a transform sees: secrets come as marked objects, outputs as the unknown sentinel."""
+def guard_outputs(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The stack's outputs, as they are; but one that sounds secret is refused unless it is a Pulumi secret."""
+    return {
+        name: _only_secret(name, value) if _sounds_secret(_words(name)) else value for name, value in outputs.items()
+    }
+
+
+def _only_secret(name: str, value: Any) -> pulumi.Output[Any]:
+    output = pulumi.Output.from_input(value)
+
+    async def checked() -> bool:
+        if not await output.is_secret():
+            _refuse(
+                f"output {name}: it would be shown in clear to everyone who may read the stack [secret-outputs]. "
+                "Mend: export it as pulumi.Output.secret."
+            )
+        return True
+
+    return pulumi.Output.all(output, checked()).apply(lambda both: both[0])
+
+
+def _refuse(text: str) -> None:
+    pulumi.log.error(text)  # the engine wraps what the program raises; this line stands by itself
+    raise Unsafe(text)
+
+
+async def seen(value: Any) -> Any:
+    """What checks may see of a transform's value: secrets as SECRET, what is not known yet as UNKNOWN."""
     if isinstance(value, pulumi.Output):
-        return UNKNOWN
-    if is_rpc_secret(value):
-        return _unwrapped(unwrap_rpc_secret(value))
+        if await value.is_secret():
+            return SECRET
+        return await seen(await value.future()) if await value.is_known() else UNKNOWN
     if isinstance(value, Mapping):
-        return {key: _unwrapped(inner) for key, inner in value.items()}
+        return {key: await seen(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_unwrapped(inner) for inner in value]
+        return [await seen(inner) for inner in value]
     return value
 
 
@@ -227,10 +301,15 @@ def _list(value: Any) -> list[Any]:
 
 
 def _resources(text: Any) -> list[str]:
-    if not isinstance(text, str) or text == UNKNOWN:
+    if not isinstance(text, str) or text in {UNKNOWN, SECRET}:
         return []
     return list(json.loads(text))
 
 
 def _sounds_secret(name: str) -> bool:
     return name in PUBLIC_WORDS or any(word in name.upper().split("_") for word in SECRET_WORDS)
+
+
+def _words(camel: str) -> str:
+    """operatorToken → OPERATOR_TOKEN."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", camel).upper()

@@ -16,7 +16,7 @@ from infra.components.endpoint import GpuEndpoint, GpuPlan, RegistryLogin, Scale
 from infra.components.image import WorkerImage
 from infra.components.storage import Storage
 from infra.edge_bundle import read_bundle
-from infra.guardrails import Limits, guard
+from infra.guardrails import Limits, guard, guard_outputs
 from infra.minted import Minted
 from infra.settings import Settings
 from infra.stray_tokens import StrayTokens
@@ -125,12 +125,14 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
         keep=storage.token_id,
         opts=pulumi.ResourceOptions(depends_on=[edge]),
     )
-    return {
-        "appUrl": app_url,
-        "endpointId": endpoint.endpoint_id,
-        "imageReference": image.reference,
-        "bucket": storage.bucket_name,
-        "gpu": endpoint.price.apply(lambda price: price["gpu"]),
-        "priceUsdPerS": endpoint.price.apply(lambda price: price["usd_per_s"]),
-        "operatorToken": edge.operator_token,
-    }
+    return guard_outputs(
+        {
+            "appUrl": app_url,
+            "endpointId": endpoint.endpoint_id,
+            "imageReference": image.reference,
+            "bucket": storage.bucket_name,
+            "gpu": endpoint.price.apply(lambda price: price["gpu"]),
+            "priceUsdPerS": endpoint.price.apply(lambda price: price["usd_per_s"]),
+            "operatorToken": edge.operator_token,
+        }
+    )

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 
 from infra import guardrails
 from infra.guardrails import (
+    ACCOUNT_SECRET,
     BUCKET,
     CONTENTS,
     CORS,
     ENDPOINT,
+    IMAGE,
+    PUBLIC_DOMAIN,
+    REGISTRY,
     RULES,
     SCRIPT,
+    SECRET,
     TOKEN,
     Limits,
     describe,
@@ -37,6 +45,13 @@ UNSAFE: list[tuple[str, str, dict[str, Any]]] = [
     ("exact-origins", CORS, {"rules": [{"allowed": {"origins": ["https://*.example"]}}]}),
     ("secret-bindings", SCRIPT, {"bindings": [{"name": "RUNPOD_API_KEY", "type": "plain_text", "text": "x"}]}),
     ("secret-bindings", SCRIPT, {"bindings": [{"name": "API_TOKEN", "type": "json", "json": "{}"}]}),
+    ("marked-secrets", SCRIPT, {"bindings": [{"name": "HOOK_KEYS", "type": "secret_text", "text": "in clear"}]}),
+    ("marked-secrets", SCRIPT, {"bindings": [{"name": "HOOK_KEYS", "type": "secret_text", "text": UNKNOWN}]}),
+    ("marked-secrets", CONTENTS, {"secretAccessKey": "in clear"}),
+    ("marked-secrets", REGISTRY, {"password": UNKNOWN}),
+    ("marked-secrets", ACCOUNT_SECRET, {"value": "in clear"}),
+    ("marked-secrets", IMAGE, {"registries": [{"address": "ghcr.io", "password": "in clear"}]}),
+    ("private-bucket", PUBLIC_DOMAIN, {"bucketName": "b", "enabled": True}),
     ("no-secret-in-worker-env", ENDPOINT, {"env": {"HF_TOKEN": "hf_x"}}),
     ("no-standing-cost", ENDPOINT, {"workers": {"min": 1.0, "max": 2.0}}),
     ("workers-ceiling", ENDPOINT, {"workers": {"min": 0.0, "max": 11.0}}),
@@ -51,8 +66,17 @@ SAFE: list[tuple[str, dict[str, Any]]] = [
     (CORS, {"rules": UNKNOWN}),
     (
         SCRIPT,
-        {"bindings": [{"name": "RUNPOD_API_KEY", "type": "secret_text"}, {"name": "STACK", "type": "plain_text"}]},
+        {
+            "bindings": [
+                {"name": "RUNPOD_API_KEY", "type": "secret_text", "text": SECRET},
+                {"name": "STACK", "type": "plain_text", "text": "dev"},
+            ]
+        },
     ),
+    (CONTENTS, {"secretAccessKey": SECRET, "endpoint": "https://s3.example"}),
+    (IMAGE, {"registries": [{"address": "ghcr.io", "password": SECRET}], "tags": ["ghcr.io/team/worker:0123"]}),
+    (PUBLIC_DOMAIN, {"bucketName": "b", "enabled": False}),
+    (ENDPOINT, {"image": SECRET}),
     (TOKEN, {"policies": [{"resources": json.dumps({R2: "*"})}]}),
     (TOKEN, {"policies": [{"resources": UNKNOWN}]}),
     ("aws:s3/bucket:Bucket", {"image": "x:latest", "workers": {"max": 99}}),
@@ -94,9 +118,35 @@ def test_a_violation_names_resource_rule_and_mend() -> None:
     )
 
 
-def test_a_secret_inside_a_list_is_looked_through() -> None:
-    wire = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": [{"name": "A_KEY"}]}
-    assert guardrails._unwrapped({"bindings": wire}) == {"bindings": [{"name": "A_KEY"}]}
+def settle(coroutine: Any) -> Any:
+    """Its result, run in a thread: this thread's event loop is Pulumi's, and asyncio.run would take it away."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
+
+def test_a_check_sees_that_a_value_is_secret_and_never_the_value() -> None:
+    async def shown() -> Any:
+        hidden, known = pulumi.Output.secret("the value"), pulumi.Output.from_input(3)
+        return await guardrails.seen({"bindings": [{"name": "A_KEY", "text": hidden}], "open": known})
+
+    assert settle(shown()) == {"bindings": [{"name": "A_KEY", "text": SECRET}], "open": 3}
+
+
+def test_an_output_that_sounds_secret_is_refused_in_clear() -> None:
+    async def exported() -> Any:
+        guarded = guardrails.guard_outputs({"operatorToken": pulumi.Output.from_input("in clear")})
+        return await guarded["operatorToken"].future()
+
+    with pytest.raises(guardrails.Unsafe, match=r"output operatorToken: .*\[secret-outputs\]\. Mend:"):
+        settle(exported())
+
+
+def test_outputs_that_are_secret_or_not_called_so_pass_as_they_are() -> None:
+    async def exported() -> Any:
+        guarded = guardrails.guard_outputs({"operatorToken": pulumi.Output.secret("hidden"), "appUrl": "https://a"})
+        return await guarded["operatorToken"].future(), await guarded["operatorToken"].is_secret(), guarded["appUrl"]
+
+    assert settle(exported()) == ("hidden", True, "https://a")
 
 
 @pytest.mark.parametrize("stack", ["local", "dev", "prod", "review"])
