@@ -1,13 +1,15 @@
-"""`python -m local_cloud.runpod --port P --state DIR [--images FILE]`: the stand-in as one process.
+"""`python -m local_cloud.runpod --port P [--state DIR] [--images FILE]`: the stand-in as one process.
 Reads the key from RUNPOD_API_KEY only; never from an argument, which other users could see."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 from .images import Images, ImagesFileInvalid
@@ -18,8 +20,14 @@ from .state import StateUnreadable
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local_cloud.runpod", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="loopback port; 0 takes a free one")
-    parser.add_argument("--state", type=Path, required=True, help="folder for the account and worker logs")
-    parser.add_argument("--images", type=Path, help="JSON: image repository -> how a worker of it starts")
+    parser.add_argument(
+        "--state", type=Path, help="folder for the account and worker logs; without it they vanish at the end"
+    )
+    parser.add_argument(
+        "--images",
+        type=Path,
+        help="JSON: image repository -> how a worker of it starts; without it every image is an echo worker",
+    )
     parser.add_argument("--seed", type=int, help="makes ids repeatable, for tests")
     options = parser.parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -38,12 +46,14 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # One line of data for whoever started this: the address, also with --port 0.
     print(f"http://127.0.0.1:{sock.getsockname()[1]}", flush=True)
-    try:
-        serve(sock, api_key=key, folder=options.state, images_file=options.images, seed=options.seed)
-    except StateUnreadable as error:
-        return _refuse(str(error), "remove or repair the file")
-    except KeyboardInterrupt:
-        return 0
+    with contextlib.ExitStack() as stack:
+        folder = options.state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="runpod-standin-")))
+        try:
+            serve(sock, api_key=key, folder=folder, images_file=options.images, seed=options.seed)
+        except StateUnreadable as error:
+            return _refuse(str(error), "remove or repair the file")
+        except KeyboardInterrupt:
+            return 0
     return 0
 
 

@@ -107,7 +107,8 @@ def total(usages: Iterable[Usage], window: Bucket) -> Amounts:
 
 def bucket_start(moment_s: float, size: str) -> float:
     """Start of the UTC hour, day, ISO week (Monday), month or year that holds a moment."""
-    moment = dt.datetime.fromtimestamp(moment_s, tz=dt.UTC)
+    # Whole seconds: a datetime rounds to microseconds, which could lift a moment over the boundary.
+    moment = dt.datetime.fromtimestamp(math.floor(moment_s), tz=dt.UTC)
     hour = moment.replace(minute=0, second=0, microsecond=0)
     day = hour.replace(hour=0)
     starts = {

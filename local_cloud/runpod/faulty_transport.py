@@ -55,7 +55,7 @@ class FaultyTransport:
         if scope["type"] != "http" or scope["path"].startswith("/_control/"):
             await self._app(scope, receive, send)
             return
-        lost = False
+        lost, late_s = False, 0.0
         for fault in self._faults.for_request(scope["method"], scope["path"]):
             if fault.kind is Kind.LATENCY:
                 await asyncio.sleep(fault.latency_s)
@@ -65,17 +65,33 @@ class FaultyTransport:
             elif fault.kind is Kind.STATUS:
                 await _refuse(fault.status, fault.retry_after_s)(scope, receive, send)
                 return
+            elif fault.kind is Kind.LATE_ANSWER:
+                late_s += fault.latency_s
             else:
                 lost = True
-        if not lost:
+        if lost:
+            await self._app(scope, receive, _swallow)
+            await asyncio.sleep(late_s)
+            reset_connection(tuple(scope["client"]))
+        elif late_s:
+            answer: list[Message] = []
+            await self._app(scope, receive, _kept_in(answer))
+            await asyncio.sleep(late_s)
+            for message in answer:
+                await send(message)
+        else:
             await self._app(scope, receive, send)
-            return
-        await self._app(scope, receive, _swallow)
-        reset_connection(tuple(scope["client"]))
 
 
 async def _swallow(message: Message) -> None:
     """The answer that the caller never gets."""
+
+
+def _kept_in(answer: list[Message]) -> Send:
+    async def keep(message: Message) -> None:
+        answer.append(message)
+
+    return keep
 
 
 def _refuse(status: int, retry_after_s: int | None) -> JSONResponse:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import cast
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -22,6 +22,17 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Awaitable[Response]]
 PROBLEM_JSON = "application/problem+json"
+
+
+async def body_of(request: Request, max_bytes: int) -> bytes | int:
+    """The body, or its size when that is above `max_bytes`: read to its end either way, so that the client
+    gets to hear the refusal, but never kept beyond the limit."""
+    kept, size = bytearray(), 0
+    async for part in request.stream():
+        size += len(part)
+        if size <= max_bytes:
+            kept += part
+    return bytes(kept) if size <= max_bytes else size
 
 
 def platform_of(request: Request) -> Platform:
@@ -54,6 +65,8 @@ class Verbs:
             return problem_response(problem)
         except JobApiError as error:
             return JSONResponse({"error": error.message}, status_code=error.status, headers=error.headers)
+        except ClientDisconnect:
+            return Response(status_code=499)  # nginx's code for it; nobody is there to read it
         except Exception:
             log.exception("%s %s failed", request.method, request.url.path)
             return problem_response(Problem(500, "internal error of the stand-in; its log has the traceback"))

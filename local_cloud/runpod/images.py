@@ -3,7 +3,10 @@ Never starts anything; reads the images file afresh each time, so that the super
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
+import sys
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -23,7 +26,8 @@ class RegistryLogin(BaseModel):
 class Image(BaseModel):
     """How to start a worker of an image: argv, working folder, environment baked into the image.
 
-    With `private` only an endpoint whose registry credential is this login can use it.
+    With `private` only an endpoint whose registry credential is one of these logins can use it; several,
+    because a registry takes the old and the new password while one replaces the other.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,14 +35,38 @@ class Image(BaseModel):
     command: list[str] = Field(min_length=1)
     cwd: str | None = None
     env: dict[str, str] = Field(default_factory=dict)
-    private: RegistryLogin | None = None
+    private: list[RegistryLogin] = Field(default_factory=list)
 
 
 _IMAGES = TypeAdapter(dict[str, Image])
 
+ANY = "*"  # key of the image that stands for every repository not named itself
+# distribution/reference: optional host[:port]/, lower-case path components, optional :tag and @digest.
+_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d+)?/)?{_COMPONENT}(?:/{_COMPONENT})*"
+    r"(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+
 
 class ImagesFileInvalid(Exception):
     """The images file cannot be used; the message names the file and the field."""
+
+
+def echo_image() -> Image:
+    """What every image is when no images file was given: a worker that returns its input."""
+    return Image(
+        command=[_python_with_the_sdk(), str(Path(__file__).parent / "workers" / "echo.py")],
+        env={"RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_SKIP_GPU_CHECK": "true"},
+    )
+
+
+def _python_with_the_sdk() -> str:
+    """This interpreter where it has the SDK (test environment), else the checkout's worker environment."""
+    if importlib.util.find_spec("runpod") is not None:
+        return sys.executable
+    return str(Path(__file__).parents[2] / ".venv-worker" / "bin" / "python")
 
 
 def repository_of(reference: str) -> str:
@@ -53,25 +81,27 @@ class Images:
         self._file = file
 
     def load(self) -> dict[str, Image]:
-        """All images by repository; raises ImagesFileInvalid."""
+        """All images by repository; without a file every image echoes. Raises ImagesFileInvalid."""
         if self._file is None:
-            return {}
+            return {ANY: echo_image()}
         try:
             return _IMAGES.validate_python(json.loads(self._file.read_text()))
         except (OSError, json.JSONDecodeError, ValidationError) as error:
             raise ImagesFileInvalid(
                 f"images file {self._file} cannot be used: {error}. "
                 'Expected {"<repository>": {"command": [...], "cwd"?: "...", "env"?: {...}, '
-                '"private"?: {"username", "password"}}}.'
+                '"private"?: [{"username", "password"}]}}, "*" for any other repository.'
             ) from error
 
     def resolve(self, reference: str, login: tuple[str, str] | None = None) -> Image:
         """The image of a reference, by (user name, password) where it is private; else Problem 400."""
         images = self.load()
-        found = images.get(repository_of(reference))
+        found = None
+        if _REFERENCE.fullmatch(reference):
+            found = images.get(repository_of(reference)) or images.get(ANY)
         if found is None:
             known = ", ".join(sorted(images)) or "none"
             raise bad_request(f"image {reference!r} could not be resolved (repositories known here: {known})")
-        if found.private is not None and login != (found.private.username, found.private.password):
+        if found.private and login not in [(one.username, one.password) for one in found.private]:
             raise bad_request(f"image {reference!r} could not be resolved: the registry refused the credential")
         return found

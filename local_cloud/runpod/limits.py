@@ -8,6 +8,9 @@ RUN_BODY_MAX_BYTES = 10 * 1024 * 1024
 RUNSYNC_BODY_MAX_BYTES = 20 * 1024 * 1024
 STREAM_CHUNK_MAX_BYTES = 1024 * 1024
 
+# Ours: room for a secret of 16 MiB with every character escaped; the platform's own limit is not documented.
+MANAGEMENT_BODY_MAX_BYTES = 128 * 1024 * 1024
+
 RUN_RESULT_KEPT_S = 30 * 60
 RUNSYNC_RESULT_KEPT_S = 60
 RUNSYNC_RESULT_KEPT_WITH_WAIT_S = 5 * 60

@@ -3,12 +3,14 @@ Answers exactly what SDK 1.12.0 accepts (rp_job, rp_scale, rp_ping, rp_http); de
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from . import limits
-from .http import Handler, Verbs, client_gone, platform_of, same_key, wait_first
+from .http import Handler, Verbs, body_of, client_gone, platform_of, same_key, wait_first
 from .jobs.model import Job
 from .jobs.wire import job_for_worker, parse_object
 from .platform import Platform
@@ -103,10 +105,7 @@ async def ping(request: Request) -> Response:
 async def done(request: Request) -> Response:
     """A result or, with status IN_PROGRESS, a progress message. JSON whatever the content type says."""
     platform, worker = platform_of(request), _worker(request)
-    raw = await request.body()
-    if len(raw) > limits.RUNSYNC_BODY_MAX_BYTES:
-        raise JobApiError(400, f"result is {len(raw)} bytes, allowed {limits.RUNSYNC_BODY_MAX_BYTES}")
-    body = parse_object(raw)
+    body = await _sent(request)
     job_id = request.path_params["job_id"]
     if body.get("status") == "IN_PROGRESS":
         platform.dispatcher.progress(worker, job_id, body.get("output"))
@@ -121,9 +120,16 @@ async def done(request: Request) -> Response:
 
 async def stream_part(request: Request) -> Response:
     platform, worker = platform_of(request), _worker(request)
-    body = parse_object(await request.body())
+    body = await _sent(request)
     platform.dispatcher.stream(worker, request.path_params["job_id"], body.get("output"))
     return JSONResponse({})
+
+
+async def _sent(request: Request) -> dict[str, Any]:
+    raw = await body_of(request, limits.RUNSYNC_BODY_MAX_BYTES)
+    if isinstance(raw, int):
+        raise JobApiError(400, f"result is {raw} bytes, allowed {limits.RUNSYNC_BODY_MAX_BYTES}")
+    return parse_object(raw)
 
 
 def _worker(request: Request) -> Worker:

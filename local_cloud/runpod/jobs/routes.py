@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .. import limits
-from ..http import Handler, Verbs, bearer_token, client_gone, platform_of, same_key, wait_first
+from ..http import Handler, Verbs, bearer_token, body_of, client_gone, platform_of, same_key, wait_first
 from ..management.rules import QUEUE
 from ..problems import JobApiError, Problem
 from ..rate_limits import SlidingWindow
@@ -127,7 +127,10 @@ async def health(request: Request) -> Response:
 
 
 async def _submission(request: Request, max_bytes: int) -> Submission:
-    return parse_submission(await request.body(), max_bytes=max_bytes, ttl_query=request.query_params.get("ttl"))
+    raw = await body_of(request, max_bytes)
+    if isinstance(raw, int):
+        raise JobApiError(400, f"request body is {raw} bytes, allowed {max_bytes}")
+    return parse_submission(raw, ttl_query=request.query_params.get("ttl"))
 
 
 async def _hold(request: Request, job: Job, deadline_s: float, done: Callable[[], bool]) -> None:

@@ -20,10 +20,8 @@ class Submission:
     policy: Policy
 
 
-def parse_submission(raw: bytes, *, max_bytes: int, ttl_query: str | None) -> Submission:
+def parse_submission(raw: bytes, *, ttl_query: str | None) -> Submission:
     """The body of /run or /runsync; raises JobApiError 400. Unknown keys travel on to the worker."""
-    if len(raw) > max_bytes:
-        raise JobApiError(400, f"request body is {len(raw)} bytes, allowed {max_bytes}")
     body = parse_object(raw)
     if not isinstance(body.get("input"), dict):
         raise JobApiError(400, "input is required and must be an object")

@@ -15,8 +15,8 @@ from ..clock import rfc3339
 from ..http import platform_of
 from ..problems import Problem, bad_request, not_found, unprocessable
 from ..state import Registry, Secret
-from .guard import management_route
-from .wire import CreateRegistry, CreateSecret, UpdateSecret, parse_body
+from .guard import management_route, read_body
+from .wire import CreateRegistry, CreateSecret, UpdateSecret
 
 RESERVED_PREFIX = "RUNPOD"
 
@@ -28,7 +28,7 @@ async def list_registries(request: Request) -> Response:
 
 async def create_registry(request: Request) -> Response:
     platform = platform_of(request)
-    body = parse_body(CreateRegistry, await request.body())
+    body = await read_body(request, CreateRegistry)
     if any(one.name == body.name for one in platform.account.registries.values()):
         raise bad_request(f"a registry credential named {body.name!r} already exists")
     registry = Registry(id=platform.new_id(), name=body.name, username=body.username, password=body.password)
@@ -76,7 +76,7 @@ async def list_secrets(request: Request) -> Response:
 
 async def create_secret(request: Request) -> Response:
     platform = platform_of(request)
-    body = parse_body(CreateSecret, await request.body())
+    body = await read_body(request, CreateSecret)
     if body.name.upper().startswith(RESERVED_PREFIX):
         raise unprocessable([f"$.name: names beginning with {RESERVED_PREFIX} are reserved"])
     if any(one.name == body.name for one in platform.account.secrets.values()):
@@ -103,7 +103,7 @@ async def update_secret(request: Request) -> Response:
     """Running workers keep the old value; the next boot gets the new one."""
     platform = platform_of(request)
     secret = _secret(request)
-    body = parse_body(UpdateSecret, await request.body())
+    body = await read_body(request, UpdateSecret)
     sent = body.model_fields_set
     if not sent:
         raise unprocessable(["$: minProperties: got 0, want 1"])

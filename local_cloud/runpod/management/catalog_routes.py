@@ -18,6 +18,14 @@ from .guard import management_route
 
 PRODUCTS = ("POD", "CLUSTER", "SERVERLESS")
 CPU_PRODUCTS = ("POD", "SERVERLESS")
+REGIONS = (
+    *("NORTH_AMERICA", "SOUTH_AMERICA", "EUROPE", "ASIA", "MIDDLE_EAST"),
+    *("AFRICA", "OCEANIA", "ANTARCTICA", "UNKNOWN"),
+)
+COMPLIANCE = (
+    *("GDPR", "ISO_IEC_27001", "ISO_14001", "PCI_DSS", "HITRUST", "SOC_1_TYPE_2"),
+    *("SOC_2_TYPE_2", "SOC_3_TYPE_2", "ITAR", "FISMA_HIGH", "HIPAA", "RENEWABLE"),
+)
 WITH_AVAILABILITY_ONLY = ("product", "count", "cloud", "countryCodes", "cudaVersions", "minCudaVersion", "vcpuCount")
 
 
@@ -57,21 +65,7 @@ async def get_cpu(request: Request) -> Response:
 async def list_data_centers(request: Request) -> Response:
     catalog = platform_of(request).catalog
     include = _listed(request, "include", ("GPU_AVAILABILITY", "CPU_AVAILABILITY"))
-    regions = _listed(
-        request,
-        "regions",
-        (
-            "NORTH_AMERICA",
-            "SOUTH_AMERICA",
-            "EUROPE",
-            "ASIA",
-            "MIDDLE_EAST",
-            "AFRICA",
-            "OCEANIA",
-            "ANTARCTICA",
-            "UNKNOWN",
-        ),
-    )
+    regions = _listed(request, "regions", REGIONS)
     volumes = _listed(request, "networkVolumeTypes", ("STANDARD", "HIGH_PERFORMANCE"))
     compliance = _listed(request, "compliance", COMPLIANCE)
     network = _boolean(request, "globalNetwork")
@@ -93,22 +87,6 @@ async def get_data_center(request: Request) -> Response:
     if one is None:
         raise not_found("data center")
     return JSONResponse(_data_center_to_wire(one, catalog, include))
-
-
-COMPLIANCE = (
-    "GDPR",
-    "ISO_IEC_27001",
-    "ISO_14001",
-    "PCI_DSS",
-    "HITRUST",
-    "SOC_1_TYPE_2",
-    "SOC_2_TYPE_2",
-    "SOC_3_TYPE_2",
-    "ITAR",
-    "FISMA_HIGH",
-    "HIPAA",
-    "RENEWABLE",
-)
 
 
 class GpuQuery:
@@ -230,7 +208,7 @@ def _data_center_to_wire(one: DataCenter, catalog: Catalog, include: Sequence[st
 def _listed(request: Request, name: str, allowed: Sequence[str]) -> list[str]:
     """A comma-separated query value, each part one of `allowed`; 422 otherwise."""
     values = request.query_params.get(name)
-    if values is None:
+    if not values:  # `name=` is how an empty list is written
         return []
     parts = values.split(",")
     strangers = [part for part in parts if part not in allowed]
@@ -241,7 +219,7 @@ def _listed(request: Request, name: str, allowed: Sequence[str]) -> list[str]:
 
 def _matching(request: Request, name: str, pattern: str) -> list[str]:
     values = request.query_params.get(name)
-    if values is None:
+    if not values:  # `name=` is how an empty list is written
         return []
     parts = values.split(",")
     strangers = [part for part in parts if not re.fullmatch(pattern, part, re.ASCII)]
@@ -254,7 +232,7 @@ def _integer(request: Request, name: str, low: int) -> int | None:
     text = request.query_params.get(name)
     if text is None:
         return None
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) < low:
+    if not re.fullmatch(r"\d{1,4000}", text, re.ASCII) or int(text) < low:
         raise unprocessable([f"{name}: {text!r} is not an integer of at least {low}"])
     return int(text)
 

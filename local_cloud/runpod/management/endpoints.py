@@ -18,8 +18,8 @@ from ..problems import not_found
 from ..state import Endpoint, EndpointSpec, Release
 from ..workers.model import Phase, Worker
 from . import rules
-from .guard import management_route
-from .wire import CreateEndpoint, UpdateEndpoint, parse_body
+from .guard import management_route, read_body
+from .wire import CreateEndpoint, UpdateEndpoint
 
 
 async def list_endpoints(request: Request) -> Response:
@@ -29,7 +29,7 @@ async def list_endpoints(request: Request) -> Response:
 
 async def create_endpoint(request: Request) -> Response:
     platform = platform_of(request)
-    body = parse_body(CreateEndpoint, await request.body())
+    body = await read_body(request, CreateEndpoint)
     spec = rules.spec_of_create(body, platform.rules_context)
     now_s = platform.clock.now()
     endpoint = Endpoint(
@@ -49,7 +49,7 @@ async def get_endpoint(request: Request) -> Response:
 async def update_endpoint(request: Request) -> Response:
     platform = platform_of(request)
     endpoint = find(request)
-    body = parse_body(UpdateEndpoint, await request.body())
+    body = await read_body(request, UpdateEndpoint)
     spec = rules.spec_of_update(endpoint, body, platform.rules_context)
     changed = dataclasses.replace(endpoint, spec=spec)
     diff = rules.release_diff(endpoint.spec, spec)

@@ -1,5 +1,5 @@
-"""What every management call goes through: the key, the rate limits, the headers of its answer.
-Never looks at bodies."""
+"""What every management call goes through: the key, the rate limits, the headers of its answer, its body.
+Never knows what a body means."""
 
 from __future__ import annotations
 
@@ -9,14 +9,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ..http import Handler, Verbs, bearer_token, platform_of, problem_response, request_id, same_key
+from .. import limits
+from ..http import Handler, Verbs, bearer_token, body_of, platform_of, problem_response, request_id, same_key
 from ..problems import Problem, unauthorized
 from ..rate_limits import ManagementLimiter
+from .wire import B, parse_body
 
 
 def management_route(path: str, handlers: Mapping[str, Handler]) -> Route:
     """A guarded route; wrong verbs are refused before the key is looked at."""
     return Route(path, Verbs({verb: _guarded(handler) for verb, handler in handlers.items()}))
+
+
+async def read_body(request: Request, model: type[B]) -> B:
+    """The checked body of a call; 413 when it is absurdly large."""
+    raw = await body_of(request, limits.MANAGEMENT_BODY_MAX_BYTES)
+    if isinstance(raw, int):
+        raise Problem(413, f"request body is {raw} bytes, allowed {limits.MANAGEMENT_BODY_MAX_BYTES}")
+    return parse_body(model, raw)
 
 
 def _guarded(handler: Handler) -> Handler:

@@ -14,8 +14,8 @@ from ..http import platform_of
 from ..platform import Platform
 from ..problems import bad_request, not_found, unprocessable
 from ..state import Volume, VolumeUsage
-from .guard import management_route
-from .wire import CreateVolume, UpdateVolume, parse_body
+from .guard import management_route, read_body
+from .wire import CreateVolume, UpdateVolume
 
 
 async def list_volumes(request: Request) -> Response:
@@ -25,7 +25,7 @@ async def list_volumes(request: Request) -> Response:
 
 async def create_volume(request: Request) -> Response:
     platform = platform_of(request)
-    body = parse_body(CreateVolume, await request.body())
+    body = await read_body(request, CreateVolume)
     offering = [one for one in platform.catalog.data_centers if one.volume_types]
     place = next((one for one in offering if one.id == body.dataCenter), None)
     if place is None:
@@ -54,7 +54,7 @@ async def get_volume(request: Request) -> Response:
 async def update_volume(request: Request) -> Response:
     platform = platform_of(request)
     volume = _volume(request)
-    body = parse_body(UpdateVolume, await request.body())
+    body = await read_body(request, UpdateVolume)
     sent = body.model_fields_set
     if not sent:
         raise unprocessable(["$: minProperties: got 0, want 1"])

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from .. import limits
@@ -15,7 +15,7 @@ from ..problems import bad_request, unprocessable
 
 
 class Body(BaseModel):
-    """Strict like the live API: unknown keys, null for a non-null field, 3.0 for an integer are refused.
+    """Strict like the live API: unknown keys, null for a non-null field, text for a number are refused.
 
     Fields of a PATCH carry a harmless default; `model_fields_set` tells what the caller sent.
     """
@@ -37,6 +37,12 @@ def _trimmed(values: list[str]) -> list[str]:
     return [value.strip() for value in values]
 
 
+def _integral(value: Any) -> Any:
+    """3.0 is an integer to JSON Schema, so also here; 3.5 stays a float and is refused."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Int = Annotated[int, BeforeValidator(_integral)]
 Text = Annotated[str, Field(min_length=1)]
 CudaVersion = Annotated[str, Field(pattern=r"^\d+\.\d+$")]
 CudaFloor = Annotated[str, Field(pattern=r"^$|^\d+\.\d+$")]
@@ -47,7 +53,7 @@ ExcludedTypes = Annotated[list[GpuTypeId], AfterValidator(_unique), AfterValidat
 class CreateGpu(Body):
     pools: list[str] = Field(min_length=1)
     excludedTypes: ExcludedTypes = []
-    count: int = Field(default=1, ge=1)
+    count: Int = Field(default=1, ge=1)
     allowedCudaVersions: list[CudaVersion] = []
     minCudaVersion: CudaVersion = "0.0"
 
@@ -55,20 +61,20 @@ class CreateGpu(Body):
 class UpdateGpu(Body):
     pools: list[str] = Field(default=[], min_length=1)
     excludedTypes: ExcludedTypes = []
-    count: int = Field(default=1, ge=1)
+    count: Int = Field(default=1, ge=1)
     allowedCudaVersions: list[CudaVersion] = []
     minCudaVersion: CudaFloor = ""
 
 
 class CpuChoice(Body):
     id: Text
-    vcpuCount: int = Field(ge=2)
+    vcpuCount: Int = Field(ge=2)
 
 
 class Workers(Body):
-    min: int = Field(default=0, ge=0)
-    max: int = Field(default=3, ge=0)
-    idleTimeout: int = Field(default=10, ge=1, le=3600)
+    min: Int = Field(default=0, ge=0)
+    max: Int = Field(default=3, ge=0)
+    idleTimeout: Int = Field(default=10, ge=1, le=3600)
 
 
 class QueueDelay(Body):
@@ -78,7 +84,7 @@ class QueueDelay(Body):
 
 class RequestCount(Body):
     type: Literal["REQUEST_COUNT"]
-    requestCount: int = Field(ge=1)
+    requestCount: Int = Field(ge=1)
 
 
 ScalingBody = Annotated[QueueDelay | RequestCount, Field(discriminator="type")]
@@ -89,7 +95,7 @@ Cpus = Annotated[list[CpuChoice], Field(min_length=1), AfterValidator(_unique)]
 class _Container(Body):
     image: str = ""
     args: str = ""
-    disk: int = Field(default=20, ge=1)
+    disk: Int = Field(default=20, ge=1)
     env: dict[str, str] = {}
     ports: list[str] = []
     registry: str | None = None
@@ -105,7 +111,7 @@ class CreateEndpoint(_Container):
     flashboot: Flashboot = "OFF"
     networkVolumes: list[str] = []
     templateId: Text = "-"
-    timeout: int = 300_000
+    timeout: Int = 300_000
     workers: Workers = Workers()
 
 
@@ -118,7 +124,7 @@ class UpdateEndpoint(_Container):
     flashboot: Flashboot = "OFF"
     networkVolumes: list[str] = []
     templateId: str = ""
-    timeout: int = 0
+    timeout: Int = 0
     workers: Workers = Workers()
 
 
@@ -130,14 +136,14 @@ class CreateRegistry(Body):
 
 class CreateVolume(Body):
     name: Text
-    size: int = Field(ge=10, le=4096)
+    size: Int = Field(ge=10, le=4096)
     dataCenter: Text
     type: Literal["STANDARD", "HIGH_PERFORMANCE"] = "STANDARD"
 
 
 class UpdateVolume(Body):
     name: Text = "-"
-    size: int = Field(default=10, ge=10, le=4096)
+    size: Int = Field(default=10, ge=10, le=4096)
 
 
 def _fits_bytes(limit: int) -> AfterValidator:

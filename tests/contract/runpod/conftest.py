@@ -118,7 +118,7 @@ def images(folder: Path) -> Path:
         }
         for kind in kinds
     }
-    table[f"{REPOSITORY}-private"] = {**table[REPOSITORY], "private": {"username": "robot", "password": "pa55"}}
+    table[f"{REPOSITORY}-private"] = {**table[REPOSITORY], "private": [{"username": "robot", "password": "pa55"}]}
     table[f"{REPOSITORY}-checked"] = {"command": [sys.executable, str(HERE / "worker_of_all_kinds.py"), "async"]}
     file = folder / "images.json"
     file.write_text(json.dumps(table))

@@ -4,7 +4,10 @@ Every answer is also judged against the published document by the fixture's hook
 from __future__ import annotations
 
 import json
+import re
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,7 +71,8 @@ def test_defaults_are_the_published_ones(standin: StandIn) -> None:
         ({"bogus": 1}, 422, "$: additional properties 'bogus' not allowed"),
         ({"workers": {"bogus": 1}}, 422, "$.workers: additional properties 'bogus' not allowed"),
         ({"flashboot": True}, 422, "$.flashboot"),
-        ({"timeout": 3.0}, 422, "$.timeout"),
+        ({"timeout": 3.5}, 422, "$.timeout"),
+        ({"timeout": "3"}, 422, "$.timeout"),
         ({"workers": {"idleTimeout": 3601}}, 422, "$.workers.idleTimeout"),
         ({"env": {"A": 1}}, 422, "$.env.A"),
         ({"scaling": {"type": "QUEUE_DELAY", "queueDelay": 0.4}}, 422, "$.scaling.queueDelay"),
@@ -80,6 +84,32 @@ def test_a_create_that_breaks_a_rule_is_refused_in_words(
 ) -> None:
     assert words in refused(standin.http.post("/v2/serverless", json=base(**changes)), status)
     assert standin.http.get("/v2/serverless").json() == {"endpoints": []}
+
+
+def test_an_integral_float_is_an_integer_as_in_json_schema(standin: StandIn) -> None:
+    made = standin.create(timeout=60_000.0, workers={"min": 0.0, "max": 1.0, "idleTimeout": 60.0})
+    numbers = [made["timeout"], *made["workers"].values()]
+    assert numbers == [60_000, 0, 1, 60]
+    assert all(type(one) is int for one in numbers)
+
+
+def test_a_body_of_absurd_size_is_refused_and_not_kept(standin: StandIn) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(130):
+            yield b" " * 1024 * 1024
+
+    def peak_mb() -> int:
+        status = Path(f"/proc/{standin.process.pid}/status").read_text()
+        return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) // 1024
+
+    endpoint = standin.create()["id"]
+    before = peak_mb()
+    answer = standin.http.post(f"/v2/{endpoint}/run", content=endless())
+    assert answer.status_code == 400
+    assert "136314880 bytes, allowed 10485760" in answer.json()["error"]
+    assert peak_mb() - before < 60
+    refused(standin.http.post("/v2/account/secrets", content=endless()), 413)
+    assert standin.http.get("/v2/serverless").status_code == 200
 
 
 def test_a_missing_image_and_a_broken_body_are_refused(standin: StandIn) -> None:
@@ -323,6 +353,19 @@ def test_a_lost_answer_leaves_its_effect(standin: StandIn) -> None:
     with pytest.raises(Exception, match=r"(?i)reset|disconnected"):
         standin.http.post("/v2/serverless", json=base(name="made anyway"))
     assert [one["name"] for one in standin.http.get("/v2/serverless").json()["endpoints"]] == ["made anyway"]
+
+
+def test_a_late_answer_has_its_effect_at_once(standin: StandIn) -> None:
+    standin.fault(kind="late_answer", route="POST /v2/registries", latency_s=0.3)
+    late = threading.Thread(
+        target=standin.http.post,
+        args=["/v2/registries"],
+        kwargs={"json": {"name": "r", "username": "u", "password": "p"}},
+    )
+    late.start()
+    until(lambda: standin.http.get("/v2/registries").json()["registries"], bool, 5)
+    assert late.is_alive()  # the effect is there, the answer is not
+    late.join()
 
 
 def test_http_faults_strike_the_nth_call_only(standin: StandIn) -> None:

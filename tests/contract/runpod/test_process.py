@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from .conftest import HERE, KEY, StandIn
@@ -61,6 +62,37 @@ def test_a_damaged_account_is_named_and_kept(tmp_path: Path) -> None:
     assert "account.json cannot be read" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert (tmp_path / "account.json").read_text() == "{}"
+
+
+def test_a_port_alone_is_enough_and_every_image_echoes(tmp_path: Path) -> None:
+    environment = os.environ | {"RUNPOD_API_KEY": KEY, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "local_cloud.runpod", "--port", "0"],
+        env=environment,
+        cwd=HERE.parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            headers = {"Authorization": f"Bearer {KEY}"}
+            url = process.stdout.readline().strip()
+            with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60) as http:
+                body = {
+                    "name": "any",
+                    "type": "QUEUE",
+                    "image": "ghcr.io/anyone/anything:v1",
+                    "cpu": [{"id": "cpu3c", "vcpuCount": 2}],
+                    "scaling": {"type": "QUEUE_DELAY", "queueDelay": 4},
+                }
+                endpoint = http.post("/v2/serverless", json=body).json()["id"]
+                done = http.post(f"/v2/{endpoint}/runsync", json={"input": {"n": 1}}).json()
+            assert (done["status"], done["output"]) == ("COMPLETED", {"n": 1})
+        finally:
+            process.terminate()
+        assert process.wait(timeout=20) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -39,6 +39,28 @@ def test_the_file_is_read_afresh_and_a_near_name_is_not_taken(tmp_path: Path) ->
         images.resolve("a/bc:1")
 
 
+def test_a_star_is_every_other_repository_but_not_what_is_no_reference(tmp_path: Path) -> None:
+    file = tmp_path / "images.json"
+    file.write_text(json.dumps({"a/b": {"command": ["own"]}, "*": {"command": ["other"]}}))
+    images = Images(file)
+    assert images.resolve("a/b:1").command == ["own"]
+    assert images.resolve("ghcr.io/team/x:1@sha256:" + "0" * 64).command == ["other"]
+    for text in ("", "a b", "ghcr.io/Upper/case", "x@sha256:00", "x:", "../x", "http://x/y"):
+        with pytest.raises(Problem, match="could not be resolved"):
+            images.resolve(text)
+
+
+def test_a_private_image_takes_each_of_its_logins_and_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "images.json"
+    logins = [{"username": "robot", "password": password} for password in ("old", "new")]
+    file.write_text(json.dumps({"a/b": {"command": ["x"], "private": logins}}))
+    for password in ("old", "new"):
+        assert Images(file).resolve("a/b", ("robot", password)).command == ["x"]
+    for login in (None, ("robot", "other"), ("someone", "old")):
+        with pytest.raises(Problem, match="refused the credential"):
+            Images(file).resolve("a/b", login)
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"a": {}}', '{"a": {"command": []}}', '{"a": {"command": ["x"], "b": 1}}'])
 def test_a_damaged_file_names_itself(tmp_path: Path, text: str) -> None:
     file = tmp_path / "images.json"

@@ -60,5 +60,5 @@ def test_what_is_no_json_object_is_refused(text: str) -> None:
 
 def test_the_ttl_of_the_query_wins_over_the_bodys() -> None:
     raw = json.dumps({"input": {"a": 1}, "policy": {"ttl": 20_000}}).encode()
-    assert wire.parse_submission(raw, max_bytes=1000, ttl_query="30000").policy.ttl_ms == 30_000
-    assert wire.parse_submission(raw, max_bytes=1000, ttl_query=None).policy.ttl_ms == 20_000
+    assert wire.parse_submission(raw, ttl_query="30000").policy.ttl_ms == 30_000
+    assert wire.parse_submission(raw, ttl_query=None).policy.ttl_ms == 20_000
