@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,3 +46,18 @@ def test_the_kernel_cache_is_inside_the_given_folder_and_children_agree(tmp_path
 
 def test_there_is_at_least_one_core():
     assert 1 <= runtime.usable_cores() <= (os.cpu_count() or 1)
+
+
+def test_the_same_sources_find_their_kernels_wherever_they_lie(tmp_path):
+    """A release of the local cloud runs from a copy of the sources; compiling all of it anew takes a minute."""
+    code = (
+        "from splat_worker.train.cpu.kernels import _band_range as kernel; import numpy;"
+        "kernel(numpy.ones(16, numpy.float32), 64);"
+        "print(sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values()))"
+    )
+    counts = []
+    for copy in ("first", "second"):
+        shutil.copytree(SOURCE, tmp_path / copy, ignore=shutil.ignore_patterns("__pycache__"))
+        environment = {"NUMBA_CACHE_DIR": str(tmp_path / "kernels"), "PYTHONPATH": str(tmp_path / copy)}
+        counts.append(in_a_fresh_process(code, **environment))
+    assert counts == ["0 1", "1 0"]

@@ -21,6 +21,8 @@ _ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "0",
     "KMP_BLOCKTIME": "0",
+    # The same sources find their kernels wherever they lie; files of other packages go numba's own way.
+    "NUMBA_CACHE_LOCATOR_CLASSES": "splat_worker.train.kernel_locator.ByRoom,UserProvidedCacheLocator",
 }
 
 for _name, _value in _ENVIRONMENT.items():
@@ -48,6 +50,7 @@ def kernel_cache() -> Path:
 os.environ["NUMBA_CACHE_DIR"] = str(kernel_cache())
 if "numba" in sys.modules:  # it read the environment when it was imported
     sys.modules["numba"].config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]
+    sys.modules["numba"].config.CACHE_LOCATOR_CLASSES = os.environ["NUMBA_CACHE_LOCATOR_CLASSES"]
 
 
 def usable_cores() -> int:
