@@ -162,14 +162,19 @@ def _first_line(process: subprocess.Popen[str], log: Path) -> str:
     return line
 
 
-@pytest.fixture(scope="module")
-def engine_path(cloud: LocalCloud) -> str:
-    """PATH with the engine, our Python and the provider double in front."""
+@pytest.fixture(scope="session")
+def engine_folder() -> str:
+    """Where the engine is."""
     record = ROOT / ".tools" / "engine.json"
     assert record.exists(), "no Pulumi engine: run scripts/bootstrap"
-    tools = json.loads(record.read_text())["folder"]
+    return str(json.loads(record.read_text())["folder"])
+
+
+@pytest.fixture(scope="module")
+def engine_path(engine_folder: str) -> str:
+    """PATH with the engine, our Python and the provider double in front."""
     double = ROOT / "local_cloud" / "cloudflare" / "bin"
-    return os.pathsep.join([str(tools), str(ROOT / ".venv" / "bin"), str(double), os.environ["PATH"]])
+    return os.pathsep.join([engine_folder, str(ROOT / ".venv" / "bin"), str(double), os.environ["PATH"]])
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,116 @@
+"""The guardrails on the real engine: as the program's own transform, and as a policy pack from outside.
+No cloud: a preview of unsafe resources asks no service.
+
+The pack's manifest says `runtime: python`, which the official engine starts by its own Python host. The host that can
+be built from modules (sdk 3.68) does not know how to start a pack; the engine's older way, a launcher of the runtime's
+name on PATH, starts the same files here under another runtime name."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pulumi
+import pulumi.automation as auto
+import pytest
+
+from infra.guardrails import Limits, guard
+from tests.stack.conftest import CLOUDFLARE_TOKEN, PASSPHRASE, ROOT
+
+pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(300)]
+
+ACCOUNT = "0" * 32
+HOST = ROOT / "tests" / "stack" / "policy_host"
+
+
+def unsafe() -> None:
+    """Three resources, each against rules of its own."""
+    import pulumi_cloudflare as cloudflare
+
+    everyone = {"allowed": {"methods": ["GET"], "origins": ["*"]}}
+    cloudflare.R2BucketCors("cors", account_id=ACCOUNT, bucket_name="splats", rules=[everyone])
+    cloudflare.R2Bucket("bucket", account_id=ACCOUNT, name="splats")
+    readable = {"name": "RUNPOD_API_KEY", "type": "plain_text", "text": "x"}
+    cloudflare.WorkersScript(
+        "script", account_id=ACCOUNT, script_name="splat", content="x", main_module="m.js", bindings=[readable]
+    )
+
+
+def unmarked() -> None:
+    """A secret binding whose text is in clear, under the program's own guard."""
+    import pulumi_cloudflare as cloudflare
+
+    guard(Limits(workers_ceiling=1, min_workers_accepted=False, protect=False))
+    hidden = {"name": "STACK_SECRET", "type": "secret_text", "text": pulumi.Output.secret("y")}
+    clear = {"name": "HOOK_KEYS", "type": "secret_text", "text": "the text in clear"}
+    cloudflare.WorkersScript(
+        "script", account_id=ACCOUNT, script_name="splat", content="x", main_module="m.js", bindings=[clear, hidden]
+    )
+
+
+@pytest.fixture
+def stack(tmp_path: Path, engine_folder: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., auto.Stack]]:
+    """Makes a stack of a program that is given as a function."""
+    double = ROOT / "local_cloud" / "cloudflare" / "bin"
+    path = os.pathsep.join([engine_folder, str(ROOT / ".venv" / "bin"), str(double), str(HOST), os.environ["PATH"]])
+    monkeypatch.setenv("PATH", path)
+    environment = {
+        "PATH": path,
+        "PULUMI_HOME": str(tmp_path / "home"),
+        "PULUMI_BACKEND_URL": f"file://{tmp_path}",
+        "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        "CLOUDFLARE_API_TOKEN": CLOUDFLARE_TOKEN,
+        "CLOUDFLARE_BASE_URL": "http://127.0.0.1:9",  # nothing listens there, and nothing is asked
+        "PYTHONWARNINGS": "ignore",
+    }
+
+    def make(program: Callable[[], None], name: str) -> auto.Stack:
+        options = auto.LocalWorkspaceOptions(work_dir=str(tmp_path), env_vars=environment)
+        return auto.create_stack(name, project_name="unsafe", program=program, opts=options)
+
+    yield make
+    # The SDK leaves the loop of a failed program open (automation/_server.py); collected here, it warns nobody.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> str:
+    """The committed pack, under the runtime name that has a launcher here."""
+    folder = tmp_path / "pack"
+    shutil.copytree(ROOT / "policy", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    manifest = folder / "PulumiPolicy.yaml"
+    assert "name: python\n" in manifest.read_text()
+    manifest.write_text(manifest.read_text().replace("name: python\n", "name: python-without-host\n"))
+    return str(folder)
+
+
+def test_the_pack_refuses_what_the_program_would_with_resource_rule_and_mend(
+    stack: Callable[..., auto.Stack], pack: str
+) -> None:
+    with pytest.raises(auto.CommandError) as failure:
+        stack(unsafe, "prod").preview(policy_packs=[pack], suppress_progress=True, color="never")
+
+    said = str(failure.value)
+    assert "[mandatory]  exact-origins  (cloudflare:index:R2BucketCors: cors)" in said
+    assert "cors: CORS allows the origin '*': any page could use the bucket with a leaked URL. Mend: name the" in said
+    assert "[mandatory]  secret-bindings  (cloudflare:index:WorkersScript: script)" in said
+    assert "[mandatory]  protected-data  (cloudflare:index:R2Bucket: bucket)" in said
+
+
+def test_the_program_refuses_a_secret_that_is_not_marked_and_shows_none(stack: Callable[..., auto.Stack]) -> None:
+    with pytest.raises(auto.CommandError) as failure:
+        stack(unmarked, "dev").preview(suppress_progress=True, color="never")
+
+    said = str(failure.value)
+    assert "script: binding HOOK_KEYS is no Pulumi secret" in said
+    assert "[marked-secrets]. Mend: wrap it in pulumi.Output.secret" in said
+    assert "STACK_SECRET" not in said
+    assert "the text in clear" not in said
