@@ -5,10 +5,13 @@ SPLAT := .venv/bin/splat
 PYTEST := .venv/bin/python -m pytest
 WORKER_PYTEST := .venv-worker/bin/python -m pytest -c worker_image/pyproject.toml --rootdir .
 
-.PHONY: up down worker test test-fast lint image bootstrap bootstrap-test bench-cpu bench-gpu clean
+.PHONY: up down photos-there worker test test-fast lint image bootstrap bootstrap-test bench-cpu bench-gpu clean
 
-up: bootstrap ## deploy the local stack and make a scene; PHOTOS=dir for your own, PORT=n for another port
-	@$(SPLAT) up $(if $(PHOTOS),--photos "$(PHOTOS)") $(if $(PRESET),--preset $(PRESET)) $(if $(PORT),--port $(PORT))
+# As typed: a folder's name may hold spaces, quotes and dollar signs.
+export SPLAT_PHOTOS = $(value PHOTOS)
+
+up: photos-there bootstrap ## deploy the local stack and make a scene; PHOTOS=dir for your own, PORT=n for another port
+	@$(SPLAT) up $${SPLAT_PHOTOS:+--photos "$$SPLAT_PHOTOS"} $(if $(PRESET),--preset $(PRESET)) $(if $(PORT),--port $(PORT))
 
 down: ## destroy the local stack; nothing is left
 	@if [ -x $(SPLAT) ]; then $(SPLAT) down; else echo "Nothing is deployed here."; fi
@@ -25,15 +28,20 @@ lint: bootstrap-test
 image: bootstrap-test ## build the worker image with Docker (as root: an engine of its own), and run a job in it
 	@scripts/test image
 
+photos-there: # before set-up takes its minutes; not every shell has made a home folder of the ~
+	@case $$SPLAT_PHOTOS in "~/"*) SPLAT_PHOTOS=$$HOME/$${SPLAT_PHOTOS#"~/"};; esac; \
+	if [ -n "$$SPLAT_PHOTOS" ] && [ ! -d "$$SPLAT_PHOTOS" ]; then \
+	  printf '%s is not a folder.\nhint: make up PHOTOS=dir, the folder that holds your photos\n' "$$SPLAT_PHOTOS" >&2; exit 1; fi
+
 bootstrap:
 	@scripts/bootstrap
 
 bootstrap-test:
 	@scripts/bootstrap --test
 
-worker: bootstrap ## a scene without any cloud: make worker PHOTOS=dir OUT=dir PRESET=standard
-	@[ -n "$(PHOTOS)" ] && [ -n "$(OUT)" ] || { echo "hint: make worker PHOTOS=dir OUT=dir [PRESET=standard]" >&2; exit 1; }
-	@NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m splat_worker "$(PHOTOS)" "$(OUT)" $(if $(PRESET),--preset $(PRESET))
+worker: photos-there bootstrap ## a scene without any cloud: make worker PHOTOS=dir OUT=dir PRESET=standard
+	@[ -n "$$SPLAT_PHOTOS" ] && [ -n "$(OUT)" ] || { echo "hint: make worker PHOTOS=dir OUT=dir [PRESET=standard]" >&2; exit 1; }
+	@NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m splat_worker "$$SPLAT_PHOTOS" "$(OUT)" $(if $(PRESET),--preset $(PRESET))
 
 bench-cpu: bootstrap-test ## PSNR against seconds on this CPU; OPENSPLAT=path to compare
 	.venv-worker/bin/python bench/cpu.py $(if $(OPENSPLAT),--opensplat "$(OPENSPLAT)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,7 +15,37 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 REDRAW_S = 0.2
-LAST_LINES = 12
+LAST_LINES = 8
+LINE_WIDTH = 160
+
+
+# What tools say when the cause is not the step but the machine, and what a person does about it.
+KNOWN_CAUSES = (
+    (
+        r"No space left on device|ENOSPC|disk quota exceeded",
+        "the disk is full: free some space, then run the same command; it goes on where it stopped",
+    ),
+    (
+        r"name resolution|could not resolve|dns error|no such host|ENOTFOUND|EAI_AGAIN|Network is unreachable"
+        r"|ENETUNREACH|Connection refused|ECONNREFUSED|i/o timeout|timed out|ETIMEDOUT",
+        "the package registries (PyPI, npm, Go proxy) cannot be reached: check the network or the proxy settings"
+        " (HTTPS_PROXY), then run the same command",
+    ),
+    (
+        r"CERTIFICATE_VERIFY_FAILED|self.signed certificate|unable to get local issuer|x509:|UnknownIssuer",
+        "a certificate on the way to the package registries is not trusted: give the one of your proxy in"
+        " SSL_CERT_FILE, PIP_CERT and NODE_EXTRA_CA_CERTS, then run the same command",
+    ),
+    (
+        r"do not match the hashes|integrity checksum failed|EINTEGRITY|checksum mismatch",
+        "what arrived is not what the lock names: a proxy may have changed it, so run the same command once more",
+    ),
+)
+
+
+def known_cause(said: str) -> str | None:
+    """The next step for a failure that has nothing to do with the step itself, by the words of its tool."""
+    return next((hint for words, hint in KNOWN_CAUSES if re.search(words, said, re.IGNORECASE)), None)
 
 
 class Failed(Exception):
@@ -86,8 +117,10 @@ class Tell:
                     process.wait()
                     raise KeyboardInterrupt
         if process.returncode != 0:
-            last = "\n".join("  " + line for line in self.log.read_text(errors="replace").splitlines()[-LAST_LINES:])
-            raise Failed(self.step, f"{words[0]} ended with {process.returncode} ({self.log}):\n{last}", "")
+            lines = self.log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+            last = "\n".join("  " + line[:LINE_WIDTH] for line in lines)
+            reason = f"{Path(words[0]).name} ended with {process.returncode} ({self.log}):\n{last}"
+            raise Failed(self.step, reason, known_cause("\n".join(lines)) or "")
 
 
 @dataclass
@@ -175,7 +208,8 @@ def run_all(steps: Sequence[Step], board: Board) -> None:
             board.end(step.name, "stopped after")
         except Exception as error:
             board.end(step.name, "failed after")
-            failures.append(Failed(step.name, f"{type(error).__name__}: {error} (log: {log})", step.hint))
+            reason = f"{type(error).__name__}: {error} (log: {log})"
+            failures.append(Failed(step.name, reason, known_cause(reason) or step.hint))
             stopping.set()
 
     try:

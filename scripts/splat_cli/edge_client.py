@@ -13,7 +13,7 @@ from typing import Any, Self
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from scripts.splat_cli.errors import ServiceError
+from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.photos import Limits, Photo
 
 USER_AGENT = "splat-cli/0.1"
@@ -107,6 +107,10 @@ class EdgeClient:
         raw = self._call("GET", "/api/settings")["limits"]
         return Limits(**{name: raw[name] for name in ("photos_min", "photos_max", "photo_bytes_max")})
 
+    def presets(self) -> list[str]:
+        """Names of the presets that this deployment offers."""
+        return [str(name) for name in self._call("GET", "/api/settings")["presets"]]
+
     def create_project(self, name: str) -> Project:
         return Project.model_validate(self._call("POST", "/api/projects", json={"name": name}))
 
@@ -132,7 +136,7 @@ class EdgeClient:
         uploads: list[Upload] = []
         for start in range(0, len(photos), BATCH):
             batch = photos[start : start + BATCH]
-            wanted = [{"name": p.path.name, "type": p.type, "bytes": p.size_bytes} for p in batch]
+            wanted = [{"name": p.name, "type": p.type, "bytes": p.size_bytes} for p in batch]
             answer = self._call("POST", f"/api/projects/{project_id}/photos", json={"photos": wanted})
             uploads += [Upload(**{**item, "as_": item["as"]}) for item in answer["uploads"]]
         return uploads
@@ -142,7 +146,12 @@ class EdgeClient:
 
         Raises ServiceError with the photo's name and the status, never with the address.
         """
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise CommandError(
+                f"{path} cannot be read any more: {error.strerror}.", hint="put it back, or leave it out, and try again"
+            ) from None
         for attempt in range(1, TRIES + 1):
             try:
                 answer = self._storage.put(upload.url, content=content, headers=upload.headers)
@@ -163,6 +172,11 @@ class EdgeClient:
             else "run the same command again"
         )
         raise ServiceError(f"{upload.name} was not uploaded: {said}.", hint=hint)
+
+    def photo_names(self, project_id: str) -> dict[str, str]:
+        """People's own file names by the names that the service gave their photos (0001.jpg)."""
+        listed = self._call("GET", f"/api/projects/{project_id}/photos")["photos"]
+        return {item["as"]: item["name"] for item in listed}
 
     def missing_photos(self, project_id: str) -> list[str]:
         """Names of photos that were announced and have not arrived."""

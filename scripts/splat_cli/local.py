@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from local_cloud.addresses import Addresses, PortInUse, StateFolder, write_priva
 from scripts.splat_cli.edge_client import EdgeClient, Project
 from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.photos import digest, find_photos
+from scripts.splat_cli.progress import Stages
 from scripts.splat_cli.reconstruct import reconstruct
 from scripts.splat_cli.stack import LOCAL, Engine, Outputs
 from scripts.splat_cli.state_file import mend
@@ -64,7 +66,10 @@ def up(root: Path, *, console: Console, app_port: int | None = None) -> Outputs:
         _config_file(state).write_text(render(committed, _render_addresses(addresses), previous))
         _backend(state).mkdir(parents=True, exist_ok=True)
         _select(engine_, state)
-        engine_.run("up", "--yes", "--skip-preview", "--suppress-outputs", "--suppress-progress")
+        with Stages(console) as stages:
+            stages.update("deploying the stack", 0.0)
+            said = engine_.run("up", "--yes", "--skip-preview", "--suppress-outputs", quiet=True)
+            stages.finish(changes(said))
         return engine_.outputs()
 
 
@@ -79,7 +84,9 @@ def down(root: Path, *, console: Console) -> None:
             _start_cloud(root, state, console, app_port=None)
             engine_ = engine(root, state)
             _select(engine_, state)
-            engine_.run("destroy", "--yes", "--skip-preview", "--suppress-progress")
+            with Stages(console) as stages:
+                stages.update("destroying the stack", 0.0)
+                stages.finish(changes(engine_.run("destroy", "--yes", "--skip-preview", quiet=True)))
             # Without --preserve-config it would delete the committed Pulumi.local.yaml.
             engine_.run("stack", "rm", "--yes", "--preserve-config", quiet=True)
         if supervisor.stop(state):
@@ -155,6 +162,17 @@ def _select(engine_: Engine, state: StateFolder) -> None:
     # An interrupted engine leaves its lock; ours (one_at_a_time) says that no other is at work.
     with contextlib.suppress(ServiceError):
         engine_.run("cancel", "--yes", quiet=True)
+
+
+def changes(said: str) -> str:
+    """What the engine did, from its closing lines: `20 resources created`."""
+    block = said.partition("Resources:")[2].partition("\n\n")[0]
+    counts = re.findall(r"(\d+) (created|updated|replaced|deleted|unchanged)", block)
+    words = [f"{count} {what}" for count, what in counts]
+    if not words:
+        return ""
+    first, *others = words
+    return ", ".join([first.replace(" ", " resources " if not first.startswith("1 ") else " resource ", 1), *others])
 
 
 def _render_addresses(addresses: Addresses) -> dict[str, str]:

@@ -16,8 +16,9 @@ from typer.exceptions import TyperException
 
 from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.errors import CommandError
+from scripts.splat_cli.photos import check_folder
 from scripts.splat_cli.show import report_rows, report_table
-from scripts.splat_cli.stack import LOCAL, Engine, check_stack, up_hint
+from scripts.splat_cli.stack import LOCAL, Engine, Outputs, check_stack, up_hint
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples/photos"
@@ -47,23 +48,32 @@ def up(
     port: Annotated[int | None, typer.Option(help="Port of the local app; default 8787 or the next free")] = None,
     scene: Annotated[bool, typer.Option(help="Make a first scene after deploying (local stack)")] = True,
 ) -> None:
-    """Deploy a stack; the local one starts its cloud first and makes a first scene."""
+    """Deploy a stack; the local one makes a first scene, too."""
     check_stack(ROOT, stack)
+    if photos is not None:
+        photos = check_folder(photos)
     if stack != LOCAL:
         Engine(root=ROOT, stack=stack).run("up")
         return
     from scripts.splat_cli import local
 
     outputs = local.up(ROOT, console=console, app_port=port)
-    if scene:
-        folder = photos or SAMPLES
-        name = "Still life (samples)" if photos is None else folder.resolve().name
-        done = local.scene(ROOT, outputs, folder, name=name, preset=preset, console=console)
-        console.print()
-        console.print(report_table(done.report or {}, title=done.name))
     with EdgeClient(outputs.app_url, outputs.operator_token) as client:
+        if scene:
+            _first_scene(outputs, client, photos, preset=preset)
         console.print(f"\nOpen once, within 10 minutes: {client.login_link()}", markup=False, soft_wrap=True)
     console.print("Later: .venv/bin/splat open · your photos: make up PHOTOS=dir · remove: make down", soft_wrap=True)
+
+
+def _first_scene(outputs: Outputs, client: EdgeClient, photos: Path | None, *, preset: str) -> None:
+    """The scene of the sample photos or of the given folder, with its numbers on stderr."""
+    from scripts.splat_cli import local
+
+    folder = photos or SAMPLES
+    name = "Still life (samples)" if photos is None else folder.resolve().name
+    done = local.scene(ROOT, outputs, folder, name=name, preset=preset, console=console)
+    console.print()
+    console.print(report_table(done.report or {}, title=done.name, names=client.photo_names(done.id)))
 
 
 @app.command()
@@ -115,13 +125,14 @@ def reconstruct(
     from scripts.splat_cli.reconstruct import reconstruct as work
 
     with _client(stack) as client:
-        done = work(client, folder, name=name or folder.resolve().name, preset=preset, console=console)
+        done = work(client, folder, name=name or folder.expanduser().resolve().name, preset=preset, console=console)
+        names = client.photo_names(done.id)
     report = done.report or {}
     if as_json:
         print(json.dumps(report, indent=2))
         return
     console.print()
-    console.print(report_table(report, title=done.name))
+    console.print(report_table(report, title=done.name, names=names))
 
 
 @app.command()
@@ -160,7 +171,7 @@ def download(
 
 @app.command(name="open")
 def open_(stack: StackOption = LOCAL) -> None:
-    """Print a one-time address that signs a browser in, and open it where there is one."""
+    """Print the address that signs a browser in once; open it."""
     with _client(stack) as client:
         link = client.login_link()
     print(link)
@@ -185,7 +196,7 @@ def outputs(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def pulumi(context: typer.Context, stack: StackOption = LOCAL) -> None:
-    """Run any pulumi command on a stack: splat pulumi preview --diff."""
+    """Run a pulumi command on a stack: splat pulumi preview."""
     if not context.args:
         raise CommandError("No pulumi command was given.", hint="for example: splat pulumi preview --diff")
     _engine(stack).run(*context.args)

@@ -1,10 +1,13 @@
-"""The photos of a folder: which files go up, as what type, and which are left out with the reason.
-Reads first bytes only; the worker judges the pictures themselves."""
+"""The photos of a folder: which files go up, under which name and type, and which are left out with the reason.
+Reads first bytes and digests only; the worker judges the pictures themselves."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,23 +15,37 @@ from scripts.splat_cli.errors import CommandError
 
 HEAD_BYTES = 16
 HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"}
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"}
+# Named when they are left out, since people expect them to count; any other file is passed over in silence.
+EXPECTED_SUFFIXES = {
+    *PHOTO_SUFFIXES,
+    *(".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".3gp"),
+    *(".gif", ".tif", ".tiff", ".bmp", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
+    *(".zip", ".pdf"),
+}
+NAME_LENGTH_MAX = 255  # docs/contracts.md
+LISTED = 10  # files named one by one before the rest is counted
+HOW_TO_TAKE = "take 20 to 60 photos all around the subject, each overlapping the last by two thirds"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Photo:
-    """A file that will be uploaded. `type` comes from its first bytes, never from its name."""
+    """A file that will be uploaded. `type` comes from its first bytes, never from its name.
+
+    `name` is the path below the chosen folder: two subfolders may both hold an IMG_1.jpg.
+    """
 
     path: Path
+    name: str
     type: str
     size_bytes: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """A file that looks like a photo by name and is not taken, with the reason in plain words."""
+    """A file that a person may expect to be used and that is not, with the reason in plain words."""
 
-    path: Path
+    name: str
     reason: str
 
 
@@ -54,22 +71,55 @@ def type_of(head: bytes) -> str | None:
     return None
 
 
-def find_photos(folder: Path, limits: Limits) -> tuple[list[Photo], list[LeftOut]]:
-    """Photos of a folder by name, and what was left out.
+def why_not(head: bytes) -> str:
+    """What a file is that is no photo, in words, by its first bytes (up to 16)."""
+    if not head:
+        return "the file is empty"
+    kinds = (
+        (head[8:12] in {b"avif", b"avis"}, "an AVIF picture; save it as JPEG"),
+        (
+            head[4:8] in {b"ftyp", b"moov", b"mdat"} or head[8:12] == b"AVI " or head.startswith(b"\x1aE\xdf\xa3"),
+            "a video; save single pictures of it, two for each second, as JPEG",
+        ),
+        (head.startswith(b"GIF8"), "a GIF; save it as JPEG"),
+        (head[:4] in {b"II*\0", b"MM\0*"}, "a TIFF or camera raw file; save it as JPEG"),
+        (head.startswith(b"PK\x03\x04"), "a ZIP archive; unpack it first"),
+    )
+    no_photo = "not a JPEG, PNG, WebP or HEIC picture, whatever its name says"
+    return next((words for matches, words in kinds if matches), no_photo)
 
-    Raises CommandError when the folder is missing, or holds too few or too many photos.
-    """
-    if not folder.is_dir():
-        raise CommandError(f"{folder} is not a folder.", hint="give the folder that holds the photos")
-    names = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-    photos, left_out = sift(names, limits)
-    if len(photos) < limits.photos_min:
-        said = f"{folder} holds {len(photos)} photos that can be used, {limits.photos_min} or more are needed."
-        if left_out:
-            said += "".join(f"\n  {item.path.name}: {item.reason}" for item in left_out[:10])
+
+def check_folder(folder: Path) -> Path:
+    """The folder with `~` resolved. Raises CommandError for one that is missing, is a file, or may not be read."""
+    folder = folder.expanduser()
+    if not folder.exists():
         raise CommandError(
-            said, hint="take 20 to 60 photos all around the subject, each overlapping the last by two thirds"
+            f"{folder} does not exist.", hint=f"name the folder that holds the photos; this is {Path.cwd()}"
         )
+    if not folder.is_dir():
+        raise CommandError(
+            f"{folder} is a file, not a folder.", hint=f"name the folder that holds the photos: {folder.parent}"
+        )
+    try:
+        with os.scandir(folder):
+            pass
+    except OSError as error:
+        raise CommandError(
+            f"{folder} cannot be read: {error.strerror}.", hint="check who may read it: ls -ld on the folder shows it"
+        ) from None
+    return folder
+
+
+def find_photos(folder: Path, limits: Limits) -> tuple[list[Photo], list[LeftOut]]:
+    """Photos of a folder and of those below it, by name as people count (2 before 10), and what was left out.
+
+    Raises CommandError when the folder cannot be read, or holds too few or too many photos.
+    """
+    folder = check_folder(folder)
+    photos, left_out = sift(folder, _files(folder), limits)
+    if len(photos) < limits.photos_min:
+        said = f"{folder} holds {_counted(photos)} that can be used, {limits.photos_min} or more are needed."
+        raise CommandError("\n  ".join([said, *told(left_out)]), hint=HOW_TO_TAKE)
     if len(photos) > limits.photos_max:
         raise CommandError(
             f"{folder} holds {len(photos)} photos, at most {limits.photos_max} are taken.",
@@ -78,28 +128,90 @@ def find_photos(folder: Path, limits: Limits) -> tuple[list[Photo], list[LeftOut
     return photos, left_out
 
 
-def sift(paths: Iterable[Path], limits: Limits) -> tuple[list[Photo], list[LeftOut]]:
-    """Split files into photos and the rest, each of the rest with its reason."""
-    photos: list[Photo] = []
-    left_out: list[LeftOut] = []
-    for path in paths:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            kind = type_of(file.read(HEAD_BYTES))
-        if kind is None:
-            left_out.append(LeftOut(path=path, reason="not a JPEG, PNG, WebP or HEIC picture, whatever its name says"))
-        elif size > limits.photo_bytes_max:
-            allowed = limits.photo_bytes_max / 1e6
-            left_out.append(LeftOut(path=path, reason=f"{size / 1e6:.1f} MB, at most {allowed:.0f} MB are taken"))
-        else:
-            photos.append(Photo(path=path, type=kind, size_bytes=size))
-    return photos, left_out
+def told(left_out: Sequence[LeftOut]) -> list[str]:
+    """A line for each file that was left out, the first ten by name and the others as a number."""
+    lines = [f"left out {item.name}: {item.reason}" for item in left_out[:LISTED]]
+    if len(left_out) > LISTED:
+        lines.append(f"left out {len(left_out) - LISTED} more")
+    return lines
+
+
+def sift(folder: Path, paths: Iterable[Path], limits: Limits) -> tuple[list[Photo], list[LeftOut]]:
+    """Split files into photos and the rest, each of the rest that people may miss with its reason."""
+    looked = [found for path in paths if (found := _look(path, folder, limits)) is not None]
+    left_out = [found for found in looked if isinstance(found, LeftOut)]
+    photos, twins = _without_twins([found for found in looked if isinstance(found, Photo)])
+    return photos, left_out + twins
 
 
 def digest(photos: Sequence[Photo], *, preset: str) -> str:
     """SHA-256 hex over names, contents and preset: the same photos make the same scene."""
     total = hashlib.sha256(preset.encode())
     for photo in photos:
-        total.update(photo.path.name.encode() + b"\0")
-        total.update(hashlib.sha256(photo.path.read_bytes()).digest())
+        total.update(photo.name.encode() + b"\0")
+        total.update(bytes.fromhex(_sha256(photo.path)))
     return total.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Every file below, hidden ones and hidden folders left aside, in the order of people's numbering."""
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=_as_people_count)
+        for name in sorted((name for name in files if not name.startswith(".")), key=_as_people_count):
+            yield Path(here) / name
+
+
+def _as_people_count(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts IMG_2 before IMG_10: neighbours in a walk stay neighbours."""
+    return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in re.split(r"(\d+)", name)]
+
+
+def _look(path: Path, folder: Path, limits: Limits) -> Photo | LeftOut | None:
+    """What one file is; None for one that nobody takes for a photo."""
+    name = _as_sent(path.relative_to(folder))
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except FileNotFoundError:
+        return LeftOut(name=name, reason="a link to a file that does not exist")
+    except OSError as error:
+        return LeftOut(name=name, reason=f"cannot be read: {error.strerror}")
+    kind = type_of(head)
+    if kind is None:
+        return LeftOut(name=name, reason=why_not(head)) if path.suffix.lower() in EXPECTED_SUFFIXES else None
+    if size > limits.photo_bytes_max:
+        allowed = limits.photo_bytes_max / 1e6
+        return LeftOut(name=name, reason=f"{size / 1e6:.1f} MB, at most {allowed:.0f} MB are taken")
+    return Photo(path=path, name=name, type=kind, size_bytes=size)
+
+
+def _without_twins(photos: Sequence[Photo]) -> tuple[list[Photo], list[LeftOut]]:
+    """The first of each group of files with the same bytes. Only files of the same size are read."""
+    sizes = Counter(photo.size_bytes for photo in photos)
+    first: dict[str, str] = {}
+    kept: list[Photo] = []
+    twins: list[LeftOut] = []
+    for photo in photos:
+        key = _sha256(photo.path) if sizes[photo.size_bytes] > 1 else photo.name
+        if key in first:
+            twins.append(LeftOut(name=photo.name, reason=f"the same picture as {first[key]}"))
+        else:
+            first[key] = photo.name
+            kept.append(photo)
+    return kept, twins
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _as_sent(below: Path) -> str:
+    """A path below the folder as the service takes it: no control characters or broken bytes, not too long."""
+    name = "".join(letter if letter.isprintable() else "?" for letter in below.as_posix())
+    return name[-NAME_LENGTH_MAX:]
+
+
+def _counted(photos: Sequence[Photo]) -> str:
+    return "no photos" if not photos else "1 photo" if len(photos) == 1 else f"{len(photos)} photos"

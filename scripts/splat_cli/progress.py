@@ -11,6 +11,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 LINE_EVERY_S = 15.0
 
@@ -32,9 +33,10 @@ class Stages:
             self._bars = Progress(
                 SpinnerColumn(finished_text="✓"),
                 TextColumn("{task.description:<22}"),
-                BarColumn(bar_width=28),
+                BarColumn(bar_width=16),
                 TimeElapsedColumn(),
-                TextColumn("{task.fields[note]}", markup=False),
+                # What the worker says may be longer than the terminal is wide: the bar must stay one line.
+                TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
                 console=self.console,
             )
             self._bars.start()
@@ -59,14 +61,14 @@ class Stages:
             self._told_s = self.clock()
             self._line(f"{fraction:4.0%}  {note}")
 
-    def finish(self) -> None:
-        """The current stage is through."""
+    def finish(self, outcome: str = "") -> None:
+        """The current stage is through; `outcome` says in a word or two what came of it."""
         if self._label is None:
             return
         if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, completed=1.0, note="")
+            self._bars.update(self._task, completed=1.0, note=outcome)
         else:
-            self._line(f"done in {self.clock() - self._began_s:.1f} s")
+            self._line(f"done in {self.clock() - self._began_s:.1f} s{', ' if outcome else ''}{outcome}")
         self._label = None
 
     def _line(self, words: str) -> None:

@@ -13,12 +13,15 @@ from rich.console import Console
 
 from scripts.splat_cli.edge_client import EdgeClient, Project, Upload
 from scripts.splat_cli.errors import CommandError, ServiceError
-from scripts.splat_cli.photos import Photo, find_photos
+from scripts.splat_cli.photos import Photo, find_photos, told
 from scripts.splat_cli.progress import Stages
-from scripts.splat_cli.show import STAGE_WORDS, seconds, usd
+from scripts.splat_cli.show import STAGE_WORDS, own_names, seconds, usd
 
 PARALLEL_UPLOADS = 4
 POLL_S = 0.7
+NAME_LENGTH_MAX = 120  # of a project (docs/contracts.md)
+# With these the same photos fail again: it is theirs, not the service's, and the exit code says so.
+PHOTOS_AT_FAULT = {"TOO_FEW_PHOTOS", "SFM_FAILED", "PHOTO_UNREADABLE"}
 
 
 def reconstruct(
@@ -32,40 +35,56 @@ def reconstruct(
 ) -> Project:
     """Upload, start, watch; returns the finished project.
 
-    Raises CommandError with the worker's own message and hint when the job fails. Ctrl-C before the
-    job starts removes the half-made project; during the job it cancels the job.
+    Raises CommandError with the worker's own message and hint when the job fails, ServiceError where that is not
+    the photos' fault. Whatever ends it before the job starts removes the half-made project; Ctrl-C during the job
+    cancels the job.
     """
+    check_preset(client, preset)
     photos, left_out = find_photos(folder, client.limits())
-    for item in left_out:
-        console.print(f"  left out {item.path.name}: {item.reason}", markup=False)
-    project = client.create_project(name)
-    with _undo_on_interrupt(lambda: client.delete_project(project.id)):
+    for line in told(left_out):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+    project = client.create_project(name.strip()[:NAME_LENGTH_MAX] or "Scene")
+    with _undo_on(BaseException, lambda: client.delete_project(project.id)):
         _upload(client, project, photos, console)
         estimate = client.estimate(project.id, preset)
         console.print(
-            f"  {len(photos)} photos, preset {preset}: about {seconds(estimate.seconds)} and {usd(estimate.usd)}"
-            f" on the configured GPU",
+            f"  {len(photos)} photos, preset {preset}: about {seconds(round(estimate.seconds))} and"
+            f" {usd(estimate.usd)} on the GPU of this deployment",
             markup=False,
+            soft_wrap=True,
         )
-    with _undo_on_interrupt(lambda: client.cancel(project.id)):
+    with _undo_on(KeyboardInterrupt, lambda: client.cancel(project.id)):
         client.start(project.id, preset)
         final = _watch(client, project.id, console, sleep=sleep)
     if final.state == "done" and final.report is not None:
         return final
     if final.error is not None:
-        where = f" (stage {final.error.stage})" if final.error.stage else ""
-        raise ServiceError(
-            f"{final.error.message}{where} [{final.error.code}]", hint=final.error.hint or "retry on the page"
-        )
+        message = own_names(final.error.message, client.photo_names(project.id))
+        where = f" (while {STAGE_WORDS.get(final.error.stage, final.error.stage)})" if final.error.stage else ""
+        kind = CommandError if final.error.code in PHOTOS_AT_FAULT else ServiceError
+        raise kind(f"{message}{where} [{final.error.code}]", hint=final.error.hint or "run the same command again")
     raise CommandError(f"The job ended as {final.state}.", hint="start it again on the page, or run the same command")
 
 
+def check_preset(client: EdgeClient, preset: str) -> None:
+    """Raises CommandError for a preset that the deployment does not offer, before anything is sent."""
+    offered = client.presets()
+    if preset not in offered:
+        raise CommandError(f"There is no preset {preset!r}.", hint=f"choose one of {', '.join(offered)}")
+
+
 @contextmanager
-def _undo_on_interrupt(undo: Callable[[], object]) -> Iterator[None]:
+def _undo_on(kind: type[BaseException], undo: Callable[[], object]) -> Iterator[None]:
+    """Undo what was begun when the block ends in `kind`; what went wrong first is what is told."""
     try:
         yield
-    except KeyboardInterrupt:
-        undo()
+    except kind as reason:
+        try:
+            undo()
+        except ServiceError:
+            # Ctrl-C must not claim a clean end that did not happen; another failure has its own words.
+            if isinstance(reason, KeyboardInterrupt):
+                raise
         raise
 
 
@@ -115,5 +134,5 @@ def _watch(client: EdgeClient, project_id: str, console: Console, *, sleep: Call
 def _note(project: Project) -> str:
     if project.progress is None:
         return ""
-    left = f", {seconds(project.progress.eta_s)} left" if project.progress.eta_s else ""
+    left = f", {seconds(max(1, round(project.progress.eta_s)))} left" if project.progress.eta_s else ""
     return f"{project.progress.message}{left}"

@@ -3,11 +3,14 @@ Pure; the caller prints."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from rich.table import Table
 
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 STAGE_WORDS = {
     "upload_photos": "uploading photos",
     "queued": "waiting for a worker",
@@ -21,9 +24,9 @@ STAGE_WORDS = {
 
 
 def seconds(value: float) -> str:
-    """Seconds in the form people read: 8.3 s, 2 min 05 s."""
-    if value < 100:
-        return f"{value:.1f} s"
+    """Seconds in the form people read: 8.3 s, 2 min 05 s; whole ones (int) without a decimal."""
+    if round(value, 1) < 60:
+        return f"{value} s" if isinstance(value, int) else f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes} min {rest:02d} s"
 
@@ -33,12 +36,27 @@ def usd(value: float) -> str:
     return f"${value:.2f}" if value >= 0.995 else f"${value:.4f}"
 
 
+def psnr_words(psnr_db: float) -> str:
+    """What a held-out PSNR means to the eye; the bounds of the page (edge_worker/web/src/quality.ts)."""
+    if psnr_db >= 30:
+        return "very close"
+    if psnr_db >= 25:
+        return "close"
+    return "recognisable" if psnr_db >= 20 else "rough"
+
+
+def own_names(text: str, names: Mapping[str, str]) -> str:
+    """A sentence of the worker with people's own file names in place of the service's (0001.jpg)."""
+    return re.sub(r"\b\d{4,}\.\w+\b", lambda found: names.get(found[0], found[0]), text)
+
+
 def report_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Label and value of each line of the closing table, from a job report."""
     photos, metrics, price = report["photos"], report["metrics"], report["price"]
+    psnr_db = metrics["psnr_db"]
     rows = [
         ("Photos registered", f"{photos['registered']} of {photos['given']}"),
-        ("Held-out PSNR", f"{metrics['psnr_db']:.2f} dB ({len(metrics['held_out'])} photos kept back)"),
+        ("Held-out PSNR", f"{psnr_db:.2f} dB, {psnr_words(psnr_db)} ({len(metrics['held_out'])} photos kept back)"),
         ("Held-out SSIM", f"{metrics['ssim']:.3f}"),
         ("Gaussians", f"{metrics['gaussians']:,}".replace(",", " ")),
     ]
@@ -55,15 +73,15 @@ def report_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def report_table(report: Mapping[str, Any], *, title: str) -> Table:
-    """The closing table."""
+def report_table(report: Mapping[str, Any], *, title: str, names: Mapping[str, str] = NO_NAMES) -> Table:
+    """The closing table; `names` are people's own file names by the service's."""
     table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
     for label, value in report_rows(report):
         table.add_row(label, value)
     for item in report["photos"].get("rejected", []):
-        table.add_row("  left out", f"{item['name']}: {item['reason']}")
+        table.add_row("  left out", own_names(f"{item['name']}: {item['reason']}", names))
     for words in report.get("warnings", []):
         table.add_row("  note", str(words))
     return table

@@ -38,8 +38,8 @@ class Engine:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     config_file: Path | None = None
 
-    def run(self, *arguments: str, quiet: bool = False) -> None:
-        """Run a command that changes the stack; its output goes to stderr, live.
+    def run(self, *arguments: str, quiet: bool = False) -> str:
+        """Run a command that changes the stack; its output goes to stderr, live, or is returned when `quiet`.
 
         Ctrl-C reaches the engine, which ends in order; then KeyboardInterrupt is raised.
         Raises ServiceError with the last lines when it fails.
@@ -72,6 +72,7 @@ class Engine:
                 f"pulumi {arguments[0]} of stack {self.stack} failed.{chr(10) if last else ''}{last}",
                 hint="the lines above name the resource and the reason; the same command goes on from where it stopped",
             )
+        return said or ""
 
     def outputs(self) -> Outputs:
         """Outputs of the deployed stack, secrets included. Raises CommandError where nothing is deployed."""

@@ -24,7 +24,7 @@ def test_four_photos_are_too_few_and_no_project_is_made(local_stack: LocalStack,
     done = local_stack.splat("reconstruct", str(tmp_path))
     assert done.returncode == 1
     assert "holds 4 photos that can be used, 5 or more are needed" in done.stderr
-    assert "letter.jpg: not a JPEG" in done.stderr
+    assert "left out letter.jpg: not a JPEG" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("hint:")
     assert local_stack.splat("scenes", "--json").stdout == before
 

@@ -101,7 +101,7 @@ def test_an_upload_address_that_has_expired_is_refused_in_words(local_stack: Loc
     photo_path = sorted(small_photos.iterdir())[0]
     with EdgeClient(local_stack.app_url, local_stack.token()) as client:
         project = client.create_project("expired")
-        photo = Photo(path=photo_path, type="image/jpeg", size_bytes=photo_path.stat().st_size)
+        photo = Photo(path=photo_path, name=photo_path.name, type="image/jpeg", size_bytes=photo_path.stat().st_size)
         fresh = client.request_uploads(project.id, [photo])[0]
         # The same address as if it had been signed in 2020: long past its X-Amz-Expires.
         url = httpx.URL(fresh.url)

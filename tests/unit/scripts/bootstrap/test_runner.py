@@ -85,3 +85,33 @@ def test_a_step_that_does_not_make_what_it_promised_has_failed(tmp_path: Path) -
     steps = [Step(name="engine", stamp=tmp_path / "s", action=lambda tell: None, made=[tmp_path / "bin/pulumi"])]
     with pytest.raises(Failed, match=r"made no .*bin/pulumi"):
         run_all(steps, board(tmp_path, steps))
+
+
+@pytest.mark.parametrize(
+    ("said", "part"),
+    [
+        ("<urlopen error [Errno -3] Temporary failure in name resolution>", "cannot be reached"),
+        ("npm error code ENOTFOUND", "cannot be reached"),
+        ("error: dial tcp: lookup proxy: no such host", "cannot be reached"),
+        ("OSError: [Errno 28] No space left on device", "the disk is full"),
+        ("SSLError(CERTIFICATE_VERIFY_FAILED)", "a certificate"),
+        ("THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", "not what the lock names"),
+    ],
+)
+def test_a_cause_outside_the_step_has_its_own_next_step(said: str, part: str, tmp_path: Path) -> None:
+    def act(tell: Tell) -> None:
+        tell.run([sys.executable, "-c", f"raise SystemExit({said!r})"])
+
+    steps = [step(tmp_path, "packages", act)]
+    with pytest.raises(Failed) as caught:
+        run_all(steps, board(tmp_path, steps))
+    assert part in caught.value.hint
+
+
+def test_a_disk_too_small_is_told_before_anything_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import main as bootstrap  # type: ignore[import-not-found]
+
+    usage = type("Usage", (), {"free": 2.5e9})
+    monkeypatch.setattr(bootstrap.shutil, "disk_usage", lambda _: usage)
+    assert "2.5 GB are free" in bootstrap._room_short([step(tmp_path, "worker environment", None)])
+    assert bootstrap._room_short([step(tmp_path, "deploy environment", None)]) is None

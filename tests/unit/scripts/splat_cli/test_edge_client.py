@@ -127,7 +127,7 @@ def test_a_gateway_page_instead_of_json_is_still_an_error_in_words() -> None:
 
 
 def test_many_photos_are_announced_in_batches_of_fifty(tmp_path: Path) -> None:
-    photos = [Photo(path=tmp_path / f"{n}.jpg", type="image/jpeg", size_bytes=9) for n in range(120)]
+    photos = [Photo(path=tmp_path / f"{n}.jpg", name=f"{n}.jpg", type="image/jpeg", size_bytes=9) for n in range(120)]
     sizes: list[int] = []
 
     def answer(request: httpx.Request) -> httpx.Response:

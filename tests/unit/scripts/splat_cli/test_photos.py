@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.splat_cli.errors import CommandError
-from scripts.splat_cli.photos import Limits, digest, find_photos, sift, type_of
+from scripts.splat_cli.photos import LeftOut, Limits, digest, find_photos, sift, told, type_of
 
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 40
 LIMITS = Limits(photos_min=5, photos_max=8, photo_bytes_max=1000)
@@ -17,8 +18,8 @@ LIMITS = Limits(photos_min=5, photos_max=8, photo_bytes_max=1000)
 
 def fill(folder: Path, count: int, content: bytes = JPEG) -> list[Path]:
     paths = [folder / f"{number:02d}.jpg" for number in range(count)]
-    for path in paths:
-        path.write_bytes(content)
+    for number, path in enumerate(paths):
+        path.write_bytes(content + bytes([number]))
     return paths
 
 
@@ -55,17 +56,17 @@ def test_photos_come_in_the_order_of_their_names(tmp_path: Path) -> None:
 def test_a_text_file_named_jpg_is_left_out_with_its_reason(tmp_path: Path) -> None:
     fill(tmp_path, 5)
     (tmp_path / "notes.jpg").write_text("not a picture")
-    (tmp_path / "readme.txt").write_text("ignored in silence: no photo by name")
+    (tmp_path / "readme.txt").write_text("ignored in silence: nobody takes it for a photo")
     photos, left_out = find_photos(tmp_path, LIMITS)
     assert len(photos) == 5
-    assert [(item.path.name, item.reason) for item in left_out] == [
+    assert [(item.name, item.reason) for item in left_out] == [
         ("notes.jpg", "not a JPEG, PNG, WebP or HEIC picture, whatever its name says")
     ]
 
 
 def test_a_photo_over_the_size_limit_is_left_out_with_both_sizes(tmp_path: Path) -> None:
     paths = fill(tmp_path, 1, JPEG + b"\0" * 2_000_000)
-    _, left_out = sift(paths, Limits(photos_min=1, photos_max=9, photo_bytes_max=1_000_000))
+    _, left_out = sift(tmp_path, paths, Limits(photos_min=1, photos_max=9, photo_bytes_max=1_000_000))
     assert left_out[0].reason == "2.0 MB, at most 1 MB are taken"
 
 
@@ -75,7 +76,7 @@ def test_too_few_photos_name_the_count_the_minimum_and_each_file_left_out(tmp_pa
     with pytest.raises(CommandError) as caught:
         find_photos(tmp_path, LIMITS)
     assert "4 photos that can be used, 5 or more are needed" in caught.value.message
-    assert "notes.jpg: not a JPEG" in caught.value.message
+    assert "left out notes.jpg: not a JPEG" in caught.value.message
     assert "overlapping" in caught.value.hint
 
 
@@ -85,9 +86,63 @@ def test_too_many_photos_are_refused_before_anything_is_sent(tmp_path: Path) -> 
         find_photos(tmp_path, LIMITS)
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="nowhere is not a folder"):
+def test_a_missing_folder_and_a_file_are_told_apart_and_home_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CommandError, match=r"nowhere does not exist\."):
         find_photos(tmp_path / "nowhere", LIMITS)
+    fill(tmp_path, 5)
+    with pytest.raises(CommandError, match=r"00\.jpg is a file, not a folder\.") as caught:
+        find_photos(tmp_path / "00.jpg", LIMITS)
+    assert caught.value.hint.endswith(str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    assert len(find_photos(Path("~") / tmp_path.name, LIMITS)[0]) == 5
+
+
+def test_photos_of_subfolders_count_each_under_its_own_name_in_the_order_people_count(tmp_path: Path) -> None:
+    for number, name in enumerate(["IMG_2.JPG", "IMG_10.JPG", "b/IMG_2.jpg", "a/\u00fc '\"$.png", ".trash/x.jpg"]):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(JPEG + bytes([number]))
+    photos, left_out = find_photos(tmp_path, Limits(photos_min=1, photos_max=9, photo_bytes_max=1000))
+    assert [photo.name for photo in photos] == ["IMG_2.JPG", "IMG_10.JPG", "a/\u00fc '\"$.png", "b/IMG_2.jpg"]
+    assert left_out == []
+
+
+def test_what_people_expect_to_count_is_named_with_the_reason_and_the_rest_goes(tmp_path: Path) -> None:
+    fill(tmp_path, 5)
+    (tmp_path / "copy.jpeg").write_bytes((tmp_path / "02.jpg").read_bytes())
+    (tmp_path / "walk.MP4").write_bytes(b"\0\0\0\x20ftypisom" + b"\0" * 9)
+    (tmp_path / "raw.CR2").write_bytes(b"II*\0" + b"\0" * 40)
+    (tmp_path / "all.zip").write_bytes(b"PK\x03\x04" + b"\0" * 40)
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "line\nbreak.gif").write_bytes(b"GIF89a" + b"\0" * 40)
+    photos, left_out = find_photos(tmp_path, LIMITS)
+    assert len(photos) == 5
+    assert {item.name: item.reason for item in left_out} == {
+        "copy.jpeg": "the same picture as 02.jpg",
+        "walk.MP4": "a video; save single pictures of it, two for each second, as JPEG",
+        "raw.CR2": "a TIFF or camera raw file; save it as JPEG",
+        "all.zip": "a ZIP archive; unpack it first",
+        "empty.jpg": "the file is empty",
+        "gone.jpg": "a link to a file that does not exist",
+        "line?break.gif": "a GIF; save it as JPEG",
+    }
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_files_that_may_not_be_read_are_named(tmp_path: Path) -> None:
+    fill(tmp_path, 6)
+    (tmp_path / "03.jpg").chmod(0)
+    _, left_out = find_photos(tmp_path, LIMITS)
+    assert [(item.name, item.reason) for item in left_out] == [("03.jpg", "cannot be read: Permission denied")]
+
+
+def test_many_files_left_out_are_counted_after_the_tenth() -> None:
+    lines = told([LeftOut(name=f"{number}.mp4", reason="a video") for number in range(12)])
+    assert len(lines) == 11
+    assert lines[-1] == "left out 2 more"
 
 
 def test_the_digest_follows_contents_names_and_preset(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from scripts.splat_cli.edge_client import EdgeClient
-from scripts.splat_cli.errors import ServiceError
+from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.reconstruct import reconstruct
 
 CONTRACTS = Path(__file__).parents[4] / "docs/contracts"
@@ -25,21 +25,23 @@ JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 40
 class Edge:
     """Answers as the API does, and remembers the calls. `states` are given out one per look."""
 
-    def __init__(self, states: list[dict[str, Any]], *, interrupt_at: str = "") -> None:
+    def __init__(self, states: list[dict[str, Any]], *, interrupt_at: str = "", refuse: str = "") -> None:
         self.calls: list[str] = []
         self.states = states
         self.interrupt_at = interrupt_at
+        self.refuse = refuse
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         call = f"{request.method} {request.url.path}"
         self.calls.append(call)
         if call == self.interrupt_at:
             raise KeyboardInterrupt
+        if call == self.refuse:
+            return httpx.Response(418)
         path = request.url.path
         if path == "/api/settings":
-            return httpx.Response(
-                200, json={"limits": {"photos_min": 5, "photos_max": 400, "photo_bytes_max": 25_000_000}}
-            )
+            limits = {"photos_min": 5, "photos_max": 400, "photo_bytes_max": 25_000_000}
+            return httpx.Response(200, json={"limits": limits, "presets": ["preview", "standard"]})
         if path == "/api/projects":
             return httpx.Response(201, json={**PROJECT, "id": "p_1", "state": "new", "progress": None})
         if path == "/api/projects/p_1/photos" and request.method == "POST":
@@ -50,7 +52,7 @@ class Edge:
             ]
             return httpx.Response(201, json={"uploads": uploads})
         if path == "/api/projects/p_1/photos":
-            return httpx.Response(200, json={"photos": [{"name": "a.jpg", "uploaded": True}]})
+            return httpx.Response(200, json={"photos": [{"name": "a.jpg", "as": "0001.jpg", "uploaded": True}]})
         if path == "/api/projects/p_1/estimate":
             return httpx.Response(200, json={"seconds": 130, "usd": 0.0403, "basis": "20 photos"})
         if path == "/api/projects/p_1" and request.method == "GET":
@@ -62,15 +64,15 @@ class Edge:
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     for number in range(6):
-        (tmp_path / f"{number}.jpg").write_bytes(JPEG)
+        (tmp_path / f"{number}.jpg").write_bytes(JPEG + bytes([number]))
     return tmp_path
 
 
-def run(edge: Edge, photos: Path) -> tuple[dict[str, Any], str]:
+def run(edge: Edge, photos: Path, *, preset: str = "preview") -> tuple[dict[str, Any], str]:
     out = io.StringIO()
     client = EdgeClient("http://edge.test", "t", transport=httpx.MockTransport(edge), sleep=lambda _: None)
     console = Console(file=out, width=120)
-    done = reconstruct(client, photos, name="n", preset="preview", console=console, sleep=lambda _: None)
+    done = reconstruct(client, photos, name="n", preset=preset, console=console, sleep=lambda _: None)
     return done.report or {}, out.getvalue()
 
 
@@ -91,9 +93,12 @@ def test_a_job_is_followed_through_its_stages_to_the_report(photos: Path) -> Non
 
 
 def test_a_failed_job_ends_with_the_workers_own_words(photos: Path) -> None:
-    edge = Edge([{"state": "failed", "error": FAILURE["error"]}])
-    with pytest.raises(ServiceError) as caught:
+    message = FAILURE["error"]["message"] + " 0001.jpg: The file is empty."
+    edge = Edge([{"state": "failed", "error": {**FAILURE["error"], "message": message}}])
+    with pytest.raises(CommandError) as caught:
         run(edge, photos)
+    assert caught.value.exit_code == 1, "photos that do not suffice are the user's to mend"
+    assert "a.jpg: The file is empty." in caught.value.message, "the service's name for the photo was shown"
     assert "3 usable photos of 4 given" in caught.value.message
     assert "[TOO_FEW_PHOTOS]" in caught.value.message
     assert caught.value.hint.startswith("Add photos")
@@ -102,6 +107,21 @@ def test_a_failed_job_ends_with_the_workers_own_words(photos: Path) -> None:
 def test_an_interrupt_during_the_upload_removes_the_half_made_project(photos: Path) -> None:
     edge = Edge([], interrupt_at="GET /api/projects/p_1/estimate")
     with pytest.raises(KeyboardInterrupt):
+        run(edge, photos)
+    assert edge.calls[-1] == "DELETE /api/projects/p_1"
+
+
+def test_a_preset_that_is_not_offered_is_refused_before_anything_is_made(photos: Path) -> None:
+    edge = Edge([])
+    with pytest.raises(CommandError, match="There is no preset 'best'") as caught:
+        run(edge, photos, preset="best")
+    assert caught.value.hint == "choose one of preview, standard"
+    assert edge.calls == ["GET /api/settings"]
+
+
+def test_a_failure_before_the_start_leaves_no_half_made_project(photos: Path) -> None:
+    edge = Edge([], refuse="GET /api/projects/p_1/estimate")
+    with pytest.raises(ServiceError, match="418"):
         run(edge, photos)
     assert edge.calls[-1] == "DELETE /api/projects/p_1"
 
