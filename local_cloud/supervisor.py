@@ -79,7 +79,14 @@ def images(root: Path) -> dict[str, object]:
         CHECKOUT_IMAGE: {
             "command": [str(root / ".venv-worker/bin/python"), "-m", "splat_worker.handler"],
             "cwd": str(root),
+            # Workers of a release run from a copy of these, so that an edit reaches no release that is out already.
+            "sources": {
+                "folder": str(root / "worker_image"),
+                "hash_command": [sys.executable, str(root / "infra/content_hash.py")],
+            },
             "env": {
+                "PYTHONPATH": "{image}/src",
+                "SPLAT_TOOLS_DIR": str(root / "worker_image/tools"),
                 # The stand-ins serve presigned addresses on loopback; a cloud worker refuses those.
                 "SPLAT_ALLOW_PRIVATE_ADDRESSES": "true",
                 # The SDK's own checks look for a GPU and for the open internet.

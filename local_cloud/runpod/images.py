@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from .copies import Copies
 from .problems import bad_request
 
 
@@ -23,11 +24,21 @@ class RegistryLogin(BaseModel):
     password: str
 
 
+class Sources(BaseModel):
+    """A folder that is an image, and the command that prints the digest of a folder given as its last word."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str
+    hash_command: list[str] = Field(min_length=1)
+
+
 class Image(BaseModel):
     """How to start a worker of an image: argv, working folder, environment baked into the image.
 
     With `private` only an endpoint whose registry credential is one of these logins can use it; several,
-    because a registry takes the old and the new password while one replaces the other.
+    because a registry takes the old and the new password while one replaces the other. With `sources`, each
+    digest is a copy of a folder (copies.py), and `{image}` in command, cwd and env stands for that copy.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +47,21 @@ class Image(BaseModel):
     cwd: str | None = None
     env: dict[str, str] = Field(default_factory=dict)
     private: list[RegistryLogin] = Field(default_factory=list)
+    sources: Sources | None = None
+
+    def at(self, copy: Path) -> Image:
+        """The same with `{image}` filled in."""
+
+        def filled(text: str) -> str:
+            return text.replace("{image}", str(copy))
+
+        return self.model_copy(
+            update={
+                "command": [filled(word) for word in self.command],
+                "cwd": None if self.cwd is None else filled(self.cwd),
+                "env": {name: filled(value) for name, value in self.env.items()},
+            }
+        )
 
 
 _IMAGES = TypeAdapter(dict[str, Image])
@@ -77,8 +103,9 @@ def repository_of(reference: str) -> str:
 
 
 class Images:
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, file: Path | None, copies: Copies | None = None) -> None:
         self._file = file
+        self._copies = copies
 
     def load(self) -> dict[str, Image]:
         """All images by repository; without a file every image echoes. Raises ImagesFileInvalid."""
@@ -90,7 +117,8 @@ class Images:
             raise ImagesFileInvalid(
                 f"images file {self._file} cannot be used: {error}. "
                 'Expected {"<repository>": {"command": [...], "cwd"?: "...", "env"?: {...}, '
-                '"private"?: [{"username", "password"}]}}, "*" for any other repository.'
+                '"private"?: [{"username", "password"}], "sources"?: {"folder", "hash_command"}}}, '
+                '"*" for any other repository.'
             ) from error
 
     def resolve(self, reference: str, login: tuple[str, str] | None = None) -> Image:
@@ -104,4 +132,9 @@ class Images:
             raise bad_request(f"image {reference!r} could not be resolved (repositories known here: {known})")
         if found.private and login not in [(one.username, one.password) for one in found.private]:
             raise bad_request(f"image {reference!r} could not be resolved: the registry refused the credential")
-        return found
+        if found.sources is None or self._copies is None:
+            return found
+        copy = self._copies.of(reference, Path(found.sources.folder), found.sources.hash_command)
+        if copy is None:
+            raise bad_request(f"image {reference!r} could not be resolved: {found.sources.folder} has no such digest")
+        return found.at(copy)

@@ -14,6 +14,7 @@ import httpx
 
 from . import autoscaler, catalog, limits
 from .clock import Clock
+from .copies import Copies
 from .faults import Faults
 from .ids import Ids
 from .images import Images
@@ -45,7 +46,7 @@ class Platform:
         self.clock = clock or Clock()
         self.settings = Settings()
         self.catalog = catalog.load()
-        self.images = Images(options.images_file)
+        self.images = Images(options.images_file, Copies(options.folder / "images"))
         self.ids = Ids(random.Random(options.seed))  # noqa: S311 - identifiers of a local double
         self.faults = Faults()
         self._store = Store(options.folder)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from local_cloud.runpod.copies import Copies
 from local_cloud.runpod.images import Images, ImagesFileInvalid, repository_of
 from local_cloud.runpod.problems import Problem
 
@@ -59,6 +62,49 @@ def test_a_private_image_takes_each_of_its_logins_and_no_other(tmp_path: Path) -
     for login in (None, ("robot", "other"), ("someone", "old")):
         with pytest.raises(Problem, match="refused the credential"):
             Images(file).resolve("a/b", login)
+
+
+@pytest.fixture
+def folder_image(tmp_path: Path) -> tuple[Images, Path]:
+    """An image that is a folder, whose digest is the SHA-256 of its file `code`."""
+    program = (
+        "import hashlib, pathlib, sys;"
+        "print(hashlib.sha256(pathlib.Path(sys.argv[1], 'code').read_bytes()).hexdigest())"
+    )
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    image = {
+        "command": ["run", "{image}/code"],
+        "env": {"PYTHONPATH": "{image}"},
+        "sources": {"folder": str(sources), "hash_command": [sys.executable, "-c", program]},
+    }
+    (tmp_path / "images.json").write_text(json.dumps({"a/b": image}))
+    return Images(tmp_path / "images.json", Copies(tmp_path / "copies")), sources
+
+
+def reference_of(code: str) -> str:
+    return f"a/b@sha256:{hashlib.sha256(code.encode()).hexdigest()}"
+
+
+def test_a_release_keeps_the_sources_it_was_made_of(folder_image: tuple[Images, Path]) -> None:
+    images, sources = folder_image
+    (sources / "code").write_text("first")
+    first = images.resolve(reference_of("first"))
+    (sources / "code").write_text("second")
+    second = images.resolve(reference_of("second"))
+    for image, code in ((images.resolve(reference_of("first")), "first"), (second, "second")):
+        assert Path(image.command[1]).read_text() == code
+        assert Path(image.env["PYTHONPATH"], "code").read_text() == code
+    assert images.resolve(reference_of("first")) == first
+
+
+@pytest.mark.parametrize("reference", ["a/b:latest", reference_of("never made")])
+def test_a_digest_that_the_folder_does_not_have_is_refused(folder_image: tuple[Images, Path], reference: str) -> None:
+    images, sources = folder_image
+    (sources / "code").write_text("something else")
+    with pytest.raises(Problem, match="has no such digest"):
+        images.resolve(reference)
+    assert list((sources.parent / "copies").glob("*")) == []
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": {}}', '{"a": {"command": []}}', '{"a": {"command": ["x"], "b": 1}}'])
