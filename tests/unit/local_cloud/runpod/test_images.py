@@ -68,8 +68,7 @@ def test_a_private_image_takes_each_of_its_logins_and_no_other(tmp_path: Path) -
 def folder_image(tmp_path: Path) -> tuple[Images, Path]:
     """An image that is a folder, whose digest is the SHA-256 of its file `code`."""
     program = (
-        "import hashlib, pathlib, sys;"
-        "print(hashlib.sha256(pathlib.Path(sys.argv[1], 'code').read_bytes()).hexdigest())"
+        "import hashlib, pathlib, sys;print(hashlib.sha256(pathlib.Path(sys.argv[1], 'code').read_bytes()).hexdigest())"
     )
     sources = tmp_path / "sources"
     sources.mkdir()
