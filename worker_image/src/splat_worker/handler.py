@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from splat_worker import selftest_job
 from splat_worker.child_host import ChildHost, ReportedFailure
 from splat_worker.cost import seconds_allowed
 from splat_worker.errors import JobError, as_job_error
@@ -30,6 +31,8 @@ class Handler:
         self._host, self._progress_update = host, progress_update
 
     async def __call__(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        if selftest_job.is_asked_for(job.get("input")):
+            return await _self_test()
         try:
             parsed = parse_input(job.get("input"))
         except JobError as error:
@@ -53,6 +56,13 @@ class Handler:
             answer = _failed(Failure.of(as_job_error(error, None)).model_dump(mode="json"))
         await asyncio.to_thread(told.end, answer)
         return answer
+
+
+async def _self_test() -> dict[str, Any]:
+    try:
+        return sanitised(await selftest_job.run())
+    except JobError as error:
+        return _failed(Failure.of(error).model_dump(mode="json"))
 
 
 class _Teller:

@@ -29,6 +29,8 @@ PHOTOS = 8
 SIZE = (320, 240)
 PSNR_LEAST_DB = 14.0
 RENDER_DIFFERENCE_MAX = 2e-2
+GPU_DEVICE = Path("/dev/nvidiactl")
+"""There wherever NVIDIA's driver is, also in a container that was given a GPU."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +113,8 @@ def _same_on_gpu() -> str:
     from splat_worker.train.render import render
 
     if not torch.cuda.is_available():
+        if GPU_DEVICE.exists():
+            raise RuntimeError(f"this machine has a GPU, but CUDA {torch.version.cuda} cannot use it: an older driver?")
         return "no GPU here; only the CPU was looked at"
     rng = np.random.default_rng(0)
     n = 2000
