@@ -72,6 +72,10 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
     def Handshake(self, _request: Any, _context: grpc.ServicerContext) -> Any:
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=False, accept_resources=True, accept_outputs=False)
 
+    def Attach(self, _request: Any, _context: grpc.ServicerContext) -> Any:
+        # An engine may use a provider that runs already (PULUMI_DEBUG_PROVIDERS), as the real ones allow.
+        return empty_pb2.Empty()
+
     def GetPluginInfo(self, _request: Any, _context: grpc.ServicerContext) -> Any:
         return plugin_pb2.PluginInfo(version=VERSION)
 

@@ -221,10 +221,8 @@ def entry_of(folder: Path, environment: dict[str, str]) -> Callable[[], None]:
     return entry
 
 
-def make_project(
-    folder: Path, cloud: LocalCloud, path: str, *, backend: str | None = None, more: dict[str, str] | None = None
-) -> Project:
-    """The program in `folder`, with a stack on a file backend beside it (or on `backend`)."""
+def write_project(folder: Path) -> None:
+    """The program in `folder`, with a tiny worker and page, ready for a state beside it."""
     (folder / "edge_worker" / "dist" / "web").mkdir(parents=True)
     (folder / "worker_image").mkdir()
     (folder / "state").mkdir()
@@ -244,14 +242,11 @@ def make_project(
             }
         )
     )
-    committed = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
-    addresses = config_for(
-        app_url=cloud.app_url,
-        runpod_url=cloud.runpod_url,
-        control_url=cloud.control_url,
-        s3_endpoint=f"{cloud.app_url}/cdn-cgi/local/r2/s3",
-    )
-    environment = {
+
+
+def project_environment(folder: Path, path: str, *, backend: str | None = None) -> dict[str, str]:
+    """What the engine needs to run the program of `folder` on a file backend beside it (or on `backend`)."""
+    return {
         "PATH": path,
         "PULUMI_HOME": str(folder / "home"),
         "PULUMI_BACKEND_URL": backend or f"file://{folder / 'state'}",
@@ -261,8 +256,22 @@ def make_project(
         "RUNPOD_API_KEY": RUNPOD_KEY,
         "CLOUDFLARE_API_TOKEN": CLOUDFLARE_TOKEN,
         "PYTHONWARNINGS": "ignore",
-        **(more or {}),
     }
+
+
+def make_project(
+    folder: Path, cloud: LocalCloud, path: str, *, backend: str | None = None, more: dict[str, str] | None = None
+) -> Project:
+    """The program in `folder`, with a stack on a file backend beside it (or on `backend`)."""
+    write_project(folder)
+    committed = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
+    addresses = config_for(
+        app_url=cloud.app_url,
+        runpod_url=cloud.runpod_url,
+        control_url=cloud.control_url,
+        s3_endpoint=f"{cloud.app_url}/cdn-cgi/local/r2/s3",
+    )
+    environment = {**project_environment(folder, path, backend=backend), **(more or {})}
     stack = auto.create_stack(
         STACK,
         project_name="photo-splat",
