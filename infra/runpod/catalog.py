@@ -62,6 +62,44 @@ def read_catalog(gpus: Iterable[Mapping[str, Any]]) -> tuple[GpuType, ...]:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class CpuFlavour:
+    """One CPU of the catalogue. `usd_per_vcpu_h` is the serverless list price."""
+
+    id: str
+    vcpu_min: int
+    vcpu_max: int
+    usd_per_vcpu_h: float | None
+
+
+def read_cpus(cpus: Iterable[Mapping[str, Any]]) -> tuple[CpuFlavour, ...]:
+    return tuple(
+        CpuFlavour(
+            id=str(cpu["id"]),
+            vcpu_min=int((cpu.get("vcpu") or {}).get("min") or 2),
+            vcpu_max=int((cpu.get("vcpu") or {}).get("max") or 2),
+            usd_per_vcpu_h=_number((cpu.get("price") or {}).get("serverlessPerVcpu")),
+        )
+        for cpu in cpus
+    )
+
+
+def cpu_price(choices: tuple[tuple[str, int], ...], flavours: tuple[CpuFlavour, ...]) -> tuple[str, float]:
+    """Name and USD per second of the first of `choices` (flavour, vCPUs). Raises NotOffered for any of them."""
+    offered = {flavour.id: flavour for flavour in flavours if flavour.usd_per_vcpu_h is not None}
+    for id_, count in choices:
+        flavour = offered.get(id_)
+        if flavour is None:
+            raise NotOffered(f'RunPod serverless does not offer the CPU "{id_}"; offered: {", ".join(sorted(offered))}')
+        if count & (count - 1) or not flavour.vcpu_min <= count <= flavour.vcpu_max:
+            raise NotOffered(
+                f"{id_} with {count} vCPUs does not exist: take a power of two from {flavour.vcpu_min} "
+                f"to {flavour.vcpu_max}"
+            )
+    id_, count = choices[0]
+    return f"{id_}, {count} vCPU", round((offered[id_].usd_per_vcpu_h or 0.0) * count / 3600, 8)
+
+
 def select(names: tuple[str, ...], catalog: tuple[GpuType, ...], *, count: int = 1) -> Selection:
     """Pools and exclusions for `names`, in their order. Raises NotOffered."""
     if not names:

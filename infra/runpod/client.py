@@ -3,10 +3,13 @@ Knows nothing of Pulumi; never puts the key into a URL, log, repr or exception."
 
 from __future__ import annotations
 
+import email.utils
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +24,10 @@ READ_TIMEOUT_S = 60.0  # creating an endpoint resolves its image, which takes se
 JSON = dict[str, Any]
 
 _SAFE_TO_REPEAT = frozenset({"GET", "PATCH", "DELETE"})
+_NOTHING_SENT = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError),
+    *(httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL),
+)
 _CLASSES: Mapping[int, type[errors.Refused]] = {
     401: errors.Unauthorized,
     403: errors.Forbidden,
@@ -57,6 +64,9 @@ class RunPodClient:
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        # Checked here, as the libraries below would quote a key that cannot be a header in their errors.
+        if not re.fullmatch(r"[!-~]+", api_key, re.ASCII):
+            raise errors.UnusableKey
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self._jitter = jitter
@@ -150,6 +160,10 @@ class RunPodClient:
         """Every GPU with pool, price and serverless availability."""
         return self._list("/catalog/gpus?include=AVAILABILITY&product=SERVERLESS", "gpus")
 
+    def list_cpus(self) -> tuple[JSON, ...]:
+        """Every CPU flavour with its price."""
+        return self._list("/catalog/cpus", "cpus")
+
     def account_limits(self) -> JSON:
         """Spend and worker quota. Path from a docs page of 2026-11-18, not in the published document."""
         return self._object("GET", "/account/limits")
@@ -189,7 +203,11 @@ class RunPodClient:
                 if last or problem.retry_after_s > self._retry.longest_retry_after_s:
                     raise
                 self._sleep(max(problem.retry_after_s, self._backoff_s(attempt)))
-            except (errors.Broken, errors.OutcomeUnknown):
+            except errors.Broken as problem:
+                if last or not repeatable or problem.retry_after_s > self._retry.longest_retry_after_s:
+                    raise
+                self._sleep(max(problem.retry_after_s, self._backoff_s(attempt)))
+            except errors.OutcomeUnknown:
                 if last or not repeatable:
                     raise
                 self._sleep(self._backoff_s(attempt))
@@ -203,13 +221,13 @@ class RunPodClient:
         call = _call(method, path)
         try:
             response = self._http.request(method, path, json=json)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as problem:
+        except _NOTHING_SENT as problem:
             raise errors.Unreachable(
                 f"cannot connect to {self._http.base_url.host} ({type(problem).__name__})",
                 call=call,
                 advice="check the network and runpod:apiUrl; on the local stack, is the local cloud running?",
             ) from None
-        except httpx.TransportError as problem:
+        except httpx.RequestError as problem:
             raise errors.OutcomeUnknown(
                 f"no answer ({type(problem).__name__}); it may have taken effect",
                 call=call,
@@ -259,24 +277,29 @@ def _refusal(call: str, response: httpx.Response) -> errors.Refused:
         errors=entries,
         request_id=response.headers.get("x-request-id", ""),
     )
-    if isinstance(problem, errors.Busy):
-        problem.retry_after_s = retry_after_s(response.headers)
+    if isinstance(problem, errors.Busy | errors.Broken):
+        problem.retry_after_s = retry_after_s(response.headers, now=datetime.now(UTC))
     return problem
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float:
-    """Seconds to wait that a 429 asks for: Retry-After in seconds, else the reset of the exhausted
-    RateLimit window (`"minute";r=0;t=12`). 0 when neither is readable. Never negative."""
+def retry_after_s(headers: Mapping[str, str], *, now: datetime) -> float:
+    """Seconds to wait that an answer asks for: Retry-After in seconds or as a date (RFC 9110, 10.2.3), else
+    the reset of the exhausted RateLimit window (`"minute";r=0;t=12`). 0 when none is readable. Never
+    negative; a number of absurd length counts as endless."""
+    text = headers.get("retry-after", "").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
     try:
-        return max(0.0, float(headers.get("retry-after", "")))
-    except ValueError:
+        return max(0.0, (email.utils.parsedate_to_datetime(text) - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):  # no date, one without a zone, one beyond the calendar
         pass
     waits = [0.0]
     for window in headers.get("ratelimit", "").split(","):
         fields = dict(part.strip().split("=", 1) for part in window.split(";") if "=" in part)
-        try:
-            if int(fields.get("r", "1")) <= 0:
-                waits.append(float(fields["t"]))
-        except (KeyError, ValueError):
-            continue
+        left, reset = fields.get("r", ""), fields.get("t", "")
+        if _SECONDS.fullmatch(left) and float(left) == 0 and _SECONDS.fullmatch(reset):
+            waits.append(float(reset))
     return max(waits)
+
+
+_SECONDS = re.compile(r"\d+(\.\d+)?", re.ASCII)

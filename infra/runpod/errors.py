@@ -23,6 +23,17 @@ class RunPodError(Exception):
         return f"{text}\nWhat to do: {self.advice}" if self.advice else text
 
 
+class UnusableKey(RunPodError):
+    """The key holds characters that no header can carry. Says so without showing it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the API key holds a blank, a line break or another character that no key has",
+            call="(before any call)",
+            advice="copy it again: `pulumi config set --secret runpod:apiKey …`, or RUNPOD_API_KEY in the environment.",
+        )
+
+
 class Unreachable(RunPodError):
     """No connection, so nothing happened there."""
 
@@ -80,7 +91,9 @@ class Busy(Refused):
 
 
 class Broken(Refused):
-    """5xx: the server failed. On a write the effect is unknown."""
+    """5xx: the server failed. On a write the effect is unknown. `retry_after_s` is what it asked for, or 0."""
+
+    retry_after_s: float = 0.0
 
 
 class Misunderstood(RunPodError):

@@ -106,6 +106,10 @@ class Change:
     effect: Effect
 
 
+class NotInPlace(ValueError):
+    """An existing endpoint cannot become what is wanted. `str()` names the fields and what to do."""
+
+
 # Sub-objects travel whole, so a change inside one names its first segment here.
 _EFFECTS: Mapping[str, Effect] = {
     "name": Effect.UPDATE,
@@ -181,6 +185,8 @@ def from_wire(body: Mapping[str, Any]) -> Endpoint:
         )
     except KeyError as missing:
         raise ValueError(f"an endpoint object lacks the field {missing}") from None
+    except (TypeError, AttributeError, OverflowError) as problem:
+        raise ValueError(f"an endpoint object has a field of another type than published: {problem}") from None
 
 
 def diff(old: Endpoint, new: Endpoint) -> tuple[Change, ...]:
@@ -201,11 +207,14 @@ def diff(old: Endpoint, new: Endpoint) -> tuple[Change, ...]:
 
 def patch(old: Endpoint, new: Endpoint) -> Wire:
     """The smallest PATCH body that turns `old` into `new`: whole sub-objects, and the explicit
-    empty form of what is no longer set. Raises ValueError when only a replacement would do."""
+    empty form of what is no longer set. Raises NotInPlace when only a replacement would do."""
     changes = diff(old, new)
     replacing = [change.path for change in changes if change.effect is Effect.REPLACE]
     if replacing:
-        raise ValueError(f"{', '.join(replacing)} cannot change on an existing endpoint")
+        raise NotInPlace(
+            f"{', '.join(replacing)} cannot change on an existing endpoint: delete that one first, or take "
+            "photo-splat:adoptEndpointId away if it names the wrong one"
+        )
     body: Wire = {}
     wire = to_wire(new)
     for head in sorted({change.path.partition(".")[0] for change in changes}):
@@ -216,7 +225,7 @@ def patch(old: Endpoint, new: Endpoint) -> Wire:
         body["gpu"]["allowedCudaVersions"] = list(new.gpu.allowed_cuda_versions)
         body["gpu"]["minCudaVersion"] = new.gpu.min_cuda_version
     if "disk" in body and body["disk"] is None:
-        raise ValueError("disk cannot be un-set on an existing endpoint: name a size in GB")
+        raise NotInPlace("disk cannot be un-set on an existing endpoint: name a size in GB")
     return body
 
 
@@ -226,7 +235,7 @@ _EMPTY: Mapping[str, Any] = {"args": "", "ports": [], "registry": None, "disk": 
 
 def align(known: Endpoint, read: Endpoint) -> Endpoint:
     """`read` with what is not drift taken from `known`: list orders that the API does not promise
-    to keep, an idle timeout that it leaves out, and RUNPOD_ variables that the platform adds."""
+    to keep, what was left to the platform's default, and RUNPOD_ variables that it adds."""
     gpu = read.gpu
     if gpu is not None and known.gpu is not None:
         gpu = replace(
@@ -235,10 +244,12 @@ def align(known: Endpoint, read: Endpoint) -> Endpoint:
             excluded_types=_in_order_of(known.gpu.excluded_types, gpu.excluded_types),
             allowed_cuda_versions=_in_order_of(known.gpu.allowed_cuda_versions, gpu.allowed_cuda_versions),
         )
+    workers = replace(read.workers, idle_timeout_s=None) if known.workers.idle_timeout_s is None else read.workers
     added = {key for key in read.env if key.startswith("RUNPOD_") and key not in known.env}
     return replace(
         read,
         gpu=gpu,
+        workers=workers,
         data_center_ids=_in_order_of(known.data_center_ids, read.data_center_ids),
         network_volumes=_in_order_of(known.network_volumes, read.network_volumes),
         ports=_in_order_of(known.ports, read.ports),

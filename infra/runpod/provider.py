@@ -33,7 +33,7 @@ LOOK_AGAIN_S = (0.5, 2.0)  # a list may lag behind a create whose answer was los
 Props = dict[str, Any]
 
 
-@speaks_plainly(errors.RunPodError, MissingKey, StillThere)
+@speaks_plainly(errors.RunPodError, model.NotInPlace, MissingKey, StillThere)
 class EndpointProvider(ResourceProvider):
     """create, read, update, delete of one serverless endpoint. Stateless after `configure`, since one
     object serves several threads."""
@@ -46,28 +46,39 @@ class EndpointProvider(ResourceProvider):
     def check(self, olds: Props, news: Props) -> CheckResult:
         """Resolve GPU names through the live catalogue, and refuse what the API would refuse."""
         failures = [CheckFailure(f.property, f.reason) for f in plan.refusals(news)]
+        if failures:
+            return CheckResult(news, failures)
         inputs = dict(news)
+        today = datetime.now(UTC).date()
         try:
-            gpus = catalog.read_catalog(self._client.list_gpus())
-            inputs.update(plan.with_gpu(olds, news, gpus, today=datetime.now(UTC).date()))
+            if plan.compute_is_unknown(news):
+                inputs.update(gpu=plan.UNKNOWN, price=plan.UNKNOWN)
+            elif news.get("cpu"):
+                flavours = catalog.read_cpus(self._client.list_cpus())
+                inputs.update(plan.with_cpu(olds, news, flavours, today=today))
+            else:
+                gpus = catalog.read_catalog(self._client.list_gpus())
+                inputs.update(plan.with_gpu(olds, news, gpus, today=today))
         except catalog.NotOffered as problem:
-            failures.append(CheckFailure("gpuNames", str(problem)))
+            failures.append(CheckFailure("cpu" if news.get("cpu") else "gpuNames", str(problem)))
         except (errors.Unreachable, errors.OutcomeUnknown, errors.Broken):
             # The catalogue being down must not stop a destroy or a change that has nothing to do with cards.
-            kept = plan.kept_gpu(olds, news)
+            kept = plan.kept_compute(olds, news)
             if kept is None:
                 raise
             inputs.update(kept)
         if not failures:
-            failures += [CheckFailure(f.property, f.reason) for f in self._over_quota(olds, inputs)]
+            refused = (*self._nothing_to_adopt(olds, inputs), *self._over_quota(olds, inputs))
+            failures += [CheckFailure(f.property, f.reason) for f in refused]
         return CheckResult(inputs, failures)
 
     def diff(self, id_: str, olds: Props, news: Props) -> DiffResult:
+        news, unknown = plan.without_unknown(olds, news)
         changes = model.diff(model.from_wire(olds), model.from_wire(news))
         replaces = [c.path.partition(".")[0] for c in changes if c.effect is model.Effect.REPLACE]
         adopted = plan.adopts_another(id_, olds, news)
         return DiffResult(
-            changes=bool(changes) or plan.echoes_differ(olds, news) or adopted,
+            changes=bool(changes) or unknown or plan.echoes_differ(olds, news) or adopted,
             replaces=sorted({*replaces, *(["adoptId"] if adopted else [])}),
             # Both would count against the worker quota, and share one marker.
             delete_before_replace=True,
@@ -88,7 +99,7 @@ class EndpointProvider(ResourceProvider):
         except errors.NotFound:
             return ReadResult("", {}, {})
         known = model.from_wire(props)
-        now = model.align(known, model.from_wire(body))
+        now = model.align(known, _understood(body))
         for sentence in model.explain_drift(model.diff(known, now)):
             print(f"drift: {sentence}")  # the engine shows a provider's stdout as this resource's diagnostics
         outs = plan.outputs({**props, **plan.cleared(known, now), **model.to_wire(now)}, body)
@@ -121,7 +132,7 @@ class EndpointProvider(ResourceProvider):
             return found
         try:
             return self._client.create_endpoint(model.to_wire(wanted))
-        except (errors.OutcomeUnknown, errors.Broken):
+        except (errors.OutcomeUnknown, errors.Broken, errors.Misunderstood):
             for pause_s in LOOK_AGAIN_S:
                 time.sleep(pause_s)
                 found = self._marked(marker)
@@ -142,9 +153,24 @@ class EndpointProvider(ResourceProvider):
 
     def _settle(self, found: Mapping[str, Any], wanted: model.Endpoint) -> Mapping[str, Any]:
         """Bring an adopted endpoint to what is declared; a fresh one already is."""
-        now = model.align(wanted, model.from_wire(found))
+        now = model.align(wanted, _understood(found))
         body = model.patch(now, wanted)
         return self._client.update_endpoint(str(found["id"]), body) if body else found
+
+    def _nothing_to_adopt(self, olds: Props, news: Props) -> tuple[plan.Refusal, ...]:
+        """A refusal when `adoptId` newly names an endpoint that is not there: in the plan, not amid an `up`."""
+        named = news.get("adoptId")
+        if not named or named == olds.get("adoptId"):
+            return ()
+        try:
+            self._client.get_endpoint(str(named))
+        except errors.NotFound:
+            reason = (
+                f"photo-splat:adoptEndpointId is {named}, but the account of runpod:apiKey has no such endpoint: "
+                "correct it, or remove it where the stack has its endpoint already"
+            )
+            return (plan.Refusal(property="adoptId", reason=reason),)
+        return ()
 
     def _over_quota(self, olds: Props, news: Props) -> tuple[plan.Refusal, ...]:
         if not plan.raises_workers(olds, news):
@@ -176,3 +202,15 @@ class EndpointProvider(ResourceProvider):
             f"endpoint {id_} still answers {DELETE_WAIT_S:.0f} s after RunPod accepted its deletion: "
             "look at it in the RunPod console, then run `pulumi destroy` again"
         )
+
+
+def _understood(body: Mapping[str, Any]) -> model.Endpoint:
+    """An endpoint as the API returned it. Raises Misunderstood where it is not what this version knows."""
+    try:
+        return model.from_wire(body)
+    except ValueError as problem:
+        raise errors.Misunderstood(
+            f"the answer holds what this version does not know: {problem}",
+            call=f"GET /serverless/{body.get('id')}",
+            advice="set the field to a known value in the RunPod console, or update this program.",
+        ) from None

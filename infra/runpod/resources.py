@@ -15,8 +15,9 @@ from infra.runpod.volume import NetworkVolumeProvider
 
 
 class Endpoint(Resource, module="runpod", name="Endpoint"):
-    """One serverless endpoint. `gpu_names` are what people say ("RTX 4090"), in order of preference;
-    `gpu` and `price` come back resolved from the live catalogue."""
+    """One serverless endpoint. `gpu_names` are what people say ("RTX 4090"), in order of preference; `gpu` and
+    `price` come back resolved from the live catalogue. With `cpu` workers have no card. `request_count` scales
+    by requests per worker instead of by waiting time, as a load balancer has to."""
 
     name: pulumi.Output[str]
     image: pulumi.Output[str]
@@ -30,37 +31,54 @@ class Endpoint(Resource, module="runpod", name="Endpoint"):
         *,
         name: pulumi.Input[str],
         image: pulumi.Input[str],
-        gpu_names: Sequence[str],
-        gpu_count: int,
-        min_cuda_version: str,
+        gpu_names: Sequence[str] = (),
+        gpu_count: int = 1,
+        min_cuda_version: str = "",
+        allowed_cuda_versions: Sequence[str] = (),
+        cpu: Sequence[Mapping[str, Any]] = (),
+        type: str = "QUEUE",
         workers_min: int,
         workers_max: int,
-        idle_timeout_s: int,
-        queue_delay_s: float,
+        idle_timeout_s: int | None,
+        queue_delay_s: float | None = None,
+        request_count: int | None = None,
         timeout_ms: int,
         flashboot: str,
         disk_gb: int,
+        args: str = "",
+        ports: Sequence[str] = (),
         env: Mapping[str, pulumi.Input[str]],
         data_centers: Sequence[str] = (),
+        network_volumes: Sequence[pulumi.Input[str]] = (),
         registry: pulumi.Input[str] | None = None,
         adopt_id: str = "",
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        workers = {"min": workers_min, "max": workers_max}
+        if idle_timeout_s is not None:
+            workers["idleTimeout"] = idle_timeout_s
+        scaling: dict[str, Any] = {"type": "QUEUE_DELAY", "queueDelay": queue_delay_s}
+        if request_count is not None:
+            scaling = {"type": "REQUEST_COUNT", "requestCount": request_count}
         props: dict[str, Any] = {
             "name": name,
-            "type": "QUEUE",
+            "type": type,
             "image": image,
             "gpuNames": list(gpu_names),
             "gpuCount": gpu_count,
             "minCudaVersion": min_cuda_version,
-            "workers": {"min": workers_min, "max": workers_max, "idleTimeout": idle_timeout_s},
-            "scaling": {"type": "QUEUE_DELAY", "queueDelay": queue_delay_s},
+            "allowedCudaVersions": list(allowed_cuda_versions),
+            "cpu": [dict(one) for one in cpu],
+            "workers": workers,
+            "scaling": scaling,
             "timeout": timeout_ms,
             "flashboot": flashboot,
             "disk": disk_gb,
+            "args": args,
+            "ports": list(ports),
             "env": dict(env),
             "dataCenterIds": list(data_centers),
-            "networkVolumes": [],
+            "networkVolumes": list(network_volumes),
             # Made by the provider: resolved at check, or read from the service.
             "gpu": None,
             "price": None,

@@ -31,7 +31,8 @@ NEWS: dict[str, Any] = {
 
 
 @pytest.fixture
-def plugin(stub: Any) -> Plugin:
+def plugin(stub: Any, standin: StandIn) -> Plugin:
+    """On an empty account."""
     return Plugin(stub, EndpointProvider())
 
 
@@ -82,6 +83,12 @@ CHANGES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("gpu count", {"gpuCount": 2}, []),
     ("cuda floor", {"minCudaVersion": "12.6"}, []),
     ("cuda floor un-set", {"minCudaVersion": ""}, []),
+    ("cuda list in its place", {"minCudaVersion": "", "allowedCudaVersions": ["12.8"]}, []),
+    (
+        "cpu instead of gpu",
+        {"gpuNames": [], "minCudaVersion": "", "cpu": [{"id": "cpu5c", "vcpuCount": 4}]},
+        ["cpu", "gpu"],
+    ),
     ("workers min", {"workers": {"min": 1, "max": 2, "idleTimeout": 10}}, []),
     ("workers max", {"workers": {"min": 0, "max": 3, "idleTimeout": 10}}, []),
     ("idle timeout", {"workers": {"min": 0, "max": 2, "idleTimeout": 99}}, []),
@@ -123,6 +130,49 @@ def test_each_field_plans_and_does_what_it_should(
     _, read_state, _ = plugin.read(id_, after)
     assert plugin.diff(id_, read_state, news) == (False, [])
     assert [endpoint["id"] for endpoint in standin.endpoints()] == [id_]
+
+
+def test_an_endpoint_without_a_card_is_made_and_its_flavours_change_in_place(plugin: Plugin, standin: StandIn) -> None:
+    bare = {"gpuNames": [], "minCudaVersion": ""}
+    id_, state = made(plugin, **bare, cpu=[{"id": "cpu5c", "vcpuCount": 4}])
+    assert (state.get("gpu"), state["price"]["gpu"]) == (None, "cpu5c, 4 vCPU")
+    more = [{"id": "cpu5c", "vcpuCount": 8}, {"id": "cpu3c", "vcpuCount": 2}]
+    news, failures = plugin.check({**NEWS, **bare, "cpu": more}, state)
+    assert failures == {}
+    assert plugin.diff(id_, state, news) == (True, [])
+    after = plugin.update(id_, state, news)
+    assert [(one["id"], one["vcpuCount"]) for one in standin.endpoints()[0]["cpu"]] == [("cpu5c", 8), ("cpu3c", 2)]
+    assert plugin.diff(id_, plugin.read(id_, after)[1], news) == (False, [])
+
+
+def test_a_load_balancer_with_the_platforms_idle_timeout_is_settled(plugin: Plugin) -> None:
+    kind = {"type": "LOAD_BALANCER", "scaling": {"type": "REQUEST_COUNT", "requestCount": 4}}
+    id_, state = made(plugin, **kind, workers={"min": 0, "max": 2})
+    assert set(state["requestUrls"]) == {"base", "health"}
+    _, read_state, inputs = plugin.read(id_, state)
+    news, _ = plugin.check({**NEWS, **kind, "workers": {"min": 0, "max": 2}}, inputs)
+    assert plugin.diff(id_, read_state, news) == (False, [])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"workers": "many"},
+        {"workers": None},
+        {"scaling": {"type": "QUEUE_DELAY", "queueDelay": "4"}},
+        {"timeout": "long"},
+        {"env": {"A": 1}},
+        {"gpuNames": "RTX 4090"},
+        {"cpu": [{}], "gpuNames": []},
+        {"gpuNames": []},
+        {"name": None},
+    ],
+    ids=str,
+)
+def test_wild_inputs_fail_at_check_in_words(plugin: Plugin, change: dict[str, Any]) -> None:
+    _, failures = plugin.check({**NEWS, **change})
+    assert failures
+    assert "Traceback" not in str(failures)
 
 
 DRIFTS: list[tuple[str, dict[str, Any]]] = [
@@ -223,6 +273,18 @@ def test_an_endpoint_made_by_hand_is_adopted_by_its_id_and_brought_to_what_is_de
     # Fulfilled, the wish may be taken out of the configuration again.
     news, _ = plugin.check(NEWS, state)
     assert plugin.diff(id_, state, news) == (False, [])
+
+
+def test_an_endpoint_of_another_type_is_not_adopted_but_told_in_words(plugin: Plugin, standin: StandIn) -> None:
+    balancer = {"type": "LOAD_BALANCER", "scaling": {"type": "REQUEST_COUNT", "requestCount": 4}}
+    id_, _ = made(plugin, **balancer, workers={"min": 0, "max": 2})
+    inputs, _ = plugin.check({**NEWS, "adoptId": id_})
+    for props in (inputs, {**inputs, "adoptId": None}):  # by its id, and by the marker it carries
+        with pytest.raises(Refused) as caught:
+            plugin.create(props)
+        assert "type cannot change on an existing endpoint: delete that one first" in str(caught.value)
+        assert "Traceback" not in str(caught.value)
+    assert [one["type"] for one in standin.endpoints()] == ["LOAD_BALANCER"]
 
 
 def test_an_update_that_meets_a_failing_server_is_repeated(plugin: Plugin, standin: StandIn) -> None:

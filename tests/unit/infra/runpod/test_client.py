@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -12,6 +14,7 @@ from infra.runpod import errors
 from infra.runpod.client import RetryPolicy, RunPodClient, retry_after_s
 
 KEY = "rpa_SECRETKEY"
+NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
 Answer = httpx.Response | Exception
 
 
@@ -116,6 +119,30 @@ def test_a_call_that_is_refused_for_a_while_succeeds_after_the_asked_wait() -> N
     assert server.waits == [7.0]
 
 
+def test_a_broken_server_that_asks_for_a_wait_gets_it() -> None:
+    server = Server(problem(503, headers={"retry-after": "9"}), OK)
+    assert server.client().get_endpoint("e") == {"id": "ep1"}
+    assert server.waits == [9.0]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("wait", ["86400", "9" * 400])
+def test_a_wait_of_days_is_told_and_not_slept(status: int, wait: str) -> None:
+    server = Server(problem(status, headers={"retry-after": wait}))
+    with pytest.raises(errors.Refused):
+        server.client().get_endpoint("e")
+    assert (len(server.requests), server.waits) == (1, [])
+
+
+@pytest.mark.parametrize("key", ["", "rpa_KEY WITH BLANK", "rpa_KEY\n", "rpa_KÉY", "rpa_KEY\x00", "“rpa_KEY”"])
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(errors.UnusableKey) as caught:
+        RunPodClient(api_key=key)
+    seen = f"{caught.value!s}{caught.value!r}{''.join(traceback.format_exception(caught.value))}"
+    assert "KEY" not in seen.replace("RUNPOD_API_KEY", "").replace("UnusableKey", "")
+    assert "KÉY" not in seen
+
+
 def test_a_wait_of_hours_is_told_and_not_slept() -> None:
     server = Server(problem(429, headers={"retry-after": "7200"}))
     with pytest.raises(errors.Busy) as caught:
@@ -137,10 +164,24 @@ def test_a_wait_of_hours_is_told_and_not_slept() -> None:
         ({"ratelimit": '"minute";r=5;t=12'}, 0.0),
         ({"ratelimit": "nonsense;r;t"}, 0.0),
         ({"retry-after": "2", "ratelimit": '"minute";r=0;t=12'}, 2.0),
+        ({"retry-after": "Wed, 25 Nov 2026 12:00:30 GMT"}, 30.0),
+        ({"retry-after": "Wed, 25 Nov 2026 11:00:00 GMT"}, 0.0),
+        ({"retry-after": "Wed, 25 Nov 2026 12:00:30"}, 0.0),
+        ({"retry-after": "Wed, 25 Nov 99999 12:00:30 GMT"}, 0.0),
+        ({"retry-after": "nan"}, 0.0),
+        ({"retry-after": "inf"}, 0.0),
+        ({"retry-after": "1e3"}, 0.0),
+        ({"retry-after": "1_0"}, 0.0),
+        ({"retry-after": "١٢"}, 0.0),
+        ({"retry-after": "9" * 400}, float("inf")),
+        ({"retry-after": "soon", "ratelimit": '"minute";r=0;t=12'}, 12.0),
+        ({"ratelimit": '"minute";r=0;t=-3'}, 0.0),
+        ({"ratelimit": '"minute";r=0;t=inf'}, 0.0),
+        ({"ratelimit": '"minute";r=;t='}, 0.0),
     ],
 )
 def test_the_asked_wait_is_read_from_what_the_server_sends(headers: dict[str, str], seconds: float) -> None:
-    assert retry_after_s(headers) == seconds
+    assert retry_after_s(headers, now=NOW) == seconds
 
 
 @pytest.mark.parametrize(
@@ -223,7 +264,7 @@ def _leaves(kind: type[Exception]) -> list[type[Exception]]:
     return [leaf for sub in kind.__subclasses__() for leaf in _leaves(sub)] or [kind]
 
 
-@pytest.mark.parametrize("kind", _leaves(httpx.TransportError), ids=lambda kind: kind.__name__)
-def test_every_transport_error_of_httpx_becomes_ours(kind: type[Exception]) -> None:
+@pytest.mark.parametrize("kind", _leaves(httpx.RequestError), ids=lambda kind: kind.__name__)
+def test_every_request_error_of_httpx_becomes_ours(kind: type[Exception]) -> None:
     with pytest.raises((errors.Unreachable, errors.OutcomeUnknown)):
         Server(kind("low level")).client(attempts=1).create_endpoint({})

@@ -240,3 +240,30 @@ def test_a_read_object_without_a_field_names_it() -> None:
     del body["workers"]
     with pytest.raises(ValueError, match="lacks the field 'workers'"):
         from_wire(body)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"flashboot": "TURBO"},
+        {"type": "STREAM"},
+        {"scaling": {"type": "MAGIC"}},
+        {"workers": None},
+        {"workers": []},
+        {"gpu": ["ADA_24"]},
+        {"timeout": "soon"},
+        {"env": ["A"]},
+        {"cpu": [1]},
+    ],
+    ids=str,
+)
+def test_a_read_object_of_another_shape_is_a_value_error(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        from_wire({**to_wire(BASE), **change})
+
+
+def test_an_idle_timeout_left_to_the_platform_is_no_drift() -> None:
+    known = replace(BASE, workers=Workers(min=0, max=3, idle_timeout_s=None))
+    read = replace(BASE, workers=Workers(min=0, max=3, idle_timeout_s=10))
+    assert diff(known, align(known, read)) == ()
+    assert diff(BASE, align(BASE, replace(BASE, workers=Workers(idle_timeout_s=99)))) != ()

@@ -64,8 +64,29 @@ def test_good_inputs_are_not_refused() -> None:
         ({"scaling": {"type": "QUEUE_DELAY", "queueDelay": 0.4}}, "scaling.queueDelay", "allowed from 0.5"),
         ({"timeout": 4999.0}, "timeout", "is 4999 ms, allowed 5000 to 604800000"),
         ({"timeout": 0.0}, "timeout", "is 0 ms"),
-        ({"flashboot": True}, "flashboot", "allowed OFF, FLASHBOOT, PRIORITY_FLASHBOOT"),
+        ({"flashboot": "ON"}, "flashboot", "allowed OFF, FLASHBOOT, PRIORITY_FLASHBOOT"),
         ({"image": "repo:latest"}, "image", "which can move"),
+        ({"scaling": {"type": "LINEAR"}}, "scaling.type", "allowed QUEUE_DELAY or REQUEST_COUNT"),
+        ({"scaling": {}}, "scaling.type", "is None"),
+        (
+            {"scaling": {"type": "REQUEST_COUNT", "requestCount": 0.0}, "workers": {"min": 0.0, "max": 1.0}},
+            "scaling.requestCount",
+            "allowed from 1",
+        ),
+        ({"disk": 0.0}, "disk", "allowed from 1"),
+        ({"allowedCudaVersions": ["12.8"]}, "allowedCudaVersions", "a list or a floor"),
+        ({"cpu": [{"id": "cpu5c", "vcpuCount": 4.0}]}, "cpu", "one or the other"),
+        ({"workers": "many"}, "workers", "is 'many', expected an object"),
+        ({"workers": None}, "workers", "is missing"),
+        ({"workers": {"min": "0", "max": 2.0}}, "workers.min", "expected a number"),
+        ({"workers": {"min": True, "max": 2.0}}, "workers.min", "expected a number"),
+        ({"scaling": ["QUEUE_DELAY"]}, "scaling", "expected an object"),
+        ({"timeout": "600000"}, "timeout", "expected a number of milliseconds"),
+        ({"timeout": None}, "timeout", "is missing"),
+        ({"gpuNames": "RTX 4090"}, "gpuNames", "expected a list"),
+        ({"env": {"PORT": 8000.0}}, "env.PORT", "is a float, expected text"),
+        ({"env": ["A=1"]}, "env", "expected an object of texts"),
+        ({"cpu": ["cpu5c"], "gpuNames": None}, "cpu[0]", "expected an object with id"),
     ],
 )
 def test_what_the_api_would_refuse_is_refused_at_check(change: dict[str, Any], path: str, says: str) -> None:
@@ -74,8 +95,51 @@ def test_what_the_api_would_refuse_is_refused_at_check(change: dict[str, Any], p
     assert says in refusal.reason
 
 
-def test_an_image_that_is_not_known_yet_is_not_refused() -> None:
-    assert plan.refusals({**GOOD, "image": plan.UNKNOWN}) == ()
+@pytest.mark.parametrize("key", list(GOOD))
+def test_what_is_not_known_yet_is_not_refused_and_plans_an_update(key: str) -> None:
+    news = {**GOOD, key: plan.UNKNOWN}
+    assert plan.refusals(news) == ()
+    assert plan.without_unknown(GOOD, news) == (GOOD, True)
+    assert plan.without_unknown(GOOD, GOOD) == (GOOD, False)
+    assert plan.raises_workers(GOOD, news) is False
+
+
+def test_an_unknown_inside_an_object_counts_as_well() -> None:
+    news = {**GOOD, "env": {"A": "1", "B": plan.UNKNOWN}, "cpu": [{"id": plan.UNKNOWN}]}
+    assert plan.refusals(news) == ()
+    assert plan.without_unknown(GOOD, news)[1]
+    assert plan.compute_is_unknown(news)
+    assert not plan.compute_is_unknown(GOOD)
+
+
+def test_a_state_from_before_an_input_existed_is_no_change() -> None:
+    assert not plan.echoes_differ({}, {"allowedCudaVersions": [], "gpuNames": []})
+    assert plan.echoes_differ({}, {"allowedCudaVersions": ["12.8"]})
+
+
+CPUS = catalog.read_cpus(
+    [{"id": "cpu5c", "vcpu": {"min": 2, "max": 32}, "price": {"serverlessPerVcpu": 0.04}}, {"id": "cpu9", "price": {}}]
+)
+
+
+def test_cpu_workers_cost_what_their_first_flavour_costs() -> None:
+    made = plan.with_cpu({}, {"cpu": [{"id": "cpu5c", "vcpuCount": 4.0}]}, CPUS, today=date(2026, 11, 25))
+    assert made["gpu"] is None
+    assert (made["price"]["gpu"], made["price"]["usd_per_s"]) == ("cpu5c, 4 vCPU", round(0.16 / 3600, 8))
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"),
+    [
+        (("cpu1", 2), 'not offer the CPU "cpu1"; offered: cpu5c'),
+        (("cpu9", 2), "not offer"),
+        (("cpu5c", 3), "power of two from 2 to 32"),
+        (("cpu5c", 64), "power of two"),
+    ],
+)
+def test_a_cpu_that_does_not_exist_is_told_with_what_does(choice: tuple[str, int], says: str) -> None:
+    with pytest.raises(catalog.NotOffered, match=says):
+        catalog.cpu_price((choice,), CPUS)
 
 
 def test_the_unknown_sentinel_is_pulumis() -> None:
@@ -116,9 +180,9 @@ def test_another_price_gets_the_day_it_was_seen() -> None:
 
 def test_without_a_catalogue_the_last_answer_holds_only_for_the_same_question() -> None:
     state = {**GOOD, **plan.with_gpu({}, GOOD, GPUS, today=date(2026, 11, 23))}
-    assert plan.kept_gpu(state, GOOD) == {"gpu": state["gpu"], "price": state["price"]}
-    assert plan.kept_gpu(state, {**GOOD, "gpuNames": ["L4"]}) is None
-    assert plan.kept_gpu({}, GOOD) is None
+    assert plan.kept_compute(state, GOOD) == {"gpu": state["gpu"], "price": state["price"]}
+    assert plan.kept_compute(state, {**GOOD, "gpuNames": ["L4"]}) is None
+    assert plan.kept_compute({}, GOOD) is None
 
 
 def endpoint(id_: str, maximum: int, marker: str = "") -> dict[str, Any]:
