@@ -172,6 +172,21 @@ class EndpointProvider(ResourceProvider):
             return (plan.Refusal(property="adoptId", reason=reason),)
         return ()
 
+    def _nothing_to_adopt(self, olds: Props, news: Props) -> tuple[plan.Refusal, ...]:
+        """A refusal when `adoptId` newly names an endpoint that is not there: in the plan, not amid an `up`."""
+        named = news.get("adoptId")
+        if not named or named == olds.get("adoptId"):
+            return ()
+        try:
+            self._client.get_endpoint(str(named))
+        except errors.NotFound:
+            reason = (
+                f"photo-splat:adoptEndpointId is {named}, but the account of runpod:apiKey has no such endpoint: "
+                "correct it, or remove it where the stack has its endpoint already"
+            )
+            return (plan.Refusal(property="adoptId", reason=reason),)
+        return ()
+
     def _over_quota(self, olds: Props, news: Props) -> tuple[plan.Refusal, ...]:
         if not plan.raises_workers(olds, news):
             return ()

@@ -324,3 +324,16 @@ def test_an_image_that_cannot_be_pulled_is_told_in_words(plugin: Plugin, standin
     assert "photo-splat:image" in str(caught.value)
     assert KEY not in str(caught.value)
     assert standin.endpoints() == []
+
+
+def test_an_endpoint_to_adopt_that_is_not_there_is_refused_at_check_by_its_key(
+    plugin: Plugin, standin: StandIn
+) -> None:
+    _, failures = plugin.check({**NEWS, "adoptId": "gone0123456789"})
+    assert "photo-splat:adoptEndpointId is gone0123456789, but the account" in failures["adoptId"]
+    # A key that has done its work is not looked up again: the endpoint may go its own way.
+    id_, _ = made(plugin)
+    _, state = made(plugin, adoptId=id_)
+    standin.call("DELETE", f"/v2/serverless/{id_}")
+    _, failures = plugin.check({**NEWS, "adoptId": id_}, state)
+    assert failures == {}
