@@ -24,6 +24,14 @@ KEY = "rpa_KEY0OF0THE0PROVIDER0TESTS"
 Props = dict[str, Any]
 
 
+@pytest.fixture(autouse=True)
+def tracebacks_as_before() -> Iterator[None]:
+    """Providers called in this process switch tracebacks off (infra.plain_errors), which other suites would feel."""
+    yield
+    if hasattr(sys, "tracebacklimit"):
+        del sys.tracebacklimit
+
+
 class StandIn:
     """The RunPod stand-in over HTTP."""
 
