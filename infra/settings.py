@@ -237,9 +237,17 @@ class Settings(BaseModel):
     project_bytes_max: int = Field(
         default=4_000_000_000, ge=1_000_000, le=100_000_000_000, description="All photos of a project, in bytes."
     )
+    upload_bytes_per_day: int = Field(
+        default=20_000_000_000,
+        ge=1_000_000,
+        le=10_000_000_000_000,
+        description="Bytes of photos that one identity may upload in a day (UTC).",
+    )
     job_seconds_max: int = Field(default=3600, ge=60, le=86_400, description="Seconds that one job may run on the GPU.")
-    jobs_per_day: int = Field(default=50, ge=1, le=10_000, description="Jobs that one identity may start in a day.")
-    jobs_at_once: int = Field(default=2, ge=1, le=100, description="Jobs of one identity that may run at once.")
+    jobs_per_day: int = Field(
+        default=50, ge=1, le=10_000, description="Jobs that may be started in a day (UTC), by all together."
+    )
+    jobs_at_once: int = Field(default=2, ge=1, le=100, description="Jobs that may be under way at once, of all together.")
     budget_usd_per_month: float = Field(
         default=50.0, ge=0, le=1_000_000, description="US dollars of GPU time in a month, after which no job starts."
     )
@@ -377,6 +385,7 @@ class Settings(BaseModel):
             "photos_max": self.photos_max,
             "photo_bytes_max": self.photo_bytes_max,
             "project_bytes_max": self.project_bytes_max,
+            "upload_bytes_per_day": self.upload_bytes_per_day,
             "job_seconds_max": self.job_seconds_max,
             "jobs_per_day": self.jobs_per_day,
             "jobs_at_once": self.jobs_at_once,

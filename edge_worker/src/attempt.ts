@@ -141,8 +141,12 @@ export async function interpret(
     case "gone": {
       // Results live 30 minutes at RunPod; the report in the bucket lives as long as the project.
       const report = await bucketReport();
-      if (report !== null && isOurs(report, projectId, attempt)) return { type: "completed", attempt, report };
-      return failed(attempt, { code: "UPSTREAM", message: "RunPod no longer knows the job, and it left no report.", hint: "Start it again.", stage: null });
+      if (report !== null) return { type: "completed", attempt, report };
+      // A job that RunPod cannot find must not go on somewhere while its owner starts another.
+      return {
+        ...failed(attempt, { code: "UPSTREAM", message: "RunPod no longer knows the job, and it left no report.", hint: "Start it again.", stage: null }),
+        stop: true,
+      };
     }
   }
 }
@@ -158,12 +162,12 @@ export function provesAttempt(status: RemoteStatus, projectId: string, attempt: 
   return progress.success && progress.data.project_id === projectId && progress.data.attempt === attempt;
 }
 
-/** Reads and checks the report of an attempt in the bucket. */
+/** The report that this attempt's worker left in the bucket as its last step; null if there is none of its own. */
 export async function readBucketReport(bucket: R2Bucket, projectId: string, attempt: number): Promise<Report | null> {
   const object = await bucket.get(keys.output(projectId, attempt, "report.json"));
   if (object === null) return null;
   const parsed = ReportSchema.safeParse(await object.json().catch(() => null));
-  return parsed.success ? parsed.data : null;
+  return parsed.success && isOurs(parsed.data, projectId, attempt) ? parsed.data : null;
 }
 
 /** The report with those artifacts only that really lie in the bucket at the size it says. */
@@ -187,6 +191,6 @@ function readPolledProgress(attempt: number, projectId: string, output: unknown,
   return { type: "progress", attempt, seq, progress: { stage, fraction, message, eta_s: eta_s ?? null, preview: preview ?? null, at } };
 }
 
-function failed(attempt: number, failure: Extract<Event, { type: "failed" }>["failure"]): Event {
+function failed(attempt: number, failure: Extract<Event, { type: "failed" }>["failure"]): Extract<Event, { type: "failed" }> {
   return { type: "failed", attempt, failure };
 }

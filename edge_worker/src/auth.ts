@@ -14,6 +14,8 @@ export interface Identity {
   readonly via: "token" | "session" | "access";
   /** Digest that tells callers apart: of the token that stands behind (a session ends with it), or of Access's name. */
   readonly tokenSha256: string;
+  /** ms since 1970; null: good until it is taken away. */
+  readonly expiresAt: number | null;
 }
 
 /** How long a browser stays signed in. */
@@ -27,7 +29,7 @@ export async function authenticate(c: Context, settings: Settings, now: number):
     const token = BEARER.exec(header)?.[1];
     const known = token === undefined ? undefined : findToken(settings.tokens, await sha256Hex(token), now);
     if (known === undefined) throw new ApiError("UNAUTHENTICATED", "The bearer token is not known or has expired.");
-    return { name: known.name, scopes: known.scopes, via: "token", tokenSha256: known.sha256 };
+    return { name: known.name, scopes: known.scopes, via: "token", tokenSha256: known.sha256, expiresAt: expiryOf(known) };
   }
   const vouched = await readAccess(c, settings, now);
   if (vouched !== null) return vouched;
@@ -52,7 +54,7 @@ async function readAccess(c: Context, { access }: Settings, now: number): Promis
   const isOperator = access.operators.some((one) => one.toLowerCase() === name);
   const scope = isOperator ? "operate" : access.others;
   if (scope === null) throw new ApiError("FORBIDDEN", `"${name}" is not on the list of this stack's people.`);
-  return { name, scopes: [scope], via: "access", tokenSha256: await sha256Hex(`access\n${name}`) };
+  return { name, scopes: [scope], via: "access", tokenSha256: await sha256Hex(`access\n${name}`), expiresAt: null };
 }
 
 /** Each scope holds the ones before it: operate may upload, upload may view. */
@@ -71,8 +73,9 @@ export function requireScope(identity: Identity, scope: Scope): void {
  * bearer token does not; our own pages are at the request's host or at WORKER_URL.
  */
 export function requireOwnOrigin(c: Context, identity: Identity, settings: Settings): void {
-  if (identity.via === "token") return;
   const origin = c.req.header("origin");
+  // No page can add a bearer token to a websocket, so a foreign page's origin beside one is a fault somewhere.
+  if (identity.via === "token" && (origin === undefined || c.req.header("upgrade") === undefined)) return;
   const own = [new URL(c.req.url).origin, new URL(settings.workerUrl).origin];
   if (origin === undefined || !own.includes(origin)) {
     throw new ApiError("FORBIDDEN", "A signed-in browser may change things only from the app's own pages.");
@@ -82,8 +85,12 @@ export function requireOwnOrigin(c: Context, identity: Identity, settings: Setti
 function findToken(tokens: readonly ApiToken[], digest: string, now: number): ApiToken | undefined {
   // Digests of guesses are compared, so the time this takes tells nothing about a token.
   const known = tokens.find(({ sha256 }) => sha256 === digest);
-  if (known?.expires_at && Date.parse(known.expires_at) <= now) return undefined;
+  if (known === undefined || now >= (expiryOf(known) ?? Number.POSITIVE_INFINITY)) return undefined;
   return known;
+}
+
+function expiryOf({ expires_at }: ApiToken): number | null {
+  return expires_at ? Date.parse(expires_at) : null;
 }
 
 // ---- sessions: a signed statement in a cookie; nothing is stored --------------------------------------------------
@@ -93,22 +100,26 @@ export function cookieName(settings: Pick<Settings, "workerUrl">): string {
   return settings.workerUrl.startsWith("https://") ? "__Host-session" : "session";
 }
 
+/** Attributes of the session's cookie; __Host- cookies are set and cleared with Secure only. */
+export function cookieTerms(settings: Pick<Settings, "workerUrl">, maxAgeS: number): string {
+  return `Path=/; HttpOnly; SameSite=Lax; Max-Age=${maxAgeS}${settings.workerUrl.startsWith("https://") ? "; Secure" : ""}`;
+}
+
 interface SessionClaims {
   readonly name: string;
-  readonly scopes: readonly Scope[];
   readonly token: string;
   /** s since 1970. */
   readonly exp: number;
 }
 
 export async function issueSession(
-  who: { readonly name: string; readonly scopes: readonly Scope[]; readonly tokenSha256: string },
+  who: { readonly name: string; readonly tokenSha256: string },
   settings: Settings,
   now: number,
 ): Promise<string> {
   const [key] = settings.hookKeys;
   if (key === undefined) throw new Error("HOOK_KEYS holds no key");
-  const claims: SessionClaims = { name: who.name, scopes: who.scopes, token: who.tokenSha256, exp: Math.floor(now / 1000) + SESSION_S };
+  const claims: SessionClaims = { name: who.name, token: who.tokenSha256, exp: Math.floor(now / 1000) + SESSION_S };
   const body = toBase64Url(new TextEncoder().encode(JSON.stringify(claims)));
   return `${body}.${toBase64Url(await hmac(key, sessionText(body)))}`;
 }
@@ -122,8 +133,11 @@ async function readSession(cookie: string, settings: Settings, now: number): Pro
   if (!genuine.includes(true)) return null;
   const claims = JSON.parse(new TextDecoder().decode(fromBase64Url(body))) as SessionClaims;
   if (now >= claims.exp * 1000) return null;
-  if (findToken(settings.tokens, claims.token, now) === undefined) return null;
-  return { name: claims.name, scopes: claims.scopes, via: "session", tokenSha256: claims.token };
+  // The token's scopes of today: a session never may more than the token that stands behind it.
+  const behind = findToken(settings.tokens, claims.token, now);
+  if (behind === undefined) return null;
+  const expiresAt = Math.min(claims.exp * 1000, expiryOf(behind) ?? Number.POSITIVE_INFINITY);
+  return { name: claims.name, scopes: behind.scopes, via: "session", tokenSha256: claims.token, expiresAt };
 }
 
 function sessionText(body: string): string {

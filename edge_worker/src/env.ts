@@ -47,6 +47,7 @@ export const LimitsSchema = z.object({
   photos_max: positiveInt,
   photo_bytes_max: positiveInt,
   project_bytes_max: positiveInt,
+  upload_bytes_per_day: positiveInt,
   job_seconds_max: positiveInt,
   jobs_per_day: count,
   jobs_at_once: count,

@@ -4,7 +4,7 @@ import type { Context, Hono } from "hono";
 import type * as z from "zod/mini";
 
 import { authenticate, requireOwnOrigin, requireScope, type Identity } from "./auth.ts";
-import { readSettings, type Env, type Scope, type Settings } from "./env.ts";
+import { settingsOf, type Env, type Scope, type Settings } from "./env.ts";
 import { ApiError, errorResponse } from "./errors.ts";
 import { apiHeaders } from "./headers.ts";
 
@@ -15,7 +15,7 @@ export type Ctx = Context<{ Bindings: Env }>;
 export type Access = Scope | "any" | "none" | "capability";
 export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
-/** Answers without any configuration and without asking who calls. */
+/** Answers without asking who calls. */
 export interface OpenEndpoint {
   readonly method: "GET";
   readonly path: string;
@@ -34,7 +34,7 @@ export interface Call<Query, Body> {
   readonly body: Body;
   /** A path parameter; empty text if the path has none of that name. */
   readonly param: (name: string) => string;
-  /** The caller's Idempotency-Key; null if the call has none. */
+  /** The call's Idempotency-Key with its caller's digest before it, so that nobody meets another's; null if there is none. */
   readonly idempotencyKey: string | null;
   readonly now: number;
 }
@@ -77,9 +77,7 @@ export function mount(app: App, endpoints: readonly Endpoint[], open: readonly O
 }
 
 async function serve(c: Ctx, one: Endpoint): Promise<Response> {
-  const configured = readSettings(c.env);
-  if (!configured.ok) throw notConfigured(configured.problems);
-  const { settings } = configured;
+  const settings = settingsOf(c.env);
   const now = Date.now();
   const signedIn = one.access !== "none" && one.access !== "capability";
   // Strangers are limited before anything is computed for them, members by their name.
@@ -92,7 +90,8 @@ async function serve(c: Ctx, one: Endpoint): Promise<Response> {
   const query = one.query === undefined ? undefined : check(one.query, c.req.query(), "query");
   const body = one.body === undefined ? undefined : await readBody(c, one.body, one.bodyOptional === true);
   const param = (name: string): string => c.req.param(name) ?? "";
-  const idempotencyKey = one.idempotent === true ? readIdempotencyKey(c) : null;
+  const onceKey = one.idempotent === true ? readIdempotencyKey(c) : null;
+  const idempotencyKey = onceKey === null ? null : `${identity?.tokenSha256}\n${onceKey}`;
   return one.handle({ c, env: c.env, settings, identity, query, body, param, idempotencyKey, now });
 }
 

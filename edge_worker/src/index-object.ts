@@ -1,15 +1,15 @@
-// The account's one object: list of projects, job quota and spending, learnt durations, one-time login codes.
+// The account's one object: list of projects, quotas and spending, learnt durations, one-time login codes.
 // Never the truth about a project: each project tells it what changed, and may tell it twice.
 import { DurableObject } from "cloudflare:workers";
 
 import { sha256Hex } from "./crypto.ts";
-import { settingsOf, type Env, type Scope } from "./env.ts";
+import { settingsOf, type Env } from "./env.ts";
 import type { Refusal } from "./errors.ts";
 import { SAMPLES_MAX, type Sample } from "./estimate.ts";
 import { PRESETS, type Preset } from "./job-input.ts";
 import { STATES } from "./job-state.ts";
 import type { ProjectView } from "./project-view.ts";
-import { checkQuota, startOfDay, startOfMonth, type Usage } from "./quota.ts";
+import { checkQuota, checkUploadQuota, startOfDay, startOfMonth, type Usage } from "./quota.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS project (
@@ -22,10 +22,17 @@ const SCHEMA = `
     seconds REAL, stages TEXT,
     PRIMARY KEY (project, attempt)
   );
+  CREATE INDEX IF NOT EXISTS project_state ON project (state, version);
   CREATE INDEX IF NOT EXISTS job_started ON job (started_at);
-  CREATE TABLE IF NOT EXISTS login_code (
-    sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, scopes TEXT NOT NULL, token_sha256 TEXT NOT NULL, expires_at INTEGER NOT NULL
+  CREATE INDEX IF NOT EXISTS job_settled ON job (settled_at, expires_at);
+  CREATE INDEX IF NOT EXISTS job_sample ON job (outcome, preset, settled_at DESC);
+  CREATE TABLE IF NOT EXISTS upload (
+    identity TEXT NOT NULL, day INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (identity, day)
   );
+  CREATE TABLE IF NOT EXISTS login (
+    sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, token_sha256 TEXT NOT NULL, expires_at INTEGER NOT NULL
+  );
+  DROP TABLE IF EXISTS login_code;
 `;
 
 /** The name of the one object. */
@@ -52,7 +59,6 @@ export interface Settlement {
 
 export interface LoginIdentity {
   readonly name: string;
-  readonly scopes: readonly Scope[];
   /** The token that made the link: the session ends when it is taken away. */
   readonly tokenSha256: string;
 }
@@ -99,15 +105,13 @@ export class Index extends DurableObject<Env> {
 
   /** A page of projects, newest first. after: {createdAt, id} of the last one of the page before. */
   list(limit: number, after: { readonly createdAt: string; readonly id: string } | null): { projects: ProjectView[]; more: boolean } {
-    const rows = this.#sql
-      .exec(
-        `SELECT view FROM project WHERE ? IS NULL OR (created_at, id) < (?, ?) ORDER BY created_at DESC, id DESC LIMIT ?`,
-        after?.createdAt ?? null,
-        after?.createdAt ?? null,
-        after?.id ?? null,
-        limit + 1,
-      )
-      .toArray();
+    // Two questions, so that either one reads its page from the index and no row more.
+    const newest = "ORDER BY created_at DESC, id DESC LIMIT ?";
+    const rows = (
+      after === null
+        ? this.#sql.exec(`SELECT view FROM project ${newest}`, limit + 1)
+        : this.#sql.exec(`SELECT view FROM project WHERE (created_at, id) < (?, ?) ${newest}`, after.createdAt, after.id, limit + 1)
+    ).toArray();
     const projects = rows.slice(0, limit).map((row) => JSON.parse(String(row["view"])) as ProjectView);
     return { projects, more: rows.length > limit };
   }
@@ -135,6 +139,23 @@ export class Index extends DurableObject<Env> {
     return { usdLeft };
   }
 
+  /** Counts bytes that `identity` may upload now on top of its others of the day (UTC), or refuses them with the numbers. */
+  grantUpload(identity: string, bytes: number): Refusal | null {
+    const now = this.clock();
+    const day = startOfDay(now);
+    this.#sql.exec("DELETE FROM upload WHERE day < ?", day);
+    const [row] = this.#sql.exec("SELECT bytes FROM upload WHERE identity = ? AND day = ?", identity, day).toArray();
+    const refusal = checkUploadQuota(Number(row?.["bytes"] ?? 0), bytes, settingsOf(this.env).limits, now);
+    if (refusal !== null) return refusal;
+    this.#sql.exec(
+      "INSERT INTO upload (identity, day, bytes) VALUES (?, ?, ?) ON CONFLICT (identity, day) DO UPDATE SET bytes = bytes + excluded.bytes",
+      identity,
+      day,
+      bytes,
+    );
+    return null;
+  }
+
   /** Past jobs to estimate from, newest first. */
   samples(): Sample[] {
     const rows = PRESETS.flatMap((preset) =>
@@ -147,12 +168,11 @@ export class Index extends DurableObject<Env> {
 
   async addLoginCode(code: string, identity: LoginIdentity, expiresAt: number): Promise<void> {
     const digest = await sha256Hex(code);
-    this.#sql.exec("DELETE FROM login_code WHERE expires_at <= ?", this.clock());
+    this.#sql.exec("DELETE FROM login WHERE expires_at <= ?", this.clock());
     this.#sql.exec(
-      "INSERT INTO login_code (sha256, name, scopes, token_sha256, expires_at) VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO login (sha256, name, token_sha256, expires_at) VALUES (?, ?, ?, ?)",
       digest,
       identity.name,
-      JSON.stringify(identity.scopes),
       identity.tokenSha256,
       expiresAt,
     );
@@ -161,9 +181,9 @@ export class Index extends DurableObject<Env> {
   /** Uses up a login code; null if it is unknown, used or expired. */
   async takeLoginCode(code: string): Promise<LoginIdentity | null> {
     const digest = await sha256Hex(code);
-    const [row] = this.#sql.exec("DELETE FROM login_code WHERE sha256 = ? RETURNING *", digest).toArray();
+    const [row] = this.#sql.exec("DELETE FROM login WHERE sha256 = ? RETURNING *", digest).toArray();
     if (row === undefined || Number(row["expires_at"]) <= this.clock()) return null;
-    return { name: String(row["name"]), scopes: JSON.parse(String(row["scopes"])) as Scope[], tokenSha256: String(row["token_sha256"]) };
+    return { name: String(row["name"]), tokenSha256: String(row["token_sha256"]) };
   }
 
   figures(): AccountFigures {

@@ -2,13 +2,13 @@
 // Holds no logic of its own.
 import { Hono } from "hono";
 
-import type { Env } from "./env.ts";
+import { readSettings, type Env } from "./env.ts";
 import { ApiError } from "./errors.ts";
 import { apiHeaders } from "./headers.ts";
-import { mount, packError, type App } from "./http.ts";
+import { mount, notConfigured, packError, type App } from "./http.ts";
 import { endpoints, openEndpoints } from "./routes/index.ts";
 import { PAGE_PATHS, page } from "./routes/pages.ts";
-import { openLoginLink } from "./routes/session.ts";
+import { HEALTH_PATH, openLoginLink } from "./routes/session.ts";
 import { sweepAbandoned } from "./sweeper.ts";
 
 export { Index } from "./index-object.ts";
@@ -16,6 +16,12 @@ export { Project } from "./project.ts";
 
 const app: App = new Hono();
 
+// Half an installation serves nothing: pages too would only fail later, and less clearly.
+app.use(async (c, next) => {
+  const configured = readSettings(c.env);
+  if (!configured.ok && c.req.path !== HEALTH_PATH) throw notConfigured(configured.problems);
+  await next();
+});
 app.use("/api/*", async (c, next) => {
   await next();
   // A websocket's answer has headers that cannot change.

@@ -71,7 +71,8 @@ export type Event =
   | { readonly type: "in_progress"; readonly attempt: number }
   | { readonly type: "progress"; readonly attempt: number; readonly seq: number; readonly progress: Progress }
   | { readonly type: "completed"; readonly attempt: number; readonly report: Report }
-  | { readonly type: "failed"; readonly attempt: number; readonly failure: Failure }
+  /** stop: whether the job has really ended is not known, so its cancel is asked for. */
+  | { readonly type: "failed"; readonly attempt: number; readonly failure: Failure; readonly stop?: boolean }
   | { readonly type: "cancelled_remotely"; readonly attempt: number }
   | { readonly type: "clock"; readonly attempt: number }
   | { readonly type: "cancel" }
@@ -129,7 +130,7 @@ function onAttempt(job: Job, event: AttemptEvent, now: number): Job {
     case "completed":
       return end(job, "done", now, { report: event.report });
     case "failed":
-      return end(job, "failed", now, { failure: event.failure });
+      return end(job, "failed", now, { failure: event.failure, stop: event.stop === true });
     case "cancelled_remotely":
       return end(job, "cancelled", now, {});
     case "clock":

@@ -104,7 +104,7 @@ function pathParameters(path: string): Json[] {
 
 function queryParameters(query: z.ZodMiniType | undefined): Json[] {
   if (query === undefined) return [];
-  const { properties = {}, required = [] } = toSchema(query, "input") as { properties?: Record<string, Json>; required?: string[] };
+  const { properties = {}, required = [] } = toSchema(query, "output") as { properties?: Record<string, Json>; required?: string[] };
   return Object.entries(properties).map(([name, schema]) => ({ name, in: "query", required: required.includes(name), schema }));
 }
 

@@ -3,12 +3,12 @@
 import { ApiError } from "./errors.ts";
 import type { Limits } from "./env.ts";
 import { keys } from "./job-input.ts";
-import { SNIFF_BYTES, planUploads, sniffType, type PhotoDeclaration } from "./photos.ts";
+import { SNIFF_BYTES, planUploads, sniffType, type Photo, type PhotoDeclaration, type Plan } from "./photos.ts";
 import type { Presigner } from "./presign.ts";
 import type { PhotoRow, ProjectStore } from "./project-store.ts";
 
 /** A phone on a slow line gets an hour for its batch; a resumed upload gets fresh addresses. */
-const UPLOAD_EXPIRY_S = 3600;
+export const UPLOAD_EXPIRY_S = 3600;
 
 export interface Upload {
   readonly name: string;
@@ -30,14 +30,24 @@ export class PhotoShelf {
     this.#presigner = presigner;
   }
 
-  /** Names the photos and signs one PUT for each, bound to type, exact size and first writer. */
-  async declare(projectId: string, declared: readonly PhotoDeclaration[], limits: Limits, now: number): Promise<Upload[]> {
-    const plan = planUploads(declared, this.#store.photos(), this.#store.row?.next_photo ?? 1, limits);
+  /** What a declaration would add. Throws ApiError with the numbers where it breaks a cap. */
+  plan(declared: readonly PhotoDeclaration[], limits: Limits): Plan {
+    return planUploads(declared, this.#store.photos(), this.#store.row?.next_photo ?? 1, limits);
+  }
+
+  /** Writes a plan's photos down; in the same turn as plan(), so that no number is given twice. */
+  add(plan: Plan): void {
     this.#store.addPhotos(plan.added);
     this.#store.update({ next_photo: plan.nextNumber });
+  }
+
+  /** Signs one PUT for each photo, bound to type, exact size and first writer. */
+  async sign(projectId: string, photos: readonly Photo[], now: number): Promise<Upload[]> {
+    // Until then bytes may still arrive, also in a project that was deleted meanwhile.
+    this.#store.update({ uploads_until: now + UPLOAD_EXPIRY_S * 1000 });
     const expiresAt = new Date(now + UPLOAD_EXPIRY_S * 1000).toISOString();
     return Promise.all(
-      plan.photos.map(async ({ as, name, type, bytes }): Promise<Upload> => {
+      photos.map(async ({ as, name, type, bytes }): Promise<Upload> => {
         const { url, headers } = await this.#presigner.put(keys.photo(projectId, as), UPLOAD_EXPIRY_S, {
           contentType: type,
           bytes,

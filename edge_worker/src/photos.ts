@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 
 import type { Limits } from "./env.ts";
 import { ApiError } from "./errors.ts";
-import { positiveInt } from "./schema.ts";
+import { positiveInt, words } from "./schema.ts";
 
 export const PHOTO_TYPES = {
   "image/jpeg": "jpg",
@@ -19,11 +19,7 @@ export const PHOTOS_PER_CALL_MAX = 50;
 const NAME_LENGTH_MAX = 255;
 
 export const PhotoDeclarationSchema = z.strictObject({
-  name: z.string().check(
-    z.minLength(1),
-    z.maxLength(NAME_LENGTH_MAX),
-    z.refine((name) => !/[\u0000-\u001f\u007f]/.test(name), "must not hold control characters"),
-  ),
+  name: words(NAME_LENGTH_MAX),
   type: z.enum(Object.keys(PHOTO_TYPES) as [PhotoType, ...PhotoType[]]),
   bytes: positiveInt,
   sha256: z.nullish(z.string().check(z.regex(/^[0-9a-f]{64}$/))),

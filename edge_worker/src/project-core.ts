@@ -15,6 +15,13 @@ import { RunPod, RunPodError } from "./runpod.ts";
 import { nextAlarm } from "./schedule.ts";
 import { indexStub, type Remote } from "./stubs.ts";
 
+/** Kept with each websocket through hibernation. until: ms since 1970 when its identity expires; null: never. */
+export interface WatchTerms {
+  readonly until: number | null;
+}
+/** Application's own close codes begin at 4000; 4401 reminds of HTTP's 401. */
+const SESSION_ENDED = 4401;
+
 const DELETE_PAGE = 1000;
 const SWEEP_EVERY_MS = 10 * 60_000;
 const RETRY_EVERY_MS = 10_000;
@@ -149,11 +156,15 @@ export class ProjectCore {
 
   // ---- RunPod ------------------------------------------------------------------------------------------------
 
-  /** Asks RunPod about the current attempt. An answer that does not come changes nothing but the next time to ask. */
+  /**
+   * Asks RunPod about the current attempt. Where it cannot be asked (no id, or no answer), a report in the bucket says
+   * that the worker is done; without one nothing changes but the next time to ask.
+   */
   async poll({ hook }: { readonly hook: boolean }): Promise<void> {
     const { id, job } = this.row();
-    if (!ACTIVE.has(job.state) || job.runpodId === null) return this.arm();
+    if (!ACTIVE.has(job.state)) return this.arm();
     this.store.update({ asked_at: this.now(), hurry: false });
+    if (job.runpodId === null) return this.takeFromBucket();
     try {
       const status = await this.runpod.status(job.runpodId);
       const event = await interpret(job, id, status, () => readBucketReport(this.#env.BUCKET, id, job.attempt), this.now());
@@ -163,8 +174,16 @@ export class ProjectCore {
     } catch (error) {
       if (!(error instanceof RunPodError)) throw error;
       if (hook) this.store.update({ hurry: true });
-      await this.arm();
+      await this.takeFromBucket();
     }
+  }
+
+  /** Ends the current attempt by the report that its worker left in the bucket, if there is one. */
+  async takeFromBucket(): Promise<void> {
+    const { id, job } = this.row();
+    const report = ACTIVE.has(job.state) ? await readBucketReport(this.#env.BUCKET, id, job.attempt) : null;
+    if (report === null) return this.arm();
+    await this.apply({ type: "completed", attempt: job.attempt, report });
   }
 
   /** An id that a hook's body names becomes this attempt's only if RunPod itself says whose job it is. */
@@ -197,22 +216,26 @@ export class ProjectCore {
     const row = this.row();
     const now = this.now();
     const job = transition(row.job, { type: "cancel" }, now);
-    // A worker that is still running holds addresses to write to until the deadline: sweep until then.
-    const until = job.attempt > 0 && job.deadlineAt !== null && job.state !== "done" ? Math.max(now, job.deadlineAt) : now;
-    this.store.update({ job, deleting_until: until });
+    // A worker that is still running holds addresses to write to until the deadline, a browser until its addresses expire.
+    const workerUntil = job.attempt > 0 && job.deadlineAt !== null && job.state !== "done" ? job.deadlineAt : now;
+    const until = Math.max(now, workerUntil, row.uploads_until);
+    this.store.update({ job, deleting_until: until, index_dirty: true });
     await this.#ctx.storage.setAlarm(now + 1000);
     for (const socket of this.#ctx.getWebSockets()) socket.close(1000, "The project was deleted.");
-    await this.index.remove(row.id);
-    await this.tellIndex();
-    await this.sweep();
+    // The project is gone already; a step that fails here is repeated by the alarm.
+    await this.sweep().catch((error: unknown) => console.error(`a deletion goes on by alarm: ${String(error)}`));
   }
 
-  /** One round of deletion: the job, the bytes, and, when nothing can be written any more, this object's own rows. */
+  /**
+   * One round of deletion: the index's entry, the job, the bytes, and, when nothing can be written any more, this
+   * object's own rows. Each step may be cut off or fail: the next round repeats it.
+   */
   async sweep(): Promise<void> {
     const row = this.store.row;
     if (row === undefined || row.deleting_until === null) return;
-    await this.confirmCancels();
+    await this.index.remove(row.id);
     if (row.index_dirty) await this.tellIndex();
+    await this.confirmCancels();
     const prefix = keys.project(row.id);
     for (let more = true; more; ) {
       const { objects, truncated } = await this.#env.BUCKET.list({ prefix, limit: DELETE_PAGE });
@@ -220,7 +243,7 @@ export class ProjectCore {
       more = truncated;
     }
     const now = this.now();
-    const pending = (this.store.row?.job.toCancel.length ?? 0) > 0;
+    const pending = this.store.row?.index_dirty === true || (this.store.row?.job.toCancel.length ?? 0) > 0;
     if (now >= row.deleting_until && !pending) {
       await this.#ctx.storage.deleteAlarm();
       await this.#ctx.storage.deleteAll();
@@ -238,7 +261,12 @@ export class ProjectCore {
     if (sockets.length === 0) return;
     const message = JSON.stringify({ type: "project", project: this.view() });
     for (const socket of sockets) {
+      const { until } = socket.deserializeAttachment() as WatchTerms;
       try {
+        if (until !== null && this.now() >= until) {
+          socket.close(SESSION_ENDED, "The sign-in has expired.");
+          continue;
+        }
         socket.send(message);
       } catch {
         // The other side is gone and its close event is on the way.

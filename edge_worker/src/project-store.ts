@@ -14,11 +14,11 @@ const SCHEMA = `
     job TEXT NOT NULL,
     grant_nonce TEXT,
     progress_secret TEXT,
-    start_key TEXT,
     asked_at INTEGER NOT NULL DEFAULT 0,
     hurry INTEGER NOT NULL DEFAULT 0,
     index_dirty INTEGER NOT NULL DEFAULT 0,
-    deleting_until INTEGER
+    deleting_until INTEGER,
+    uploads_until INTEGER NOT NULL DEFAULT 0
   );
   CREATE TABLE IF NOT EXISTS photo (
     "as" TEXT PRIMARY KEY,
@@ -35,7 +35,21 @@ const SCHEMA = `
     created_at INTEGER NOT NULL,
     expires_at INTEGER
   );
+  CREATE TABLE IF NOT EXISTS once (
+    call TEXT NOT NULL,
+    key TEXT NOT NULL,
+    asked TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (call, key)
+  );
 `;
+
+/** Columns that rows of older versions lack. */
+const LATER_COLUMNS = { uploads_until: "INTEGER NOT NULL DEFAULT 0" } as const;
+
+/** How long a call's Idempotency-Key is remembered. */
+const ONCE_KEPT_MS = 7 * 24 * 3600 * 1000;
 
 export interface ProjectRow {
   readonly id: string;
@@ -47,8 +61,6 @@ export interface ProjectRow {
   /** Proof that a hook belongs to the current attempt. */
   readonly grant_nonce: string | null;
   readonly progress_secret: string | null;
-  /** The Idempotency-Key that started the current attempt. */
-  readonly start_key: string | null;
   /** When RunPod was last asked about the attempt, ms. */
   readonly asked_at: number;
   readonly hurry: boolean;
@@ -56,6 +68,17 @@ export interface ProjectRow {
   readonly index_dirty: boolean;
   /** The project is gone for everybody; its bytes are swept until this time, ms. */
   readonly deleting_until: number | null;
+  /** When the last address for an upload expires, ms; 0 if there never was one. */
+  readonly uploads_until: number;
+}
+
+/** Calls that make something and may be repeated with the same Idempotency-Key. */
+export type OnceCall = "create" | "photos" | "start" | "share";
+
+export interface Once {
+  /** What was asked for, as text to compare. */
+  readonly asked: string;
+  readonly answer: string;
 }
 
 export interface ShareRow {
@@ -80,7 +103,10 @@ export class ProjectStore {
     this.#sql = sql;
     // Asking for a project that does not exist must not leave an object with storage behind.
     const laidOut = sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'project'").toArray().length > 0;
-    if (laidOut) sql.exec(SCHEMA);
+    if (laidOut) {
+      sql.exec(SCHEMA);
+      this.#addLaterColumns();
+    }
     this.#row = laidOut ? this.#load() : undefined;
   }
 
@@ -156,6 +182,24 @@ export class ProjectStore {
 
   deleteShare(id: string): boolean {
     return this.#sql.exec("DELETE FROM share WHERE id = ? RETURNING 1", id).toArray().length === 1;
+  }
+
+  recall(call: OnceCall, key: string): Once | undefined {
+    const [row] = this.#sql.exec("SELECT asked, answer FROM once WHERE call = ? AND key = ?", call, key).toArray();
+    return row as unknown as Once | undefined;
+  }
+
+  /** Remembers an answer; forgets those of other calls that are too old. A project's own making is kept as long as it is. */
+  remember(call: OnceCall, key: string, { asked, answer }: Once, now: number): void {
+    this.#sql.exec("DELETE FROM once WHERE call <> 'create' AND at < ?", now - ONCE_KEPT_MS);
+    this.#sql.exec("INSERT OR REPLACE INTO once (call, key, asked, answer, at) VALUES (?, ?, ?, ?, ?)", call, key, asked, answer, now);
+  }
+
+  #addLaterColumns(): void {
+    const present = new Set(this.#sql.exec("PRAGMA table_info(project)").toArray().map((row) => String(row["name"])));
+    for (const [name, type] of Object.entries(LATER_COLUMNS)) {
+      if (!present.has(name)) this.#sql.exec(`ALTER TABLE project ADD COLUMN ${name} ${type}`);
+    }
   }
 
   #load(): ProjectRow | undefined {

@@ -9,6 +9,9 @@ import { ReportSchema, type Report } from "./report.ts";
 
 const Time = z.iso.datetime();
 
+/** Tells a project's object until when (ms since 1970, empty: for ever) the identity behind a websocket is good. */
+export const WATCH_UNTIL_HEADER = "x-watch-until";
+
 export const ProjectSchema = z.object({
   id: z.string(),
   name: z.string(),

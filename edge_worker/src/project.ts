@@ -4,7 +4,7 @@ import { DurableObject } from "cloudflare:workers";
 
 import { ADOPT_MS, attemptTimes, submit, type AttemptPlan } from "./attempt.ts";
 import type { Grant } from "./capability.ts";
-import { hmac, randomBytes, randomToken, toBase64, toBase64Url } from "./crypto.ts";
+import { hmac, randomBytes, randomToken, sha256Hex, toBase64, toBase64Url } from "./crypto.ts";
 import type { Env } from "./env.ts";
 import { ApiError, isRefusal, type Refusal } from "./errors.ts";
 import { estimate, roundUsd } from "./estimate.ts";
@@ -12,20 +12,25 @@ import type { Preset } from "./job-input.ts";
 import { ACTIVE, STARTABLE } from "./job-state.ts";
 import { checkPhotoSet, type Upload } from "./photo-shelf.ts";
 import type { PhotoDeclaration } from "./photos.ts";
-import { ProjectCore, guard } from "./project-core.ts";
-import type { PhotoRow, ProjectRow } from "./project-store.ts";
-import type { ProjectView } from "./project-view.ts";
+import { ProjectCore, guard, type WatchTerms } from "./project-core.ts";
+import type { Once, PhotoRow, ProjectRow } from "./project-store.ts";
+import { WATCH_UNTIL_HEADER, type ProjectView } from "./project-view.ts";
 import { ProgressSchema } from "./report.ts";
-import { checkShare, createShare, listShares, revokeShare, type ListedShare, type NewShare } from "./share-book.ts";
+import { checkShare, createShare, findShare, listShares, revokeShare, type ListedShare, type NewShare } from "./share-book.ts";
 import { verifySignedMessage, type SignatureVerdict } from "./signed-message.ts";
 
 const SHARE_SECRET_BYTES = 24;
 const ALARM_FALLBACK_MS = 60_000;
+/** Photos that may have arrived between the route's looks at first bytes and the start; within the free plan's subrequests. */
+const SNIFF_LEFT_MAX = 20;
+const NEW_KEY = "Send a new Idempotency-Key.";
 
 export class Project extends DurableObject<Env> {
   /** Replaced in tests. */
   clock: () => number = () => Date.now();
   readonly #core: ProjectCore;
+  /** A job is being started: the photos that it was planned with must not change before it has begun. */
+  #starting = false;
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -36,12 +41,17 @@ export class Project extends DurableObject<Env> {
 
   // ---- the project -------------------------------------------------------------------------------------------
 
-  /** Made already (the same Idempotency-Key again): the project as it is, if it was asked for in the same words. */
+  /** Made already (the same Idempotency-Key again): the project as it is now, if it was asked for in the same words. */
   create(id: string, name: string): Promise<ProjectView | Refusal> {
     return guard(async () => {
-      if (this.#core.store.row === undefined) this.#core.store.create(id, name, this.clock());
-      if (this.#core.row().name !== name) {
-        throw new ApiError("CONFLICT", "This Idempotency-Key has made a project of another name.");
+      const { store } = this.#core;
+      if (store.row === undefined) {
+        store.create(id, name, this.clock());
+        store.remember("create", id, { asked: name, answer: id }, this.clock());
+      } else if (store.row.deleting_until !== null) {
+        throw new ApiError("CONFLICT", "This Idempotency-Key has made a project that was deleted.", { hint: NEW_KEY });
+      } else {
+        sameQuestion(store.recall("create", id), name);
       }
       await this.#core.tellIndex();
       return this.#core.view();
@@ -74,10 +84,26 @@ export class Project extends DurableObject<Env> {
 
   // ---- photos ------------------------------------------------------------------------------------------------
 
-  declarePhotos(declared: readonly PhotoDeclaration[]): Promise<Upload[] | Refusal> {
+  /** caller: whose bytes of the day these are. onceKey: the same one again answers the same photos, with fresh addresses. */
+  declarePhotos(declared: readonly PhotoDeclaration[], caller: string, onceKey: string | null = null): Promise<Upload[] | Refusal> {
     return guard(async () => {
+      const { store, shelf, settings, index } = this.#core;
       const { id } = this.#changeable();
-      const uploads = await this.#core.shelf.declare(id, declared, this.#core.settings.limits, this.clock());
+      const asked = await sha256Hex(JSON.stringify(declared));
+      const known = onceKey === null ? null : sameQuestion(store.recall("photos", onceKey), asked);
+      if (known !== null) {
+        const names = new Set(JSON.parse(known) as string[]);
+        return shelf.sign(id, store.photos().filter(({ as }) => names.has(as)), this.clock());
+      }
+      const bytes = shelf.plan(declared, settings.limits).added.reduce((sum, photo) => sum + photo.bytes, 0);
+      const refusal = bytes === 0 ? null : await index.grantUpload(caller, bytes);
+      if (refusal !== null) return refusal;
+      // Others had their turn meanwhile: a job may have started, numbers may have been given.
+      this.#changeable();
+      const plan = shelf.plan(declared, settings.limits);
+      shelf.add(plan);
+      if (onceKey !== null) store.remember("photos", onceKey, { asked, answer: JSON.stringify(plan.photos.map(({ as }) => as)) }, this.clock());
+      const uploads = await shelf.sign(id, plan.photos, this.clock());
       await this.#core.photosChanged();
       return uploads;
     });
@@ -111,38 +137,53 @@ export class Project extends DurableObject<Env> {
 
   /**
    * preset null: the one of the attempt before (retry).
-   * startKey: the same one again, whoever sent it, starts nothing and answers the project.
+   * onceKey: the same one again starts nothing and answers the project.
    */
-  start(preset: Preset | null, startKey: string | null = null): Promise<ProjectView | Refusal> {
+  start(preset: Preset | null, onceKey: string | null = null): Promise<ProjectView | Refusal> {
     return this.#exclusive(async () => {
-      const core = this.#core;
-      if (startKey !== null && core.row().start_key === startKey) return core.view();
-      await core.syncPhotos({ exact: true });
-      // What the attempt before cost must be booked before the next one takes its place.
-      if (core.row().index_dirty) await core.tellIndex();
-      const chosen = this.#checkStart(core.row(), preset);
-      const photos = core.store.photos();
-      const { settings } = core;
-      checkPhotoSet(photos, settings.limits);
-      const now = this.clock();
-      const plan = this.#plan(chosen, photos, now);
-      const { usd } = estimate(chosen, photos.length, await core.index.samples(), settings.price);
-      const reserved = await core.index.reserve({
-        projectId: plan.projectId,
-        attempt: plan.attempt,
-        preset: chosen,
-        photos: photos.length,
-        usd,
-        expiresAt: plan.deadlineAt,
-      });
-      if (isRefusal(reserved)) return reserved;
-      // From here on the attempt exists, whatever happens to this object: nonce, deadline and alarm come before the call.
-      core.store.update({ grant_nonce: plan.nonce, progress_secret: plan.progressSecret, start_key: startKey, asked_at: now, hurry: false });
-      await core.apply({ type: "start", preset: chosen, deadlineAt: plan.deadlineAt });
-      await core.apply({ type: "submit_unknown", attempt: plan.attempt, adoptUntil: now + ADOPT_MS });
-      await core.apply(await submit({ ...plan, usdMax: roundUsd(reserved.usdLeft) }, settings, core.runpod, this.clock));
-      return core.view();
+      this.#starting = true;
+      try {
+        return await this.#start(preset, onceKey);
+      } finally {
+        this.#starting = false;
+      }
     });
+  }
+
+  async #start(preset: Preset | null, onceKey: string | null): Promise<ProjectView | Refusal> {
+    const core = this.#core;
+    const asked = preset ?? "the preset of the attempt before";
+    core.row();
+    if (onceKey !== null && sameQuestion(core.store.recall("start", onceKey), asked) !== null) return core.view();
+    await core.syncPhotos({ exact: true });
+    if ((await core.shelf.sniff(core.row().id, SNIFF_LEFT_MAX)) > 0) {
+      throw new ApiError("CONFLICT", "Photos arrived while the job was being started.", { hint: "Start it again." });
+    }
+    // What the attempt before cost must be booked before the next one takes its place.
+    if (core.row().index_dirty) await core.tellIndex();
+    const chosen = this.#checkStart(core.row(), preset);
+    const photos = core.store.photos();
+    const { settings } = core;
+    checkPhotoSet(photos, settings.limits);
+    const now = this.clock();
+    const plan = this.#plan(chosen, photos, now);
+    const { usd } = estimate(chosen, photos.length, await core.index.samples(), settings.price);
+    const reserved = await core.index.reserve({
+      projectId: plan.projectId,
+      attempt: plan.attempt,
+      preset: chosen,
+      photos: photos.length,
+      usd,
+      expiresAt: plan.deadlineAt,
+    });
+    if (isRefusal(reserved)) return reserved;
+    // From here on the attempt exists, whatever happens to this object: nonce, deadline and alarm come before the call.
+    core.store.update({ grant_nonce: plan.nonce, progress_secret: plan.progressSecret, asked_at: now, hurry: false });
+    if (onceKey !== null) core.store.remember("start", onceKey, { asked, answer: String(plan.attempt) }, now);
+    await core.apply({ type: "start", preset: chosen, deadlineAt: plan.deadlineAt });
+    await core.apply({ type: "submit_unknown", attempt: plan.attempt, adoptUntil: now + ADOPT_MS });
+    await core.apply(await submit({ ...plan, usdMax: roundUsd(reserved.usdLeft) }, settings, core.runpod, this.clock));
+    return core.view();
   }
 
   cancel(): Promise<ProjectView | Refusal> {
@@ -192,12 +233,19 @@ export class Project extends DurableObject<Env> {
 
   // ---- shares ------------------------------------------------------------------------------------------------
 
-  /** seed: an Idempotency-Key's; the same again answers the same link. */
-  createShare(expiresInS: number | null, seed: string | null): Promise<NewShare | Refusal> {
+  /** onceKey: the same one again answers the same link, whose secret is derived from it and so needs no keeping. */
+  createShare(expiresInS: number | null, onceKey: string | null): Promise<NewShare | Refusal> {
     return guard(async () => {
+      const { store, settings } = this.#core;
       const { id } = this.#core.row();
-      const secret = seed === null ? randomToken(SHARE_SECRET_BYTES) : await this.#derivedSecret(`share\n${id}\n${seed}`);
-      return createShare(this.#core.store, id, secret, expiresInS, this.clock());
+      if (onceKey === null) return createShare(store, id, randomToken(SHARE_SECRET_BYTES), expiresInS, this.clock());
+      const asked = String(expiresInS);
+      const secrets = await Promise.all(settings.hookKeys.map((key) => derivedSecret(key, `share\n${id}\n${onceKey}`)));
+      const made = sameQuestion(store.recall("share", onceKey), asked);
+      if (made !== null) return await findShare(store, id, made, secrets, this.clock());
+      const share = await createShare(store, id, secrets[0] ?? "", expiresInS, this.clock());
+      store.remember("share", onceKey, { asked, answer: share.id }, this.clock());
+      return share;
     });
   }
 
@@ -233,6 +281,8 @@ export class Project extends DurableObject<Env> {
     if (isRefusal(view)) return new Response(null, { status: 404 });
     const { 0: client, 1: server } = new WebSocketPair();
     this.ctx.acceptWebSocket(server);
+    const until = request.headers.get(WATCH_UNTIL_HEADER) ?? "";
+    server.serializeAttachment({ until: until === "" ? null : Number(until) } satisfies WatchTerms);
     server.send(JSON.stringify({ type: "project", project: view }));
     return new Response(null, { status: 101, webSocket: client });
   }
@@ -261,6 +311,9 @@ export class Project extends DurableObject<Env> {
     core.store.update({ hurry: false });
     await core.confirmCancels();
     await core.poll({ hook: false });
+    const { deadlineAt } = core.store.row?.job ?? { deadlineAt: null };
+    // A worker that has delivered everything and then hangs has done its job all the same.
+    if (deadlineAt !== null && this.clock() >= deadlineAt) await core.takeFromBucket();
     await core.apply({ type: "clock", attempt: core.store.row?.job.attempt ?? 0 });
     if (core.store.row?.index_dirty === true) await core.tellIndex();
     await core.arm();
@@ -270,6 +323,7 @@ export class Project extends DurableObject<Env> {
 
   #changeable(): ProjectRow {
     const row = this.#core.row();
+    if (this.#starting) throw new ApiError("CONFLICT", "A job is being started; its photos cannot change.", { hint: "Cancel the job first." });
     if (ACTIVE.has(row.job.state)) {
       throw new ApiError("CONFLICT", `The project is ${row.job.state}; its photos cannot change while a job is under way.`, { hint: "Cancel the job first." });
     }
@@ -300,11 +354,6 @@ export class Project extends DurableObject<Env> {
     };
   }
 
-  async #derivedSecret(seed: string): Promise<string> {
-    const mac = await hmac(this.#core.settings.hookKeys[0] ?? "", `splat-derived-v1\n${seed}`);
-    return toBase64Url(new Uint8Array(mac).subarray(0, SHARE_SECRET_BYTES));
-  }
-
   #grantFits(grant: Grant): boolean {
     const row = this.#core.store.row;
     return row !== undefined && row.deleting_until === null && row.grant_nonce === grant.nonce && row.job.attempt === grant.attempt;
@@ -316,6 +365,18 @@ export class Project extends DurableObject<Env> {
     this.#tail = run.catch(() => undefined);
     return run;
   }
+}
+
+async function derivedSecret(keyBase64: string, seed: string): Promise<string> {
+  const mac = await hmac(keyBase64, `splat-derived-v1\n${seed}`);
+  return toBase64Url(new Uint8Array(mac).subarray(0, SHARE_SECRET_BYTES));
+}
+
+/** The answer that a key was given before, null for a new key; a key that comes back with another question is refused. */
+function sameQuestion(known: Once | undefined, asked: string): string | null {
+  if (known === undefined) return null;
+  if (known.asked !== asked) throw new ApiError("CONFLICT", "This Idempotency-Key was used before, for something else.", { hint: NEW_KEY });
+  return known.answer;
 }
 
 function parseJson(text: string): unknown {

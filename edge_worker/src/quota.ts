@@ -1,4 +1,4 @@
-// Whether one more job fits the limits: jobs a day, jobs at once, US dollars a month. Pure, with the numbers in its words.
+// Whether one more job or upload fits the limits: jobs a day and at once, US dollars a month, bytes a day. Pure, numbers in its words.
 // The rate limit stops bursts; this stops spending.
 import type { Limits } from "./env.ts";
 import type { Refusal } from "./errors.ts";
@@ -34,7 +34,7 @@ export function checkQuota(usage: Usage, limits: Limits, estimateUsd: number, no
     return refusal("TOO_MANY_REQUESTS", `${usage.jobsToday} jobs were started today, allowed ${limits.jobs_per_day} a day, until ${iso(tomorrow)}.`, tomorrow - now);
   }
   if (usage.jobsNow >= limits.jobs_at_once) {
-    return refusal("TOO_MANY_REQUESTS", `${usage.jobsNow} jobs are under way, allowed ${limits.jobs_at_once} at once.`, 60_000);
+    return refusal("TOO_MANY_REQUESTS", `${usage.jobsNow} jobs are under way, allowed ${limits.jobs_at_once} at once, until one of them ends.`, 60_000);
   }
   const left = limits.budget_usd_per_month - usage.usdThisMonth;
   if (estimateUsd > left) {
@@ -46,6 +46,15 @@ export function checkQuota(usage: Usage, limits: Limits, estimateUsd: number, no
     };
   }
   return null;
+}
+
+/** The refusal, or null if `bytes` more may be uploaded by an identity that was granted `usedBytes` today (UTC). */
+export function checkUploadQuota(usedBytes: number, bytes: number, limits: Limits, now: number): Refusal | null {
+  const allowed = limits.upload_bytes_per_day;
+  if (usedBytes + bytes <= allowed) return null;
+  const tomorrow = startOfDay(now) + DAY_MS;
+  const message = `These photos have ${bytes} bytes; ${Math.max(0, allowed - usedBytes)} of ${allowed} bytes a day are left to you until ${iso(tomorrow)}.`;
+  return refusal("TOO_MANY_REQUESTS", message, tomorrow - now);
 }
 
 function refusal(code: Refusal["code"], message: string, retryAfterMs: number): Refusal {

@@ -98,6 +98,17 @@ export class RunPod {
   }
 
   async #call(method: string, path: string, body?: unknown, known: Readonly<Record<number, unknown>> = {}): Promise<unknown> {
+    // Not AbortSignal.timeout: its timer would run on after the answer and keep the project's object from hibernating.
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), TIMEOUT_MS);
+    try {
+      return await this.#exchange(method, path, body, known, limit.signal);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #exchange(method: string, path: string, body: unknown, known: Readonly<Record<number, unknown>>, signal: AbortSignal): Promise<unknown> {
     const { jobUrl, endpointId, apiKey } = this.#settings;
     let response: Response;
     try {
@@ -105,7 +116,7 @@ export class RunPod {
         method,
         headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json", "user-agent": "photo-splat-edge" },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal,
         redirect: "manual",
       });
     } catch {

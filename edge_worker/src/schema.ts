@@ -14,11 +14,30 @@ export function text(min: number, max: number): z.ZodMiniString {
   return z.string().check(z.minLength(min), z.maxLength(max));
 }
 
+/** Control characters, line ends, and those that turn the direction of writing: a name that holds one can pass for another. */
+const UNSEEN = "\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069";
+/** Also nothing to look at, but harmless beside letters. */
+const BLANK = "\\s\\u200b-\\u200f\\u2060\\ufeff";
+const READABLE = `^[^${UNSEEN}]*[^${UNSEEN}${BLANK}][^${UNSEEN}]*$`;
+const READABLE_FORM = new RegExp(READABLE, "u");
+
+/** A name that people read; its length in characters, as JSON Schema counts them. tidy: applied before. */
+export function words(lengthMax: number, ...tidy: z.core.$ZodCheck<string>[]): z.ZodMiniString {
+  return z.string().check(
+    ...tidy,
+    // Half a surrogate pair would come back from storage as another text.
+    z.refine((value) => value.isWellFormed() && READABLE_FORM.test(value), "must be readable text without control characters"),
+    z.refine((value) => [...value].length <= lengthMax, `must have at most ${lengthMax} characters`),
+    z.meta({ minLength: 1, maxLength: lengthMax, pattern: READABLE }),
+  );
+}
+
 export function intBetween(min: number, max: number): z.ZodMiniNumberFormat {
   return z.int().check(z.gte(min), z.lte(max));
 }
 
-/** A number in a query's text. */
+/** A whole number in a query's text, in digits: what JavaScript would also read as one ("", " 1", "0x10", "1e2") is none. */
 export function intParameter(min: number, max: number): z.ZodMiniType<number> {
-  return z.coerce.number().check(z.int(), z.gte(min), z.lte(max));
+  const digits = z.string().check(z.regex(/^-?[0-9]{1,15}$/, "a whole number"));
+  return z.pipe(z.pipe(digits, z.transform(Number)), z.int().check(z.gte(min), z.lte(max)));
 }

@@ -24,8 +24,6 @@ export async function createShare(
 ): Promise<NewShare> {
   const token = `${projectId}.${secret}`;
   const digest = await sha256Hex(secret);
-  const known = store.shares(now).find(({ secret_sha256 }) => secret_sha256 === digest);
-  if (known !== undefined) return { id: known.id, token, expiresAt: known.expires_at };
   if (store.shares(now).length >= SHARES_MAX) {
     throw new ApiError("CONFLICT", `The project has ${SHARES_MAX} share links, which is the most allowed.`, { hint: "Revoke one first." });
   }
@@ -33,6 +31,18 @@ export async function createShare(
   const expiresAt = expiresInS === null ? null : now + expiresInS * 1000;
   store.addShare({ id, secret_sha256: digest, created_at: now, expires_at: expiresAt });
   return { id, token, expiresAt };
+}
+
+/** The link of that id again, by those of the secrets that its digest tells. Throws CONFLICT if it is over or cannot be told any more. */
+export async function findShare(store: ProjectStore, projectId: string, id: string, secrets: readonly string[], now: number): Promise<NewShare> {
+  const share = store.shares(now).find((one) => one.id === id);
+  if (share === undefined) throw new ApiError("CONFLICT", "The link of this Idempotency-Key was revoked or has expired.", { hint: "Send a new Idempotency-Key." });
+  for (const secret of secrets) {
+    if ((await sha256Hex(secret)) === share.secret_sha256) return { id, token: `${projectId}.${secret}`, expiresAt: share.expires_at };
+  }
+  throw new ApiError("CONFLICT", "The link of this Idempotency-Key was shown before the keys were rotated and cannot be shown again.", {
+    hint: "Send a new Idempotency-Key.",
+  });
 }
 
 export function listShares(store: ProjectStore, now: number): ListedShare[] {

@@ -34,9 +34,8 @@ export const artifactEndpoints: readonly Endpoint[] = [
     bodyOptional: true,
     idempotent: true,
     answers: { 201: z.object({ id: z.string(), url: z.url(), expires_at: z.nullable(z.iso.datetime()) }) },
-    handle: async ({ c, env, settings, identity, param, body, idempotencyKey }) => {
-      const seed = idempotencyKey === null ? null : `${identity?.tokenSha256}\n${idempotencyKey}`;
-      const { id, token, expiresAt } = unwrap(await projectStub(env, param("id")).createShare(body.expires_in_s ?? null, seed));
+    handle: async ({ c, env, settings, param, body, idempotencyKey }) => {
+      const { id, token, expiresAt } = unwrap(await projectStub(env, param("id")).createShare(body.expires_in_s ?? null, idempotencyKey));
       return c.json({ id, url: `${settings.workerUrl}/s/${token}`, expires_at: toIso(expiresAt) }, 201);
     },
   }),

@@ -36,5 +36,5 @@ const descriptionEndpoint: OpenEndpoint = {
   },
 };
 
-/** Work also while nothing is configured: they are what a first look asks. */
+/** Answer anybody, without a rate: they are what a first look asks. */
 export const openEndpoints: readonly OpenEndpoint[] = [healthEndpoint, descriptionEndpoint];

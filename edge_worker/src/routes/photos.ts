@@ -42,9 +42,13 @@ export const photoEndpoints: readonly Endpoint[] = [
     access: "upload",
     summary: "Declare photos and get one presigned PUT for each, bound to type, exact size and first writer",
     body: DeclareBody,
+    idempotent: true,
     answers: { 201: UploadsAnswer },
-    handle: async ({ c, env, param, body }) =>
-      c.json({ uploads: unwrap(await projectStub(env, param("id")).declarePhotos(body.photos)) }, 201, { "cache-control": "no-store" }),
+    handle: async ({ c, env, identity, param, body, idempotencyKey }) => {
+      const caller = identity?.tokenSha256 ?? "";
+      const uploads = unwrap(await projectStub(env, param("id")).declarePhotos(body.photos, caller, idempotencyKey));
+      return c.json({ uploads }, 201, { "cache-control": "no-store" });
+    },
   }),
   endpoint({
     method: "GET",

@@ -5,15 +5,15 @@ import * as z from "zod/mini";
 import { derivedId, randomId } from "../crypto.ts";
 import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Endpoint } from "../http.ts";
-import { ProjectSchema } from "../project-view.ts";
+import { ProjectSchema, WATCH_UNTIL_HEADER } from "../project-view.ts";
 import { PROJECT_ID_LETTERS, indexStub, projectStub } from "../stubs.ts";
-import { intParameter, text } from "../schema.ts";
+import { intParameter, text, words } from "../schema.ts";
 
 const NAME_LENGTH_MAX = 120;
 const PAGE_DEFAULT = 50;
 const PAGE_MAX = 100;
 
-const NameBody = z.strictObject({ name: z.string().check(z.trim(), z.minLength(1), z.maxLength(NAME_LENGTH_MAX)) });
+const NameBody = z.strictObject({ name: words(NAME_LENGTH_MAX, z.trim(), z.normalize("NFC")) });
 
 const ListQuery = z.object({
   cursor: z.optional(text(0, 200)),
@@ -29,12 +29,9 @@ export const projectEndpoints: readonly Endpoint[] = [
     body: NameBody,
     idempotent: true,
     answers: { 201: ProjectSchema },
-    handle: async ({ c, env, identity, body, idempotencyKey }) => {
-      // The same key of the same caller names the same project: nothing needs to be remembered.
-      const id =
-        idempotencyKey === null
-          ? randomId("p", PROJECT_ID_LETTERS)
-          : await derivedId("p", PROJECT_ID_LETTERS, `project\n${identity?.tokenSha256}\n${idempotencyKey}`);
+    handle: async ({ c, env, body, idempotencyKey }) => {
+      // The same key of the same caller names the same project.
+      const id = idempotencyKey === null ? randomId("p", PROJECT_ID_LETTERS) : await derivedId("p", PROJECT_ID_LETTERS, `project\n${idempotencyKey}`);
       return c.json(unwrap(await projectStub(env, id).create(id, body.name)), 201);
     },
   }),
@@ -86,13 +83,13 @@ export const projectEndpoints: readonly Endpoint[] = [
     access: "view",
     summary: "Websocket: {type: \"project\", project}, a snapshot first, then one message per change",
     answers: { 101: "a websocket" },
-    handle: async ({ c, env, param }) => {
+    handle: async ({ c, env, identity, param }) => {
       if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
         throw new ApiError("BAD_REQUEST", "This path is a websocket.", { hint: "Poll GET /api/projects/:id instead." });
       }
       const stub = projectStub(env, param("id"));
       unwrap(await stub.view());
-      return stub.fetch("https://project/events", { headers: { upgrade: "websocket" } });
+      return stub.fetch("https://project/events", { headers: { upgrade: "websocket", [WATCH_UNTIL_HEADER]: String(identity?.expiresAt ?? "") } });
     },
   }),
 ];

@@ -2,7 +2,7 @@
 // A login code is shown once and never logged.
 import * as z from "zod/mini";
 
-import { SESSION_S, cookieName, issueSession } from "../auth.ts";
+import { SESSION_S, cookieName, cookieTerms, issueSession } from "../auth.ts";
 import { randomToken } from "../crypto.ts";
 import { PriceSchema, SCOPES, settingsOf } from "../env.ts";
 import { ApiError } from "../errors.ts";
@@ -31,7 +31,7 @@ export const sessionEndpoints: readonly Endpoint[] = [
     summary: "Sign this browser out",
     answers: { 204: "nothing" },
     handle: async ({ settings }) =>
-      new Response(null, { status: 204, headers: { "set-cookie": `${cookieName(settings)}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0` } }),
+      new Response(null, { status: 204, headers: { "set-cookie": `${cookieName(settings)}=; ${cookieTerms(settings, 0)}` } }),
   }),
   endpoint({
     method: "POST",
@@ -46,8 +46,8 @@ export const sessionEndpoints: readonly Endpoint[] = [
       }
       const code = randomToken(32);
       const expiresAt = now + LOGIN_CODE_S * 1000;
-      const { name, scopes, tokenSha256 } = identity;
-      await indexStub(env).addLoginCode(code, { name, scopes, tokenSha256 }, expiresAt);
+      const { name, tokenSha256 } = identity;
+      await indexStub(env).addLoginCode(code, { name, tokenSha256 }, expiresAt);
       return c.json({ url: `${settings.workerUrl}/login/${code}`, expires_at: new Date(expiresAt).toISOString() }, 201);
     },
   }),
@@ -72,6 +72,7 @@ export const sessionEndpoints: readonly Endpoint[] = [
 
 export const version = BUILD_VERSION;
 
+
 export const healthEndpoint: OpenEndpoint = {
   method: "GET",
   path: "/api/health",
@@ -80,6 +81,9 @@ export const healthEndpoint: OpenEndpoint = {
   handle: (c) => c.json({ status: "ok", stack: c.env.STACK ?? null, version }),
 };
 
+/** The one path that answers while nothing is configured. */
+export const HEALTH_PATH = healthEndpoint.path;
+
 /** GET /login/<code>: uses the code up, sets the cookie, leads to the app. Only GET: link previews often send HEAD. */
 export async function openLoginLink(c: Ctx): Promise<Response> {
   const settings = settingsOf(c.env);
@@ -87,14 +91,13 @@ export async function openLoginLink(c: Ctx): Promise<Response> {
   const code = c.req.param("code") ?? "";
   const who = CODE_FORM.test(code) && c.req.method === "GET" ? await indexStub(c.env).takeLoginCode(code) : null;
   if (who === null) return new Response(null, { status: 303, headers: { location: "/?login=expired", "cache-control": "no-store" } });
-  const secure = settings.workerUrl.startsWith("https://") ? "; Secure" : "";
   const session = await issueSession(who, settings, now);
   return new Response(null, {
     status: 303,
     headers: {
       location: "/",
       "cache-control": "no-store",
-      "set-cookie": `${cookieName(settings)}=${session}; Path=/; HttpOnly; SameSite=Lax; Max-Age=${SESSION_S}${secure}`,
+      "set-cookie": `${cookieName(settings)}=${session}; ${cookieTerms(settings, SESSION_S)}`,
     },
   });
 }

@@ -11,6 +11,7 @@ export const BINDINGS: Readonly<Record<string, string>> = {
     photos_max: 10,
     photo_bytes_max: 1000,
     project_bytes_max: 5000,
+    upload_bytes_per_day: 20_000,
     job_seconds_max: 3600,
     jobs_per_day: 3,
     jobs_at_once: 2,

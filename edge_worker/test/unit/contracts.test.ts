@@ -127,11 +127,11 @@ test("the contract's project is one that we show, and ours has exactly its field
       job: NEW_JOB,
       grant_nonce: null,
       progress_secret: null,
-      start_key: null,
       asked_at: 0,
       hurry: false,
       index_dirty: false,
       deleting_until: null,
+      uploads_until: 0,
     },
     { count: 0, bytes: 0 },
   );

@@ -1,148 +1,16 @@
 // One project's object through hours of trouble under a clock of our own: every fault of the job API, one job at most.
 // Runs the real object in workerd with real storage, bucket and alarms; only RunPod's answers are scripted.
-import { env, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { env, runInDurableObject } from "cloudflare:test";
+import * as fc from "fast-check";
+import { describe, expect, test, vi } from "vitest";
 
 import { attemptTimes } from "../../src/attempt.ts";
-import type { Grant } from "../../src/capability.ts";
-import { randomId } from "../../src/crypto.ts";
 import { keys } from "../../src/job-input.ts";
-import type { Project } from "../../src/project.ts";
 import type { ProjectView } from "../../src/project-view.ts";
+import { MINUTE, Scene, listed, runpod, type Reply } from "./support/scene.ts";
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const T0 = Date.now() + 30 * 24 * HOUR;
-
-// ---- a scripted RunPod behind fetch -------------------------------------------------------------------------------
-
-type Reply = { readonly status: number; readonly body?: unknown } | "unreachable" | "takes effect, answer lost";
-
-class RunPodScript {
-  now = T0;
-  readonly runs: { readonly id: string; readonly webhook: string; readonly input: { readonly attempt: number; readonly progress: { readonly url: string } } }[] = [];
-  readonly cancelled: string[] = [];
-  asked = 0;
-  run: () => Reply = () => ({ status: 200 });
-  /** Runs after a job was queued and before the answer leaves. */
-  queued: () => void = () => undefined;
-  status: (minutes: number) => Reply = () => ({ status: 200, body: { status: "IN_QUEUE" } });
-  cancel: () => Reply = () => ({ status: 200, body: {} });
-
-  async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-    const [call = "", id = ""] = new URL(String(input)).pathname.split("/").slice(3);
-    if (call === "run") {
-      const reply = this.run();
-      if (reply === "takes effect, answer lost" || (typeof reply === "object" && reply.status === 200)) {
-        const made = { ...(JSON.parse(String(init?.body)) as { webhook: string; input: RunPodScript["runs"][number]["input"] }), id: `job-${this.runs.length + 1}` };
-        this.runs.push(made);
-        this.queued();
-        return this.#answer(reply, { id: made.id, status: "IN_QUEUE" });
-      }
-      return this.#answer(reply);
-    }
-    if (call === "status") {
-      this.asked += 1;
-      return this.#answer(this.status((this.now - T0) / MINUTE));
-    }
-    const reply = this.cancel();
-    if (typeof reply === "object" && reply.status === 200) this.cancelled.push(id);
-    return this.#answer(reply);
-  }
-
-  #answer(reply: Reply, body?: unknown): Response {
-    if (typeof reply === "string") throw new TypeError("connection lost");
-    return Response.json(reply.body ?? body ?? {}, { status: reply.status });
-  }
-}
-
-// ---- a project under the script's clock -----------------------------------------------------------------------------
-
-let runpod: RunPodScript;
-beforeEach(() => {
-  runpod = new RunPodScript();
-  vi.spyOn(globalThis, "fetch").mockImplementation((input, init) => runpod.fetch(input as RequestInfo, init as RequestInit));
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
-
-class Scene {
-  readonly id = randomId("p", 16);
-  readonly stub = env.PROJECT.get(env.PROJECT.idFromName(this.id));
-
-  static async withPhotos(count = 5): Promise<Scene> {
-    const scene = new Scene();
-    await scene.inside((project) => {
-      project.clock = () => runpod.now;
-    });
-    await scene.inside((project) => project.create(scene.id, "Teapot"));
-    const photos = Array.from({ length: count }, (_, index) => ({ name: `${index}.jpg`, type: "image/jpeg" as const, bytes: 4 }));
-    await scene.inside((project) => project.declarePhotos(photos));
-    for (const index of photos.keys()) {
-      await env.BUCKET.put(keys.photo(scene.id, `${String(index + 1).padStart(4, "0")}.jpg`), new Uint8Array([0xff, 0xd8, 0xff, 0xe0]));
-    }
-    await scene.inside((project) => project.sniffPhotos(100));
-    return scene;
-  }
-
-  inside<R>(work: (project: Project) => R | Promise<R>): Promise<R> {
-    return runInDurableObject(this.stub, (instance) => work(instance as unknown as Project));
-  }
-
-  async start(): Promise<ProjectView> {
-    const answer = await this.inside((project) => project.start("preview"));
-    if ("refused" in answer) throw new Error(answer.message);
-    return answer;
-  }
-
-  async view(): Promise<ProjectView> {
-    const view = await this.inside((project) => project.view());
-    if ("refused" in view) throw new Error(view.message);
-    return view;
-  }
-
-  async alarmAt(): Promise<number | null> {
-    return runInDurableObject(this.stub, (_instance, state) => state.storage.getAlarm());
-  }
-
-  /** Lets the clock run from alarm to alarm, for at most so long; stops when nothing is due any more. */
-  async pass(ms: number): Promise<void> {
-    const end = runpod.now + ms;
-    for (let rings = 0; rings < 5000; rings += 1) {
-      const at = await this.alarmAt();
-      if (at === null || at > end) break;
-      runpod.now = Math.max(runpod.now, at);
-      await runDurableObjectAlarm(this.stub);
-    }
-    runpod.now = end;
-  }
-
-  /** What the capability in the first job's webhook address grants. */
-  grant(): Grant {
-    const [, , , nonce = ""] = (runpod.runs[0]?.webhook.split("/").at(-1) ?? "").split(".");
-    return { projectId: this.id, attempt: 1, nonce, expiresAt: runpod.now + HOUR };
-  }
-
-  webhook(hintedId: string | null = null): Promise<boolean> {
-    const grant = this.grant();
-    return this.inside((project) => project.onRunPodHook(grant, hintedId));
-  }
-
-  report(attempt = 1): object {
-    return {
-      version: 1,
-      project_id: this.id,
-      attempt,
-      preset: "preview",
-      photos: { given: 5, registered: 5 },
-      artifacts: {},
-      stages: [{ stage: "train", seconds: 60 }],
-      price: { usd: 0.5, billed_s: 100 },
-    };
-  }
-}
-
+/** Random histories of the object, each of some hours. */
+const HISTORIES = 15;
 const DEADLINE = attemptTimes(3600).deadlineS * 1000;
 
 describe("a job of two hours", () => {
@@ -224,6 +92,123 @@ describe("a job of two hours", () => {
   });
 });
 
+/** US dollars that the account has settled. */
+async function booked(): Promise<number> {
+  return (await env.INDEX.get(env.INDEX.idFromName("account")).figures()).usdMonth;
+}
+
+describe("two hours with every fault", () => {
+  test("nobody learns the job's id, RunPod cannot be asked, the webhook is lost: the worker's own report ends it, once", async () => {
+    const before = await booked();
+    const scene = await Scene.withPhotos();
+    runpod.run = () => "takes effect, answer lost";
+    runpod.status = () => "unreachable";
+    await scene.start();
+    await scene.pass(3 * MINUTE);
+    expect(await scene.progress(1, 0.1)).toBe("ok");
+    await scene.evict();
+    await scene.pass(40 * MINUTE);
+    expect(await scene.view()).toMatchObject({ state: "running", progress: { fraction: 0.1 } });
+    // A stolen address, and somebody else's job.
+    runpod.status = () => ({ status: 200, body: { status: "COMPLETED", output: { ...scene.report(), project_id: "p_0000000000000000" } } });
+    expect(await scene.webhook("job-of-somebody")).toBe(true);
+    runpod.status = () => "unreachable";
+    expect(await scene.progress(2, 0.9)).toBe("ok");
+    // The same message again, and an older one.
+    expect(await scene.progress(2, 0.9)).toBe("ok");
+    expect(await scene.progress(1, 0.2)).toBe("ok");
+    await scene.pass(60 * MINUTE);
+    expect(await scene.view()).toMatchObject({ state: "running", progress: { fraction: 0.9 } });
+    await scene.leaveReport();
+    await scene.pass(MINUTE);
+    expect(await scene.view()).toMatchObject({ state: "done", report: { price: { usd: 0.5 } } });
+    // The webhook comes after all, three times, when RunPod has forgotten the job.
+    runpod.status = () => ({ status: 404 });
+    for (let times = 0; times < 3; times += 1) expect(await scene.webhook("job-1")).toBe(true);
+    await scene.pass(30 * MINUTE);
+    expect((await scene.view()).state).toBe("done");
+    expect([runpod.runs.length, runpod.cancelled, await scene.alarmAt()]).toEqual([1, [], null]);
+    expect(await booked()).toBeCloseTo(before + 0.5, 6);
+  });
+
+  test("the job vanishes in mid-run: it fails, is cancelled for safety, and its retry is the only other job and charge", async () => {
+    const before = await booked();
+    const scene = await Scene.withPhotos();
+    const answers: Reply[] = ["unreachable", { status: 429 }, { status: 500 }, { status: 200, body: { status: "?" } }];
+    runpod.status = (minutes) =>
+      minutes < 30 ? { status: 200, body: { status: "IN_QUEUE" } } : minutes < 40 ? (answers[runpod.asked % 4] ?? "unreachable") : minutes < 60 ? { status: 200, body: { status: "IN_PROGRESS" } } : { status: 404 };
+    await scene.start();
+    await scene.pass(50 * MINUTE);
+    expect((await scene.view()).state).toBe("running");
+    await scene.pass(11 * MINUTE);
+    expect(await scene.view()).toMatchObject({ state: "failed", error: { code: "UPSTREAM" } });
+    expect(runpod.cancelled).toEqual(["job-1"]);
+    const lost = await booked();
+    expect(lost).toBeGreaterThan(before);
+    runpod.status = () => ({ status: 200, body: { status: "COMPLETED", output: scene.report(2) } });
+    await scene.inside((project) => project.start(null));
+    expect(await scene.webhook("job-1", 1)).toBe(false);
+    expect(await scene.progress(9, 0.9, 1)).toBe("unknown");
+    await scene.pass(MINUTE);
+    expect(await scene.view()).toMatchObject({ state: "done", attempt: 2 });
+    expect(runpod.runs.map(({ id }) => id)).toEqual(["job-1", "job-2"]);
+    expect(await booked()).toBeCloseTo(lost + 0.5, 6);
+  });
+
+  test.each(["unreachable", "IN_PROGRESS"])("a result that is in the bucket at the deadline counts although RunPod says %s", async (said) => {
+    const scene = await Scene.withPhotos();
+    runpod.status = () => (said === "unreachable" ? said : { status: 200, body: { status: said } });
+    await scene.start();
+    await scene.pass(DEADLINE - MINUTE);
+    await scene.leaveReport();
+    await scene.pass(2 * MINUTE);
+    expect((await scene.view()).state).toBe("done");
+  });
+
+  const step = fc.oneof(
+    fc.record({ do: fc.constantFrom("start" as const, "cancel" as const, "evict" as const, "webhook" as const, "progress" as const, "report" as const) }),
+    fc.record({ do: fc.constant("pass" as const), minutes: fc.integer({ min: 1, max: 50 }) }),
+    fc.record({ do: fc.constant("run" as const), reply: fc.constantFrom<Reply>({ status: 200 }, { status: 429 }, "unreachable", "takes effect, answer lost") }),
+    fc.record({ do: fc.constant("status" as const), says: fc.constantFrom("IN_QUEUE", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED", "unreachable", "404", "500") }),
+  );
+
+  test("any history at all: one RunPod job an attempt, an end by the deadline, and no end is ever undone", { timeout: 120_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 14 }), async (steps) => {
+        const scene = await Scene.withPhotos();
+        const mine = (): number[] => runpod.runs.filter(({ input }) => input.project_id === scene.id).map(({ input }) => input.attempt);
+        let ended: ProjectView | null = null;
+        let attempt = 0;
+        for (const one of [{ do: "start" as const }, ...steps]) {
+          if (one.do === "start") {
+            const answer = await scene.inside((project) => project.start(attempt === 0 ? "preview" : null));
+            if (!("refused" in answer)) [ended, attempt] = [null, answer.attempt];
+          } else if (one.do === "cancel") await scene.inside((project) => project.cancel());
+          else if (one.do === "evict") await scene.evict();
+          // An attempt that RunPod refused has no worker to be heard from.
+          else if (one.do === "webhook" && mine().includes(attempt)) await scene.webhook(`job-${runpod.runs.length}`, attempt);
+          else if (one.do === "progress" && mine().includes(attempt)) await scene.progress(runpod.asked, 0.5, attempt);
+          else if (one.do === "report") await scene.leaveReport(attempt);
+          else if (one.do === "pass") await scene.pass(one.minutes * MINUTE);
+          else if (one.do === "run") runpod.run = () => one.reply;
+          else if (one.do === "status") {
+            const { says } = one;
+            runpod.status = () =>
+              says === "unreachable" ? says : /^\d+$/.test(says) ? { status: Number(says) } : { status: 200, body: { status: says, output: scene.report(attempt) } };
+          }
+          const view = await scene.view();
+          if (ended !== null) expect({ ...view, updated_at: "" }).toEqual({ ...ended, updated_at: "" });
+          if (["done", "failed", "cancelled"].includes(view.state)) ended = view;
+          expect(new Set(mine()).size).toBe(mine().length);
+        }
+        await scene.pass(DEADLINE + MINUTE);
+        expect(["done", "failed", "cancelled"]).toContain((await scene.view()).state);
+      }),
+      { numRuns: HISTORIES, seed: 8 },
+    );
+  });
+});
+
 describe("a submission", () => {
   test("whose answer is lost is taken up by the job's own progress and ended by its webhook", async () => {
     const scene = await Scene.withPhotos();
@@ -278,10 +263,10 @@ describe("a submission", () => {
   test("survives the object being thrown out of memory", async () => {
     const scene = await Scene.withPhotos();
     await scene.start();
-    const again = env.PROJECT.get(env.PROJECT.idFromName(scene.id));
+    await scene.evict();
     runpod.status = () => ({ status: 200, body: { status: "COMPLETED", output: scene.report() } });
     await scene.pass(MINUTE);
-    expect(await again.view()).toMatchObject({ state: "done" });
+    expect((await scene.view()).state).toBe("done");
   });
 });
 
@@ -346,20 +331,18 @@ describe("a webhook", () => {
 
 describe("money", () => {
   test("is booked once per attempt, however often the end is told", async () => {
-    const index = env.INDEX.get(env.INDEX.idFromName("account"));
-    const before = (await index.figures()).usdMonth;
+    const before = await booked();
     const scene = await Scene.withPhotos();
     await scene.start();
     runpod.status = () => ({ status: 200, body: { status: "COMPLETED", output: scene.report() } });
     await scene.webhook();
     await scene.webhook();
     await scene.inside((project) => project.rename("Kettle"));
-    expect((await index.figures()).usdMonth).toBeCloseTo(before + 0.5, 6);
+    expect(await booked()).toBeCloseTo(before + 0.5, 6);
   });
 
   test("is booked by time for a job that failed while it ran", async () => {
-    const index = env.INDEX.get(env.INDEX.idFromName("account"));
-    const before = (await index.figures()).usdMonth;
+    const before = await booked();
     const scene = await Scene.withPhotos();
     await scene.start();
     runpod.status = () => ({ status: 200, body: { status: "IN_PROGRESS" } });
@@ -368,7 +351,7 @@ describe("money", () => {
     runpod.status = () => ({ status: 200, body: { status: "FAILED", error: "CUDA error" } });
     await scene.webhook();
     expect((await scene.view()).error?.message).toBe("The worker failed without saying why.");
-    expect((await index.figures()).usdMonth).toBeCloseTo(before + 100 * 0.00031, 3);
+    expect(await booked()).toBeCloseTo(before + 100 * 0.00031, 3);
   });
 });
 
@@ -395,10 +378,44 @@ describe("a deletion", () => {
     expect(tables).toEqual([]);
   });
 
-  test("of a project without a job leaves nothing at once", async () => {
+  test("of a project without a job takes its bytes at once, and those that a browser still sends until its addresses expire", async () => {
     const scene = await Scene.withPhotos();
     await scene.inside((project) => project.remove());
-    expect((await env.BUCKET.list({ prefix: keys.project(scene.id) })).objects).toEqual([]);
+    expect(await left(scene)).toEqual([]);
+    await env.BUCKET.put(keys.photo(scene.id, "0005.jpg"), "late");
+    await scene.evict();
+    await scene.pass(61 * MINUTE);
+    expect(await left(scene)).toEqual([]);
     expect(await scene.alarmAt()).toBeNull();
   });
+
+  test("of a project whose addresses have expired leaves nothing at once", async () => {
+    const scene = await Scene.withPhotos();
+    runpod.now += 61 * MINUTE;
+    await scene.inside((project) => project.remove());
+    expect([await left(scene), await scene.alarmAt()]).toEqual([[], null]);
+  });
+
+  test.each(["list", "delete"] as const)("that breaks off because the bucket's %s fails is finished later, in an object that has forgotten everything", async (call) => {
+    const scene = await Scene.withPhotos();
+    const failing = vi.spyOn(Object.getPrototypeOf(env.BUCKET) as R2Bucket, call).mockRejectedValue(new Error("R2 is down"));
+    expect(await scene.inside((project) => project.remove())).toBeNull();
+    expect(failing).toHaveBeenCalled();
+    failing.mockRestore();
+    expect(await listed()).not.toContain(scene.id);
+    expect(await left(scene)).toHaveLength(5);
+    await scene.evict();
+    await scene.pass(2 * MINUTE);
+    expect(await left(scene)).toEqual([]);
+  });
+
+  test("twice at once is one deletion", async () => {
+    const scene = await Scene.withPhotos();
+    const [first, second] = await scene.inside((project) => Promise.all([project.remove(), project.remove()]));
+    expect([first, second]).toEqual([null, expect.objectContaining({ code: "NOT_FOUND" })]);
+  });
 });
+
+async function left(scene: Scene): Promise<string[]> {
+  return (await env.BUCKET.list({ prefix: keys.project(scene.id) })).objects.map(({ key }) => key);
+}

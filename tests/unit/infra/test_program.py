@@ -15,6 +15,7 @@ import pytest
 from pulumi.runtime import rpc
 
 from infra.edge_bundle import parse_jsonc
+from infra.last_run import READ_OUTPUTS
 from infra.settings import Settings, read_settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,7 +48,8 @@ class Recorder(pulumi.runtime.Mocks):
         return f"{args.name}-id", {**args.inputs, **COMPUTED.get(args.typ, {})}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[str, Any]:
-        raise AssertionError(f"the program called {args.token}")
+        assert args.token == READ_OUTPUTS, f"the program called {args.token}"
+        return {"outputs": {}}
 
 
 @pytest.fixture
@@ -186,6 +188,11 @@ def test_the_script_gets_what_its_bindings_promise(deploy: Any) -> None:
     documented = re.search(r"`LIMITS`.*JSON: `([^`]+)`", (ROOT / "docs" / "contracts.md").read_text())
     assert documented is not None
     assert sorted(limits) == sorted(name.strip() for name in documented.group(1).split(","))
+    wrangler = parse_jsonc((ROOT / "edge_worker" / "wrangler.jsonc").read_text())
+    assert sorted(limits) == sorted(json.loads(wrangler["vars"]["LIMITS"]))
+    schema = re.search(r"LimitsSchema = z\.object\(\{(.*?)\}\)", (ROOT / "edge_worker/src/env.ts").read_text(), re.DOTALL)
+    assert schema is not None
+    assert sorted(limits) == sorted(re.findall(r"(\w+):", schema.group(1)))
     assert set(json.loads(str(told["PRICE"]))) == {"gpu", "usd_per_s", "as_of", "source"}
 
 

@@ -108,6 +108,7 @@ export class Cloud {
         photos_max: 400,
         photo_bytes_max: 1_000_000,
         project_bytes_max: 10_000_000,
+        upload_bytes_per_day: 1_000_000_000,
         job_seconds_max: 3600,
         jobs_per_day: 1000,
         jobs_at_once: 100,
