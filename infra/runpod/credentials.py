@@ -27,6 +27,7 @@ from infra.runpod import errors
 from infra.runpod.account import MissingKey, StillThere, client_from_config
 from infra.runpod.client import RunPodClient
 from infra.runpod.plan import UNKNOWN
+from infra.unknown import as_text
 
 IN_USE_WAIT_S = 60.0
 IN_USE_POLL_S = 2.0
@@ -50,6 +51,7 @@ class _Versioned(ResourceProvider):
         self._client = client_from_config(req)
 
     def check(self, _olds: Props, news: Props) -> CheckResult:
+        news = as_text(news)
         failures = [CheckFailure(name, "is empty") for name in ("baseName", *self.fields) if not news.get(name)]
         inputs = {key: news.get(key) for key in ("baseName", "owner", *self.fields)}
         values = [str(news.get(key) or "") for key in ("owner", *self.fields)]

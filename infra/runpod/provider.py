@@ -23,6 +23,7 @@ from infra.plain_errors import speaks_plainly
 from infra.runpod import catalog, errors, model, plan
 from infra.runpod.account import MissingKey, StillThere, client_from_config
 from infra.runpod.client import RunPodClient
+from infra.unknown import as_text
 
 # Deterministic per resource and known before the first call: how a re-run finds what a lost answer hid.
 MARKER = "SPLAT_DEPLOYMENT"
@@ -45,6 +46,7 @@ class EndpointProvider(ResourceProvider):
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         """Resolve GPU names through the live catalogue, and refuse what the API would refuse."""
+        news = as_text(news)
         failures = [CheckFailure(f.property, f.reason) for f in plan.refusals(news)]
         if failures:
             return CheckResult(news, failures)
@@ -156,21 +158,6 @@ class EndpointProvider(ResourceProvider):
         now = model.align(wanted, _understood(found))
         body = model.patch(now, wanted)
         return self._client.update_endpoint(str(found["id"]), body) if body else found
-
-    def _nothing_to_adopt(self, olds: Props, news: Props) -> tuple[plan.Refusal, ...]:
-        """A refusal when `adoptId` newly names an endpoint that is not there: in the plan, not amid an `up`."""
-        named = news.get("adoptId")
-        if not named or named == olds.get("adoptId"):
-            return ()
-        try:
-            self._client.get_endpoint(str(named))
-        except errors.NotFound:
-            reason = (
-                f"photo-splat:adoptEndpointId is {named}, but the account of runpod:apiKey has no such endpoint: "
-                "correct it, or remove it where the stack has its endpoint already"
-            )
-            return (plan.Refusal(property="adoptId", reason=reason),)
-        return ()
 
     def _nothing_to_adopt(self, olds: Props, news: Props) -> tuple[plan.Refusal, ...]:
         """A refusal when `adoptId` newly names an endpoint that is not there: in the plan, not amid an `up`."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pulumi.output import Unknown
 
 from infra import local_stack, naming
 from infra.bucket_place import PlaceProvider
@@ -17,6 +18,8 @@ from infra.durable_objects import UnknownTag, decide, migration_for
 from infra.edge_bundle import BundleMissing, parse_jsonc, read_bundle
 from infra.minted import MintProvider
 from infra.reference import stale
+from infra.runpod.plan import UNKNOWN
+from infra.unknown import as_text
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -135,20 +138,22 @@ NEWS = {"accountId": "a", "scriptName": "s", "history": HISTORY, "fingerprint": 
 
 
 @pytest.mark.parametrize(
-    ("olds", "news", "deployed", "decided"),
+    ("olds", "news", "deployed", "recorded", "decided"),
     [
-        ({}, NEWS, None, ALL),
-        ({**NEWS, "migrations": ALL}, NEWS, "v2", ALL),  # nothing will be uploaded: no diff
-        ({**NEWS, "migrations": ALL}, {**NEWS, "fingerprint": "f2"}, "v2", {}),
-        ({**NEWS, "migrations": {}}, NEWS, "v2", {}),
-        ({**NEWS, "migrations": {}}, NEWS, None, ALL),  # the script was deleted: it needs all again
-        ({**NEWS, "migrations": ALL}, NEWS, None, ALL),  # the first upload failed
+        ({}, NEWS, None, "", ALL),
+        ({**NEWS, "migrations": ALL}, NEWS, "v2", "v2", ALL),  # nothing will be uploaded: no diff
+        ({**NEWS, "migrations": ALL}, NEWS, "v2", "", {}),  # killed between the upload and its record
+        ({**NEWS, "migrations": ALL}, NEWS, "v2", "v1", {}),
+        ({**NEWS, "migrations": ALL}, {**NEWS, "fingerprint": "f2"}, "v2", "v2", {}),
+        ({**NEWS, "migrations": {}}, NEWS, "v2", "", {}),
+        ({**NEWS, "migrations": {}}, NEWS, None, "", ALL),  # the script was deleted: it needs all again
+        ({**NEWS, "migrations": ALL}, NEWS, None, "", ALL),  # the first upload failed
     ],
 )
 def test_the_last_answer_holds_while_nothing_is_uploaded(
-    olds: dict[str, Any], news: dict[str, Any], deployed: str | None, decided: dict[str, Any]
+    olds: dict[str, Any], news: dict[str, Any], deployed: str | None, recorded: str, decided: dict[str, Any]
 ) -> None:
-    assert decide(olds, news, deployed) == decided
+    assert decide(olds, news, deployed, recorded) == decided
 
 
 # the place of a bucket --------------------------------------------------------------------------
@@ -176,6 +181,14 @@ def test_a_bucket_that_would_have_to_move_is_refused_with_the_reason(name: str, 
 def test_a_bucket_that_stays_or_is_new_is_not_refused() -> None:
     assert not PlaceProvider().check({}, PLACE).failures
     assert not PlaceProvider().check(PLACE, dict(PLACE)).failures
+
+
+# what is not known yet --------------------------------------------------------------------------
+
+
+def test_an_unknown_is_the_text_of_the_wire_at_any_depth() -> None:
+    given = {"env": {"MARK": Unknown(), "LEVEL": "info"}, "list": [Unknown(), 1.0], "none": None}
+    assert as_text(given) == {"env": {"MARK": UNKNOWN, "LEVEL": "info"}, "list": [UNKNOWN, 1.0], "none": None}
 
 
 # minted secrets ---------------------------------------------------------------------------------
