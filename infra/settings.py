@@ -247,7 +247,9 @@ class Settings(BaseModel):
     jobs_per_day: int = Field(
         default=50, ge=1, le=10_000, description="Jobs that may be started in a day (UTC), by all together."
     )
-    jobs_at_once: int = Field(default=2, ge=1, le=100, description="Jobs that may be under way at once, of all together.")
+    jobs_at_once: int = Field(
+        default=2, ge=1, le=100, description="Jobs that may be under way at once, of all together."
+    )
     budget_usd_per_month: float = Field(
         default=50.0, ge=0, le=1_000_000, description="US dollars of GPU time in a month, after which no job starts."
     )

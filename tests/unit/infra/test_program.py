@@ -190,7 +190,9 @@ def test_the_script_gets_what_its_bindings_promise(deploy: Any) -> None:
     assert sorted(limits) == sorted(name.strip() for name in documented.group(1).split(","))
     wrangler = parse_jsonc((ROOT / "edge_worker" / "wrangler.jsonc").read_text())
     assert sorted(limits) == sorted(json.loads(wrangler["vars"]["LIMITS"]))
-    schema = re.search(r"LimitsSchema = z\.object\(\{(.*?)\}\)", (ROOT / "edge_worker/src/env.ts").read_text(), re.DOTALL)
+    schema = re.search(
+        r"LimitsSchema = z\.object\(\{(.*?)\}\)", (ROOT / "edge_worker/src/env.ts").read_text(), re.DOTALL
+    )
     assert schema is not None
     assert sorted(limits) == sorted(re.findall(r"(\w+):", schema.group(1)))
     assert set(json.loads(str(told["PRICE"]))) == {"gpu", "usd_per_s", "as_of", "source"}
@@ -216,6 +218,7 @@ def test_only_the_operator_token_is_a_secret_output(deploy: Any) -> None:
         "imageReference",
         "operatorToken",
         "priceUsdPerS",
+        "recordedMigration",
     }
 
 
