@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import chdir
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,8 +100,14 @@ class LocalCloud:
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """Both stand-ins on free ports, gone afterwards."""
-    folder = tmp_path_factory.mktemp("cloud")
+    """Both stand-ins, empty at first, gone afterwards."""
+    with running_cloud(tmp_path_factory.mktemp("cloud")) as started:
+        yield started
+
+
+@contextmanager
+def running_cloud(folder: Path) -> Iterator[LocalCloud]:
+    """Both stand-ins on free ports, with what their folders `runpod` and `cf` hold already."""
     images = folder / "images.json"
     sleeper = {"command": [sys.executable, "-c", "import time; time.sleep(3600)"]}
     images.write_text(json.dumps({"checkout.local/splat-worker": sleeper, "ghcr.io/team/splat-worker": sleeper}))
