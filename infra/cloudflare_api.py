@@ -23,6 +23,7 @@ _NEEDS: Mapping[str, str] = {
     "tokens": "edit on Account API Tokens",
 }
 _NOT_FOUND = 404
+_CONFLICT = 409
 _KEY_REFUSED = frozenset({400, 401, 403})  # 400 for a token of the wrong form
 
 
@@ -32,6 +33,10 @@ class CloudflareApiError(Exception):
 
 class NotThere(CloudflareApiError):
     """404: no such thing in this account (for a bucket: in this jurisdiction)."""
+
+
+class BucketNotEmpty(CloudflareApiError):
+    """409: R2 deletes only empty buckets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,17 @@ class CloudflareApi:
             created_on=str(found.get("creation_date") or ""),
         )
 
+    def delete_script(self, name: str) -> None:
+        """With its Durable Objects. Gone already is done."""
+        try:
+            self._send("DELETE", f"/workers/scripts/{quote(name, safe='')}?force=true")
+        except NotThere:
+            return
+
+    def delete_bucket(self, name: str, *, jurisdiction: str) -> None:
+        """Raises NotThere, and BucketNotEmpty."""
+        self._send("DELETE", f"/r2/buckets/{quote(name, safe='')}", jurisdiction=jurisdiction)
+
     def tokens_named(self, name: str) -> tuple[str, ...]:
         """Ids of the account's tokens of this name, over all pages."""
         found: list[str] = []
@@ -132,6 +148,8 @@ class CloudflareApi:
             ) from None
         if answer.status_code == _NOT_FOUND:
             raise NotThere(f"{call}: {_words(answer)}")
+        if answer.status_code == _CONFLICT and method == "DELETE":
+            raise BucketNotEmpty(f"{call}: {_words(answer)}")
         if answer.is_error:
             raise CloudflareApiError(f"{call} failed ({answer.status_code}: {_words(answer)}): {_advice(answer, path)}")
         try:

@@ -4,7 +4,11 @@ Decides one input of WorkersScript; deploys nothing.
 Cloudflare takes a migration only when its old tag is the deployed one (code 10079), and wants none when
 there is nothing new; wrangler asks for the deployed tag before each upload. A plain WorkersScript sends
 the same text each time, so its second upload is refused (pulumi-cloudflare 1215). This resource asks as
-wrangler does, and keeps its answer while nothing else of the script changes, so that no plan shows a diff."""
+wrangler does, and keeps its answer while nothing else of the script changes, so that no plan shows a diff.
+
+It keeps it only if the upload is on record too. A run that is killed after the upload and before it wrote that down
+has deployed the tag, and an engine that knows of no upload sends the next one: with the old answer it would be
+refused for ever. `recorded` is the tag that the last recorded upload carried, which the stack keeps as an output."""
 
 from __future__ import annotations
 
@@ -56,13 +60,19 @@ def migration_for(history: Sequence[Mapping[str, Any]], deployed: str | None) ->
     return answer
 
 
-def decide(olds: Props, news: Props, deployed: str | None) -> Props:
-    """The answer of last time while it still holds, else a fresh one."""
+def decide(olds: Props, news: Props, deployed: str | None, recorded: str) -> Props:
+    """The answer of last time while it still holds and its upload is on record, else a fresh one."""
     fresh = migration_for(news["history"], deployed)
     unchanged = bool(olds) and all(olds.get(key) == news.get(key) for key in _INPUTS)
-    if unchanged and not fresh:
-        return dict(olds.get("migrations") or {})
+    before = dict(olds.get("migrations") or {})
+    if unchanged and not fresh and recorded == carried_tag(before):
+        return before
     return fresh
+
+
+def carried_tag(migrations: Mapping[str, Any] | None) -> str:
+    """The tag that an upload with these migrations leads to; "" for one without."""
+    return str((migrations or {}).get("newTag") or "")
 
 
 @speaks_plainly(CloudflareApiError)
@@ -78,7 +88,7 @@ class MigrationProvider(ResourceProvider):
         inputs = {key: news.get(key) for key in _INPUTS}
         try:
             deployed = self._deployed_tag(str(news["accountId"]), str(news["scriptName"]))
-            inputs["migrations"] = decide(olds, inputs, deployed)
+            inputs["migrations"] = decide(olds, inputs, deployed, str(news.get("recorded") or ""))
         except UnknownTag as problem:
             return CheckResult(inputs, [CheckFailure("history", str(problem))])
         except CloudflareApiError:
@@ -120,6 +130,7 @@ class DurableObjectMigration(Resource, module="cloudflare", name="DurableObjectM
         script_name: str,
         history: Sequence[Mapping[str, Any]],
         fingerprint: pulumi.Input[str],
+        recorded: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = {
@@ -127,6 +138,7 @@ class DurableObjectMigration(Resource, module="cloudflare", name="DurableObjectM
             "scriptName": script_name,
             "history": [dict(step) for step in history],
             "fingerprint": fingerprint,
+            "recorded": recorded,
             "migrations": None,
         }
         super().__init__(MigrationProvider(), resource_name, props, opts)

@@ -17,6 +17,8 @@ from infra.components.image import WorkerImage
 from infra.components.storage import Storage
 from infra.edge_bundle import read_bundle
 from infra.guardrails import Limits, guard, guard_outputs
+from infra.last_run import last_outputs
+from infra.leftovers import Leftovers
 from infra.minted import Minted
 from infra.settings import Settings
 from infra.stray_tokens import StrayTokens
@@ -24,6 +26,8 @@ from infra.stray_tokens import StrayTokens
 # Relative to the folder of Pulumi.yaml, so that state and plan are the same in every checkout.
 WORKER_FOLDER = Path("worker_image")
 EDGE_FOLDER = Path("edge_worker")
+# Output that the next run reads: see infra/durable_objects.py.
+MIGRATION = "recordedMigration"
 
 
 def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
@@ -46,6 +50,17 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
         login = RegistryLogin(username=settings.registry_username, password=registry_password)
     # Made before anything outside is: a run that was cut off finds its own endpoint by this mark.
     deployment = Minted("deployment")
+    bucket_name = settings.bucket_name or name
+    leftovers = Leftovers(
+        "leftovers",
+        account_id=settings.cloudflare_account_id,
+        deployment=deployment.id,
+        registry_name=name,
+        script=script_name,
+        bucket=bucket_name,
+        jurisdiction=settings.jurisdiction.value,
+        keep=settings.protect,
+    )
     image = WorkerImage(
         "worker",
         source=settings.image,
@@ -57,21 +72,22 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
     storage = Storage(
         "storage",
         account_id=settings.cloudflare_account_id,
-        bucket_name=settings.bucket_name or name,
+        bucket_name=bucket_name,
         s3_url=settings.s3_url,
         app_url=app_url,
-        deployment_id=deployment.id,
+        deployment_id=leftovers.deployment,
         jurisdiction=settings.jurisdiction.value,
         location=settings.bucket_location,
         object_lifetime_days=settings.object_lifetime_days,
         key_generation=settings.bucket_key_generation,
         adopt=settings.adopt_bucket,
         protect=settings.protect,
+        after=[leftovers],
     )
     endpoint = GpuEndpoint(
         "gpu",
         physical_name=name,
-        deployment_id=deployment.id,
+        deployment_id=leftovers.deployment,
         image=image.reference,
         gpu=GpuPlan(names=settings.gpu, count=settings.gpu_count, min_cuda_version=settings.min_cuda_version),
         scale=ScalePlan(
@@ -111,6 +127,7 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
         hook_keys_generation=settings.hook_keys_generation,
         operator_token_generation=settings.operator_token_generation,
         keep_previous_secrets=settings.keep_previous_secrets,
+        recorded_migration=last_outputs().apply(lambda outputs: str(outputs.get(MIGRATION) or "")),
         domain=settings.domain,
         zone_id=settings.zone_id,
         adopt=settings.adopt_script,
@@ -134,5 +151,6 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
             "gpu": endpoint.price.apply(lambda price: price["gpu"]),
             "priceUsdPerS": endpoint.price.apply(lambda price: price["usd_per_s"]),
             "operatorToken": edge.operator_token,
+            MIGRATION: edge.migration,
         }
     )

@@ -13,7 +13,7 @@ from typing import Any
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from infra.durable_objects import DurableObjectMigration
+from infra.durable_objects import DurableObjectMigration, carried_tag
 from infra.edge_bundle import EdgeBundle
 from infra.minted import Minted
 from infra.naming import account_unique_number
@@ -43,9 +43,11 @@ class EdgeBindings:
 
 
 class Edge(pulumi.ComponentResource):
-    """`operator_token` (secret) opens every scope of the API; the script knows its SHA-256 only."""
+    """`operator_token` (secret) opens every scope of the API; the script knows its SHA-256 only. `migration` is the
+    Durable Object tag that the recorded upload carried, "" for none; the next run wants it as `recorded_migration`."""
 
     operator_token: pulumi.Output[str]
+    migration: pulumi.Output[str]
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Edge(pulumi.ComponentResource):
         hook_keys_generation: int,
         operator_token_generation: int,
         keep_previous_secrets: bool,
+        recorded_migration: pulumi.Input[str] = "",
         domain: str | None = None,
         zone_id: str | None = None,
         adopt: bool = False,
@@ -89,6 +92,7 @@ class Edge(pulumi.ComponentResource):
             script_name=script_name,
             history=bundle.migrations,
             fingerprint=_fingerprint(upload, bundle),
+            recorded=recorded_migration,
             opts=mine,
         )
         script = cloudflare.WorkersScript(
@@ -131,6 +135,7 @@ class Edge(pulumi.ComponentResource):
                 environment="production",
                 opts=mine,
             )
+        self.migration = pulumi.Output.unsecret(script.migrations.apply(_tag_of))
         self.register_outputs({"scriptName": script.script_name})
 
 
@@ -224,6 +229,11 @@ def _fingerprint(upload: Mapping[str, Any], bundle: EdgeBundle) -> pulumi.Output
     """Changes with anything that uploads the script again. Secret, since it is made of secrets."""
     text = pulumi.Output.json_dumps({**upload, "assets_sha256": bundle.assets_sha256}, sort_keys=True)
     return pulumi.Output.secret(text.apply(lambda told: hashlib.sha256(told.encode()).hexdigest()))
+
+
+def _tag_of(migrations: Any) -> str:
+    """Of the script's own record: the SDK gives its fields Python's names."""
+    return carried_tag({"newTag": migrations.new_tag} if migrations is not None else None)
 
 
 def _or_nothing(pending: Mapping[str, Any]) -> Any:

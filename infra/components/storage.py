@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -47,10 +48,12 @@ class Storage(pulumi.ComponentResource):
         key_generation: int = 1,
         adopt: bool = False,
         protect: bool = False,
+        after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`adopt` takes over the bucket of that name instead of making one; a higher `key_generation` makes
-        another key pair, and ends the old one after whatever uses this one has the new."""
+        """`after` are resources that must be there before anything here is, and go after it. `adopt` takes over the
+        bucket of that name instead of making one; a higher `key_generation` makes another key pair, and ends the old
+        one after whatever uses this one has the new."""
         super().__init__("splat:storage:Storage", name, {}, opts)
         fixed = BucketPlace(
             f"{name}-place",
@@ -58,7 +61,7 @@ class Storage(pulumi.ComponentResource):
             bucket=bucket_name,
             jurisdiction=jurisdiction,
             location=location or "",
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
         place: dict[str, Any] = {"account_id": account_id, "jurisdiction": fixed.jurisdiction}
         bucket = cloudflare.R2Bucket(

@@ -1,6 +1,7 @@
 // The few calls of Cloudflare's own API that the Pulumi program makes itself, beside what its provider does.
 // Same paths, parameters and envelope as api.cloudflare.com/client/v4; nothing else of that API is answered.
 import { NotFound } from "./registry.mjs";
+import { Refused } from "./rules.mjs";
 
 const PER_PAGE_DEFAULT = 20;
 const PER_PAGE_MAX = 50;
@@ -13,6 +14,8 @@ export async function answerRealApi({ method, url, headers }, registry) {
   if (method === "GET" && what === "r2/buckets" && id !== undefined && part === undefined) return getBucket(registry, name, headers);
   if (method === "GET" && what === "workers/scripts" && part === "settings") return getScriptSettings(registry, name);
   if (part !== undefined) return undefined;
+  if (method === "DELETE" && what === "workers/scripts" && id !== undefined) return deleteScript(registry, name);
+  if (method === "DELETE" && what === "r2/buckets" && id !== undefined) return deleteBucket(registry, name, headers);
   if (method === "GET" && what === "workers/scripts" && id === undefined) return success(listScripts(registry));
   if (method === "GET" && what === "tokens" && id === undefined) return listTokens(registry, searchParams);
   if (method === "DELETE" && what === "tokens" && id !== undefined) return deleteToken(registry, decodeURIComponent(id));
@@ -46,6 +49,29 @@ function getScriptSettings(registry, name) {
   if (script === undefined) return failure(404, 10007, "This Worker does not exist on your account.");
   const bindings = (script.props.bindings ?? []).map((binding) => ({ name: binding.name, type: binding.type }));
   return success({ bindings, compatibility_date: script.props.compatibilityDate });
+}
+
+async function deleteScript(registry, name) {
+  try {
+    await registry.delete("WorkersScript", name);
+  } catch (error) {
+    if (!(error instanceof NotFound)) throw error;
+    return failure(404, 10007, "This Worker does not exist on your account.");
+  }
+  return success({ id: name });
+}
+
+/** Empty buckets only, as R2 has it. */
+async function deleteBucket(registry, name, headers) {
+  const found = getBucket(registry, name, headers);
+  if (found.status !== 200) return found;
+  try {
+    await registry.delete("R2Bucket", name);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return failure(409, 10008, "The bucket you tried to delete is not empty.");
+  }
+  return success({});
 }
 
 /** A page of tokens, never their values. */
