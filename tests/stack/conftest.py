@@ -81,15 +81,17 @@ class LocalCloud:
         answer: dict[str, Any] = httpx.get(f"{self.app_url}/api/env", timeout=30).json()
         return answer
 
-    def s3(self) -> Any:
-        """A client with the stack's own bucket key."""
-        [token] = [props for (kind, _), props in self.resources().items() if kind == "AccountToken"]
+    def s3(self, pair: tuple[str, str] | None = None) -> Any:
+        """A client with a key pair; without one, with the stack's own bucket key."""
+        if pair is None:
+            [token] = [props for (kind, _), props in self.resources().items() if kind == "AccountToken"]
+            pair = (token["id"], hashlib.sha256(token["value"].encode()).hexdigest())
         return boto3.client(
             "s3",
             endpoint_url=f"{self.app_url}/cdn-cgi/local/r2/s3",
             region_name="auto",
-            aws_access_key_id=token["id"],
-            aws_secret_access_key=hashlib.sha256(token["value"].encode()).hexdigest(),
+            aws_access_key_id=pair[0],
+            aws_secret_access_key=pair[1],
             config=Config(s3={"addressing_style": "path"}),
         )
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import httpx
 import pulumi.automation as auto
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.stack.conftest import BUCKET, CLOUDFLARE_TOKEN, ENDPOINT_NAME, RUNPOD_KEY, SCRIPT, LocalCloud, Project
+from tests.stack.key_gate import KeyGate, key_gate
 
 pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -44,18 +50,22 @@ def test_up_makes_the_service_and_a_second_one_changes_nothing(project: Project,
     assert project.preview(expect_no_changes=True).change_summary.keys() == {"same"}
 
 
-def test_the_exported_state_holds_no_secret_in_clear(project: Project, cloud: LocalCloud) -> None:
-    outputs = project.outputs()
+def known_secrets(project: Project, cloud: LocalCloud) -> dict[str, str]:
+    """Every secret of the deployed stack, by what it is."""
     told = cloud.told()
     [token] = [props for (kind, _), props in cloud.resources().items() if kind == "AccountToken"]
-    known = {
-        "RunPod key": RUNPOD_KEY,
-        "Cloudflare token": CLOUDFLARE_TOKEN,
+    return {
+        "RunPod key": told["RUNPOD_API_KEY"],
         "bucket token": token["value"],
         "bucket secret key": told["S3_SECRET_ACCESS_KEY"],
-        "operator token": outputs["operatorToken"].value,
+        "operator token": project.outputs()["operatorToken"].value,
         **{f"hook key {n}": key for n, key in enumerate(json.loads(told["HOOK_KEYS"]))},
     }
+
+
+def test_the_exported_state_holds_no_secret_in_clear(project: Project, cloud: LocalCloud) -> None:
+    known = {**known_secrets(project, cloud), "Cloudflare token": CLOUDFLARE_TOKEN}
+    assert known["RunPod key"] == RUNPOD_KEY
 
     text = project.stored()
 
@@ -113,9 +123,67 @@ def test_a_new_page_alone_is_uploaded(project: Project, cloud: LocalCloud) -> No
     assert "second" in httpx.get(cloud.app_url, timeout=30).text
 
 
-def test_secrets_rotate_and_the_old_ones_work_until_they_are_ended(project: Project, cloud: LocalCloud) -> None:
-    first = project.outputs()["operatorToken"].value
-    key = json.loads(cloud.told()["HOOK_KEYS"])
+WATCH_EVERY_S = 0.2
+NEW_RUNPOD_KEY = "rpa_NEW0KEY0OF0THE0TESTS0RUNPOD0ACCOUNT"
+NEW_CLOUDFLARE_TOKEN = "new-token-of-the-tests-0123456789-abcdefghij"
+REGISTRY_PASSWORDS = ("first-password-of-the-registry", "second-password-of-the-registry")
+
+
+@pytest.fixture(scope="module")
+def gates(cloud: LocalCloud) -> Iterator[tuple[KeyGate, KeyGate]]:
+    """RunPod and Cloudflare with accounts that have two keys each."""
+    with (
+        key_gate(cloud.runpod_url, RUNPOD_KEY, {RUNPOD_KEY, NEW_RUNPOD_KEY}) as runpod,
+        key_gate(cloud.control_url, CLOUDFLARE_TOKEN, {CLOUDFLARE_TOKEN, NEW_CLOUDFLARE_TOKEN}) as cloudflare,
+    ):
+        yield runpod, cloudflare
+
+
+@contextmanager
+def always_usable(cloud: LocalCloud) -> Iterator[list[str]]:
+    """Meanwhile, several times a second: the script's own key pair opens the bucket, and the endpoint's registry credential
+    is there. Gives the list of moments at which one was not."""
+    missing: list[str] = []
+    ended = threading.Event()
+
+    def bucket_opens(pair: tuple[str, str]) -> bool:
+        try:
+            cloud.s3(pair).list_objects_v2(Bucket=BUCKET)
+        except ClientError:
+            return False
+        return True
+
+    def watch() -> None:
+        while not ended.wait(WATCH_EVERY_S):
+            pair = told_pair(cloud)
+            if not bucket_opens(pair) and told_pair(cloud) == pair:
+                missing.append("bucket key")
+            for endpoint in cloud.endpoints():
+                registry = endpoint.get("registry")
+                known = {one["id"] for one in cloud.runpod("GET", "/v2/registries").json()["registries"]}
+                if registry and registry not in known and cloud.endpoints()[0].get("registry") == registry:
+                    missing.append("registry credential")
+
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(watch)
+        try:
+            yield missing
+        finally:
+            ended.set()
+        watching.result()
+
+
+def told_pair(cloud: LocalCloud) -> tuple[str, str]:
+    told = cloud.told()
+    return told["S3_ACCESS_KEY_ID"], told["S3_SECRET_ACCESS_KEY"]
+
+
+def test_every_secret_rotates_and_the_old_ones_work_until_the_new_ones_do(
+    project: Project, cloud: LocalCloud, gates: tuple[KeyGate, KeyGate]
+) -> None:
+    runpod, cloudflare = gates
+    before = {**known_secrets(project, cloud), "Cloudflare token": CLOUDFLARE_TOKEN}
+    first, hook_key, pair = before["operator token"], json.loads(cloud.told()["HOOK_KEYS"]), told_pair(cloud)
 
     def accepted() -> set[str]:
         return {entry["sha256"] for entry in json.loads(cloud.told()["API_TOKENS"])}
@@ -123,16 +191,51 @@ def test_secrets_rotate_and_the_old_ones_work_until_they_are_ended(project: Proj
     def digest(token: str) -> str:
         return hashlib.sha256(token.encode()).hexdigest()
 
-    project.set(operatorTokenGeneration="2", hookKeysGeneration="2")
-    second = project.up().outputs["operatorToken"].value
-    assert first != second
-    assert accepted() == {digest(first), digest(second)}
-    assert json.loads(cloud.told()["HOOK_KEYS"])[1:] == key
+    def registries() -> list[str]:
+        return [one["id"] for one in cloud.runpod("GET", "/v2/registries").json()["registries"]]
 
-    project.set(keepPreviousSecrets="false")
-    assert project.up().outputs["operatorToken"].value == second
+    project.stack.set_all_config(
+        {
+            "runpod:apiUrl": auto.ConfigValue(f"{runpod.url}/v2"),
+            "cloudflare:baseUrl": auto.ConfigValue(cloudflare.url),
+            "runpod:apiKey": auto.ConfigValue(NEW_RUNPOD_KEY, secret=True),
+            "cloudflare:apiToken": auto.ConfigValue(NEW_CLOUDFLARE_TOKEN, secret=True),
+            "photo-splat:registryUsername": auto.ConfigValue("team"),
+            "photo-splat:registryPassword": auto.ConfigValue(REGISTRY_PASSWORDS[0], secret=True),
+        }
+    )
+    project.set(operatorTokenGeneration="2", hookKeysGeneration="2", bucketKeyGeneration="2")
+    with always_usable(cloud) as missing:
+        second = project.up().outputs["operatorToken"].value
+        assert first != second
+        assert accepted() == {digest(first), digest(second)}
+        assert json.loads(cloud.told()["HOOK_KEYS"])[1:] == hook_key
+        assert cloud.told()["RUNPOD_API_KEY"] == NEW_RUNPOD_KEY
+        [credential] = registries()
+
+        project.set(keepPreviousSecrets="false")
+        project.stack.set_config("photo-splat:registryPassword", auto.ConfigValue(REGISTRY_PASSWORDS[1], secret=True))
+        assert project.up().outputs["operatorToken"].value == second
+    assert missing == []
     assert accepted() == {digest(second)}
     assert len(json.loads(cloud.told()["HOOK_KEYS"])) == 1
+    assert told_pair(cloud) != pair
+    with pytest.raises(ClientError):
+        cloud.s3(pair).list_objects_v2(Bucket=BUCKET)
+    assert registries() == [cloud.endpoints()[0]["registry"]] != [credential]
+
+    # Only now are the old keys revoked; nothing asks for them any more.
+    runpod.accepted.discard(RUNPOD_KEY)
+    cloudflare.accepted.discard(CLOUDFLARE_TOKEN)
+    project.preview(expect_no_changes=True, refresh=True)
+    known = {f"old {name}": value for name, value in before.items()} | known_secrets(project, cloud)
+    known |= {
+        "new Cloudflare token": NEW_CLOUDFLARE_TOKEN,
+        "first": REGISTRY_PASSWORDS[0],
+        "second": REGISTRY_PASSWORDS[1],
+    }
+    text = project.stored()
+    assert [name for name, value in known.items() if value in text] == []
 
 
 def test_a_gpu_that_serverless_does_not_offer_fails_at_preview_with_what_to_take(project: Project) -> None:
