@@ -1,6 +1,6 @@
 // Bundles src/index.ts into dist/index.js, the one module that `pulumi up` ships.
 // Never adds a timestamp or a path of this machine: the same source gives the same bytes.
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
@@ -25,6 +25,7 @@ const result = await build({
   legalComments: "none",
   metafile: true,
   logLevel: "warning",
+  write: false,
 });
 
 const { bytes } = result.metafile.outputs["dist/index.js"];
@@ -33,3 +34,7 @@ if (bytes > MAX_BUNDLE_BYTES) {
   process.stderr.write(`dist/index.js is ${bytes} bytes, allowed ${MAX_BUNDLE_BYTES}: look for an import of a whole library.\n`);
   process.exit(1);
 }
+// Put in place in one step: somebody may be deploying the old one.
+await mkdir(`${root}/dist`, { recursive: true });
+await writeFile(`${root}/dist/index.js.next`, result.outputFiles[0].contents);
+await rename(`${root}/dist/index.js.next`, `${root}/dist/index.js`);

@@ -5,16 +5,21 @@ import * as z from "zod/mini";
 import { SCOPES } from "./env.ts";
 import { ERROR_STATUS } from "./errors.ts";
 import type { Access, Endpoint } from "./http.ts";
+import { OUTPUT_NAMES } from "./job-input.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-const PARAMETER_HELP: Readonly<Record<string, string>> = {
-  id: "A project's id",
-  as: "The server-made name of a photo",
-  name: "The name of an artifact",
-  share_id: "The id of a share link",
-  token: "What follows /s/ in a share link",
-  capability: "An address that is its own proof, made for one attempt",
+/** What path parameters are. Anything else in their place is answered like a thing that is not there. */
+const PARAMETERS: Readonly<Record<string, { readonly description: string; readonly schema: Json }>> = {
+  id: { description: "A project's id", schema: { type: "string", pattern: "^p_[0-9a-z]{16}$" } },
+  as: { description: "The server-made name of a photo", schema: { type: "string", pattern: "^[0-9]{4,9}\\.[a-z]{3,4}$" } },
+  name: { description: "The name of an artifact", schema: { type: "string", enum: OUTPUT_NAMES } },
+  share_id: { description: "The id of a share link", schema: { type: "string", pattern: "^s_[0-9a-z]{10}$" } },
+  token: { description: "What follows /s/ in a share link", schema: { type: "string", pattern: "^p_[0-9a-z]{16}\\.[A-Za-z0-9_-]{32}$" } },
+  capability: {
+    description: "An address that is its own proof, made for one attempt",
+    schema: { type: "string", pattern: "^v1\\.p_[0-9a-z]{16}\\.[1-9][0-9]{0,8}\\.[A-Za-z0-9_-]{22}\\.[0-9]{1,12}\\.[A-Za-z0-9_-]{43}$" },
+  },
 };
 
 const ERROR_SCHEMA: Json = {
@@ -89,7 +94,7 @@ const IDEMPOTENCY_PARAMETER: Json = {
   in: "header",
   required: false,
   description: "The same key again makes nothing new and answers the same thing",
-  schema: { type: "string", minLength: 1, maxLength: 200 },
+  schema: { type: "string", pattern: "^[!-~]{1,200}$" },
 };
 
 function pathParameters(path: string): Json[] {
@@ -97,8 +102,7 @@ function pathParameters(path: string): Json[] {
     name,
     in: "path",
     required: true,
-    description: PARAMETER_HELP[name],
-    schema: { type: "string" },
+    ...PARAMETERS[name],
   }));
 }
 

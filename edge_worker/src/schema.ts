@@ -21,14 +21,14 @@ const BLANK = "\\s\\u200b-\\u200f\\u2060\\ufeff";
 const READABLE = `^[^${UNSEEN}]*[^${UNSEEN}${BLANK}][^${UNSEEN}]*$`;
 const READABLE_FORM = new RegExp(READABLE, "u");
 
-/** A name that people read; its length in characters, as JSON Schema counts them. tidy: applied before. */
+/** A name that people read; its length in characters, as JSON Schema counts them. tidy: applied to what was found good. */
 export function words(lengthMax: number, ...tidy: z.core.$ZodCheck<string>[]): z.ZodMiniString {
   return z.string().check(
-    ...tidy,
     // Half a surrogate pair would come back from storage as another text.
     z.refine((value) => value.isWellFormed() && READABLE_FORM.test(value), "must be readable text without control characters"),
     z.refine((value) => [...value].length <= lengthMax, `must have at most ${lengthMax} characters`),
     z.meta({ minLength: 1, maxLength: lengthMax, pattern: READABLE }),
+    ...tidy,
   );
 }
 

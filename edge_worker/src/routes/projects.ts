@@ -7,7 +7,7 @@ import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Endpoint } from "../http.ts";
 import { ProjectSchema, WATCH_UNTIL_HEADER } from "../project-view.ts";
 import { PROJECT_ID_LETTERS, indexStub, projectStub } from "../stubs.ts";
-import { intParameter, text, words } from "../schema.ts";
+import { intParameter, words } from "../schema.ts";
 
 const NAME_LENGTH_MAX = 120;
 const PAGE_DEFAULT = 50;
@@ -15,8 +15,11 @@ const PAGE_MAX = 100;
 
 const NameBody = z.strictObject({ name: words(NAME_LENGTH_MAX, z.trim(), z.normalize("NFC")) });
 
+/** Time of making and id of the last project of a page. */
+const CURSOR_FORM = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)~(p_[0-9a-z]{16})$/;
+
 const ListQuery = z.object({
-  cursor: z.optional(text(0, 200)),
+  cursor: z.optional(z.string().check(z.regex(CURSOR_FORM, "not one that a list has answered"))),
   limit: z.optional(intParameter(1, PAGE_MAX)),
 });
 
@@ -82,21 +85,23 @@ export const projectEndpoints: readonly Endpoint[] = [
     path: "/api/projects/:id/events",
     access: "view",
     summary: "Websocket: {type: \"project\", project}, a snapshot first, then one message per change",
-    answers: { 101: "a websocket" },
+    answers: { 101: "a websocket", 426: "asked for without an upgrade" },
     handle: async ({ c, env, identity, param }) => {
-      if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
-        throw new ApiError("BAD_REQUEST", "This path is a websocket.", { hint: "Poll GET /api/projects/:id instead." });
-      }
       const stub = projectStub(env, param("id"));
       unwrap(await stub.view());
+      if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+        throw new ApiError("BAD_REQUEST", "This path is a websocket.", {
+          hint: "Poll GET /api/projects/:id instead.",
+          status: 426,
+          headers: { upgrade: "websocket" },
+        });
+      }
       return stub.fetch("https://project/events", { headers: { upgrade: "websocket", [WATCH_UNTIL_HEADER]: String(identity?.expiresAt ?? "") } });
     },
   }),
 ];
 
 function readCursor(text: string): { createdAt: string; id: string } {
-  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)~(p_[0-9a-z]{16})$/.exec(text);
-  const [, createdAt, id] = match ?? [];
-  if (createdAt === undefined || id === undefined) throw new ApiError("BAD_REQUEST", "query.cursor: not one that a list has answered");
+  const [createdAt = "", id = ""] = text.split("~");
   return { createdAt, id };
 }

@@ -141,7 +141,10 @@ describe("live events", () => {
     await expect(open("/api/projects/p_0000000000000000/events", { cookie, origin: cloud.url })).rejects.toThrow("refused");
     const { socket } = await open(`/api/projects/${id}/events`, { cookie, origin: cloud.url });
     socket.close();
-    expect((await cloud.call("GET", `/api/projects/${id}/events`)).json.error.hint).toBe("Poll GET /api/projects/:id instead.");
+    const plain = await cloud.call("GET", `/api/projects/${id}/events`);
+    expect([plain.status, plain.headers.get("upgrade"), plain.json.error.hint]).toEqual([426, "websocket", "Poll GET /api/projects/:id instead."]);
+    const bearer = { authorization: `Bearer ${cloud.tokens.view}` };
+    await expect(open(`/api/projects/${id}/events`, { ...bearer, origin: "https://evil.example" })).rejects.toThrow("refused");
   });
 
   test("end when the project is deleted", async () => {

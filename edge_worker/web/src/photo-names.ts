@@ -15,6 +15,11 @@ export function photoNames(photos: readonly ServerPhoto[]): PhotoNames {
   return (serverName) => names.get(stem(serverName)) ?? serverName;
 }
 
+/** A sentence of the worker with people's own file names in place of the server's (0001.jpg). */
+export function inOwnNames(sentence: string, names: PhotoNames): string {
+  return sentence.replaceAll(/\b\d{4,}\.\w+\b/g, (serverName) => names(serverName));
+}
+
 export function usePhotoNames(projectId: string): PhotoNames {
   const [names, setNames] = useState<PhotoNames>(() => photoNames([]));
   useEffect(() => {

@@ -47,6 +47,7 @@ describe("judge", () => {
 
   it.each([
     ["no photo", { type: null }, "Not a photo"],
+    ["a video", { type: null, name: "walk.MOV" }, "A video: save single pictures"],
     ["a file too large", { bytes: 25_000_001 }, "too large"],
     ["a damaged file", { opens: false }, "damaged"],
   ] as const)("refuses %s", (_what, change, words) => expect(reason([photo(change)], 0)).toContain(words));

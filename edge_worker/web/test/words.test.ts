@@ -1,7 +1,7 @@
 // Small words: names of photos, quality, presets.
 import { describe, expect, it } from "vitest";
 
-import { photoNames } from "../src/photo-names.ts";
+import { inOwnNames, photoNames } from "../src/photo-names.ts";
 import { presetWords } from "../src/presets.ts";
 import { psnrWords } from "../src/quality.ts";
 
@@ -9,6 +9,8 @@ describe("photo names", () => {
   const names = photoNames([{ as: "0001.heic", name: "IMG_7.HEIC", type: "image/heic", bytes: 1, uploaded: true }]);
 
   it("are people's own, also when the worker changed the ending", () => expect(names("0001.jpg")).toBe("IMG_7.HEIC"));
+  it("stand in the worker's sentences, too", () =>
+    expect(inOwnNames("4 of 5. 0001.jpg: The same picture as 0002.jpg, 1000 px.", names)).toBe("4 of 5. IMG_7.HEIC: The same picture as 0002.jpg, 1000 px."));
   it("fall back to the server's", () => expect(names("0002.jpg")).toBe("0002.jpg"));
 });
 

@@ -27,6 +27,8 @@ export type Verdict = { use: true; hint: string | null } | { use: false; reason:
 /** More photos than this rarely make an object better; fewer than this often leaves holes. */
 const COMFORTABLE = 20;
 
+const VIDEO = /\.(mp4|mov|m4v|avi|mkv|webm|mts|3gp)$/i;
+
 export function judge(files: readonly Facts[], limits: Limits): Verdict[] {
   const seen = new Map<string, string>();
   const soft = softOnes(files.map(({ sharpness }) => sharpness));
@@ -41,6 +43,7 @@ export function judge(files: readonly Facts[], limits: Limits): Verdict[] {
 }
 
 function refusal(file: Facts, limits: Limits, seen: ReadonlyMap<string, string>, used: number): string | null {
+  if (file.type === null && VIDEO.test(file.name)) return "A video: save single pictures of it, two for each second.";
   if (file.type === null) return "Not a photo: JPEG, PNG, WebP and HEIC are.";
   if (file.bytes > limits.photo_bytes_max) {
     return `${sizeWords(file.bytes)} is too large; at most ${sizeWords(limits.photo_bytes_max)} each.`;

@@ -2,7 +2,9 @@
 // Never shows more of a failure than the service's own words.
 import { api } from "../api.ts";
 import { plural } from "../format.ts";
+import { inOwnNames, usePhotoNames } from "../photo-names.ts";
 import { steps } from "../stages.ts";
+import { Again } from "./again.tsx";
 import { Manage } from "./manage.tsx";
 import { Failure, Link, useAction } from "./parts.tsx";
 import type { StateProps } from "./project.tsx";
@@ -26,7 +28,18 @@ export function Ended({ project, ...rest }: StateProps) {
   const retry = useAction(async () => rest.onProject(await api.retry(project.id)));
   const cancelled = project.state === "cancelled";
   const { error } = project;
+  const names = usePhotoNames(project.id);
   const otherPhotosFirst = !cancelled && PHOTOS_AT_FAULT.has(error?.code ?? "");
+  const same = (
+    <button key="same" class={otherPhotosFirst ? "button quiet" : "button"} type="button" disabled={retry.busy} onClick={retry.run}>
+      {cancelled ? "Start again" : "Try again with the same photos"}
+    </button>
+  );
+  const others = (
+    <Link key="others" class={otherPhotosFirst ? "button" : "button quiet"} href="/">
+      Begin with other photos
+    </Link>
+  );
   return (
     <section class="going">
       <p class="over-title">{project.name}</p>
@@ -36,7 +49,7 @@ export function Ended({ project, ...rest }: StateProps) {
         <p class="lead">The job was stopped. Its {plural(project.photos.count, "photo")} are still here.</p>
       ) : (
         <>
-          <p class="lead">{error?.message ?? "The service gave no reason."}</p>
+          <p class="lead">{error ? inOwnNames(error.message, names) : "The service gave no reason."}</p>
           {error?.hint ? (
             <div class="advice">
               <h2>What helps</h2>
@@ -46,13 +59,10 @@ export function Ended({ project, ...rest }: StateProps) {
         </>
       )}
       {rest.mayUpload ? (
-        <div class={otherPhotosFirst ? "row reverse" : "row"}>
-          <button class={otherPhotosFirst ? "button quiet" : "button"} type="button" disabled={retry.busy} onClick={retry.run}>
-            {cancelled ? "Start again" : "Try again with the same photos"}
-          </button>
-          <Link class={otherPhotosFirst ? "button" : "button quiet"} href="/">
-            Begin with other photos
-          </Link>
+        <div class="row">
+          {otherPhotosFirst ? others : same}
+          {otherPhotosFirst ? same : others}
+          {otherPhotosFirst ? null : <Again project={project} {...rest} label="Choose another quality" />}
         </div>
       ) : null}
       <Failure error={retry.error} />

@@ -5,8 +5,8 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { asApiError } from "../account.ts";
 import { api, type ApiError } from "../api.ts";
 import type { LoginLink } from "../contract.ts";
-import type { QrDrawing } from "../qr.ts";
 import { Copy, Failure } from "./parts.tsx";
+import { QrCode } from "./qr-code.tsx";
 
 /** Names of this very machine: no other device finds it by them. */
 const OWN_NAMES = new Set(["localhost", "127.0.0.1", "[::1]"]);
@@ -15,16 +15,10 @@ export function Invite({ onClose }: { onClose: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   const [link, setLink] = useState<LoginLink | null>(null);
-  const [drawing, setDrawing] = useState<QrDrawing | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   useEffect(() => {
     dialog.current?.showModal();
-    Promise.all([api.loginLink(), import("../qr.ts")])
-      .then(([made, { qrDrawing }]) => {
-        setLink(made);
-        setDrawing(qrDrawing(made.url));
-      })
-      .catch((failure: unknown) => setError(asApiError(failure)));
+    api.loginLink().then(setLink, (failure: unknown) => setError(asApiError(failure)));
   }, []);
   return (
     <dialog ref={dialog} aria-labelledby={titleId} onClose={onClose}>
@@ -32,14 +26,7 @@ export function Invite({ onClose }: { onClose: () => void }) {
         <h2 id={titleId}>Sign in another device</h2>
         <p>Point a phone's camera at this, or send the link. It works once, for ten minutes, and lets that device do all that you may do.</p>
         <Failure error={error} />
-        {drawing ? (
-          <svg class="qr" viewBox={`0 0 ${drawing.size} ${drawing.size}`} role="img" aria-label="The link as a QR code" shape-rendering="crispEdges">
-            <rect width={drawing.size} height={drawing.size} fill="#fff" />
-            <path d={drawing.path} fill="#000" />
-          </svg>
-        ) : (
-          <div class="qr" />
-        )}
+        <QrCode text={link?.url ?? null} />
         {link ? (
           <>
             <input type="text" readOnly value={link.url} aria-label="Sign-in link" onFocus={({ currentTarget }) => currentTarget.select()} />

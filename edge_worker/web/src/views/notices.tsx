@@ -19,7 +19,7 @@ export function SignedOut() {
           <h2>You run it yourself</h2>
           <p>In the folder of the repository, type this. It opens the page and signs this browser in.</p>
           <p>
-            <code class="command">splat open</code>
+            <code class="command">.venv/bin/splat open</code>
           </p>
         </li>
         <li>

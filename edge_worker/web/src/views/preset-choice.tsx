@@ -10,6 +10,9 @@ import { presetWords } from "../presets.ts";
 /** No entry: still asked for. Null: the server could not say. */
 export type Estimates = ReadonlyMap<string, Estimate | null>;
 
+/** Without photos there is nothing to estimate. */
+const NONE: Estimates = new Map();
+
 /** One estimate per preset for this number of photos; none for no photos. Asked again when the number settles. */
 export function useEstimates(settings: Settings, photos: number): Estimates {
   const [estimates, setEstimates] = useState<Estimates>(new Map());
@@ -31,7 +34,7 @@ export function useEstimates(settings: Settings, photos: number): Estimates {
       clearTimeout(timer);
     };
   }, [settings, photos]);
-  return photos === 0 ? new Map() : estimates;
+  return photos === 0 ? NONE : estimates;
 }
 
 function costWords(estimate: Estimate | null | undefined): string {
@@ -59,7 +62,7 @@ export function PresetChoice({ settings, estimates, preset, onChoose }: Props) {
             <input type="radio" name="preset" value={one} checked={one === preset} onChange={() => onChoose(one)} />
             <span class="preset-name">{label}</span>
             <span class="preset-words">{words}</span>
-            <span class="preset-cost">{costWords(estimate)}</span>
+            <span class="preset-cost">{estimates === NONE ? null : costWords(estimate)}</span>
           </label>
         );
       })}

@@ -11,6 +11,7 @@ import { usePhotoNames, type PhotoNames } from "../photo-names.ts";
 import { presetWords } from "../presets.ts";
 import { GAUSSIANS_EXPLAINED, PSNR_EXPLAINED, psnrWords, SSIM_EXPLAINED } from "../quality.ts";
 import { stageShares } from "../stages.ts";
+import { Again } from "./again.tsx";
 import { Manage } from "./manage.tsx";
 import { Failure, Stat } from "./parts.tsx";
 import type { StateProps } from "./project.tsx";
@@ -29,6 +30,7 @@ export function Scene({ source, ...props }: StateProps & { source: Source }) {
         <div class="aside">
           <Downloads project={project} source={source} />
           {props.mayOperate ? <Sharing projectId={project.id} /> : null}
+          {props.mayUpload ? <Better {...props} /> : null}
           <Manage {...props} />
         </div>
       </div>
@@ -103,6 +105,20 @@ function useCameras(project: Project, source: Source): CamerasFile | null | "loa
     };
   }, [there, url]);
   return cameras;
+}
+
+/** After a look at a preview: the same photos in more detail. */
+function Better(props: StateProps) {
+  const { preset } = props.project;
+  return (
+    <section class="better" aria-labelledby="better-title">
+      <h2 id="better-title">Quality</h2>
+      <p class="small">{preset ? `Made in ${presetWords(preset).label} quality. ` : null}The photos are still here: they can be made again, finer or quicker.</p>
+      <div class="row">
+        <Again {...props} label="Make it again" />
+      </div>
+    </section>
+  );
 }
 
 function Numbers({ project }: { project: Project }) {

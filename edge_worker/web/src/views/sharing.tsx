@@ -7,6 +7,7 @@ import { api, type ApiError } from "../api.ts";
 import type { ListedShare } from "../contract.ts";
 import { day } from "../format.ts";
 import { Copy, Failure, useAction } from "./parts.tsx";
+import { QrCode } from "./qr-code.tsx";
 
 const DAY_S = 86_400;
 const LASTS: readonly { label: string; seconds: number | null }[] = [
@@ -70,6 +71,7 @@ function ShareLine({ projectId, share, onRevoked }: { projectId: string; share: 
     await api.revoke(projectId, share.id);
     onRevoked();
   });
+  const [drawn, setDrawn] = useState(false);
   const url = share.url ? new URL(share.url, location.href).href : null;
   return (
     <li>
@@ -77,12 +79,18 @@ function ShareLine({ projectId, share, onRevoked }: { projectId: string; share: 
       <span class="small">{share.expires_at ? `until ${day(share.expires_at)}` : "until revoked"}</span>
       <span class="share-actions">
         {url ? (
-          <Copy text={url} />
+          <>
+            <Copy text={url} />
+            <button class="button text" type="button" aria-expanded={drawn} onClick={() => setDrawn(!drawn)}>
+              QR code
+            </button>
+          </>
         ) : null}
         <button class="button text bad" type="button" disabled={revoke.busy} onClick={revoke.run}>
           Revoke
         </button>
       </span>
+      {url && drawn ? <QrCode text={url} /> : null}
       <Failure error={revoke.error} />
     </li>
   );

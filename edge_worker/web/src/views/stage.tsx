@@ -26,6 +26,7 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
   const [shown, setShown] = useState(false);
   const [full, setFull] = useState(false);
   const [turning, setTurning] = useState(false);
+  const [touched, setTouched] = useState(false);
 
   useEffect(() => {
     const container = frame.current;
@@ -69,6 +70,7 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
   }, []);
 
   const turn = (): void => {
+    setTouched(true);
     scene.current?.turn(!turning);
     setTurning(!turning);
   };
@@ -89,8 +91,10 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
         onPointerDown={() => {
           frame.current?.focus({ preventScroll: true });
           setTurning(false);
+          setTouched(true);
         }}
         onKeyDown={(event) => {
+          setTouched(true);
           // The engine listens on the window; here only the page's own scrolling is held back.
           if (SCROLL_KEYS.has(event.key)) event.preventDefault();
         }}
@@ -101,6 +105,13 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
           <span>{percent > 0 ? `${percent} %` : "Opening the scene…"}</span>
         </p>
       )}
+      {/* The same is in the frame's name, for those who hear the page. */}
+      {shown && !touched ? (
+        <p class="gestures" aria-hidden="true">
+          <span class="by-mouse">Drag to turn, scroll to come closer</span>
+          <span class="by-touch">Drag to turn, pinch to come closer</span>
+        </p>
+      ) : null}
       <div class="controls">
         <button type="button" class="control" disabled={!shown} onClick={() => scene.current?.reset()}>
           <Icon d="M4 10a8 8 0 1 1 2 6M4 4v6h6" />
