@@ -82,9 +82,10 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
     def CheckConfig(self, request: Any, _context: grpc.ServicerContext) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
 
-    def DiffConfig(self, _request: Any, _context: grpc.ServicerContext) -> Any:
-        # Another address of the same local cloud after a restart is still the same cloud.
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
+    def DiffConfig(self, request: Any, _context: grpc.ServicerContext) -> Any:
+        # Another token or address is used at once; nothing is replaced, since it is still the same cloud.
+        kinds = provider_pb2.DiffResponse
+        return kinds(changes=kinds.DIFF_NONE if plain(request.olds) == plain(request.news) else kinds.DIFF_SOME)
 
     def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:
         args = plain(request.args)

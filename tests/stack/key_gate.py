@@ -14,14 +14,16 @@ PASSED_ON = ("content-type", "retry-after", "location")
 
 
 class KeyGate:
-    """`url` in place of the stand-in's; `accepted` are the keys that work right now."""
+    """`url` in place of the stand-in's; `accepted` are the keys that work right now, `seen` every call in its order."""
 
     def __init__(self, target: str, key: str, accepted: set[str]) -> None:
         self.target, self.key, self.accepted = target, key, accepted
         self.url = ""
+        self.seen: list[str] = []
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
+        self.seen.append(f"{handler.command} {handler.path}")
         given = handler.headers.get("authorization", "").removeprefix("Bearer ")
         if given not in self.accepted:
             handler.send_error(401)
