@@ -18,20 +18,22 @@ from splat_worker.scene import PosedPhotos, View
 
 # OpenMP threads that spin while they wait make it 2-5 times slower beside any other process
 QUIET_THREADS = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
-REFINE_EVERY = 100
 
 
-def train_opensplat(binary: Path, views: Sequence[View], posed: PosedPhotos, steps: int, work: Path) -> Path:
-    """Trains on `views` for `steps` iterations; returns its PLY, in our frame (`--keep-crs`)."""
-    shutil.rmtree(work, ignore_errors=True)
-    write_project(work, views, posed)
+def train_opensplat(binary: Path, steps: int, work: Path) -> Path:
+    """Trains on the project in `work` for `steps` iterations; returns its PLY, which it leaves in our frame.
+
+    Its own schedule is for 30 000 steps on a GPU: it would not densify at all in so short a run, and once
+    `--densify-until` is past it moves the optimiser only in every 32nd step. So it densifies to the end, which of
+    the schedules tried serves it best.
+    """
     scene = work / "scene.ply"
     command = [
         str(binary.resolve()),
         str(work),
-        *("-n", str(steps), "-d", "1", "--keep-crs", "-o", str(scene)),
-        *("--densify-from", str(REFINE_EVERY), "--refine-every", str(REFINE_EVERY)),
-        *("--densify-until", str(round(0.8 * steps))),
+        *("-n", str(steps), "-d", "1", "-o", str(scene)),
+        *("--densify-from", "100", "--refine-every", "100" if steps <= 1000 else "150"),
+        *("--densify-until", str(steps)),
     ]
     done = subprocess.run(command, env={**os.environ, **QUIET_THREADS}, capture_output=True, text=True, check=False)
     if done.returncode != 0 or not scene.exists():
@@ -41,6 +43,7 @@ def train_opensplat(binary: Path, views: Sequence[View], posed: PosedPhotos, ste
 
 def write_project(work: Path, views: Sequence[View], posed: PosedPhotos) -> None:
     """A COLMAP project: images/*.png and the binary model, one pinhole camera per photo, points without tracks."""
+    shutil.rmtree(work, ignore_errors=True)
     (work / "images").mkdir(parents=True)
     text = work / "text"
     text.mkdir()

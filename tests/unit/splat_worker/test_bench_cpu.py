@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 import sys
 import xml.etree.ElementTree as ET
@@ -51,12 +52,12 @@ def test_opensplat_is_started_with_a_short_schedule_and_its_scene_is_read(posed,
     binary = tmp_path / "opensplat"
     binary.write_text(STAND_IN.format(folder=tmp_path))
     binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
-    scene = train_opensplat(binary, posed.views, posed, 1000, tmp_path / "work")
+    write_project(tmp_path / "work", posed.views, posed)
+    scene = train_opensplat(binary, 1000, tmp_path / "work")
     assert np.array_equal(read_ply(scene).means, blobs(40).means)
     said = (tmp_path / "arguments").read_text().split()
     assert said[said.index("-n") + 1] == "1000"
-    assert said[said.index("--densify-until") + 1] == "800"
-    assert "--keep-crs" in said
+    assert said[said.index("--densify-until") + 1] == "1000", "past it, only every 32nd step moves the optimiser"
 
 
 def test_an_opensplat_that_fails_is_reported_with_its_words(posed, tmp_path):
@@ -64,7 +65,7 @@ def test_an_opensplat_that_fails_is_reported_with_its_words(posed, tmp_path):
     binary.write_text("#!/bin/sh\necho no such option >&2\nexit 1\n")
     binary.chmod(0o755)
     with pytest.raises(RuntimeError, match=r"ended with 1 .*no such option"):
-        train_opensplat(binary, posed.views, posed, 100, tmp_path / "work")
+        train_opensplat(binary, 100, tmp_path)
 
 
 def test_a_kept_set_is_read_back_as_it_was(posed, tmp_path):
@@ -87,6 +88,28 @@ def test_medians_are_over_seeds_and_state_the_spread():
         (200, 21.0, 3.0, 3),
         (400, 30.0, 0.0, 1),
     ]
+
+
+def test_the_share_is_of_our_cheapest_whole_run_that_is_at_least_as_good():
+    theirs = row(trainer="opensplat", steps=1000, cpu_s=150.0, psnr_db=22.0, psnr_fitted_db=30.0)
+    ours = [row(steps=s, cpu_s=c, psnr_db=p) for s, c, p in ((200, 5.0, 21.9), (400, 15.0, 22.0), (800, 40.0, 25.0))]
+    other_size = row(width_px=520, cpu_s=1.0, psnr_db=40.0)
+    plain, fitted = cpu.ratios([theirs, *ours, other_size])
+    assert (plain["our_steps"], plain["our_cpu_s"], plain["cpu_share"]) == (400, 15.0, 0.1)
+    assert (fitted["figure"], fitted["our_steps"], fitted["cpu_share"]) == ("psnr_fitted_db", None, None)
+
+
+def test_runs_that_are_written_down_are_not_repeated(tmp_path, monkeypatch):
+    kept = [row(seed=0, steps=200), row(seed=0, steps=400)]
+    cpu.write(kept, tmp_path)
+    run = []
+    monkeypatch.setattr(cpu, "posed_set", lambda folder: None)
+    monkeypatch.setattr(cpu, "in_own_process", lambda case: run.append(case.steps) or {**row(), **case.row()})
+    words = f"cpu.py a --widths 260 --seeds 1 --steps 200 400 800 --resume --out {tmp_path}"
+    monkeypatch.setattr(sys, "argv", words.split())
+    assert cpu.main() == 0
+    assert run == [800]
+    assert [r["steps"] for r in json.loads((tmp_path / "cpu.json").read_text())["runs"]] == [200, 400, 800]
 
 
 def test_the_plot_is_well_formed_and_shows_every_run_once():

@@ -1,0 +1,176 @@
+"""How seconds and memory grow: SfM with photos (and beside plain pycolmap), training with Gaussians.
+Measures the worker's own rooms on this CPU; every figure comes from a process of its own. Results: bench/growth.json.
+
+    python bench/growth.py [PHOTOS_DIR ...] [--runs 3]       # the folders: sets that COLMAP's defaults place whole
+
+Photos of 11 to 100 are drawn (a table and boxes, 640x480, two rounds): the same scene from more places. Gaussians of
+5 000 to 80 000 are trained on the sample photos at two sizes, without growing, for as many steps as are needed to
+tell the seconds of one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [
+    str(ROOT / part) for part in ("worker_image/src", "bench", "tests/unit/splat_worker") if (ROOT / part).is_dir()
+]
+
+import cpu  # noqa: E402
+import numpy as np  # noqa: E402
+
+from splat_worker.train.context import Device, TrainContext  # noqa: E402
+from splat_worker.train.presets import PresetName, resolve_preset  # noqa: E402
+from splat_worker.train.runtime import usable_cores  # noqa: E402
+from splat_worker.train.trainer import train  # noqa: E402
+
+PHOTO_COUNTS = (11, 24, 50, 100)
+GAUSSIAN_COUNTS = (5_000, 20_000, 80_000)
+WIDTHS_PX = (260, 520)
+WARM_STEPS, STEPS = 5, 40
+
+
+def main() -> int:
+    """Measures everything, one process each. Returns the exit status."""
+    args = _arguments()
+    if args.one:
+        name, *values = json.loads(args.one)
+        print(json.dumps(_measured(name, values)))
+        return 0
+    result: dict[str, object] = {"date": datetime.now(UTC).date().isoformat(), "machine": cpu.machine()}
+    result["beside_pycolmap"] = [
+        _median([_own_process([name, str(folder)]) for _ in range(args.runs)], set=cpu.set_name(folder), trainer=name)
+        for folder in args.photos or [ROOT / "samples" / "photos"]
+        for name in ("sfm", "pycolmap")
+    ]
+    result["photos"] = [_median([_own_process(["drawn", count])], photos=count) for count in PHOTO_COUNTS]
+    cpu.posed_set(ROOT / "samples" / "photos")
+    result["gaussians"] = [
+        _median([_own_process(["train", count, width])], gaussians=count, width_px=width)
+        for width in WIDTHS_PX
+        for count in GAUSSIAN_COUNTS
+    ]
+    (args.out / "growth.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+    return 0
+
+
+def _measured(name: str, values: list[object]) -> dict[str, object]:
+    with tempfile.TemporaryDirectory(prefix="growth-") as scratch:
+        work = Path(scratch)
+        if name == "train":
+            return _train(int(values[0]), int(values[1]))  # type: ignore[call-overload]
+        if name == "drawn":
+            from drawn_scene import draw
+
+            draw(work / "drawn", count=int(values[0]), width=640, height=480)  # type: ignore[call-overload]
+            return _find_cameras(_ours, work / "drawn", work)
+        return _find_cameras(_ours if name == "sfm" else _plain, Path(str(values[0])), work)
+
+
+def _find_cameras(find, folder: Path, work: Path) -> dict[str, object]:
+    from splat_worker import photos
+
+    sources = [photos.Source(name=p.name, path=p) for p in sorted(folder.iterdir()) if p.suffix.lower() == ".jpg"]
+    clean = photos.prepare(sources, work / "photos", side_max_px=cpu.SFM_SIDE_PX)
+    wall, seconds = time.monotonic(), cpu.cpu_s()
+    placed = find(clean.photos, work)
+    return {
+        "given": len(clean.photos),
+        "placed": placed,
+        "wall_s": round(time.monotonic() - wall, 1),
+        "cpu_s": round(cpu.cpu_s() - seconds, 1),
+        "peak_mb": _peak_mb(),
+    }
+
+
+def _ours(clean, work: Path) -> int:
+    from splat_worker import sfm
+
+    return len(sfm.reconstruct(sfm.SfmPreset(threads=usable_cores()), clean, work / "sfm").cameras)
+
+
+def _plain(clean, work: Path) -> int:
+    """COLMAP's three calls with its defaults, on the same clean photos."""
+    import pycolmap
+
+    database, folder = work / "plain.db", clean[0].path.parent
+    pycolmap.set_random_seed(0)
+    pycolmap.extract_features(database, folder)
+    pycolmap.match_exhaustive(database)
+    models = pycolmap.incremental_mapping(database, folder, work)
+    return max((model.num_reg_images() for model in models.values()), default=0)
+
+
+def _train(count: int, width_px: int) -> dict[str, object]:
+    """Seconds of one step with `count` Gaussians; the first steps (loading kernels) are left out."""
+    posed = cpu.at_width(cpu.posed_set(ROOT / "samples" / "photos"), width_px)
+    rng = np.random.default_rng(0)
+    chosen = rng.integers(0, len(posed.points), count)
+    spread = 0.01 * np.ptp(posed.points, axis=0)
+    points = (posed.points[chosen] + rng.normal(size=(count, 3)) * spread).astype(np.float32)
+    posed = replace(posed, points=points, point_colours=posed.point_colours[chosen])
+
+    def run(steps: int) -> tuple[float, float]:
+        numbers = {
+            "steps": steps,
+            "size_px": width_px,
+            "gaussians_max": count,
+            "coarse": (),
+            "densify_until": 0.0,
+            "sh_degree": 0,
+        }
+        preset = resolve_preset(PresetName.PREVIEW, Device.CPU, len(posed.views), numbers)
+        wall, seconds = time.monotonic(), cpu.cpu_s()
+        train(posed, preset, TrainContext())
+        return time.monotonic() - wall, cpu.cpu_s() - seconds
+
+    few, many = run(WARM_STEPS), run(WARM_STEPS + STEPS)
+    wall, seconds = ((b - a) / STEPS for a, b in zip(few, many, strict=True))
+    return {
+        "wall_ms_per_step": round(1000 * wall, 1),
+        "cpu_ms_per_step": round(1000 * seconds, 1),
+        "peak_mb": _peak_mb(),
+    }
+
+
+def _own_process(case: list[object]) -> dict[str, object]:
+    command = [sys.executable, __file__, "--one", json.dumps(case)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    row = json.loads(done.stdout.splitlines()[-1])
+    print(case, row, file=sys.stderr)
+    return row
+
+
+def _median(rows: list[dict[str, object]], **named: object) -> dict[str, object]:
+    return {**named, "runs": len(rows), **{key: statistics.median(row[key] for row in rows) for key in rows[0]}}
+
+
+def _peak_mb() -> int:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "photos", nargs="*", type=Path, help="sets to find cameras of beside pycolmap; the samples if none"
+    )
+    parser.add_argument("--runs", type=int, default=3, help="runs beside pycolmap, medians are kept")
+    parser.add_argument("--out", type=Path, default=ROOT / "bench", help="folder of growth.json")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
