@@ -252,6 +252,7 @@ LEFT_OUT: list[tuple[str, bytes, Reject, str]] = [
     ("a HEIC head on noise", b"\0\0\0\x18ftypheic" + bytes(200), Reject.UNREADABLE, "The file "),
     ("a thumbnail", encoded(picture(size=(160, 120)), "JPEG"), Reject.TOO_SMALL, "160x120"),
     ("a strip", encoded(picture(size=(2000, 150)), "JPEG"), Reject.TOO_SMALL, "2000x150"),
+    ("a long panorama", encoded(picture(size=(9000, 300)), "JPEG"), Reject.TOO_SMALL, "a strip of 9000x300"),
     ("a decompression bomb", _png_of(60_000, 60_000), Reject.TOO_LARGE, "60000x60000"),
 ]
 

@@ -22,6 +22,9 @@ PHOTO_PIXELS_MAX = 250_000_000
 """Largest decoded photo: above the 200 megapixel phones, below what unpacks to a gigabyte."""
 PHOTO_SIDE_MIN_PX = 200
 """Shorter side below which features are too few to find the camera."""
+PHOTO_WORK_SIDE_MIN_PX = 100
+"""Shorter side below which nothing is left of a photo once its longer side is brought to the working size: panoramas
+of more than about 10 to 1, which no single camera model describes either."""
 PROJECT_BYTES_MAX = 8 * 1024 * MIB
 
 DISK_BASE_BYTES = 300 * MIB

@@ -20,7 +20,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from splat_worker.exif import Exif, read_exif
 from splat_worker.job import Rejected
-from splat_worker.limits import PHOTO_BYTES_MAX, PHOTO_PIXELS_MAX, PHOTO_SIDE_MIN_PX, cpu_count
+from splat_worker.limits import PHOTO_BYTES_MAX, PHOTO_PIXELS_MAX, PHOTO_SIDE_MIN_PX, PHOTO_WORK_SIDE_MIN_PX, cpu_count
 from splat_worker.pixels import to_srgb
 from splat_worker.progress import silent
 
@@ -229,7 +229,7 @@ def _decode(path: Path, pillow_format: str, side_max_px: int) -> tuple[Image.Ima
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=[pillow_format]) as opened:
             width, height = opened.size
-            _check_size(width, height)
+            _check_size(width, height, side_max_px)
             exif = read_exif(opened)
             if width * height > BIG_PIXELS:
                 with _big_one:
@@ -260,7 +260,7 @@ def _riff_is_short(path: Path) -> bool:
     return head[:4] == b"RIFF" and int.from_bytes(head[4:8], "little") + 8 > path.stat().st_size
 
 
-def _check_size(width: int, height: int) -> None:
+def _check_size(width: int, height: int, side_max_px: int) -> None:
     if width * height > PHOTO_PIXELS_MAX:
         raise _Refused(
             Reject.TOO_LARGE,
@@ -270,6 +270,13 @@ def _check_size(width: int, height: int) -> None:
         raise _Refused(
             Reject.TOO_SMALL,
             f"The photo has {width}x{height} pixels; each side needs at least {PHOTO_SIDE_MIN_PX}.",
+        )
+    left = min(width, height) * side_max_px // max(width, height, side_max_px)
+    if left < PHOTO_WORK_SIDE_MIN_PX:
+        raise _Refused(
+            Reject.TOO_SMALL,
+            f"The photo is a strip of {width}x{height} pixels, of which {left} would be left on its shorter side; "
+            "send the single photos that it was put together from.",
         )
 
 
