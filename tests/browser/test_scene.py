@@ -21,6 +21,7 @@ from tests.browser.canvas import (
     region_colours,
     wait_for_scene,
 )
+from tests.browser.checks import assert_accessible
 from tests.browser.conftest import Complaints, MadeScene, OpenPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -133,6 +134,8 @@ def test_a_shared_link_shows_the_scene_to_a_stranger_until_it_is_revoked(
     owner = open_page(made_scene.path)
     owner.get_by_role("button", name="Create a link").click()
     url = owner.get_by_label("Share link").input_value()
+    owner.get_by_role("button", name="QR code").click()
+    expect(owner.get_by_role("img", name="The link as a QR code")).to_be_visible()
     stranger = open_page(url, member=False)
     wait_for_scene(stranger)
     assert drawn_share(region_colours(canvas_picture(stranger))) > 0.5
@@ -145,6 +148,24 @@ def test_a_shared_link_shows_the_scene_to_a_stranger_until_it_is_revoked(
     complaints.expect("404")
     stranger.reload()
     expect(stranger.get_by_role("heading")).to_have_text("This link leads nowhere.")
+
+
+def test_the_same_photos_can_be_made_again_in_another_quality_with_its_price(
+    made_scene: MadeScene, open_page: OpenPage
+) -> None:
+    page = open_page(made_scene.path)
+    page.get_by_role("button", name="Make it again").click()
+    dialog = page.get_by_role("dialog")
+    # The next finer one is proposed, and nothing starts before the button of the dialog.
+    expect(dialog.get_by_role("radio", name="Standard")).to_be_checked()
+    for preset in dialog.locator(".preset").all():
+        expect(preset.locator(".preset-cost")).to_contain_text("$")
+    expect(dialog).to_contain_text("takes the place of this one")
+    assert_accessible(page)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    project = page.request.get(f"/api/projects/{made_scene.project['id']}").json()
+    assert (project["state"], project["attempt"]) == ("done", made_scene.project["attempt"])
 
 
 def test_a_name_of_markup_is_shown_as_text(made_scene: MadeScene, open_page: OpenPage) -> None:

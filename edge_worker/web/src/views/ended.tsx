@@ -61,8 +61,8 @@ export function Ended({ project, ...rest }: StateProps) {
       {rest.mayUpload ? (
         <div class="row">
           {otherPhotosFirst ? others : same}
-          {otherPhotosFirst ? same : others}
           {otherPhotosFirst ? null : <Again project={project} {...rest} label="Choose another quality" />}
+          {otherPhotosFirst ? same : others}
         </div>
       ) : null}
       <Failure error={retry.error} />

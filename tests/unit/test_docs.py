@@ -1,0 +1,102 @@
+"""What the documents point to exists: every relative link and heading, every command that a reader is told to type.
+Addresses on the network are not opened."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from scripts.splat_cli.main import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / line
+    for line in subprocess.run(
+        ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    if (ROOT / line).exists()
+]
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """Of the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", CODE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_links(page: Path) -> list[str]:
+    broken = []
+    for target in LINK.findall(CODE.sub("", page.read_text())):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        aim = (page.parent / path).resolve() if path else page
+        if not aim.exists() or (anchor and aim.suffix == ".md" and anchor not in anchors(aim)):
+            broken.append(target)
+    return broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    assert broken_links(page) == []
+
+
+def test_a_link_into_the_void_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A head, here\n[a](gone.md) [b](#a-head-here) [c](#no-head) [d](https://x.test/) [e](page.md#a-head-here)\n"
+    )
+    assert broken_links(page) == ["gone.md", "#no-head"]
+
+
+@cache
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def wrong_commands(text: str) -> list[str]:
+    """Commands of this checkout in code blocks and code spans whose target, subcommand or option does not exist."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    spans = re.findall(r"`([^`\n]+)`", CODE.sub("", text))
+    lines = [part.strip() for block in blocks for line in block.splitlines() for part in line.split("&&")]
+    return [line for line in lines + spans if not exists(line)]
+
+
+def exists(line: str) -> bool:
+    try:
+        words = shlex.split(line, comments=True)
+    except ValueError:
+        return True
+    words = [word for word in words if not re.match(r"[A-Z_]+=", word)]
+    match words:
+        case ["make", *targets]:
+            return all(target in make_targets() for target in targets if re.fullmatch(r"[a-z][\w-]*", target))
+        case ["splat" | ".venv/bin/splat", name, *rest]:
+            command = typer.main.get_command(app).commands.get(name)  # type: ignore[attr-defined]
+            if command is None:
+                return not re.fullmatch(r"[a-z]+", name)
+            known = {"--help", *(option for parameter in command.params for option in parameter.opts)}
+            known |= {option for parameter in command.params for option in parameter.secondary_opts}
+            return name == "pulumi" or all(word.split("=")[0] in known for word in rest if word.startswith("--"))
+        case [program, *_] if program.startswith(("scripts/", "bench/")) and not re.search(r"[*<>{}…]", program):
+            return (ROOT / program.rstrip(":/")).exists()
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_a_reader_is_told_to_type_exists(page: Path) -> None:
+    assert wrong_commands(page.read_text()) == []
+
+
+def test_a_command_that_does_not_exist_is_found() -> None:
+    block = "```sh\nmake up PHOTOS=x && make nothing\n```\n"
+    text = block + "`splat opne` `splat up --porto 1` `splat up --port 1` `scripts/gone --x`"
+    assert wrong_commands(text) == ["make nothing", "splat opne", "splat up --porto 1", "scripts/gone --x"]
