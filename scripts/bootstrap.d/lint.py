@@ -1,0 +1,35 @@
+"""actionlint, which reads the workflows as GitHub does: built from its pinned Go module, for the tests only.
+Its package on PyPI fetches a binary from elsewhere at install; the module is checked against go.sum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine import go_toolchain
+from runner import Step, Tell
+
+PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
+
+
+def actionlint_step(root: Path) -> Step:
+    """After the engine, which may have to fetch the same Go toolchain."""
+    module = root / "scripts/lint/actionlint"
+    binary = root / ".tools/actionlint"
+
+    def act(tell: Tell) -> None:
+        tell.say("building actionlint from its pinned module")
+        tell.run(
+            [go_toolchain(tell, root), "build", "-mod=readonly", "-buildvcs=false", "-o", binary, PACKAGE],
+            cwd=module,
+            env={"GOTOOLCHAIN": "local", "CGO_ENABLED": "0"},
+        )
+
+    return Step(
+        name="actionlint",
+        stamp=root / ".tools/stamps/actionlint",
+        action=act,
+        inputs=[module / name for name in ("go.mod", "go.sum", "tools.go")],
+        made=[binary],
+        after=["pulumi engine"],
+        hint="check that the Go module proxy can be reached (GOPROXY), then run the same command",
+    )
