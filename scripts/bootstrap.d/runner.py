@@ -3,9 +3,11 @@ Knows nothing of what the steps install."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -15,12 +17,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 REDRAW_S = 0.2
+GRACE_S = 5.0
 LAST_LINES = 8
 LINE_WIDTH = 160
 
 
 # What tools say when the cause is not the step but the machine, and what a person does about it.
 KNOWN_CAUSES = (
+    (
+        r"ENOTEMPTY|ETXTBSY|Text file busy",
+        "another set-up of this folder still writes, perhaps one that was cut off: run the same command in a minute",
+    ),
     (
         r"No space left on device|ENOSPC|disk quota exceeded",
         "the disk is full: free some space, then run the same command; it goes on where it stopped",
@@ -110,17 +117,27 @@ class Tell:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # npm and uv start others: all of them are stopped together, or they write on into a later set-up.
+                start_new_session=True,
             )
             while process.poll() is None:
                 if self.stopping.wait(0.1):
-                    process.terminate()
-                    process.wait()
+                    _end(process)
                     raise KeyboardInterrupt
         if process.returncode != 0:
             lines = self.log.read_text(errors="replace").splitlines()[-LAST_LINES:]
             last = "\n".join("  " + line[:LINE_WIDTH] for line in lines)
             reason = f"{Path(words[0]).name} ended with {process.returncode} ({self.log}):\n{last}"
             raise Failed(self.step, reason, known_cause("\n".join(lines)) or "")
+
+
+def _end(leader: subprocess.Popen[bytes]) -> None:
+    """End a process and those it started; after some seconds without being asked."""
+    for number, patience_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, GRACE_S)):
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(leader.pid, number)
+            leader.wait(patience_s)
+    leader.wait()
 
 
 @dataclass

@@ -87,6 +87,27 @@ def test_a_step_that_does_not_make_what_it_promised_has_failed(tmp_path: Path) -
         run_all(steps, board(tmp_path, steps))
 
 
+def test_what_a_stopped_command_had_started_ends_with_it(tmp_path: Path) -> None:
+    """npm is a script that starts Node: Node must not write on after Ctrl-C."""
+    started = tmp_path / "pid"
+
+    def act(tell: Tell) -> None:
+        tell.run(["sh", "-c", f"sleep 300 & echo $! > {started}; wait"])
+
+    def fail_once_it_runs(_: Tell) -> None:
+        deadline = time.monotonic() + 20
+        while not (started.exists() and started.read_text().strip()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        raise Failed("other", "failed", "hint")
+
+    steps = [step(tmp_path, "npm", act), step(tmp_path, "other", fail_once_it_runs)]
+    with pytest.raises(Failed):
+        run_all(steps, board(tmp_path, steps))
+    status = Path(f"/proc/{started.read_text().strip()}/status")
+    assert not status.exists() or "State:\tZ" in status.read_text(), "the grandchild runs on"
+
+
 @pytest.mark.parametrize(
     ("said", "part"),
     [
