@@ -1,20 +1,24 @@
-// Bundles src/index.ts into dist/index.js, the one module that `pulumi up` ships.
-// Never adds a timestamp or a path of this machine: the same source gives the same bytes.
+// Bundles src/index.ts into dist/index.js, the one module that `pulumi up` ships; with --coverage, into dist/coverage/index.js,
+// which counts its own lines for the tests and is never shipped. No timestamp, no path of this machine: same source, same bytes.
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
 
+import { countedEntry, counting } from "./counting.mjs";
+
+/** Free-plan Workers start within 400 ms of CPU and every byte is parsed; a library imported whole breaks this at once. */
 const MAX_BUNDLE_BYTES = 200_000;
 const root = fileURLToPath(new URL("..", import.meta.url));
+const coverage = process.argv.includes("--coverage");
 const { version } = JSON.parse(await readFile(`${root}/package.json`, "utf8"));
 
 const result = await build({
   absWorkingDir: root,
-  entryPoints: ["src/index.ts"],
-  outfile: "dist/index.js",
+  ...(coverage ? { stdin: countedEntry(root), plugins: [counting(root)] } : { entryPoints: ["src/index.ts"], minify: true }),
+  outfile: coverage ? "dist/coverage/index.js" : "dist/index.js",
   bundle: true,
-  minify: true,
   format: "esm",
   target: "es2024",
   platform: "neutral",
@@ -23,18 +27,17 @@ const result = await build({
   external: ["cloudflare:*"],
   define: { BUILD_VERSION: JSON.stringify(version) },
   legalComments: "none",
-  metafile: true,
   logLevel: "warning",
   write: false,
 });
 
-const { bytes } = result.metafile.outputs["dist/index.js"];
-process.stderr.write(`dist/index.js: ${bytes} bytes\n`);
-if (bytes > MAX_BUNDLE_BYTES) {
-  process.stderr.write(`dist/index.js is ${bytes} bytes, allowed ${MAX_BUNDLE_BYTES}: look for an import of a whole library.\n`);
+const [{ path: outfile, contents }] = result.outputFiles;
+process.stderr.write(`${path.relative(root, outfile)}: ${contents.byteLength} bytes\n`);
+if (!coverage && contents.byteLength > MAX_BUNDLE_BYTES) {
+  process.stderr.write(`dist/index.js is ${contents.byteLength} bytes, allowed ${MAX_BUNDLE_BYTES}: look for an import of a whole library.\n`);
   process.exit(1);
 }
 // Put in place in one step: somebody may be deploying the old one.
-await mkdir(`${root}/dist`, { recursive: true });
-await writeFile(`${root}/dist/index.js.next`, result.outputFiles[0].contents);
-await rename(`${root}/dist/index.js.next`, `${root}/dist/index.js`);
+await mkdir(path.dirname(outfile), { recursive: true });
+await writeFile(`${outfile}.next`, contents);
+await rename(`${outfile}.next`, outfile);

@@ -90,11 +90,7 @@ export const projectEndpoints: readonly Endpoint[] = [
       const stub = projectStub(env, param("id"));
       unwrap(await stub.view());
       if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
-        throw new ApiError("BAD_REQUEST", "This path is a websocket.", {
-          hint: "Poll GET /api/projects/:id instead.",
-          status: 426,
-          headers: { upgrade: "websocket" },
-        });
+        throw new ApiError("BAD_REQUEST", "This path is a websocket.", { hint: "Poll GET /api/projects/:id instead.", status: 426 });
       }
       return stub.fetch("https://project/events", { headers: { upgrade: "websocket", [WATCH_UNTIL_HEADER]: String(identity?.expiresAt ?? "") } });
     },

@@ -19,7 +19,7 @@ let other: { id: string; job: ScriptedJob };
 const table: { readonly attack: string; readonly answer: string }[] = [];
 
 beforeAll(async () => {
-  cloud = await Cloud.start({ rateLimit: 1_000_000 });
+  cloud = await Cloud.start({ rateLimit: 1_000_000, shipped: true });
   victim = await startJob(cloud);
   other = await startJob(cloud);
 });

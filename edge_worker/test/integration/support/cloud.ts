@@ -7,11 +7,14 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 
+import { COUNTERS_PATH } from "../../../scripts/counting.mjs";
 import { ScriptedRunPod } from "./runpod.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 const RUNTIME = path.resolve(ROOT, "../local_cloud/cloudflare/runtime/main.mjs");
 export const BUCKET = "splat-test";
+/** Set by `npm test`: run the bundle that counts its lines, and keep its counters. */
+const COVERAGE = process.env["COVERAGE"] !== undefined;
 
 export interface Tokens {
   readonly operate: string;
@@ -25,6 +28,8 @@ export interface CloudOptions {
   readonly bindings?: Readonly<Record<string, string | null>>;
   /** Requests per ten seconds that one identity may send. */
   readonly rateLimit?: number;
+  /** The very bundle that `pulumi up` ships, whatever else is measured. */
+  readonly shipped?: boolean;
 }
 
 export class Cloud {
@@ -36,6 +41,7 @@ export class Cloud {
   readonly #process: ChildProcess;
   readonly #directory: string;
   readonly #log: string[];
+  #counted = false;
   #s3: { id: string; secret: string } = { id: "", secret: "" };
 
   private constructor(parts: { runpod: ScriptedRunPod; url: string; controlUrl: string; process: ChildProcess; directory: string; log: string[] }) {
@@ -86,14 +92,25 @@ export class Cloud {
       assets: { run_worker_first: string[] };
     };
     const deployed = await this.#deployedTag();
+    await this.#keepCounters();
+    this.#counted = COVERAGE && (options.shipped !== true);
     await this.control("WorkersScript", "edge", {
-      contentFile: path.join(ROOT, "dist/index.js"),
+      contentFile: path.join(ROOT, this.#counted ? "dist/coverage/index.js" : "dist/index.js"),
       mainModule: "index.js",
       compatibilityDate: wrangler.compatibility_date,
       migrations: { newTag: "v1", ...(deployed === null ? { newSqliteClasses: ["Index", "Project"] } : { oldTag: deployed }) },
       assets: { directory: assets, config: { notFoundHandling: "single-page-application", runWorkerFirst: wrangler.assets.run_worker_first } },
       bindings: this.#bindings(options),
     });
+  }
+
+  /** Before the isolate that holds them goes. */
+  async #keepCounters(): Promise<void> {
+    if (!this.#counted) return;
+    const folder = path.join(ROOT, "coverage/integration");
+    await mkdir(folder, { recursive: true });
+    const counters = await fetch(`${this.url}${COUNTERS_PATH}`);
+    await writeFile(path.join(folder, `${randomBytes(8).toString("hex")}.json`), await counters.text());
   }
 
   #bindings({ limits = {}, bindings = {}, rateLimit = 10_000 }: CloudOptions): object[] {
@@ -171,6 +188,7 @@ export class Cloud {
   }
 
   async stop(): Promise<void> {
+    await this.#keepCounters();
     const ended = new Promise((resolve) => this.#process.once("exit", resolve));
     this.#process.kill("SIGTERM");
     await ended;
