@@ -22,7 +22,10 @@ Grid = NDArray[np.float64]
 def wait_for_scene(page: Page) -> None:
     """Until the viewer has drawn its first whole picture and the poster has faded."""
     page.locator(".stage.shown").wait_for(timeout=SCENE_LIMIT_MS)
-    page.wait_for_timeout(1000)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.stage .poster')].every((p) => getComputedStyle(p).opacity === '0')"
+    )
+    page.evaluate("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
 
 
 def canvas_picture(page: Page) -> Image.Image:

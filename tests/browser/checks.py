@@ -36,7 +36,7 @@ TOO_SMALL = """[...(document.querySelector("dialog[open]") ?? document.querySele
 
 def assert_accessible(page: Page) -> None:
     """No fault that axe-core knows, of whatever weight."""
-    page.wait_for_timeout(300)
+    page.evaluate("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
     page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((result) => result.violations)")
     faults = [{"rule": fault["id"], "nodes": [node["html"][:160] for node in fault["nodes"]][:4]} for fault in found]

@@ -46,7 +46,9 @@ export function Ended({ project, ...rest }: StateProps) {
       <h1>{cancelled ? "Cancelled" : (TITLES[error?.code ?? ""] ?? "This did not work out")}</h1>
       <Steps steps={steps(project)} />
       {cancelled ? (
-        <p class="lead">The job was stopped. Its {plural(project.photos.count, "photo")} are still here.</p>
+        <p class="lead">
+          {error ? inOwnNames(error.message, names) : "The job was stopped."} Its {plural(project.photos.count, "photo")} are still here.
+        </p>
       ) : (
         <>
           <p class="lead">{error ? inOwnNames(error.message, names) : "The service gave no reason."}</p>

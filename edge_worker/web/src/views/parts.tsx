@@ -91,19 +91,20 @@ export function Stat({ label, value, note, explain }: StatProps) {
 
 /** Copies a text. Without a clipboard the text stays in its field, ready to be selected. */
 export function Copy({ text }: { text: string }) {
-  const [copied, setCopied] = useState(false);
+  const [outcome, setOutcome] = useState<"copied" | "refused" | null>(null);
   const copy = async (): Promise<void> => {
     try {
+      // Absent on plain http from another machine, and refused where people said no.
       await navigator.clipboard.writeText(text);
-      setCopied(true);
-      setTimeout(() => setCopied(false), COPIED_MS);
+      setOutcome("copied");
     } catch {
-      setCopied(false);
+      setOutcome("refused");
     }
+    setTimeout(() => setOutcome(null), COPIED_MS);
   };
   return (
     <button class="button text" type="button" onClick={() => void copy()}>
-      <span aria-live="polite">{copied ? "Copied" : "Copy"}</span>
+      <span aria-live="polite">{outcome === "copied" ? "Copied" : outcome === "refused" ? "Select it to copy" : "Copy"}</span>
     </button>
   );
 }

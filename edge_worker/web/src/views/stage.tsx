@@ -24,6 +24,7 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
   const scene = useRef<OpenScene | null>(null);
   const [percent, setPercent] = useState(0);
   const [shown, setShown] = useState(false);
+  const [broken, setBroken] = useState(false);
   const [full, setFull] = useState(false);
   const [turning, setTurning] = useState(false);
   const [touched, setTouched] = useState(false);
@@ -32,8 +33,13 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
     const container = frame.current;
     if (!container) return;
     let stopped = false;
-    const fail = (): void => void (stopped || onFailure("The scene could not be shown. Its files can still be downloaded."));
+    const fail = (): void => {
+      if (stopped) return;
+      setBroken(true);
+      onFailure("The scene could not be shown. Its files can still be downloaded.");
+    };
     setPercent(0);
+    setBroken(false);
     void (async () => {
       try {
         const { openScene } = await import("../viewer.ts");
@@ -100,7 +106,7 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
         }}
       />
       {poster ? <img class="poster" src={poster} alt="" /> : null}
-      {shown ? null : (
+      {shown || broken ? null : (
         <p class="loading" role="status">
           <span>{percent > 0 ? `${percent} %` : "Opening the scene…"}</span>
         </p>
