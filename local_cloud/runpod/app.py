@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from . import control, worker_protocol
+from . import balancer, control, worker_protocol
 from .faulty_transport import FaultyTransport
 from .http import problem_response
 from .jobs import routes as jobs
@@ -38,6 +38,7 @@ def make_app(platform: Platform) -> ASGIApp:
             *billing_routes.ROUTES,
             *jobs.ROUTES,
             *worker_protocol.ROUTES,
+            *balancer.ROUTES,
         ],
         exception_handlers={HTTPException: _unknown},
     )
@@ -45,4 +46,4 @@ def make_app(platform: Platform) -> ASGIApp:
     app.state.platform = platform
     app.state.limiter = ManagementLimiter()
     app.state.job_limiter = jobs.JobLimiter()
-    return FaultyTransport(app, platform.faults)
+    return FaultyTransport(balancer.OwnHosts(app), platform.faults)

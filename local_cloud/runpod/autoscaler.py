@@ -7,7 +7,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from .state import EndpointSpec
+from .state import QUEUE, EndpointSpec
 from .workers.model import Phase
 
 REQUEST_COUNT = "REQUEST_COUNT"
@@ -91,7 +91,8 @@ def _idle_too_long(spec: EndpointSpec, serving: Sequence[WorkerView], wanted: in
         (one for one in serving if one.phase is Phase.READY and not one.busy),
         key=lambda one: one.idle_since_s or 0.0,
     )
-    if spec.scaling.type == REQUEST_COUNT:
+    if spec.scaling.type == REQUEST_COUNT and spec.type == QUEUE:
         return tuple(one.id for one in idle[: max(0, len(serving) - wanted)])
     expired = [one.id for one in idle if now_s - (one.idle_since_s or 0.0) >= spec.idle_timeout_s]
-    return tuple(expired[: max(0, len(serving) - spec.workers_min)])
+    needed = wanted if spec.scaling.type == REQUEST_COUNT else spec.workers_min
+    return tuple(expired[: max(0, len(serving) - needed)])

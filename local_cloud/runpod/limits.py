@@ -52,6 +52,11 @@ STOP_REPEAT_S = 1.0
 # Documented as "about 10 s"; the SDK's own client reads with a 10 s timeout, so stay below it.
 STREAM_HOLD_S = 8.0
 
+# docs.runpod.io/serverless/load-balancing/overview, read 2026-11-25.
+BALANCED_BODY_MAX_BYTES = 30 * 1000 * 1000  # "30 MB", requests and answers
+BALANCED_PROCESSING_S = 330.0
+HEALTH_CHECK_S = 0.5  # guess: "periodically"
+
 LOG_LINES_KEPT = 5_000
 DISK_USD_PER_GB_MONTH = 0.10  # docs.runpod.io/serverless/pricing, billed in steps of 5 minutes
 DISK_STEP_S = 300

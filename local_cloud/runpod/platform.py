@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import logging
 import random
+from collections import Counter
 from pathlib import Path
 
 import httpx
@@ -79,6 +80,8 @@ class Platform:
             tell_webhook=self.webhooks.tell,
         )
         self.fleet.connect(self.dispatcher)
+        # Requests to load balancing endpoints that no worker has taken yet; they queue nowhere else.
+        self.waiting_requests: Counter[str] = Counter()
         self._loop_task: asyncio.Task[None] | None = None
         self._stopping = False
         self._saved_usage = len(self.account.usage)
@@ -129,8 +132,9 @@ class Platform:
         board = self.dispatcher.board(endpoint.id)
         now_s = self.clock.now()
         demand = autoscaler.Demand(
-            waits_s=[now_s - job.submitted_s for job in board.waiting if not job.policy.low_priority],
-            in_progress=board.in_progress,
+            waits_s=[now_s - job.submitted_s for job in board.waiting if not job.policy.low_priority]
+            + [0.0] * self.waiting_requests[endpoint.id],
+            in_progress=board.in_progress + self.fleet.requests(endpoint.id),
         )
         decision = autoscaler.decide(endpoint.spec, self.fleet.views(endpoint), demand, now_s)
         self.fleet.carry_out(endpoint, decision)

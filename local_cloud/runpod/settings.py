@@ -55,6 +55,11 @@ class Settings(BaseModel):
         default=600.0, gt=0, description="Virtual seconds until a worker that never polled is given up."
     )
     throttled_s: float = Field(default=5.0, gt=0, description="Virtual seconds of one throttled fault.")
+    balanced_wait_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="Real seconds that a request to a load balancing endpoint waits for a healthy worker.",
+    )
     idle_scale_down: bool = Field(
         default=False,
         description="Whether endpoints without requests lose workers.max as on the platform: 2 after 3 days, "

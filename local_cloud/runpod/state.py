@@ -13,6 +13,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 FORMAT_VERSION = 1
+QUEUE = "QUEUE"
+LOAD_BALANCER = "LOAD_BALANCER"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

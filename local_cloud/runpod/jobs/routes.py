@@ -12,10 +12,9 @@ from starlette.routing import Route
 
 from .. import limits
 from ..http import Handler, Verbs, bearer_token, body_of, client_gone, platform_of, same_key, wait_first
-from ..management.rules import QUEUE
 from ..problems import JobApiError, Problem
 from ..rate_limits import SlidingWindow
-from ..state import Endpoint
+from ..state import QUEUE, Endpoint
 from .model import Job, Status
 from .wire import Submission, job_to_wire, parse_submission, wait_ms
 

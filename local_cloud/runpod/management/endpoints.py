@@ -15,7 +15,8 @@ from ..clock import rfc3339
 from ..http import platform_of
 from ..platform import Platform
 from ..problems import not_found
-from ..state import Endpoint, EndpointSpec, Release
+from ..state import LOAD_BALANCER, QUEUE, Endpoint, EndpointSpec, Release
+from ..workers.environment import health_path
 from ..workers.model import Phase, Worker
 from . import rules
 from .guard import management_route, read_body
@@ -151,7 +152,7 @@ def endpoint_to_wire(endpoint: Endpoint, platform: Platform) -> dict[str, Any]:
     """The read object: env in clear, no templateId, no version (spec: Endpoint)."""
     spec = endpoint.spec
     workers: dict[str, int] = {"min": spec.workers_min, "max": spec.workers_max}
-    if not (spec.type == rules.QUEUE and spec.scaling.type == rules.REQUEST_COUNT):
+    if not (spec.type == QUEUE and spec.scaling.type == rules.REQUEST_COUNT):
         workers["idleTimeout"] = spec.idle_timeout_s
     wire: dict[str, Any] = {
         "id": endpoint.id,
@@ -203,8 +204,10 @@ def _scaling_to_wire(spec: EndpointSpec) -> dict[str, Any]:
 
 def _request_urls(endpoint: Endpoint, base_url: str) -> dict[str, str]:
     root = f"{base_url}/v2/{endpoint.id}"
-    if endpoint.spec.type == rules.LOAD_BALANCER:
-        return {"base": root, "health": root + endpoint.spec.env.get("HEALTH_CHECK_PATH", "/ping")}
+    if endpoint.spec.type == LOAD_BALANCER:
+        # On the platform a host name of its own; a path here, as no name server knows it (balancer.py).
+        base = f"{base_url}/lb/{endpoint.id}"
+        return {"base": base, "health": base + health_path(endpoint.spec)}
     return {
         "run": f"{root}/run",
         "runSync": f"{root}/runsync",

@@ -10,11 +10,19 @@ from ..catalog import Catalog, cuda_key
 from ..images import Images
 from ..problems import bad_request, not_found, unprocessable
 from ..settings import Settings
-from ..state import Account, CpuSpec, Endpoint, EndpointSpec, FieldChange, GpuSpec, Scaling
+from ..state import (
+    LOAD_BALANCER,
+    QUEUE,
+    Account,
+    CpuSpec,
+    Endpoint,
+    EndpointSpec,
+    FieldChange,
+    GpuSpec,
+    Scaling,
+)
 from .wire import CpuChoice, CreateEndpoint, CreateGpu, QueueDelay, RequestCount, UpdateEndpoint, UpdateGpu
 
-QUEUE = "QUEUE"
-LOAD_BALANCER = "LOAD_BALANCER"
 REQUEST_COUNT = "REQUEST_COUNT"
 NO_CAPACITY = "There are no longer any instances available with the requested specifications."
 

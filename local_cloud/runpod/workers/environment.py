@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote_plus
 
-from ..state import Endpoint
+from ..state import Endpoint, EndpointSpec
 from .model import Worker
 
 # What a container would have of its own; the rest of this machine's environment stays outside.
@@ -40,7 +40,16 @@ def worker_environment(
     env |= {"HOME": home, "TMPDIR": home}
     env |= image_env
     env |= substitute_secrets(endpoint.spec.env, secrets)
+    if worker.port is not None:
+        # The ports of several workers would collide on one machine, so each is given its own.
+        env |= {"PORT": str(worker.port), "PORT_HEALTH": str(worker.port)}
     return env | _platform(endpoint, worker, base_url, ping_interval_ms)
+
+
+def health_path(spec: EndpointSpec) -> str:
+    """What the load balancer asks for (spec: EndpointType)."""
+    path = spec.env.get("HEALTH_CHECK_PATH") or "/ping"
+    return path if path.startswith("/") else f"/{path}"
 
 
 def _platform(endpoint: Endpoint, worker: Worker, base_url: str, ping_interval_ms: int) -> dict[str, str]:

@@ -7,6 +7,9 @@ import asyncio
 import logging
 import signal
 from collections.abc import Coroutine, Iterable
+from http import HTTPStatus
+
+import httpx
 
 from .. import limits
 from ..autoscaler import Decision, WorkerView
@@ -15,9 +18,11 @@ from ..catalog import Catalog
 from ..clock import Clock
 from ..faults import Faults, Kind
 from ..ids import Ids
+from ..jobs.board import Signal
 from ..jobs.dispatch import Dispatcher
 from ..settings import Settings
 from ..state import Account, Endpoint, Usage
+from .environment import health_path
 from .launcher import START_ERRORS, Launcher
 from .model import Phase, Worker
 from .placement import place
@@ -54,6 +59,9 @@ class Fleet:
         self._crashes: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._dispatcher: Dispatcher | None = None
+        # Fires when a worker of a load balancing endpoint has become routable.
+        self.change = Signal()
+        self._last_ticket = 0
 
     def connect(self, dispatcher: Dispatcher) -> None:
         """The dispatcher finds workers here, and the fleet tells it about lost ones."""
@@ -85,6 +93,34 @@ class Fleet:
             )
             for one in self.of_endpoint(endpoint.id)
         ]
+
+    def routable(self, endpoint_id: str) -> list[Worker]:
+        """Healthy workers of the latest release that may take a request."""
+        endpoint = self._account.endpoints.get(endpoint_id)
+        return [
+            one
+            for one in self.of_endpoint(endpoint_id)
+            if one.phase is Phase.READY and one.healthy and not one.draining
+            if endpoint is not None and one.version == endpoint.version
+        ]
+
+    def requests(self, endpoint_id: str) -> int:
+        """HTTP requests under way at a load balancing endpoint's workers."""
+        return sum(len(one.jobs) for one in self.of_endpoint(endpoint_id) if one.port is not None)
+
+    def begin_request(self, worker: Worker) -> str:
+        """Counts a request as work of this worker, so that it is not idle; returns its ticket."""
+        self._last_ticket += 1
+        ticket = f"request-{self._last_ticket}"
+        worker.jobs.add(ticket)
+        worker.idle_since_s = None
+        return ticket
+
+    def end_request(self, worker: Worker, ticket: str) -> None:
+        worker.jobs.discard(ticket)
+        if not worker.busy:
+            worker.idle_since_s = self._clock.now()
+        self.job_done(worker)
 
     def carry_out(self, endpoint: Endpoint, decision: Decision) -> None:
         for worker_id, reason in decision.end:
@@ -218,6 +254,23 @@ class Fleet:
             self._crashed(worker, f"cannot be started: {error}")
             return
         self._spawn(self._watch(worker, worker.process))
+        if worker.port is not None:
+            self._spawn(self._watch_health(worker, f"http://127.0.0.1:{worker.port}{health_path(endpoint.spec)}"))
+
+    async def _watch_health(self, worker: Worker, url: str) -> None:
+        """200 is healthy, 204 still initializing, all else unhealthy (docs: load-balancing/overview)."""
+        async with httpx.AsyncClient(trust_env=False, timeout=limits.HEALTH_CHECK_S * 10) as client:
+            while worker.phase in (Phase.INITIALIZING, Phase.READY, Phase.PARKED):
+                if worker.phase is not Phase.PARKED:
+                    try:
+                        status = (await client.get(url)).status_code
+                    except httpx.HTTPError:
+                        status = None
+                    worker.healthy = status == HTTPStatus.OK
+                    if worker.healthy:
+                        self.first_poll(worker)
+                        self.change.fire()
+                await asyncio.sleep(limits.HEALTH_CHECK_S)
 
     async def _watch(self, worker: Worker, process: WorkerProcess) -> None:
         status = await process.wait()

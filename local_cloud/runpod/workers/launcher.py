@@ -7,13 +7,14 @@ import contextlib
 import os
 import shlex
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 from ..images import Images
 from ..problems import Problem
 from ..settings import Settings
-from ..state import Account, Endpoint
+from ..state import LOAD_BALANCER, Account, Endpoint
 from .environment import worker_environment
 from .leftovers import Leftovers
 from .logs import WorkerLog
@@ -54,6 +55,8 @@ class Launcher:
         """
         current = self._account.endpoints.get(endpoint.id, endpoint)
         image = self._images.resolve(worker.image, self._account.login(current.spec.registry))
+        if endpoint.spec.type == LOAD_BALANCER:
+            worker.port = _free_port()
         scratch = self._scratch(worker)
         scratch.mkdir(parents=True, exist_ok=True)
         process = await WorkerProcess.start(
@@ -88,3 +91,9 @@ class Launcher:
     def _scratch(self, worker: Worker) -> Path:
         """The container disk: wiped when the worker ends."""
         return self._folder / "scratch" / worker.id
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

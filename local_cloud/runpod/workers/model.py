@@ -58,6 +58,9 @@ class Worker:
     process: WorkerProcess | None = None
     # The start under way, if any: whoever ends the worker has to wait for it, or it would be left over.
     starting: asyncio.Task[WorkerProcess] | None = None
+    # Of a load balancing endpoint: where its own server listens, and whether its health check passes.
+    port: int | None = None
+    healthy: bool = True
     # Its end is already arranged: it stays visible as UNHEALTHY for a while.
     doomed: bool = False
     change: Signal = dataclasses.field(default_factory=Signal)
@@ -70,6 +73,8 @@ class Worker:
     def status(self) -> str:
         """The published worker status; a worker that ends still counts as what it was last."""
         if self.phase is Phase.READY:
+            if not self.healthy:
+                return Phase.UNHEALTHY.value
             return "RUNNING" if self.busy else "IDLE"
         if self.phase is Phase.ENDING:
             return "RUNNING" if self.busy else "IDLE"

@@ -22,6 +22,8 @@ from . import spec
 HERE = Path(__file__).parent
 KEY = "rpa_test_key_of_the_account"
 REPOSITORY = "test.local/worker"
+# Of the private image: the registry takes an old and a new password while one replaces the other.
+LOGINS = [{"username": "robot", "password": password} for password in ("pa55", "pa56")]
 
 
 @dataclasses.dataclass
@@ -118,7 +120,8 @@ def images(folder: Path) -> Path:
         }
         for kind in kinds
     }
-    table[f"{REPOSITORY}-private"] = {**table[REPOSITORY], "private": [{"username": "robot", "password": "pa55"}]}
+    table[f"{REPOSITORY}-server"] = {"command": [sys.executable, str(HERE / "worker_with_a_server.py")]}
+    table[f"{REPOSITORY}-private"] = {**table[REPOSITORY], "private": LOGINS}
     table[f"{REPOSITORY}-checked"] = {"command": [sys.executable, str(HERE / "worker_of_all_kinds.py"), "async"]}
     file = folder / "images.json"
     file.write_text(json.dumps(table))

@@ -144,6 +144,20 @@ NOTHING = waiting()
             Decision(idle=("b",)),
             id="request count: what is not wanted goes without waiting",
         ),
+        pytest.param(
+            spec(type="LOAD_BALANCER", scaling=Scaling(type="REQUEST_COUNT", value=2)),
+            [worker(idle_since_s=NOW_S - 9), worker("v", idle_since_s=NOW_S - 10)],
+            NOTHING,
+            Decision(idle=("v",)),
+            id="behind a load balancer the idle timeout counts",
+        ),
+        pytest.param(
+            spec(type="LOAD_BALANCER", scaling=Scaling(type="REQUEST_COUNT", value=1)),
+            [worker(idle_since_s=NOW_S - 99)],
+            waiting(0),
+            Decision(),
+            id="behind a load balancer a worker that is wanted stays",
+        ),
     ],
 )
 def test_a_decision(endpoint: EndpointSpec, workers: list[WorkerView], demand: Demand, expected: Decision) -> None:
