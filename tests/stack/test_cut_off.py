@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -40,7 +39,7 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def cut_off(project: Project, command: str, *, when: re.Pattern[str], nth: int = 1, after_s: float = 0.0) -> int:
+def cut_off(project: Project, command: str, *, when: re.Pattern[str], nth: int) -> int:
     """Start `pulumi <command>` and kill it with everything it started at the nth line that matches.
     Returns how many lines matched; the run must not have ended by itself."""
     process = subprocess.Popen(
@@ -61,7 +60,6 @@ def cut_off(project: Project, command: str, *, when: re.Pattern[str], nth: int =
             said.append(line)
             seen += bool(when.search(line))
             if seen == nth:
-                time.sleep(after_s)
                 kill_all(process)
                 break
         process.stdout.close()
@@ -106,20 +104,3 @@ def test_runs_that_are_cut_off_are_finished_by_the_next_without_a_duplicate(
     project.destroy()
 
     cloud.assert_empty()
-
-
-def test_an_engine_killed_while_the_endpoint_is_being_made_leaves_one_endpoint(
-    project: Project, cloud: LocalCloud
-) -> None:
-    project.destroy()
-    cloud.runpod(
-        "POST", "/_control/faults", json={"kind": "latency", "route": "POST /v2/serverless", "latency_s": 3, "times": 1}
-    ).raise_for_status()
-
-    cut_off(project, "up", when=re.compile("gpu-endpoint creating"), after_s=1)
-    time.sleep(3)  # the request that was on its way takes effect
-    assert len(cloud.endpoints()) <= 1
-    unlock(project)
-    made = project.up().outputs["endpointId"].value
-
-    assert [endpoint["id"] for endpoint in cloud.endpoints()] == [made]
