@@ -75,7 +75,8 @@ export type Event =
   | { readonly type: "failed"; readonly attempt: number; readonly failure: Failure; readonly stop?: boolean }
   | { readonly type: "cancelled_remotely"; readonly attempt: number }
   | { readonly type: "clock"; readonly attempt: number }
-  | { readonly type: "cancel" }
+  /** reason: told to the project's people, where it was not they who cancelled. */
+  | { readonly type: "cancel"; readonly reason?: string }
   | { readonly type: "cancel_confirmed"; readonly runpodId: string };
 
 export type EventType = Event["type"];
@@ -98,7 +99,7 @@ export function transition(job: Job, event: Event, now: number): Job {
     case "start":
       return STARTABLE.has(job.state) ? begin(job, event.preset, event.deadlineAt, now) : job;
     case "cancel":
-      return ACTIVE.has(job.state) ? end(job, "cancelled", now, { stop: true }) : job;
+      return ACTIVE.has(job.state) ? end(job, "cancelled", now, { stop: true, ...cancelledFor(event.reason) }) : job;
     case "cancel_confirmed":
       return job.toCancel.includes(event.runpodId) ? { ...job, toCancel: job.toCancel.filter((id) => id !== event.runpodId) } : job;
     case "submitted":
@@ -194,6 +195,10 @@ function end(job: Job, state: State, now: number, { failure, report, stop }: End
     report: report ?? null,
     toCancel: stops && job.runpodId !== null ? [...job.toCancel, job.runpodId] : job.toCancel,
   };
+}
+
+function cancelledFor(reason: string | undefined): { failure?: Failure } {
+  return reason === undefined ? {} : { failure: { code: "CANCELLED", message: reason, hint: null, stage: null } };
 }
 
 const DEADLINE_PASSED: Failure = {

@@ -1,6 +1,6 @@
 // Presigned addresses of single objects in the bucket (S3 API, SigV4 in the query).
 // Signing is local; nothing here talks to R2, and a signed address is never logged.
-import { AwsClient } from "aws4fetch";
+import { AwsV4Signer } from "aws4fetch";
 
 import type { Settings } from "./env.ts";
 
@@ -21,36 +21,43 @@ export interface SignedPut {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** The day's signing key, derived once per isolate instead of once per call; the library knows it by key pair and date. */
+const derivedKeys = new Map<string, ArrayBuffer>();
+
 export class Presigner {
-  readonly #client: AwsClient;
-  readonly #base: string;
+  readonly #s3: Settings["s3"];
 
   constructor({ s3 }: Pick<Settings, "s3">) {
-    this.#client = new AwsClient({ accessKeyId: s3.accessKeyId, secretAccessKey: s3.secretAccessKey, service: "s3", region: "auto" });
-    this.#base = `${s3.endpoint}/${s3.bucket}`;
+    this.#s3 = s3;
   }
 
-  async get(key: string, expiresS: number): Promise<string> {
-    const signed = await this.#client.sign(this.#address(key, expiresS), { method: "GET", aws: { signQuery: true } });
-    return signed.url;
+  get(key: string, expiresS: number): Promise<string> {
+    return this.#sign("GET", key, expiresS, {});
   }
 
   async put(key: string, expiresS: number, terms: PutTerms): Promise<SignedPut> {
     const sent: Record<string, string> = { "content-type": terms.contentType };
     if (terms.writeOnce === true) sent["if-none-match"] = "*";
     const signedHeaders = terms.bytes === undefined ? sent : { ...sent, "content-length": String(terms.bytes) };
-    const signed = await this.#client.sign(this.#address(key, expiresS), {
-      method: "PUT",
-      headers: signedHeaders,
-      // Without allHeaders only the host is signed, and any type or size would be taken.
-      aws: { signQuery: true, allHeaders: true },
-    });
-    return { url: signed.url, headers: sent };
+    return { url: await this.#sign("PUT", key, expiresS, signedHeaders), headers: sent };
   }
 
-  #address(key: string, expiresS: number): string {
-    const url = new URL(`${this.#base}/${key}`);
-    url.searchParams.set("X-Amz-Expires", String(Math.min(EXPIRY_MAX_S, Math.max(1, Math.ceil(expiresS)))));
-    return url.toString();
+  async #sign(method: string, key: string, expiresS: number, headers: Record<string, string>): Promise<string> {
+    const { endpoint, bucket, accessKeyId, secretAccessKey } = this.#s3;
+    const seconds = Math.min(EXPIRY_MAX_S, Math.max(1, Math.ceil(expiresS)));
+    const signer = new AwsV4Signer({
+      method,
+      url: `${endpoint}/${bucket}/${key}?X-Amz-Expires=${seconds}`,
+      headers,
+      accessKeyId,
+      secretAccessKey,
+      service: "s3",
+      region: "auto",
+      cache: derivedKeys,
+      signQuery: true,
+      // Without it only the host is signed, and any type or size would be taken.
+      allHeaders: true,
+    });
+    return (await signer.sign()).url.toString();
   }
 }

@@ -186,13 +186,14 @@ export class Project extends DurableObject<Env> {
     return core.view();
   }
 
-  cancel(): Promise<ProjectView | Refusal> {
+  /** reason: what the project's people are told, where it was not they who cancelled. */
+  cancel(reason?: string): Promise<ProjectView | Refusal> {
     return this.#exclusive(async () => {
       const { job } = this.#core.row();
       if (!ACTIVE.has(job.state)) {
         throw new ApiError("CONFLICT", `The project is ${job.state}; only a queued or running job can be cancelled.`);
       }
-      await this.#core.apply({ type: "cancel" });
+      await this.#core.apply({ type: "cancel", ...(reason === undefined ? {} : { reason }) });
       await this.#core.confirmCancels();
       return this.#core.view();
     });

@@ -7,10 +7,12 @@ import { unwrap } from "../errors.ts";
 import { endpoint, type Endpoint } from "../http.ts";
 import { PresetSchema, type Preset } from "../job-input.ts";
 import { ProjectSchema, type ProjectView } from "../project-view.ts";
+import { words } from "../schema.ts";
 import { projectStub } from "../stubs.ts";
 
 /** The free plan allows 50 subrequests a call. */
 const SNIFF_ROUND = 40;
+const REASON_LENGTH_MAX = 300;
 
 export const jobEndpoints: readonly Endpoint[] = [
   endpoint({
@@ -36,9 +38,11 @@ export const jobEndpoints: readonly Endpoint[] = [
     method: "POST",
     path: "/api/projects/:id/jobs/cancel",
     access: "upload",
-    summary: "Cancel the queued or running job",
+    summary: "Cancel the queued or running job; a reason becomes the project's error, code CANCELLED",
+    body: z.strictObject({ reason: z.optional(words(REASON_LENGTH_MAX)) }),
+    bodyOptional: true,
     answers: { 202: ProjectSchema },
-    handle: async ({ c, env, param }) => c.json(unwrap(await projectStub(env, param("id")).cancel()), 202),
+    handle: async ({ c, env, param, body }) => c.json(unwrap(await projectStub(env, param("id")).cancel(body.reason)), 202),
   }),
 ];
 

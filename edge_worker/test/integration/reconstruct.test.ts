@@ -106,12 +106,23 @@ describe("ways off the path", () => {
     const cancelled = await cloud.call("POST", `/api/projects/${id}/jobs/cancel`, { as: "upload" });
     expect(cancelled.status).toBe(202);
     expect(cancelled.json.state).toBe("cancelled");
+    expect(cancelled.json.error).toBe(null);
     expect(job.status).toBe("CANCELLED");
     job.status = "COMPLETED";
     job.output = new ScriptedWorker(job).report({});
     expect((await cloud.runpod.webhook(job)).status).toBe(204);
     expect((await cloud.call("GET", `/api/projects/${id}`)).json.state).toBe("cancelled");
     expect((await cloud.call("POST", `/api/projects/${id}/jobs/cancel`)).status).toBe(409);
+  });
+
+  test("a job that the operator cancels says why, also to whoever watches", async () => {
+    const { id, job } = await startJob(cloud);
+    const reason = "The service is being taken down.";
+    const cancelled = await cloud.call("POST", `/api/projects/${id}/jobs/cancel`, { body: { reason } });
+    expect(cancelled.status).toBe(202);
+    expect(cancelled.json.state).toBe("cancelled");
+    expect(cancelled.json.error).toEqual({ code: "CANCELLED", message: reason, hint: null, stage: null });
+    expect(job.status).toBe("CANCELLED");
   });
 
   test("a retry is a new attempt, and the old attempt's addresses open nothing any more", async () => {

@@ -101,6 +101,16 @@ describe("the table", () => {
   });
 });
 
+test("a cancel for a reason is told as the error of the attempt, one without is none", () => {
+  expect(transition(JOBS.running, { type: "cancel", reason: "It is taken down." }, NOW).error).toEqual({
+    code: "CANCELLED",
+    message: "It is taken down.",
+    hint: null,
+    stage: null,
+  });
+  expect(transition(JOBS.running, { type: "cancel" }, NOW).error).toBe(null);
+});
+
 describe("photos", () => {
   test.each([
     { declared: 0, uploaded: 0, state: "new" },

@@ -28,8 +28,11 @@ export class Host {
   #miniflare;
   #persistDir;
   #log;
+  #inspectorPort;
 
-  constructor({ persistDir, log }) {
+  /** inspectorPort: where V8's inspector listens, for profiles; undefined: nowhere. */
+  constructor({ persistDir, log, inspectorPort }) {
+    this.#inspectorPort = inspectorPort;
     this.#persistDir = persistDir;
     this.#log = log;
     /** Where workerd answers on the loopback address; undefined while nothing is deployed. */
@@ -100,6 +103,7 @@ export class Host {
       log: new Log(LogLevel.NONE),
       logRequests: false,
       telemetry: { enabled: false },
+      ...(this.#inspectorPort === undefined ? {} : { inspectorPort: this.#inspectorPort, inspectorHost: "127.0.0.1" }),
       handleStructuredLogs: ({ level, message }) => this.#log(`worker ${level}: ${message}`),
       workers,
     };

@@ -12,20 +12,21 @@ import { Store } from "./store.mjs";
 
 const HOST = "127.0.0.1";
 const USAGE =
-  "usage: CLOUDFLARE_API_TOKEN=… node main.mjs --port P --control-port C --state DIR   (P and C: 0 picks a free port)";
+  "usage: CLOUDFLARE_API_TOKEN=… node main.mjs --port P --control-port C --state DIR   (P and C: 0 picks a free port)   [--inspector-port I, for profiles]";
 
 /** Reads the command line; throws a sentence that says what to change. */
 function readSettings(argv, env) {
   const { values } = parseArgs({
     args: argv,
-    options: { port: { type: "string" }, "control-port": { type: "string" }, state: { type: "string" } },
+    options: { port: { type: "string" }, "control-port": { type: "string" }, state: { type: "string" }, "inspector-port": { type: "string" } },
   });
   const port = readPort("--port", values.port);
   const controlPort = readPort("--control-port", values["control-port"]);
   if (!values.state) throw new Error("--state is missing: give the folder that keeps buckets and objects.");
   const apiToken = env.CLOUDFLARE_API_TOKEN;
   if (!apiToken) throw new Error("CLOUDFLARE_API_TOKEN is empty: set the key that the control API shall ask for.");
-  return { port, controlPort, stateDir: values.state, apiToken };
+  const inspectorPort = values["inspector-port"] === undefined ? undefined : readPort("--inspector-port", values["inspector-port"]);
+  return { port, controlPort, stateDir: values.state, apiToken, inspectorPort };
 }
 
 function readPort(name, text) {
@@ -51,7 +52,7 @@ const log = (line) => process.stderr.write(`${new Date().toISOString()} ${line}\
 async function main() {
   const settings = readSettings(process.argv.slice(2), process.env);
   const store = await Store.open(settings.stateDir);
-  const host = new Host({ persistDir: store.persistDir, log });
+  const host = new Host({ persistDir: store.persistDir, log, inspectorPort: settings.inspectorPort });
   const front = createFront({ host, store, log });
   // The public port is known before any script starts, so that nothing is served half-ready.
   const port = await listen(front.server, settings.port);

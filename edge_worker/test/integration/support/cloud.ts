@@ -30,6 +30,8 @@ export interface CloudOptions {
   readonly rateLimit?: number;
   /** The very bundle that `pulumi up` ships, whatever else is measured. */
   readonly shipped?: boolean;
+  /** More of the runtime's command line. */
+  readonly runtimeArguments?: readonly string[];
 }
 
 export class Cloud {
@@ -58,7 +60,7 @@ export class Cloud {
   static async start(options: CloudOptions = {}): Promise<Cloud> {
     const directory = await mkdtemp(path.join(tmpdir(), "splat-edge-"));
     const runpod = await ScriptedRunPod.start();
-    const child = spawn(process.execPath, [RUNTIME, "--port", "0", "--control-port", "0", "--state", path.join(directory, "state")], {
+    const child = spawn(process.execPath, [RUNTIME, "--port", "0", "--control-port", "0", "--state", path.join(directory, "state"), ...(options.runtimeArguments ?? [])], {
       env: { ...process.env, CLOUDFLARE_API_TOKEN: "control-key" },
       stdio: ["ignore", "pipe", "pipe"],
     });
