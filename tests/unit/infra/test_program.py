@@ -3,6 +3,7 @@ No engine and no network; what the service does with them is in tests/stack."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -311,6 +312,32 @@ def test_an_own_domain_takes_the_place_of_workers_dev(deploy: Any) -> None:
     assert made["edge-domain"].inputs["hostname"] == "splat.example.org"
     assert made["edge-domain"].inputs["environment"] == "production"
     assert made["edge-subdomain"].inputs["enabled"] is False
+
+
+def test_the_script_is_uploaded_from_its_file_with_its_hash(deploy: Any) -> None:
+    made, _ = deploy()
+    script = made["edge-script"].inputs
+    assert script["contentFile"] == "edge_worker/dist/index.js"
+    assert script["contentSha256"] == hashlib.sha256(Path(script["contentFile"]).read_bytes()).hexdigest()
+    assert "content" not in script
+    assert script["observability"] == {"enabled": True, "logs": {"enabled": True, "invocationLogs": True}}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "changed"),
+    [
+        ("gpu", "L40S", "gpu-endpoint"),
+        ("scaling", "medium", "gpu-endpoint"),
+        ("image", "ghcr.io/team/splat-worker@sha256:" + "b" * 64, "gpu-endpoint"),
+        ("jurisdiction", "eu", "storage-bucket"),
+        ("workersSubdomain", "others", "edge-script"),
+    ],
+)
+def test_one_key_switches_one_thing(deploy: Any, key: str, value: str, changed: str) -> None:
+    before, _ = deploy()
+    after, _ = deploy(**{key: value})
+    assert after.keys() == before.keys()
+    assert after[changed].inputs != before[changed].inputs
 
 
 def test_the_checkout_is_an_image_named_by_its_content(deploy: Any) -> None:
