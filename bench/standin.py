@@ -86,8 +86,10 @@ def run(http: httpx.Client, pid: int, executions: Path, jobs: int, workers: int)
     cpu_before_s, started = cpu_s(pid), time.monotonic()
     submits_ms: list[float] = []
     ids: list[str] = []
+    submitted_s: list[float] = []
     for number in range(jobs):
         before = time.monotonic()
+        submitted_s.append(before)
         ids.append(http.post(f"/v2/{endpoint}/run", json={"input": {"n": number}}).json()["id"])
         submits_ms.append((time.monotonic() - before) * 1000)
     health_ms: list[float] = []
@@ -103,7 +105,8 @@ def run(http: httpx.Client, pid: int, executions: Path, jobs: int, workers: int)
     found = [http.get(f"/v2/{endpoint}/status/{one}").json() for one in ids]
     runs = collections.Counter(executions.read_text().split())
     execution_ms = [one["executionTime"] for one in found]
-    batches = [execution_ms[start : start + BATCH] for start in range(0, jobs, BATCH)]
+    batches = in_batches(execution_ms)
+    pauses = [round(statistics.median(batch), 1) for batch in in_batches(pauses_ms(found, submitted_s))]
     return {
         "command": f".venv/bin/python bench/standin.py --jobs {jobs} --workers {workers}",
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
@@ -121,13 +124,34 @@ def run(http: httpx.Client, pid: int, executions: Path, jobs: int, workers: int)
             "standin_cpu_ms_per_job": round(1000 * cpu_used_s / jobs, 2),
             "execution_ms_median_first_batch": statistics.median(batches[0]),
             "execution_ms_median_last_batch": statistics.median(batches[-1]),
+            "between_jobs_ms_median_first_batch": pauses[0],
+            "between_jobs_ms_median_last_batch": pauses[-1],
             "submit_ms_p50": round(statistics.median(submits_ms), 2),
             "submit_ms_p99": round(statistics.quantiles(submits_ms, n=100)[98], 2),
             "health_ms_p50": round(statistics.median(health_ms), 2),
         },
         "execution_ms_median_per_batch_of_100": [statistics.median(batch) for batch in batches],
+        "between_jobs_ms_median_per_batch_of_100": pauses,
         "jobs_per_worker": sorted(collections.Counter(one["workerId"] for one in found).values()),
     }
+
+
+def in_batches(values: list[float]) -> list[list[float]]:
+    return [values[start : start + BATCH] for start in range(0, len(values), BATCH)]
+
+
+def pauses_ms(found: list[dict[str, Any]], submitted_s: list[float]) -> list[float]:
+    """From the end of a job to the begin of the next one on the same worker, in order of the begins. The SDK's
+    own pause of about a second is in it; what grows with the number of jobs would be the stand-in's."""
+    free_s: dict[str, float] = {}
+    pauses = []
+    begins_s = [at_s + one["delayTime"] / 1000 for at_s, one in zip(submitted_s, found, strict=True)]
+    for begin_s, one in sorted(zip(begins_s, found, strict=True), key=lambda pair: pair[0]):
+        before_s = free_s.get(one["workerId"])
+        free_s[one["workerId"]] = begin_s + one["executionTime"] / 1000
+        if before_s is not None:
+            pauses.append((begin_s - before_s) * 1000)
+    return pauses
 
 
 def cpu_s(pid: int) -> float:

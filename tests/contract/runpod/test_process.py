@@ -105,6 +105,13 @@ def test_both_signals_end_it_well_and_free_the_port(own_standin: Any, number: si
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
+def test_an_answer_does_not_wait_for_an_acknowledgement(own_standin: Any) -> None:
+    with own_standin() as standin:
+        standin.settings(rate_limit_minute=None)
+        elapsed_s = sorted(standin.http.get("/v2/registries").elapsed.total_seconds() for _ in range(20))
+    assert elapsed_s[10] < 0.03  # with Nagle's algorithm it would be 0.04 at least
+
+
 def test_no_secret_is_in_its_log_or_readable_for_others(own_standin: Any, tmp_path: Path) -> None:
     with own_standin() as standin:
         standin.http.post("/v2/account/secrets", json={"name": "token", "value": "s3cret-value"})
