@@ -20,6 +20,7 @@ from infra.guardrails import Limits, guard, guard_outputs
 from infra.last_run import last_outputs
 from infra.leftovers import Leftovers
 from infra.minted import Minted
+from infra.running_jobs import RunningJobs
 from infra.settings import Settings
 from infra.stray_tokens import StrayTokens
 
@@ -134,13 +135,16 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
         protect=settings.protect,
         stops_before=[storage.contents],
     )
+    # Made last, so deleted first: jobs are cancelled while there is still somebody who can say so.
+    after_all = pulumi.ResourceOptions(depends_on=[edge])
+    RunningJobs("running-jobs", app_url=app_url, token=edge.operator_token, opts=after_all)
     # Only now does the script sign with the key in use; an older key must not go before.
     StrayTokens(
         "stray-tokens",
         account_id=settings.cloudflare_account_id,
         token_name=storage.token_name,
         keep=storage.token_id,
-        opts=pulumi.ResourceOptions(depends_on=[edge]),
+        opts=after_all,
     )
     return guard_outputs(
         {
