@@ -73,8 +73,9 @@ def test_an_edit_drops_the_transparent_and_splits_the_worthiest_up_to_the_target
     untouched = (new[:, :90] == kept).all(0)
     assert untouched.sum() == 75
     assert not untouched[75:].any()
-    assert (first[:, 75:] == 0).all()
-    assert (second == 2).all()
+    for moment, kept_value in ((first, 1), (second, 2)):
+        assert (moment[:, :75] == kept_value).all()
+        assert (moment[:, 75:] == 0).all(), "a child starts with its parent's moments: it would hardly move"
 
 
 def test_nothing_is_left_of_no_scene_only_if_there_was_none():
@@ -86,8 +87,9 @@ def test_nothing_is_left_of_no_scene_only_if_there_was_none():
 
 
 def test_a_gaussian_too_small_on_the_picture_is_worth_no_split():
-    stats = torch.tensor([[0.0, 0.0], [2.0, 2.0], [6.0, 6.0], [0.001, 0.1]])
-    assert scores(stats, extent_min=0.01).tolist() == [0.0, 3.0]
+    pulls, seen, error_shares, extents = [8.0, 8.0], [2.0, 2.0], [6.0, 6.0], [0.001, 0.1]
+    stats = torch.tensor([pulls, seen, error_shares, extents])
+    assert scores(stats, extent_min=0.01).tolist() == [0.0, 4.0]
 
 
 def test_strays_are_those_of_the_shared_rule():

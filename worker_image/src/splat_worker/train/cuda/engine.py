@@ -18,7 +18,8 @@ from splat_worker.train.cuda.library import Kernels, load
 from splat_worker.train.cuda.rooms import RoomPlan
 
 SSIM_SHARE = 0.2
-DECAYS = (0.9, 0.99)
+# Of Adam's moments. The second is gsplat's and Adam's own; 0.99 was 0.1 to 0.7 dB worse (bench/gpu/README.md).
+DECAYS = (0.9, 0.999)
 EPSILON = 1e-15
 # Instances sorted for a view about which nothing is known yet.
 FIRST_ROOM = 1 << 20

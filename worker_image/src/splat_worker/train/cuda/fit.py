@@ -20,8 +20,7 @@ from splat_worker.train.presets import Preset
 
 EXTENT_MIN_PX = 3.0  # smaller Gaussians on the picture cannot gain from a split
 # Random walk of faint Gaussians per unit of the means' rate (Kheradmand et al. 2024 take 5e5). Together with weights
-# on opacity and scale it keeps small sets from overfitting: held out 22.3 dB instead of 20.6 after 7000 steps on the
-# samples (bench/README.md).
+# on opacity and scale it keeps small sets from overfitting (bench/gpu/README.md).
 EXPLORATION = 2e5
 SH_DEGREE_EVERY = 0.06  # of the run: one more degree of view dependence
 
