@@ -1,5 +1,5 @@
 """`python -m scripts.gitops <command>`: what a workflow calls.
-Results on stdout, the engine's words on stderr; exit code 0 done, 1 found or failed as each command says."""
+Results on stdout, the engine's words on stderr; exit code 0 done, 1 failed, 3 drift found."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from pathlib import Path
 from scripts.gitops import deploy, plan, review
 from scripts.gitops.engine import Engine, EngineFailed
 
+DRIFTED = 3  # not 1, with which everything else fails: a look that could not be had is no drift
+
 
 def main(argv: list[str] | None = None, *, folder: Path | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.gitops", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, about in (("preview", "the plan as Markdown"), ("drift", "what changed outside; exit 1 if anything did")):
-        one = commands.add_parser(name, help=about)
-        one.add_argument("--stack", required=True)
+    planned = commands.add_parser("preview", help="the plan as Markdown")
+    planned.add_argument("--stack", required=True)
+    planned.add_argument("--image", help="repository@sha256:digest of these sources; empty where none is built yet")
+    drifted = commands.add_parser("drift", help="what changed outside; exit 3 if anything did")
+    drifted.add_argument("--stack", required=True)
     opened = commands.add_parser("review-open", help="deploy pr-N; prints its address")
     opened.add_argument("number")
     opened.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
@@ -39,11 +43,14 @@ def main(argv: list[str] | None = None, *, folder: Path | None = None) -> int:
 def _run(engine: Engine, options: argparse.Namespace) -> int:
     match options.command:
         case "preview":
-            print(plan.render(engine.ask("preview", "--stack", options.stack), stack=options.stack), end="")
+            found = plan.preview(engine, options.stack, image=options.image or "")
+            note = plan.NOT_BUILT if options.image == "" else ""
+            print(plan.render(found, stack=options.stack, note=note), end="")
+            return 1 if plan.problems(found) else 0
         case "drift":
-            found = engine.ask("preview", "--refresh", "--stack", options.stack)
+            found = plan.preview(engine, options.stack, refresh=True)
             print(plan.render(found, stack=options.stack, heading="Drift"), end="")
-            return 1 if plan.steps(found) or plan.problems(found) else 0
+            return DRIFTED if plan.steps(found) or plan.problems(found) else 0
         case "review-open":
             settings = dict(pair.split("=", 1) for pair in options.set)
             print(review.open_stack(engine, options.number, settings)["appUrl"])

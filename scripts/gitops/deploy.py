@@ -11,8 +11,8 @@ from enum import StrEnum
 import httpx
 
 from scripts.gitops.engine import Engine, EngineFailed
+from scripts.gitops.plan import IMAGE_KEY
 
-IMAGE_KEY = "photo-splat:image"
 SMOKE_LIMIT_S = 90.0
 SMOKE_PAUSE_S = 3.0
 
@@ -22,7 +22,7 @@ class Outcome(StrEnum):
 
     DEPLOYED = "deployed"
     RETURNED = "returned"  # the new image failed, the last good one runs again
-    FAILED = "failed"  # it failed and there was nothing to return to
+    FAILED = "failed"  # it failed and there was nothing to return to, or that failed too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +58,19 @@ def smoke(
 
 
 def deploy(engine: Engine, stack: str, image: str, *, check: Callable[[str, str], None] = smoke) -> Deployed:
-    """Put `image` on `stack`, try it, and go back to what ran before when it fails."""
+    """Put `image` on `stack`, try it, and go back to what ran before when it fails. Never raises for a stack that
+    ends ill: the outcome says so."""
     last_good = str(engine.outputs(stack).get("imageReference", ""))
     try:
         _put(engine, stack, image, check)
     except (EngineFailed, NotHealthy) as problem:
         if not last_good or last_good == image:
             return Deployed(outcome=Outcome.FAILED, image=image, reason=str(problem))
-        _put(engine, stack, last_good, check)
+        try:
+            _put(engine, stack, last_good, check)
+        except (EngineFailed, NotHealthy) as second:
+            reason = f"{problem}\nand the last good image failed too: {second}"
+            return Deployed(outcome=Outcome.FAILED, image=last_good, reason=reason)
         return Deployed(outcome=Outcome.RETURNED, image=last_good, reason=str(problem))
     return Deployed(outcome=Outcome.DEPLOYED, image=image)
 

@@ -7,10 +7,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 
 class EngineFailed(Exception):
@@ -47,6 +51,18 @@ class Engine:
     def outputs(self, stack: str) -> dict[str, Any]:
         """Outputs of a stack, secrets masked; {} where nothing is deployed."""
         return dict(self.ask("stack", "output", "--stack", stack))
+
+    @contextmanager
+    def config_with(self, stack: str, settings: Mapping[str, str]) -> Iterator[Path]:
+        """The stack's configuration with other settings, in a file of its own for `--config-file`: a look at a stack
+        must not change what is committed."""
+        document = yaml.safe_load((self.folder / f"Pulumi.{stack}.yaml").read_text("utf-8")) or {}
+        document["config"] = {**(document.get("config") or {}), **settings}
+        with tempfile.TemporaryDirectory() as folder:
+            # The engine wants a name of its own form.
+            file = Path(folder) / f"Pulumi.{stack}.yaml"
+            file.write_text(yaml.safe_dump(document), "utf-8")
+            yield file
 
     def stacks(self) -> tuple[str, ...]:
         """Names of all stacks of the project on this backend."""

@@ -1,5 +1,5 @@
 """A preview as text for people: what would happen to which resource, and which image would run.
-Pure: `pulumi preview --json` in, Markdown out. Shows names of changed properties, never their values."""
+`pulumi preview --json` in, Markdown out. Shows names of changed properties, never their values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scripts.gitops.engine import Engine
+
 COMMENT_MARK = "<!-- photo-splat plan -->"
+IMAGE_KEY = "photo-splat:image"
+NOT_BUILT = "No image of these sources is built yet: the plan keeps the one that runs, and main builds the new one."
 _SILENT = frozenset({"same", "read", "refresh"})
 _WORDS = {
     "create": "create",
@@ -29,6 +33,15 @@ class Step:
     kind: str
     name: str
     properties: tuple[str, ...]
+
+
+def preview(engine: Engine, stack: str, *, image: str = "", refresh: bool = False) -> dict[str, Any]:
+    """The engine's plan of a stack with `image`, or with the one that runs there now: the committed configuration
+    does not know which that is, since a deployment puts it there by digest (deploy.py)."""
+    image = image or str(engine.outputs(stack).get("imageReference") or "")
+    with engine.config_with(stack, {IMAGE_KEY: image} if image else {}) as file:
+        found = engine.ask("preview", "--stack", stack, "--config-file", str(file), *(["--refresh"] if refresh else []))
+    return dict(found)
 
 
 def steps(plan: Mapping[str, Any]) -> tuple[Step, ...]:
@@ -64,10 +77,10 @@ def problems(plan: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def render(plan: Mapping[str, Any], *, stack: str, heading: str = "Plan") -> str:
+def render(plan: Mapping[str, Any], *, stack: str, heading: str = "Plan", note: str = "") -> str:
     """Markdown of a plan, with a mark by which an older comment is found."""
     changed = steps(plan)
-    lines = [COMMENT_MARK, f"### {heading} of stack `{stack}`", ""]
+    lines = [COMMENT_MARK, f"### {heading} of stack `{stack}`", "", *([note, ""] if note else [])]
     if problems(plan):
         lines += ["The preview failed:", "", "```text", *_fenced(problems(plan)), "```"]
         return "\n".join(lines) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from scripts.gitops import deploy, plan, review
-from scripts.gitops.__main__ import main
+from scripts.gitops.__main__ import DRIFTED, main
 from scripts.gitops.engine import Engine
 from tests.stack.conftest import ROOT, STACK, LocalCloud, Project
 
@@ -31,51 +32,66 @@ def local_keys(project: Project) -> dict[str, str]:
     return {key: str(value) for key, value in config.items() if key.partition(":")[2] in wanted}
 
 
-def test_a_pull_request_gets_its_stack_and_leaves_nothing(engine: Engine, project: Project, cloud: LocalCloud) -> None:
+def test_a_pull_request_gets_its_stack_and_leaves_nothing(
+    engine: Engine, project: Project, cloud: LocalCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.copy(ROOT / review.TEMPLATE, project.folder)
     endpoints_before = {endpoint["name"] for endpoint in cloud.endpoints()}
 
-    outputs = review.open_stack(engine, "7", local_keys(project))
+    settings = [word for key, value in local_keys(project).items() for word in ("--set", f"{key}={value}")]
+    assert main(["review-open", "7", *settings], folder=engine.folder) == 0
 
-    assert outputs["bucket"] == "photo-splat-pr-7"
+    assert capsys.readouterr().out == f"{cloud.app_url}\n"  # what the comment says
     [made] = [endpoint for endpoint in cloud.endpoints() if endpoint["name"] == "photo-splat-pr-7"]
     assert made["workers"] == {"min": 0, "max": 1, "idleTimeout": 5}
 
     # The job that closes runs in a fresh checkout, without the stack's file.
     (project.folder / "Pulumi.pr-7.yaml").unlink()
     assert review.sweep(engine, ["7"]).destroyed == ()
-    assert review.sweep(engine, []) == review.Swept(destroyed=("pr-7",), failed={})
+    capsys.readouterr()
+    assert main(["review-sweep", "--open", ""], folder=engine.folder) == 0
+    assert json.loads(capsys.readouterr().out) == {"destroyed": ["pr-7"], "failed": {}}
+    assert main(["review-close", "7"], folder=engine.folder) == 0
+    assert capsys.readouterr().out == "there was none\n"
 
     assert {endpoint["name"] for endpoint in cloud.endpoints()} == endpoints_before
     assert ("R2Bucket", "photo-splat-pr-7") not in cloud.resources()
     assert engine.stacks() == (STACK,)
 
 
-def test_a_change_is_told_before_it_is_made(
+def test_a_change_is_told_before_it_is_made_with_the_image_before_and_after(
     engine: Engine, project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    runs = project.outputs()["imageReference"].value
+    built = "ghcr.io/team/splat-worker@sha256:" + "c" * 64
     project.set(idleTimeoutS="61")
+    committed = (project.folder / f"Pulumi.{STACK}.yaml").read_text()
 
-    assert main(["preview", "--stack", STACK], folder=engine.folder) == 0
+    assert main(["preview", "--stack", STACK, "--image", built], folder=engine.folder) == 0
 
     said = capsys.readouterr().out
     assert said.startswith(plan.COMMENT_MARK)
     assert "| update | `gpu-endpoint` | `Endpoint` |" in said
+    assert f"```diff\n- {runs}\n+ {built}\n```" in said
+    assert (project.folder / f"Pulumi.{STACK}.yaml").read_text() == committed
     project.set(idleTimeoutS="60")
 
 
-def test_drift_is_found_and_named(
+def test_drift_is_found_and_named_and_a_deployed_image_is_none(
     engine: Engine, project: Project, cloud: LocalCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    # As in the checkout of a workflow: the committed image is not the one that a deployment put there.
+    project.set(image="build", imageRepository="ghcr.io/team/splat-worker")
     assert main(["drift", "--stack", STACK], folder=engine.folder) == 0
-    capsys.readouterr()
+    assert "Nothing changes." in capsys.readouterr().out
     [endpoint] = cloud.endpoints()
     cloud.runpod("PATCH", f"/v2/serverless/{endpoint['id']}", json={"timeout": 60_000}).raise_for_status()
 
-    assert main(["drift", "--stack", STACK], folder=engine.folder) == 1
+    assert main(["drift", "--stack", STACK], folder=engine.folder) == DRIFTED
 
     assert "`gpu-endpoint`" in capsys.readouterr().out
-    project.stack.refresh(suppress_progress=True, color="never")
+    project.set(image="checkout")
+    project.refresh()
     project.up()
 
 

@@ -192,6 +192,15 @@ def test_a_first_deployment_that_fails_has_nothing_to_return_to(tmp_path: Path) 
     assert ended.outcome is deploy.Outcome.FAILED
 
 
+def test_when_the_last_good_image_fails_too_both_reasons_are_told(tmp_path: Path) -> None:
+    def check(_url: str, _stack: str) -> None:
+        raise deploy.NotHealthy("it is ill")
+
+    ended = deploy.deploy(Recorder(tmp_path, image="repo@sha256:aa"), "dev", "repo@sha256:bb", check=check)
+    assert (ended.outcome, ended.image) == (deploy.Outcome.FAILED, "repo@sha256:aa")
+    assert ended.reason == "it is ill\nand the last good image failed too: it is ill"
+
+
 @pytest.mark.parametrize(
     ("answer", "good"),
     [

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts.gitops import plan
+
 ROOT = Path(__file__).resolve().parents[4]
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 GITOPS = ROOT / "scripts" / "gitops"
@@ -109,7 +111,7 @@ esac
 """
 GH = """#!/bin/sh
 echo "gh $*" >> "$LOG"
-case "$*" in "issue list"*) cat "$ISSUES" ;; esac
+case "$*" in "issue list"* | "api --paginate"*) cat "$ISSUES" ;; esac
 """
 
 
@@ -181,3 +183,35 @@ def test_drift_is_told_in_one_issue(shell: Any, tmp_path: Path, open_issue: str,
     (tmp_path / "issues").write_text(open_issue)
     assert shell("tell", "Drift", "body.md")[0] == 0
     assert command in (tmp_path / "log").read_text()
+
+
+MARKED = "<!-- photo-splat plan -->\nNothing changes.\n"
+
+
+@pytest.mark.parametrize(
+    ("older", "call"),
+    [
+        ("", "gh api --silent --method POST repos/{owner}/{repo}/issues/7/comments"),
+        ("99\n101\n", "gh api --silent --method PATCH repos/{owner}/{repo}/issues/comments/99"),
+    ],
+)
+def test_a_comment_is_put_over_the_older_one_of_its_mark(shell: Any, tmp_path: Path, older: str, call: str) -> None:
+    (tmp_path / "issues").write_text(older)
+    (tmp_path / "plan.md").write_text(MARKED)
+    assert shell("comment", "7", str(tmp_path / "plan.md"))[0] == 0
+    looked, put = (tmp_path / "log").read_text().splitlines()
+    assert "startswith(env.MARK)" in looked
+    assert put == f"{call} --field body=@{tmp_path / 'plan.md'}"
+
+
+@pytest.mark.parametrize(("number", "text"), [("7; rm -rf .", MARKED), ("", MARKED), ("7", "no mark\n")])
+def test_a_comment_goes_only_where_it_belongs(shell: Any, tmp_path: Path, number: str, text: str) -> None:
+    (tmp_path / "plan.md").write_text(text)
+    assert shell("comment", number, str(tmp_path / "plan.md"))[0] == 1
+    assert not (tmp_path / "log").exists()
+
+
+def test_the_two_workflows_that_comment_have_marks_of_their_own() -> None:
+    review = (ROOT / ".github" / "workflows" / "review.yml").read_text()
+    [mark] = re.findall(r'MARK: "(<!-- photo-splat [a-z ]+ -->)"', review)
+    assert mark != plan.COMMENT_MARK
