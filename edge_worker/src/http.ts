@@ -157,10 +157,15 @@ export async function readText(request: Request, bytesMax: number): Promise<stri
   if (request.body === null) return "";
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
-    bytes += chunk.byteLength;
-    if (bytes > bytesMax) throw tooLarge(bytesMax);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+      bytes += chunk.byteLength;
+      if (bytes > bytesMax) throw tooLarge(bytesMax);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    // Whoever hangs up in mid-body does us no harm and is nobody's fault here.
+    throw error instanceof ApiError ? error : new ApiError("BAD_REQUEST", "The body broke off.");
   }
   const joined = new Uint8Array(bytes);
   let at = 0;
