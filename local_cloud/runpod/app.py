@@ -13,7 +13,7 @@ from . import balancer, control, worker_protocol
 from .faulty_transport import FaultyTransport
 from .http import problem_response
 from .jobs import routes as jobs
-from .management import account, billing_routes, catalog_routes, endpoints, logs, volumes
+from .management import account, billing_routes, catalog_routes, endpoints, logs, registries, volumes
 from .platform import Platform
 from .problems import Problem
 from .rate_limits import ManagementLimiter
@@ -32,6 +32,7 @@ def make_app(platform: Platform) -> ASGIApp:
             *control.ROUTES,
             *endpoints.ROUTES,
             *logs.ROUTES,
+            *registries.ROUTES,
             *account.ROUTES,
             *volumes.ROUTES,
             *catalog_routes.ROUTES,

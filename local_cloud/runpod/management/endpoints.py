@@ -49,8 +49,9 @@ async def get_endpoint(request: Request) -> Response:
 
 async def update_endpoint(request: Request) -> Response:
     platform = platform_of(request)
-    endpoint = find(request)
+    find(request)
     body = await read_body(request, UpdateEndpoint)
+    endpoint = find(request)  # while the body came in, another call may have changed or deleted it
     spec = rules.spec_of_update(endpoint, body, platform.rules_context)
     changed = dataclasses.replace(endpoint, spec=spec)
     diff = rules.release_diff(endpoint.spec, spec)

@@ -6,26 +6,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..http import platform_of
 from ..platform import Platform
-from ..problems import bad_request, not_found, unprocessable
+from ..problems import bad_request
 from ..state import Volume, VolumeUsage
-from .guard import management_route, read_body
+from .kinds import Kind
 from .wire import CreateVolume, UpdateVolume
 
 
-async def list_volumes(request: Request) -> Response:
-    volumes = platform_of(request).account.volumes.values()
-    return JSONResponse({"networkVolumes": [_to_wire(one) for one in volumes]})
-
-
-async def create_volume(request: Request) -> Response:
-    platform = platform_of(request)
-    body = await read_body(request, CreateVolume)
+def make(platform: Platform, body: CreateVolume) -> Volume:
     offering = [one for one in platform.catalog.data_centers if one.volume_types]
     place = next((one for one in offering if one.id == body.dataCenter), None)
     if place is None:
@@ -34,7 +24,7 @@ async def create_volume(request: Request) -> Response:
     tier = body.type if "type" in body.model_fields_set else place.volume_types[0]
     if tier not in place.volume_types:
         raise bad_request(f"{place.id} offers {', '.join(place.volume_types)}, not {tier}")
-    volume = Volume(
+    return Volume(
         id=platform.new_id(),
         name=body.name,
         size_gb=body.size,
@@ -42,22 +32,10 @@ async def create_volume(request: Request) -> Response:
         type=tier,
         billed_from_s=platform.clock.now(),
     )
-    platform.account.volumes[volume.id] = volume
-    platform.save()
-    return JSONResponse(_to_wire(volume), status_code=201)
 
 
-async def get_volume(request: Request) -> Response:
-    return JSONResponse(_to_wire(_volume(request)))
-
-
-async def update_volume(request: Request) -> Response:
-    platform = platform_of(request)
-    volume = _volume(request)
-    body = await read_body(request, UpdateVolume)
+def change(platform: Platform, volume: Volume, body: UpdateVolume) -> Volume:
     sent = body.model_fields_set
-    if not sent:
-        raise unprocessable(["$: minProperties: got 0, want 1"])
     if "size" in sent and body.size < volume.size_gb:
         raise bad_request(f"size {body.size} is below the current {volume.size_gb} GB: volumes only grow")
     if "name" in sent:
@@ -65,23 +43,16 @@ async def update_volume(request: Request) -> Response:
     if "size" in sent:
         _bill(platform, volume)
         volume = dataclasses.replace(volume, size_gb=body.size, billed_from_s=platform.clock.now())
-    platform.account.volumes[volume.id] = volume
-    platform.save()
-    return JSONResponse(_to_wire(volume))
+    return volume
 
 
-async def delete_volume(request: Request) -> Response:
-    platform = platform_of(request)
-    volume = _volume(request)
+def let_go(platform: Platform, volume: Volume) -> None:
     _bill(platform, volume)
-    del platform.account.volumes[volume.id]
     for endpoint in tuple(platform.account.endpoints.values()):
         left = tuple(one for one in endpoint.spec.network_volumes if one != volume.id)
         if left != endpoint.spec.network_volumes:
             spec = dataclasses.replace(endpoint.spec, network_volumes=left)
             platform.put_endpoint(dataclasses.replace(endpoint, spec=spec))
-    platform.save()
-    return Response(status_code=204)
 
 
 def usage_so_far(volume: Volume, now_s: float) -> VolumeUsage:
@@ -98,13 +69,6 @@ def _bill(platform: Platform, volume: Volume) -> None:
     platform.account.volume_usage.append(usage_so_far(volume, platform.clock.now()))
 
 
-def _volume(request: Request) -> Volume:
-    volume = platform_of(request).account.volumes.get(request.path_params["id"])
-    if volume is None:
-        raise not_found("network volume")
-    return volume
-
-
 def _to_wire(volume: Volume) -> dict[str, Any]:
     return {
         "id": volume.id,
@@ -115,7 +79,16 @@ def _to_wire(volume: Volume) -> dict[str, Any]:
     }
 
 
-ROUTES: list[Route] = [
-    management_route("/v2/network-volumes", {"GET": list_volumes, "POST": create_volume}),
-    management_route("/v2/network-volumes/{id}", {"GET": get_volume, "PATCH": update_volume, "DELETE": delete_volume}),
-]
+VOLUMES = Kind(
+    path="/v2/network-volumes",
+    listed_as="networkVolumes",
+    noun="network volume",
+    held=lambda account: account.volumes,
+    to_wire=_to_wire,
+    body_of_post=CreateVolume,
+    make=make,
+    body_of_patch=UpdateVolume,
+    change=change,
+    let_go=let_go,
+)
+ROUTES: list[Route] = VOLUMES.routes()

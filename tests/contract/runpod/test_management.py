@@ -304,6 +304,24 @@ def test_an_unused_endpoint_loses_its_workers_after_days_until_they_are_raised_a
     assert most() == 5
 
 
+@pytest.mark.parametrize("kind", ["serverless", "network-volumes"])
+def test_a_slow_body_undoes_no_change_that_came_meanwhile(standin: StandIn, kind: str) -> None:
+    if kind == "serverless":
+        one = standin.create(name="first", timeout=60_000)
+    else:
+        one = standin.http.post("/v2/network-volumes", json={"name": "v", "size": 50, "dataCenter": "EU-RO-1"}).json()
+    path = f"/v2/{kind}/{one['id']}"
+    field, value = ("timeout", 70_000) if kind == "serverless" else ("size", 60)
+
+    def slowly() -> Iterator[bytes]:
+        yield b'{"name": '
+        assert standin.http.patch(path, json={field: value}).status_code == 200
+        yield b'"second"}'
+
+    after = standin.http.patch(path, content=slowly()).json()
+    assert (after["name"], after[field]) == ("second", value)
+
+
 def test_volumes_grow_only_and_pin_their_data_centre(standin: StandIn) -> None:
     body = {"name": "v", "size": 50, "dataCenter": "EU-RO-1"}
     volume = standin.http.post("/v2/network-volumes", json=body).json()
