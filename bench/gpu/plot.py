@@ -28,12 +28,14 @@ def main() -> int:
             axes.plot(xs, ys, color=colours[run["preset"]], lw=1.2, marker=".", label=label)
         for peer in facts.get("simple_trainer", []):
             xs, ys = zip(*((r["seconds"], r["psnr"]) for r in peer["rows"]), strict=True)
-            axes.plot(xs, ys, color="#777", lw=1.2, marker=".", label="gsplat simple_trainer, default")
+            colour = {"default": "#777", "mcmc": "#b0488f"}[peer["strategy"]]
+            axes.plot(xs, ys, color=colour, lw=1.2, marker=".", label=f"gsplat simple_trainer, {peer['strategy']}")
         axes.set_xscale("log")
         axes.set_xlabel("seconds of training")
         axes.set_ylabel("held-out PSNR, dB")
         axes.set_title(f"{name}: {facts['views']} photos, {facts['size'][0]}x{facts['size'][1]}, {gpu}")
-        axes.legend(frameon=False)
+        handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))  # each name once
+        axes.legend(handles.values(), handles.keys(), frameon=False)
         figure.tight_layout()
         figure.savefig(out / f"gpu-{name}.svg", metadata={"Date": None})
     if report.get("sweep"):
