@@ -18,6 +18,8 @@ from .management.wire import parse_json
 from .problems import Problem, not_found, unauthorized, unprocessable
 from .settings import Settings
 
+LATEST_S = 250_000_000_000.0  # in the year 9892; billing counts whole years ahead, and dates end with 9999
+
 
 class ClockChange(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +41,8 @@ async def patch_clock(request: Request) -> Response:
     """`{"speed": 60}` and/or `{"advance_s": 3600}`."""
     clock = platform_of(request).clock
     change = _parse(ClockChange, await request.body())
+    if clock.now() + change.advance_s > LATEST_S:
+        raise unprocessable([f"advance_s: {change.advance_s} leads beyond {rfc3339(LATEST_S)}, where dates end"])
     if change.speed is not None:
         clock.set_speed(change.speed)
     clock.advance(change.advance_s)

@@ -4,6 +4,7 @@ Only queries and packing; amounts come from billing.py. Buckets without spend ar
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -181,12 +182,13 @@ def _bounded(found: Iterable[Bucket]) -> list[Bucket]:
 
 
 def _last(text: str, size: str, now_s: float) -> list[Bucket]:
-    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+    if not re.fullmatch(r"0*[1-9][0-9]*", text):
         raise unprocessable([f"lastN: {text!r} is not a positive integer"])
-    if int(text) > BUCKETS_MAX:
-        raise bad_request(f"lastN {text} is above {BUCKETS_MAX}")
+    digits = text.lstrip("0")
+    if len(digits) > len(str(BUCKETS_MAX)) or int(digits) > BUCKETS_MAX:
+        raise bad_request(f"lastN is above {BUCKETS_MAX}")
     start_s = billing.bucket_start(now_s, size)
-    for _ in range(int(text) - 1):
+    for _ in range(int(digits) - 1):
         try:
             start_s = billing.bucket_start(start_s - 1, size)
         except (ValueError, OverflowError) as error:

@@ -401,6 +401,19 @@ def test_http_faults_strike_the_nth_call_only(standin: StandIn) -> None:
     assert [(one["matched"], one["struck"]) for one in listed] == [(3, 1), (1, 1), (1, 1), (1, 1)]
 
 
+@pytest.mark.parametrize("last_n", ["0", "-1", "x", "1.5", "٣", "20001", "9" * 5000])
+def test_an_absurd_number_of_buckets_is_refused(standin: StandIn, last_n: str) -> None:
+    refused(standin.http.get("/v2/billing", params={"lastN": last_n}), 400 if last_n[0] in "29" else 422)
+    assert standin.http.get("/v2/billing", params={"lastN": "0003"}).status_code == 200
+
+
+def test_the_clock_stays_inside_the_calendar(standin: StandIn) -> None:
+    for advance_s in (1e18, 3e11):
+        answer = standin.http.patch("/_control/clock", json={"advance_s": advance_s})
+        assert "where dates end" in refused(answer, 422)
+    assert standin.http.get("/v2/billing").status_code == 200
+
+
 @pytest.mark.slow
 def test_billing_adds_up_from_worker_seconds(standin: StandIn) -> None:
     endpoint = standin.create(workers={"min": 1, "max": 1}, disk=20)["id"]
