@@ -11,6 +11,8 @@ export class ApiError extends Error {
     readonly code: string,
     message: string,
     readonly hint?: string | null,
+    /** Seconds after which the server would take the call, where it said so. */
+    readonly retryAfterS: number | null = null,
   ) {
     super(message);
     this.name = "ApiError";
@@ -37,19 +39,24 @@ async function send(method: string, path: string, body?: unknown): Promise<Respo
   if (body !== undefined) headers["content-type"] = "application/json";
   let response: Response;
   try {
-    response = await fetch(path, { method, headers, credentials: "same-origin", ...(body !== undefined && { body: JSON.stringify(body) }) });
+    // The API never redirects: who does is the sign-in in front of it, whose page is no answer.
+    response = await fetch(path, { method, headers, credentials: "same-origin", redirect: "manual", ...(body !== undefined && { body: JSON.stringify(body) }) });
   } catch (cause) {
     const error = new ApiError(0, "OFFLINE", "The server cannot be reached.", "Check the connection; the page tries again by itself.");
     error.cause = cause;
     throw error;
   }
   if (response.ok) return response;
+  if (response.type === "opaqueredirect") throw new ApiError(401, "UNAUTHENTICATED", "Your sign-in has ended.", "Reload the page to sign in again.");
+  const wait = Number(response.headers.get("retry-after") ?? Number.NaN);
+  const retryAfterS = Number.isFinite(wait) ? wait : null;
   const envelope = z.safeParse(contract.errorEnvelope, await response.json().catch(() => undefined));
   if (envelope.success) {
     const { code, message, hint } = envelope.data.error;
-    throw new ApiError(response.status, code, message, hint);
+    throw new ApiError(response.status, code, message, hint, retryAfterS);
   }
-  throw new ApiError(response.status, "HTTP", `The server answered ${response.status}.`);
+  // Not our own words: something between the page and the service answered.
+  throw new ApiError(response.status, "HTTP", `The service did not answer as it should (${response.status}).`, "Try again in a minute. If it stays so, tell whoever runs this service.", retryAfterS);
 }
 
 const id = encodeURIComponent;

@@ -56,8 +56,11 @@ export function outcome(status: number): Outcome {
   return { kind: "refused", reason: `The storage refused this photo (${status}).` };
 }
 
-/** Whether a call that may be repeated should be: the connection broke, the server is busy or stumbled. */
-export const worthRepeating = (status: number): boolean => outcome(status).kind === "retry";
+/** Longer waits are not worth sitting out: a day's limit is told at once, with until when. */
+const PATIENCE_S = 60;
+
+/** Whether a call that may be repeated should be: the connection broke, the server is busy for a moment or stumbled. */
+export const worthRepeating = (status: number, retryAfterS: number | null = null): boolean => outcome(status).kind === "retry" && (retryAfterS ?? 0) <= PATIENCE_S;
 
 export const TRIES_MAX = 6;
 const WAIT_BASE_MS = 1000;

@@ -191,8 +191,8 @@ async function patiently<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (error) {
-      if (!(error instanceof ApiError) || !worthRepeating(error.status) || repeats >= TRIES_MAX) throw error;
-      await pause(waitMs(repeats, Math.random()));
+      if (!(error instanceof ApiError) || !worthRepeating(error.status, error.retryAfterS) || repeats >= TRIES_MAX) throw error;
+      await pause(Math.max(waitMs(repeats, Math.random()), (error.retryAfterS ?? 0) * 1000));
     }
   }
 }
