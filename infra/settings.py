@@ -262,7 +262,7 @@ class Settings(BaseModel):
     bucket_key_generation: int = Field(
         default=1,
         ge=1,
-        description="Raise to make a new key pair for the bucket; the old one goes once the script has the new one.",
+        description="Raise to make a new key pair for the bucket; the old one still works, for jobs under way.",
     )
     hook_keys_generation: int = Field(
         default=1,

@@ -81,6 +81,7 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
         location=settings.bucket_location,
         object_lifetime_days=settings.object_lifetime_days,
         key_generation=settings.bucket_key_generation,
+        keep_previous_key=settings.keep_previous_secrets,
         adopt=settings.adopt_bucket,
         protect=settings.protect,
         after=[leftovers],
@@ -138,12 +139,12 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
     # Made last, so deleted first: jobs are cancelled while there is still somebody who can say so.
     after_all = pulumi.ResourceOptions(depends_on=[edge])
     RunningJobs("running-jobs", app_url=app_url, token=edge.operator_token, opts=after_all)
-    # Only now does the script sign with the key in use; an older key must not go before.
+    # Only now does the script sign with the key in use; no older key may go before.
     StrayTokens(
         "stray-tokens",
         account_id=settings.cloudflare_account_id,
         token_name=storage.token_name,
-        keep=storage.token_id,
+        keep=storage.token_ids,
         opts=after_all,
     )
     return guard_outputs(

@@ -20,8 +20,8 @@ _INPUTS = ("accountId", "tokenName", "keep")
 
 @speaks_plainly(CloudflareApiError)
 class StrayTokensProvider(ResourceProvider):
-    """Sweeps when made, when `keep` changes, and when deleted. `keep` "" keeps none, which is for the
-    resource that outlives the token."""
+    """Sweeps when made, when `keep` changes, and when deleted. An empty `keep` keeps none, which is for the
+    resource that outlives the tokens."""
 
     _config: Any
 
@@ -44,16 +44,16 @@ class StrayTokensProvider(ResourceProvider):
             self._sweep(props)
 
     def _sweep(self, props: Props) -> None:
-        account, name, keep = (str(props[key]) for key in _INPUTS)
+        account, name, keep = str(props["accountId"]), str(props["tokenName"]), set(props["keep"])
         api: CloudflareApi = api_from(self._config, account)
         for stray in api.tokens_named(name):
-            if stray != keep:
+            if stray not in keep:
                 api.revoke_token(stray)
                 print(f"revoked token {stray}: a run that was cut off had left it")
 
 
 class StrayTokens(Resource, module="cloudflare", name="StrayTokens"):
-    """Of the tokens named `token_name`, only `keep` lives on."""
+    """Of the tokens named `token_name`, only those of the ids in `keep` live on."""
 
     def __init__(
         self,
@@ -61,8 +61,8 @@ class StrayTokens(Resource, module="cloudflare", name="StrayTokens"):
         *,
         account_id: str,
         token_name: pulumi.Input[str],
-        keep: pulumi.Input[str] = "",
+        keep: pulumi.Input[list[str]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        props = {"accountId": account_id, "tokenName": token_name, "keep": keep}
+        props = {"accountId": account_id, "tokenName": token_name, "keep": [] if keep is None else keep}
         super().__init__(StrayTokensProvider(), resource_name, props, opts)

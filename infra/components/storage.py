@@ -31,7 +31,7 @@ class Storage(pulumi.ComponentResource):
     secret_access_key: pulumi.Output[str]
     contents: BucketContents
     token_name: pulumi.Output[str]
-    token_id: pulumi.Output[str]
+    token_ids: pulumi.Output[list[str]]
 
     def __init__(
         self,
@@ -46,14 +46,16 @@ class Storage(pulumi.ComponentResource):
         location: str | None = None,
         object_lifetime_days: int = 0,
         key_generation: int = 1,
+        keep_previous_key: bool = True,
         adopt: bool = False,
         protect: bool = False,
         after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """`after` are resources that must be there before anything here is, and go after it. `adopt` takes over the
-        bucket of that name instead of making one; a higher `key_generation` makes another key pair, and ends the old
-        one after whatever uses this one has the new."""
+        bucket of that name instead of making one; a higher `key_generation` makes another key pair. The one before
+        lives on with `keep_previous_key`, since jobs under way hold addresses signed with it; it ends with the next
+        generation or without that flag, always after whatever uses this one has the new."""
         super().__init__("splat:storage:Storage", name, {}, opts)
         fixed = BucketPlace(
             f"{name}-place",
@@ -90,15 +92,21 @@ class Storage(pulumi.ComponentResource):
         token_name = pulumi.Output.concat(bucket_name, " objects ", deployment_id)
         # Made before the token and gone after it: what a cut-off run leaves is swept on destroy at the latest.
         sweep = StrayTokens(f"{name}-stray-tokens", account_id=account_id, token_name=token_name, opts=inside)
-        token = cloudflare.AccountToken(
-            f"{name}-token",
-            account_id=account_id,
-            name=token_name,
-            policies=[_bucket_policy(account_id, jurisdiction, bucket_name)],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, sweep], replacement_trigger=key_generation),
-        )
+        oldest = key_generation - 1 if keep_previous_key and key_generation > 1 else key_generation
+        tokens = [
+            # Two resources by turns: making the next pair replaces the one before the last and touches no other.
+            cloudflare.AccountToken(
+                f"{name}-token" if generation % 2 else f"{name}-token-even",
+                account_id=account_id,
+                name=token_name,
+                policies=[_bucket_policy(account_id, jurisdiction, bucket_name)],
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, sweep], replacement_trigger=generation),
+            )
+            for generation in range(oldest, key_generation + 1)
+        ]
+        token = tokens[-1]
         self.token_name = token_name
-        self.token_id = token.id
+        self.token_ids = pulumi.Output.all(*(one.id for one in tokens))
         self.bucket_name = bucket.name
         self.access_key_id = pulumi.Output.secret(token.id)
         # R2's rule: the secret key is the SHA-256 of the token's value. Inside apply it stays secret.

@@ -77,14 +77,15 @@ def ids(control: httpx.Client) -> set[str]:
     return {one["id"] for one in listed if one["type"] == "AccountToken"}
 
 
-def props(keep: str) -> dict[str, Any]:
-    return {"accountId": ACCOUNT, "tokenName": NAME, "keep": keep}
+def props(*keep: str) -> dict[str, Any]:
+    return {"accountId": ACCOUNT, "tokenName": NAME, "keep": list(keep)}
 
 
-def test_only_the_key_in_use_and_other_peoples_stay(provider: StrayTokensProvider, control: httpx.Client) -> None:
-    stray, kept, foreign = token(control, NAME), token(control, NAME), token(control, f"{NAME} of others")
-    provider.create(props(kept))
-    assert ids(control) == {kept, foreign}
+def test_only_the_keys_in_use_and_other_peoples_stay(provider: StrayTokensProvider, control: httpx.Client) -> None:
+    stray, kept, previous = (token(control, NAME) for _ in range(3))
+    foreign = token(control, f"{NAME} of others")
+    provider.create(props(kept, previous))
+    assert ids(control) == {kept, previous, foreign}
     assert stray not in ids(control)
 
 
@@ -97,7 +98,7 @@ def test_a_new_key_in_use_ends_the_one_before(provider: StrayTokensProvider, con
 
 def test_the_one_that_goes_last_sweeps_all(provider: StrayTokensProvider, control: httpx.Client) -> None:
     token(control, NAME)
-    provider.delete("id", props(""))
+    provider.delete("id", props())
     assert ids(control) == set()
 
 
@@ -116,7 +117,7 @@ def test_every_page_of_a_long_list_is_read(
     for number in range(5):
         token(control, f"other {number}")
     stray = token(control, NAME)
-    provider.create(props(""))
+    provider.create(props())
     assert stray not in ids(control)
     assert len(ids(control)) == 5
 

@@ -258,6 +258,26 @@ def test_the_bucket_key_opens_this_bucket_only(deploy: Any) -> None:
     assert ids == sorted(ids)
 
 
+@pytest.mark.parametrize(
+    ("changes", "names", "in_use"),
+    [
+        ({}, {"storage-token"}, "storage-token"),
+        ({"bucketKeyGeneration": "2"}, {"storage-token", "storage-token-even"}, "storage-token-even"),
+        ({"bucketKeyGeneration": "3"}, {"storage-token", "storage-token-even"}, "storage-token"),
+        ({"bucketKeyGeneration": "3", "keepPreviousSecrets": "false"}, {"storage-token"}, "storage-token"),
+    ],
+)
+def test_a_new_bucket_key_leaves_the_one_that_running_jobs_hold(
+    deploy: Any, changes: dict[str, str], names: set[str], in_use: str
+) -> None:
+    made, _ = deploy(**changes)
+    assert {name for name, one in made.items() if one.typ == "cloudflare:index/accountToken:AccountToken"} == names
+    told = {binding["name"]: binding.get("text") for binding in bindings(made)}
+    assert told["S3_ACCESS_KEY_ID"] == f"{in_use}-id"
+    assert set(made["stray-tokens"].inputs["keep"]) == {f"{name}-id" for name in names}
+    assert made["storage-stray-tokens"].inputs["keep"] == []
+
+
 def test_pages_of_no_other_origin_may_use_the_bucket(deploy: Any) -> None:
     made, _ = deploy()
     [rule] = made["storage-cors"].inputs["rules"]
