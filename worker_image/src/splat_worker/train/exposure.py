@@ -3,8 +3,9 @@ Measured once before training, from the photos and the sparse cloud; nothing is 
 
 A learned colour per photo leaves a free choice: the scene may turn blue while all photos' corrections turn
 yellow. So the gain is measured instead: the median over sparse points of the photo's colour at the point's
-projection over the colour of the point, which is the mean over the photos that see it. The median shrugs off hidden
-points. Gains are scaled so that their geometric mean is 1: the scene has the colours of the average photo.
+projection over the colour of the point. The median shrugs off hidden points as long as they are few; around an object
+they are not, and a gain may then be wrong by a third, which is why the CUDA presets take none (bench/gpu/README.md).
+Gains are scaled so that their geometric mean is 1: the scene has the colours of the average photo.
 """
 
 from __future__ import annotations
