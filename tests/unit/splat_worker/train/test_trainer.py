@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scenes import blobs, photos_of
 
 from splat_worker.scene import Gaussians
 from splat_worker.train import trainer
 from splat_worker.train.context import OutOfMemory, TrainContext, TrainingCancelled
 from splat_worker.train.presets import Device, PresetName, resolve_preset
+from splat_worker.train.rasterize import rasterize
 from splat_worker.train.trainer import train
 
 
@@ -55,6 +57,26 @@ def test_a_known_scene_is_found_again_from_photos_it_never_saw():
 def test_more_steps_make_a_better_scene(posed):
     short, longer = (train(posed, preset(steps=n), TrainContext()).metrics.psnr_db for n in (10, 200))
     assert longer > short + 3.0
+
+
+def test_dark_places_are_closed_not_left_open_to_a_black_background(posed):
+    """Seen: 36 % of white comes through without, 27 % with."""
+
+    def shows_through(gaussians: Gaussians) -> float:
+        arrays = (
+            gaussians.means,
+            gaussians.quats,
+            np.exp(gaussians.log_scales),
+            1 / (1 + np.exp(-gaussians.opacity_logits)),
+        )
+        parts = [torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32)) for a in (*arrays, gaussians.sh)]
+        over = [rasterize(*parts, posed.views[0].camera, torch.full((3,), value)) for value in (0.0, 1.0)]
+        return float((over[1] - over[0]).mean())
+
+    never, at_first = (
+        shows_through(train(posed, preset(any_background=until), TrainContext()).gaussians) for until in (0.0, 0.5)
+    )
+    assert at_first < 0.85 * never
 
 
 @pytest.mark.parametrize("limit", [40, 75, 110])

@@ -21,7 +21,8 @@ class PresetName(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """All numbers of one run. Rates are Adam's; `from`/`until` and coarse stages are fractions of `steps`."""
+    """All numbers of one run. Rates are Adam's; `from`/`until`, coarse stages and `any_background` are fractions of
+    `steps`."""
 
     steps: int
     size_px: int  # longest side of the photos that are trained on
@@ -42,7 +43,7 @@ class Preset:
     rate_sh: float = 4e-4
     opacity_weight: float = 0.0  # of mean opacity in the loss
     scale_weight: float = 0.0  # of mean scale over extent in the loss
-    any_background: bool = True  # train in front of a new colour in every step (the shared loop only)
+    any_background: float = 0.5  # until then a new colour behind the scene in every step, fading to black
     exposure: bool = True  # allow for photos that differ in exposure
 
     def halved(self) -> Preset:
@@ -110,6 +111,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "densify_from": (0.0, 1.0),
     "densify_until": (0.0, 1.0),
     "densify_every": (1, 10_000),
+    "any_background": (0.0, 1.0),
     "opacity_start": (0.01, 0.99),
     "opacity_prune": (0.0, 0.5),
 }

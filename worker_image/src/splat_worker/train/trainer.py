@@ -163,7 +163,7 @@ class Run:
         view, target = store.views[index], store.target(index)
         trace = Trace()
         means, quats, scales, opacities, sh = state.splats.activated()
-        picture = rasterize(means, quats, scales, opacities, sh, view.camera, self.background, trace)
+        picture = rasterize(means, quats, scales, opacities, sh, view.camera, self._background(), trace)
         loss, trace.errors = photometric_loss(picture, target, self.affines[index])
         if preset.opacity_weight:
             loss = loss + preset.opacity_weight * opacities.mean()
@@ -176,6 +176,17 @@ class Run:
             state.budget.collect(trace)
             if state.budget.due(state.step, self.steps):
                 state.budget.edit(state.splats, state.step, self.steps)
+
+    def _background(self) -> torch.Tensor:
+        """(3,) the colour behind the scene in this step.
+
+        Over black all the time, a dark wall may just as well be left open, and from elsewhere a hole shows. A colour
+        that nobody can learn closes it; it fades to black, as the last steps must see what a viewer will.
+        """
+        left = 1.0 - self.state.step / self.steps / max(self.preset.any_background, 1e-9)
+        if not self.preset.any_background or left <= 0.0:
+            return self.background
+        return torch.from_numpy(left * self.state.rng.random(3)).to(self.device, torch.float32)
 
     def _rates(self, step: int) -> Mapping[str, float]:
         preset = self.preset
