@@ -97,7 +97,15 @@ IMAGE = (
     # Minutes of building, as root: asked for, never part of `all`, where tests/docker skips and says so.
     Suite(name="worker image", command=(*PYTEST, "tests/docker"), environment={"SPLAT_TEST_IMAGE": "1"}),
 )
-PARTS: Mapping[str, Sequence[Suite]] = {"all": ALL, "fast": FAST, "lint": LINT, "image": IMAGE}
+STEPS = (
+    # Every step of up and destroy cut off in every way: half an hour; `all` takes the telling ones.
+    Suite(
+        name="every step",
+        command=(*PYTEST, "tests/stack/test_every_step.py"),
+        environment={"SPLAT_EVERY_STEP": "1"},
+    ),
+)
+PARTS: Mapping[str, Sequence[Suite]] = {"all": ALL, "fast": FAST, "lint": LINT, "image": IMAGE, "steps": STEPS}
 
 
 class Runner:
