@@ -5,17 +5,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from scripts.splat_cli.errors import CommandError, ServiceError
 
 LOCAL = "local"
+LAST_LINES = 20
 # Commands of pulumi 3.259 that take --config-file; the others refuse it.
 TAKES_CONFIG_FILE = {"up", "preview", "destroy", "refresh", "config", "import", "watch"}
 
@@ -67,10 +70,13 @@ class Engine:
         if interrupted:
             raise KeyboardInterrupt
         if process.returncode != 0:
-            last = "\n".join((said or "").splitlines()[-20:])
+            reason = diagnostics(said or "")
+            full = re.search(r"ENOSPC|No space left on device", said or "", re.IGNORECASE)
             raise ServiceError(
-                f"pulumi {arguments[0]} of stack {self.stack} failed.{chr(10) if last else ''}{last}",
-                hint="the lines above name the resource and the reason; the same command goes on from where it stopped",
+                f"pulumi {arguments[0]} of stack {self.stack} failed.{chr(10) if reason else ''}{reason}",
+                hint="the disk is full: free some space; the same command goes on from where it stopped"
+                if full
+                else "the lines above name the resource and the reason; the same command goes on from where it stopped",
             )
         return said or ""
 
@@ -160,6 +166,17 @@ def _problems_of(plan: str) -> str:
     except ValueError:
         return plan.strip()
     return "\n".join(str(one.get("message", "")).strip() for one in diagnostics if one.get("severity") == "error")
+
+
+def diagnostics(said: str) -> str:
+    """Why the engine failed: its diagnostics without the plugin that it always warns of, else its last lines."""
+    block = said.partition("Diagnostics:\n")[2].partition("\nResources:")[0].partition("\nOutputs:")[0]
+    own_plugin = "pulumi-resource-cloudflare from $PATH"
+    lines = [line for line in block.splitlines() if line.strip() and own_plugin not in line]
+    # Words of a resource stand four spaces in, its name two; a name with no words below it is left out.
+    inner = "    "
+    told = [line for line, below in pairwise([*lines, ""]) if line.startswith(inner) or below.startswith(inner)]
+    return "\n".join(told or said.splitlines()[-LAST_LINES:])
 
 
 def up_hint(stack: str) -> str:
