@@ -7,12 +7,14 @@ with light_imports():
     import pulumi
 
     from infra.edge_bundle import BundleMissing
+    from infra.image_facts import Disagreement
+    from infra.registry import RegistryError
     from infra.settings import SettingsError, load
     from infra.stack import build
 
     try:
         outputs = build(load())
-    except (SettingsError, BundleMissing) as problem:
+    except (SettingsError, BundleMissing, Disagreement, RegistryError) as problem:
         raise pulumi.RunError(str(problem)) from None
 
 for name, value in outputs.items():

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.alias_generators import to_camel
 
 PROJECT = "photo-splat"
+TAG_REFERENCE = re.compile(r"^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?/[a-z0-9][\w.\-/]*:(?!latest$)\w[\w.-]{0,127}$")
 DIGEST_REFERENCE = re.compile(r"^[a-z0-9][\w.\-/:]*@sha256:[0-9a-f]{64}$")
 RUNPOD_API = "https://api.runpod.io/v2"
 RUNPOD_JOBS = "https://api.runpod.ai/v2"
@@ -160,10 +161,10 @@ class Settings(BaseModel):
         "The first one's price is shown to users.",
     )
     gpu_count: int = Field(default=1, ge=1, le=8, description="GPUs per worker. The trainer uses one.")
-    min_cuda_version: str = Field(
-        default="13.0",
-        pattern=r"^(\d+\.\d+)?$",
-        description="Lowest CUDA version of a host, as major.minor. Must not be below the image's.",
+    min_cuda_version: str | None = Field(
+        default=None,
+        pattern=r"^\d+\.\d+$",
+        description="Lowest CUDA version of a host, as major.minor. Not set: the image's own; less is refused.",
     )
     scaling: Scaling = Field(
         default=Scaling.SMALL,
@@ -218,7 +219,18 @@ class Settings(BaseModel):
     image: str = Field(
         default="build",
         description="Where the worker image comes from: `build` (docker build and push to `imageRepository`), "
-        "`checkout` (the sources beside this program; local cloud only), or a pinned `repository@sha256:digest`.",
+        "`checkout` (the sources beside this program; local cloud only), a pinned `repository@sha256:digest`, or "
+        "`repository:tag`, which each run resolves to the digest of that moment (not `latest`).",
+    )
+    image_trial: bool = Field(
+        default=True,
+        description="A changed image, or another GPU for it, first passes its self-test on one worker of its own; else "
+        "nothing changes. Costs about a minute of one worker. Turn off to let an image through untried.",
+    )
+    image_lookup: bool = Field(
+        default=True,
+        description="Ask the registry of a pinned image for its CUDA version and architectures, and compare them with "
+        "`gpu`. Turn off where the machine that deploys cannot reach the registry; a tag needs it.",
     )
     image_repository: str | None = Field(
         default=None,
@@ -285,10 +297,11 @@ class Settings(BaseModel):
     @field_validator("image")
     @classmethod
     def _image_is_fixed(cls, value: str) -> str:
-        if value in {"build", "checkout"} or DIGEST_REFERENCE.match(value):
+        if value in {"build", "checkout"} or DIGEST_REFERENCE.match(value) or TAG_REFERENCE.match(value):
             return value
         raise ValueError(
-            "allowed `build`, `checkout`, or repository@sha256:<64 hex digits>; a tag can move under a running endpoint"
+            "allowed `build`, `checkout`, repository@sha256:<64 hex digits>, or host/repository:tag but for `latest`; "
+            "a tag can move under a running endpoint, and that one is made to"
         )
 
     @model_validator(mode="after")
@@ -298,6 +311,9 @@ class Settings(BaseModel):
         wrong = {
             "imageRepository is not set, but image is `build`: say where to push, or pin a digest": (
                 self.image == "build" and not self.image_repository
+            ),
+            f"image is {self.image}, a tag, but imageLookup is false: pin a digest, or let the registry be asked": (
+                not self.image_lookup and bool(TAG_REFERENCE.match(self.image))
             ),
             "bucketName is not set, but adoptBucket is: name the bucket to take over": (
                 self.adopt_bucket and not self.bucket_name
@@ -494,6 +510,14 @@ def secret(key: str, *, environment: Mapping[str, str]) -> Any:
             f"{key} is not set: `pulumi config set --secret {key} …`, or set {declared.environment} in the environment"
         )
     return None
+
+
+def secret_text(key: str, *, environment: Mapping[str, str]) -> str | None:
+    """The same in clear, for a question that the program itself asks (a registry's login). Never goes into a
+    resource: that is what `secret` is for."""
+    from pulumi.runtime import config as runtime_config
+
+    return runtime_config.get_config(key) or environment.get(SECRETS[key].environment) or None
 
 
 def _is_ours(key: str) -> bool:

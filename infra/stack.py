@@ -17,6 +17,7 @@ from infra.components.image import WorkerImage
 from infra.components.storage import Storage
 from infra.edge_bundle import read_bundle
 from infra.guardrails import Limits, guard, guard_outputs
+from infra.image_facts import check_cards, least_cuda
 from infra.last_run import last_outputs
 from infra.leftovers import Leftovers
 from infra.minted import Minted
@@ -69,7 +70,10 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
         repository=settings.image_repository,
         registry_username=settings.registry_username,
         registry_password=registry_password,
+        looks_up=settings.image_lookup,
+        registry_login_text=configuration.secret_text(f"{project}:registryPassword", environment=os.environ),
     )
+    check_cards(image.facts, settings.gpu)
     storage = Storage(
         "storage",
         account_id=settings.cloudflare_account_id,
@@ -91,7 +95,11 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
         physical_name=name,
         deployment_id=leftovers.deployment,
         image=image.reference,
-        gpu=GpuPlan(names=settings.gpu, count=settings.gpu_count, min_cuda_version=settings.min_cuda_version),
+        gpu=GpuPlan(
+            names=settings.gpu,
+            count=settings.gpu_count,
+            min_cuda_version=least_cuda(image.facts, settings.min_cuda_version),
+        ),
         scale=ScalePlan(
             workers_min=low,
             workers_max=high,
@@ -104,6 +112,7 @@ def build(settings: Settings) -> dict[str, pulumi.Output[Any] | str]:
         data_centers=settings.data_centers,
         registry=login,
         adopt_id=settings.adopt_endpoint_id,
+        tries_images=settings.image_trial,
         stops_before=[storage.contents],
     )
     edge = Edge(

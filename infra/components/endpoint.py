@@ -11,6 +11,7 @@ import pulumi
 
 from infra.runpod.provider import MARKER
 from infra.runpod.resources import Endpoint, RegistryCredential
+from infra.runpod.trial import ImageTrial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +62,12 @@ class GpuEndpoint(pulumi.ComponentResource):
         data_centers: Sequence[str] = (),
         registry: RegistryLogin | None = None,
         adopt_id: str | None = None,
+        tries_images: bool = True,
         stops_before: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`stops_before` are resources that workers use: they go only after the endpoint is gone."""
+        """`stops_before` are resources that workers use: they go only after the endpoint is gone. `tries_images`: a
+        changed image passes its self-test on a worker of its own before the endpoint gets it."""
         super().__init__("splat:endpoint:GpuEndpoint", name, {}, opts)
         credential = None
         if registry is not None:
@@ -76,6 +79,20 @@ class GpuEndpoint(pulumi.ComponentResource):
                 password=registry.password,
                 opts=pulumi.ResourceOptions(parent=self),
             )
+        trial = ImageTrial(
+            f"{name}-trial",
+            name=f"{physical_name}-trial",
+            owner=deployment_id,
+            image=image,
+            gpu_names=gpu.names,
+            gpu_count=gpu.count,
+            min_cuda_version=gpu.min_cuda_version,
+            disk_gb=disk_gb,
+            enabled=tries_images,
+            data_centers=data_centers,
+            registry=credential.id if credential is not None else None,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
         endpoint = Endpoint(
             f"{name}-endpoint",
             name=physical_name,
@@ -94,7 +111,7 @@ class GpuEndpoint(pulumi.ComponentResource):
             env={MARKER: pulumi.Output.concat(deployment_id, ".", name)},
             registry=credential.id if credential is not None else None,
             adopt_id=adopt_id or "",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(stops_before)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[trial, *stops_before]),
         )
         self.endpoint_id = endpoint.id
         self.price = endpoint.price

@@ -24,6 +24,7 @@ BASE = {
     "photo-splat:cloudflareAccountId": "0123456789abcdef0123456789abcdef",
     "photo-splat:workersSubdomain": "team",
     "photo-splat:image": "ghcr.io/team/splat-worker@sha256:" + "a" * 64,
+    "photo-splat:imageLookup": "false",
 }
 RUNPOD_KEY = "rpa_KEY_OF_THE_TEST"
 COMPUTED: dict[str, dict[str, Any]] = {
