@@ -8,6 +8,9 @@ const COMMON: Readonly<Record<string, string>> = {
   "cross-origin-resource-policy": "same-origin",
 };
 
+/** Once told, a browser never asks this host in clear again. */
+export const SECURE_ONLY = { "strict-transport-security": "max-age=31536000" } as const;
+
 export function apiHeaders(): Readonly<Record<string, string>> {
   return { ...COMMON, "content-security-policy": "default-src 'none'; frame-ancestors 'none'", "x-frame-options": "DENY" };
 }
@@ -33,6 +36,8 @@ export function documentHeaders(s3Endpoint: string, secure: boolean): Readonly<R
     "permissions-policy": "camera=(self), geolocation=(), microphone=(), payment=(), usb=()",
     "x-frame-options": "DENY",
     "cache-control": "no-cache",
-    ...(secure ? { "strict-transport-security": "max-age=31536000" } : {}),
+    // Links that are shared are unlisted, and nothing else here is for search engines either.
+    "x-robots-tag": "noindex",
+    ...(secure ? SECURE_ONLY : {}),
   };
 }

@@ -4,7 +4,7 @@ import { Hono } from "hono";
 
 import { readSettings, type Env } from "./env.ts";
 import { ApiError } from "./errors.ts";
-import { apiHeaders } from "./headers.ts";
+import { SECURE_ONLY, apiHeaders } from "./headers.ts";
 import { mount, notConfigured, packError, type App } from "./http.ts";
 import { endpoints, openEndpoints } from "./routes/index.ts";
 import { PAGE_PATHS, page } from "./routes/pages.ts";
@@ -26,7 +26,8 @@ app.use("/api/*", async (c, next) => {
   await next();
   // A websocket's answer has headers that cannot change.
   if (c.res.status === 101) return;
-  for (const [name, value] of Object.entries(apiHeaders())) c.res.headers.set(name, value);
+  const secure = c.env.WORKER_URL?.startsWith("https://") ? SECURE_ONLY : {};
+  for (const [name, value] of Object.entries({ ...apiHeaders(), ...secure })) c.res.headers.set(name, value);
   if (!c.res.headers.has("cache-control")) c.res.headers.set("cache-control", "no-store");
 });
 mount(app, endpoints, openEndpoints);

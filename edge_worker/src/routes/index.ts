@@ -22,7 +22,8 @@ export const endpoints: readonly Endpoint[] = [
   ...metricsEndpoints,
 ];
 
-let description: unknown;
+/** Made once: it is asked for by strangers, without a rate. */
+let description: string | undefined;
 
 const descriptionEndpoint: OpenEndpoint = {
   method: "GET",
@@ -31,8 +32,8 @@ const descriptionEndpoint: OpenEndpoint = {
   answers: { 200: z.looseObject({ openapi: z.string() }) },
   handle: (c) => {
     const open = openEndpoints.map((one): Endpoint => ({ ...one, access: "none", handle: () => Promise.reject(new Error("described only")) }));
-    description ??= describeApi([...open, ...endpoints], version, c.env.WORKER_URL ?? "/");
-    return c.json(description as Record<string, unknown>);
+    description ??= JSON.stringify(describeApi([...open, ...endpoints], version, c.env.WORKER_URL));
+    return c.body(description, 200, { "content-type": "application/json" });
   },
 };
 

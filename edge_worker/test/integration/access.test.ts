@@ -246,6 +246,7 @@ describe("documents and headers", () => {
     expect(headers.get("x-content-type-options")).toBe("nosniff");
     expect(headers.get("referrer-policy")).toBe("no-referrer");
     expect(headers.get("permissions-policy")).toContain("camera=(self)");
+    expect(headers.get("x-robots-tag")).toBe("noindex");
   });
 
   test("files are served without the Worker, and unknown app paths are the app", async () => {

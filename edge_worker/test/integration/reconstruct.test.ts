@@ -127,6 +127,8 @@ describe("ways off the path", () => {
 
   test("a retry is a new attempt, and the old attempt's addresses open nothing any more", async () => {
     const { id, job } = await startJob(cloud);
+    const kept = await fetch(job.input.checkpoint.put, { method: "PUT", headers: { "content-type": "application/octet-stream" }, body: "cameras and trainer" });
+    expect(kept.status).toBe(200);
     job.status = "FAILED";
     job.error = { code: "OUT_OF_MEMORY", message: "The GPU's memory is full." };
     await cloud.runpod.webhook(job);
@@ -134,6 +136,7 @@ describe("ways off the path", () => {
     expect(retried.json).toMatchObject({ state: "queued", attempt: 2, preset: "preview", error: null });
     const second = cloud.runpod.jobOf(id);
     expect(second.id).not.toBe(job.id);
+    expect(await (await fetch(second.input.checkpoint.get)).text()).toBe("cameras and trainer");
     expect((await cloud.runpod.webhook(job)).status).toBe(403);
     const old = new ScriptedWorker(job);
     expect((await old.sendProgress(old.progressMessage(9, "train", 0.9))).status).toBe(403);

@@ -113,6 +113,7 @@ test("over https a browser is signed out with the attributes that its cookie was
   const change = { WORKER_URL: "https://app.example", API_TOKENS: JSON.stringify([{ name: "t", sha256: digest, scopes: ["view"] }]) };
   const { status, headers } = await call("/api/session", { method: "DELETE", headers: { authorization: `Bearer ${token}` }, change });
   expect([status, headers.get("set-cookie")]).toEqual([204, "__Host-session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Secure"]);
+  expect(headers.get("strict-transport-security")).toBe("max-age=31536000");
 });
 
 test("what goes wrong inside is told without a detail, and logged without the address", async () => {
