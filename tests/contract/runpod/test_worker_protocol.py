@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import runpod
 
@@ -138,17 +139,33 @@ def test_a_silent_worker_is_lost_and_its_job_goes_to_another(standin: StandIn) -
 def test_a_blocking_handler_is_not_taken_for_lost(standin: StandIn) -> None:
     standin.settings(ping_interval_ms=1000, lost_after_s=3)
     endpoint = standin.create(image=f"{REPOSITORY}-sync:v1")["id"]
-    job = standin.finish(endpoint, standin.run(endpoint, input={"block_s": 6}))
+    job = standin.finish(endpoint, standin.run(endpoint, input={"block_s": 4}))
     assert job["status"] == "COMPLETED"
     assert "retries" not in job
 
 
-def test_refresh_worker_gives_the_next_job_a_new_process(standin: StandIn) -> None:
+def test_refresh_worker_in_a_result_gives_the_next_job_a_new_process(standin: StandIn) -> None:
     endpoint = standin.create()["id"]
     first = standin.finish(endpoint, standin.run(endpoint, input={"refresh": True}))
     second = standin.finish(endpoint, standin.run(endpoint, input={"n": 1}))
     assert first["output"] == {"pid": first["output"]["pid"]}
     assert second["output"]["pid"] != first["output"]["pid"]
+
+
+def test_refresh_worker_in_the_workers_configuration_gives_every_job_a_new_process(standin: StandIn) -> None:
+    endpoint = standin.create(image=f"{REPOSITORY}-refreshing:v1")["id"]
+    jobs = [standin.finish(endpoint, standin.run(endpoint, input={"n": n})) for n in range(2)]
+    assert len({job["output"]["pid"] for job in jobs}) == 2
+
+
+async def test_the_sdks_asynchronous_client_runs_streams_and_cancels(standin: StandIn, sdk: Any) -> None:
+    streaming, plain = standin.create(image=f"{REPOSITORY}-async_generator:v1")["id"], standin.create()["id"]
+    async with aiohttp.ClientSession() as session:
+        job = await sdk.AsyncioEndpoint(streaming, session).run({"count": 2})
+        assert [part async for part in job.stream()] == ["part 0", "part 1"]
+        long = await sdk.AsyncioEndpoint(plain, session).run({"sleep_s": 600})
+        assert (await long.cancel())["status"] == "CANCELLED"
+        assert await long.status() == "CANCELLED"
 
 
 def test_an_empty_input_is_dropped_on_the_way_and_the_job_fails_after_one_retry(standin: StandIn) -> None:
