@@ -27,6 +27,8 @@ ENDPOINT = "pulumi-python:dynamic/runpod:Endpoint"
 CONTENTS = "pulumi-python:dynamic/storage:BucketContents"
 # The script too: its Durable Objects go with it, and they hold what every project is.
 STATEFUL = frozenset({BUCKET, CONTENTS, SCRIPT})
+# Replaced whenever a secret rotates, which protection would forbid. None holds data, and each goes after its users.
+ROTATED = frozenset({TOKEN, REGISTRY, ACCOUNT_SECRET, IMAGE})
 # Stands in checks for a value that Pulumi knows to be secret; its text is not looked at.
 SECRET = "[secret]"  # noqa: S105 - a mark
 # Inputs that must be Pulumi secrets: only then are they encrypted in state and masked in every plan.
@@ -243,7 +245,8 @@ def describe(name: str, found: Sequence[Violation]) -> str:
 
 
 def guard(limits: Limits) -> None:
-    """Register the transform that refuses an unsafe resource; call before any resource is declared."""
+    """Register the transform that refuses an unsafe resource; call before any resource is declared. In a protected
+    stack it also protects whatever a destroy would begin with, so that a refused destroy has removed nothing."""
 
     async def transform(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
         found = (
@@ -252,7 +255,10 @@ def guard(limits: Limits) -> None:
         )
         if found:
             _refuse(describe(args.name, found))
-        return None
+        if not limits.protect or not args.custom or args.type_ in ROTATED:
+            return None
+        protected = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(protect=True))
+        return pulumi.ResourceTransformResult(args.props, protected)
 
     pulumi.runtime.register_resource_transform(transform)
 

@@ -7,10 +7,11 @@ name on PATH, starts the same files here under another runtime name."""
 
 from __future__ import annotations
 
-import gc
+import asyncio
+import json
 import os
 import shutil
-import warnings
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -70,15 +71,21 @@ def stack(tmp_path: Path, engine_folder: str, monkeypatch: pytest.MonkeyPatch) -
         "PYTHONWARNINGS": "ignore",
     }
 
+    loops: list[asyncio.AbstractEventLoop] = []
+
     def make(program: Callable[[], None], name: str) -> auto.Stack:
+        def entry() -> None:
+            loops.append(asyncio.get_event_loop())
+            program()
+
         options = auto.LocalWorkspaceOptions(work_dir=str(tmp_path), env_vars=environment)
-        return auto.create_stack(name, project_name="unsafe", program=program, opts=options)
+        return auto.create_stack(name, project_name="unsafe", program=entry, opts=options)
 
     yield make
-    # The SDK leaves the loop of a failed program open (automation/_server.py); collected here, it warns nobody.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+    for loop in loops:  # the SDK leaves the loop of a program that failed open (automation/_server.py)
+        while loop.is_running():
+            time.sleep(0.05)
+        loop.close()
 
 
 @pytest.fixture
@@ -93,10 +100,15 @@ def pack(tmp_path: Path) -> str:
 
 
 def test_the_pack_refuses_what_the_program_would_with_resource_rule_and_mend(
-    stack: Callable[..., auto.Stack], pack: str
+    stack: Callable[..., auto.Stack], pack: str, tmp_path: Path
 ) -> None:
+    limits = tmp_path / "limits.json"
+    limits.write_text(json.dumps({"protected-data": {"stacks": ["live"]}}))  # prod, where nothing is said
+
     with pytest.raises(auto.CommandError) as failure:
-        stack(unsafe, "prod").preview(policy_packs=[pack], suppress_progress=True, color="never")
+        stack(unsafe, "live").preview(
+            policy_packs=[pack], policy_pack_configs=[str(limits)], suppress_progress=True, color="never"
+        )
 
     said = str(failure.value)
     assert "[mandatory]  exact-origins  (cloudflare:index:R2BucketCors: cors)" in said

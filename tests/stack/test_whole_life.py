@@ -70,6 +70,12 @@ def test_the_exported_state_holds_no_secret_in_clear(project: Project, cloud: Lo
     assert [name for name, value in known.items() if value in text] == []
 
 
+def test_what_hangs_on_the_script_goes_before_it(project: Project) -> None:
+    found = {one["urn"].rpartition("::")[2]: one for one in project.stack.export_stack().deployment["resources"]}
+    for name in ("edge-subdomain", "edge-cron"):
+        assert found["edge-script"]["urn"] in found[name]["dependencies"]
+
+
 def test_what_was_changed_behind_its_back_is_found_and_mended(project: Project, cloud: LocalCloud) -> None:
     [endpoint] = cloud.endpoints()
     cloud.runpod("PATCH", f"/v2/serverless/{endpoint['id']}", json={"workers": {**endpoint["workers"], "max": 0}})
@@ -223,6 +229,29 @@ def test_a_setting_that_cannot_work_fails_before_anything_is_touched(project: Pr
     assert "a tag can move" in str(failure.value)
     assert "Traceback" not in str(failure.value)
     project.set(image="checkout")
+
+
+def test_a_protected_stack_is_not_destroyed(project: Project, cloud: LocalCloud) -> None:
+    project.set(protect="true")
+    project.up()
+    before = set(cloud.resources())
+
+    with pytest.raises(auto.CommandError, match=r"cannot be deleted\s+because it is protected"):
+        project.destroy()
+
+    assert set(cloud.resources()) == before
+    assert len(cloud.endpoints()) == 1
+    resources = project.stack.export_stack().deployment["resources"]
+    open_to_deletion = {
+        one["urn"].rpartition("::")[2] for one in resources if one.get("custom") and not one.get("protect")
+    }
+    # Replaced by every rotation, and deleted after what uses them.
+    assert {name for name in open_to_deletion if not name.startswith(("default", "pulumi-"))} == {
+        "storage-token-even",
+        "gpu-registry",
+    }
+    project.set(protect="false")
+    project.up()
 
 
 def test_destroy_leaves_nothing_although_the_bucket_is_full(project: Project, cloud: LocalCloud) -> None:
