@@ -72,4 +72,4 @@ class Stages:
         self._label = None
 
     def _line(self, words: str) -> None:
-        self.console.print(f"  {self._label:<22} {words}", markup=False, highlight=False)
+        self.console.print(f"  {self._label:<22} {words}", markup=False, highlight=False, soft_wrap=True)
