@@ -89,6 +89,24 @@ class StandIn:
         return answer.json()["id"]
 
 
+def refused(answer: httpx.Response, status: int) -> str:
+    """The words of a refusal, which must have this status."""
+    assert answer.status_code == status, answer.text
+    body = answer.json()
+    return " ".join([body["detail"], *body.get("errors", [])])
+
+
+def base(**changes: Any) -> dict[str, Any]:
+    """The least that a create needs, with changes."""
+    return {
+        "name": "test",
+        "type": "QUEUE",
+        "image": f"{REPOSITORY}:v1",
+        "gpu": {"pools": ["ADA_24"]},
+        "scaling": {"type": "QUEUE_DELAY", "queueDelay": 4},
+    } | changes
+
+
 def judge(response: httpx.Response) -> None:
     """Every answer that any test gets is held against the published document."""
     content_type = response.headers.get("content-type", "")

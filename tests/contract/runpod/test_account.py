@@ -1,0 +1,223 @@
+"""Management API beside endpoints: secrets, credentials, volumes, catalogue, billing, rate limits, and its faults.
+Every answer is also judged against the published document by the fixture's hook."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from .conftest import REPOSITORY, StandIn, base, refused, until
+
+pytestmark = pytest.mark.local_cloud
+
+
+def test_env_is_returned_in_clear_and_secrets_never_are(standin: StandIn) -> None:
+    made = standin.http.post(
+        "/v2/account/secrets", json={"name": "upload_key", "value": "s3cret-value", "description": "for tests"}
+    )
+    assert made.status_code == 201
+    secret = made.json()
+    assert set(secret) == {"id", "name", "description", "createdAt", "valueLastUpdatedAt"}
+    taken = standin.http.post("/v2/account/secrets", json={"name": "upload_key", "value": "x"})
+    assert "already exists" in refused(taken, 409)
+    reserved = standin.http.post("/v2/account/secrets", json={"name": "runpod_x", "value": "x"})
+    assert "reserved" in refused(reserved, 422)
+    one = f"/v2/account/secrets/{secret['id']}"
+    assert "minProperties" in refused(standin.http.patch(one, json={}), 422)
+    assert standin.http.patch(one, json={"description": ""}).json()["description"] is None
+    by_name = standin.http.get("/v2/account/secrets", params={"name": "UPLOAD_KEY"}).json()
+    assert [each["id"] for each in by_name["secrets"]] == [secret["id"]]
+    env = {"KEY": "{{ RUNPOD_SECRET_upload_key }}"}
+    endpoint = standin.create(env=env)["id"]
+    assert standin.http.get(f"/v2/serverless/{endpoint}").json()["env"] == env
+    for path in ("/v2/account/secrets", one, "/v2/serverless"):
+        assert "s3cret-value" not in standin.http.get(path).text
+
+
+@pytest.mark.slow
+def test_a_rotated_secret_reaches_the_next_worker_and_not_the_running_one(standin: StandIn) -> None:
+    secret = standin.http.post("/v2/account/secrets", json={"name": "token", "value": "one"}).json()["id"]
+    endpoint = standin.create(env={"TOKEN": "Bearer {{ RUNPOD_SECRET_token }}"})["id"]
+
+    def token() -> str:
+        job = standin.finish(endpoint, standin.run(endpoint, input={"env": ["TOKEN"]}))
+        return job["output"]["TOKEN"]
+
+    assert token() == "Bearer one"
+    standin.http.patch(f"/v2/account/secrets/{secret}", json={"value": "two"})
+    assert token() == "Bearer one"
+    for process in standin.processes():
+        standin.http.post(f"/_control/workers/{process['id']}/kill")
+    assert token() == "Bearer two"
+
+
+def test_registry_credentials_never_come_back_and_have_unique_names(standin: StandIn) -> None:
+    body = {"name": "ghcr", "username": "robot", "password": "hunter2hunter2"}
+    made = standin.http.post("/v2/registries", json=body)
+    assert made.status_code == 201
+    assert set(made.json()) == {"id", "name"}
+    assert "already exists" in refused(standin.http.post("/v2/registries", json=body), 400)
+    endpoint = standin.create(registry=made.json()["id"])
+    assert endpoint["registry"] == made.json()["id"]
+    assert standin.http.patch(f"/v2/registries/{made.json()['id']}", json={}).status_code == 405
+    assert standin.http.delete(f"/v2/registries/{made.json()['id']}").status_code == 204
+    assert standin.http.get(f"/v2/serverless/{endpoint['id']}").json()["registry"] is None
+
+
+def test_a_private_image_needs_the_credential_at_create_at_change_and_at_start(standin: StandIn) -> None:
+    def credential(name: str, password: str) -> str:
+        body = {"name": name, "username": "robot", "password": password}
+        return standin.http.post("/v2/registries", json=body).json()["id"]
+
+    image = f"{REPOSITORY}-private:v1"
+    wrong, right, newer = credential("wrong", "x"), credential("right", "pa55"), credential("newer", "pa55")
+    for registry in (None, wrong):
+        answer = standin.http.post("/v2/serverless", json=base(image=image, registry=registry))
+        assert "refused the credential" in refused(answer, 400)
+    endpoint = standin.create(image=image, registry=right)["id"]
+    answer = standin.http.patch(f"/v2/serverless/{endpoint}", json={"registry": wrong})
+    assert "refused the credential" in refused(answer, 400)
+    # The rotation: create new, point the endpoint at it, delete old.
+    assert standin.patch(endpoint, registry=newer)["registry"] == newer
+    assert standin.http.delete(f"/v2/registries/{right}").status_code == 204
+    standin.patch(endpoint, workers={"min": 1})
+    until(lambda: standin.workers(endpoint)["summary"]["idle"], lambda idle: idle == 1)
+    # And the mistake: deleting the one in use. Running workers stay, new ones cannot pull.
+    assert standin.http.delete(f"/v2/registries/{newer}").status_code == 204
+    worker = standin.processes()[0]["id"]
+    standin.http.post(f"/_control/workers/{worker}/kill")
+    standin.clock(advance_s=5)
+    until(lambda: standin.workers(endpoint)["summary"]["unhealthy"], lambda count: count == 1)
+
+
+@pytest.mark.parametrize("kind", ["serverless", "network-volumes"])
+def test_a_slow_body_undoes_no_change_that_came_meanwhile(standin: StandIn, kind: str) -> None:
+    if kind == "serverless":
+        one = standin.create(name="first", timeout=60_000)
+    else:
+        one = standin.http.post("/v2/network-volumes", json={"name": "v", "size": 50, "dataCenter": "EU-RO-1"}).json()
+    path = f"/v2/{kind}/{one['id']}"
+    field, value = ("timeout", 70_000) if kind == "serverless" else ("size", 60)
+
+    def slowly() -> Iterator[bytes]:
+        yield b'{"name": '
+        assert standin.http.patch(path, json={field: value}).status_code == 200
+        yield b'"second"}'
+
+    after = standin.http.patch(path, content=slowly()).json()
+    assert (after["name"], after[field]) == ("second", value)
+
+
+def test_volumes_grow_only_and_pin_their_data_centre(standin: StandIn) -> None:
+    body = {"name": "v", "size": 50, "dataCenter": "EU-RO-1"}
+    volume = standin.http.post("/v2/network-volumes", json=body).json()
+    assert volume["type"] == "STANDARD"
+    assert "valid ones: " in refused(
+        standin.http.post("/v2/network-volumes", json={**body, "dataCenter": "MOON-1"}), 400
+    )
+    one = f"/v2/network-volumes/{volume['id']}"
+    assert "only grow" in refused(standin.http.patch(one, json={"size": 40}), 400)
+    assert standin.http.patch(one, json={"size": 60, "name": "w"}).json()["size"] == 60
+    elsewhere = standin.http.post("/v2/serverless", json=base(networkVolumes=[volume["id"]], dataCenterIds=["US-KS-2"]))
+    assert "outside dataCenterIds" in refused(elsewhere, 400)
+    assert standin.create(networkVolumes=[volume["id"]])["networkVolumes"] == [volume["id"]]
+
+
+def test_the_catalogue_has_the_published_rates_and_wants_a_product_for_availability(standin: StandIn) -> None:
+    gpus = {one["id"]: one for one in standin.http.get("/v2/catalog/gpus").json()["gpus"]}
+    assert gpus["NVIDIA GeForce RTX 4090"]["pool"] == "ADA_24"
+    assert gpus["NVIDIA GeForce RTX 4090"]["price"]["serverless"] == pytest.approx(0.00031 * 3600)
+    assert "availability" not in gpus["NVIDIA GeForce RTX 4090"]
+    assert gpus["NVIDIA GeForce RTX 3080"]["pool"] is None
+    assert "serverless" not in gpus["NVIDIA GeForce RTX 3080"]["price"]
+    assert not any("T4" in name for name in gpus)
+    assert "requires product" in refused(standin.http.get("/v2/catalog/gpus?include=AVAILABILITY"), 400)
+    stocked = standin.http.get("/v2/catalog/gpus?include=AVAILABILITY&product=SERVERLESS").json()["gpus"]
+    assert {one["availability"] for one in stocked} <= {"NONE", "LOW", "MEDIUM", "HIGH"}
+
+
+def test_rate_limit_headers_count_down_and_end_in_429(standin: StandIn) -> None:
+    standin.clock(advance_s=90_000)
+    standin.settings(rate_limit_minute=3)
+    remaining = []
+    for _ in range(3):
+        answer = standin.http.get("/v2/serverless")
+        assert '"minute";q=3;w=60' in answer.headers["ratelimit-policy"]
+        remaining.append(answer.headers["ratelimit"].split(";")[1])
+    assert remaining == ["r=2", "r=1", "r=0"]
+    over = standin.http.get("/v2/serverless")
+    assert over.status_code == 429
+    assert 0 < int(over.headers["retry-after"]) <= 60
+    standin.clock(advance_s=61)
+    assert standin.http.get("/v2/serverless").status_code == 200
+
+
+def test_a_lost_answer_leaves_its_effect(standin: StandIn) -> None:
+    standin.fault(kind="lost_answer", route="POST /v2/serverless")
+    with pytest.raises(Exception, match=r"(?i)reset|disconnected"):
+        standin.http.post("/v2/serverless", json=base(name="made anyway"))
+    assert [one["name"] for one in standin.http.get("/v2/serverless").json()["endpoints"]] == ["made anyway"]
+
+
+def test_a_late_answer_has_its_effect_at_once(standin: StandIn) -> None:
+    standin.fault(kind="late_answer", route="POST /v2/registries", latency_s=0.3)
+    late = threading.Thread(
+        target=standin.http.post,
+        args=["/v2/registries"],
+        kwargs={"json": {"name": "r", "username": "u", "password": "p"}},
+    )
+    late.start()
+    until(lambda: standin.http.get("/v2/registries").json()["registries"], bool, 5)
+    assert late.is_alive()  # the effect is there, the answer is not
+    late.join()
+
+
+def test_http_faults_strike_the_nth_call_only(standin: StandIn) -> None:
+    standin.fault(kind="status", route="GET /v2/serverless", nth=2, status=503)
+    standin.fault(kind="status", route="GET /v2/registries", status=429, retry_after_s=7)
+    standin.fault(kind="reset", route="GET /v2/network-volumes")
+    standin.fault(kind="latency", route="GET /v2/account/secrets", latency_s=0.3)
+    assert [standin.http.get("/v2/serverless").status_code for _ in range(3)] == [200, 503, 200]
+    limited = standin.http.get("/v2/registries")
+    assert (limited.status_code, limited.headers["retry-after"]) == (429, "7")
+    with pytest.raises(Exception, match=r"(?i)reset|disconnected"):
+        standin.http.get("/v2/network-volumes")
+    assert standin.http.get("/v2/account/secrets").elapsed.total_seconds() >= 0.3
+    listed = standin.http.get("/_control/faults").json()["faults"]
+    assert [(one["matched"], one["struck"]) for one in listed] == [(3, 1), (1, 1), (1, 1), (1, 1)]
+
+
+@pytest.mark.parametrize("last_n", ["0", "-1", "x", "1.5", "٣", "20001", "9" * 5000])
+def test_an_absurd_number_of_buckets_is_refused(standin: StandIn, last_n: str) -> None:
+    refused(standin.http.get("/v2/billing", params={"lastN": last_n}), 400 if last_n[0] in "29" else 422)
+    assert standin.http.get("/v2/billing", params={"lastN": "0003"}).status_code == 200
+
+
+def test_the_clock_stays_inside_the_calendar(standin: StandIn) -> None:
+    for advance_s in (1e18, 3e11):
+        answer = standin.http.patch("/_control/clock", json={"advance_s": advance_s})
+        assert "where dates end" in refused(answer, 422)
+    assert standin.http.get("/v2/billing").status_code == 200
+
+
+@pytest.mark.slow
+def test_billing_adds_up_from_worker_seconds(standin: StandIn) -> None:
+    endpoint = standin.create(workers={"min": 1, "max": 1}, disk=20)["id"]
+    until(lambda: standin.workers(endpoint)["summary"]["idle"], lambda idle: idle == 1)
+    standin.clock(advance_s=3 * 86_400)
+    standin.http.delete(f"/v2/serverless/{endpoint}")
+    daily = standin.http.get("/v2/billing/serverless", params={"lastN": 10}).json()
+    hourly = standin.http.get("/v2/billing/serverless", params={"lastN": 240, "bucketSize": "hour"}).json()
+    for found in (daily, hourly):
+        totals = found["metadata"]["totals"]
+        for part in ("totalAmount", "gpuAmount", "diskAmount"):
+            assert sum(one[part] for one in found["records"]) == pytest.approx(totals[part])
+        assert totals["totalAmount"] == pytest.approx(totals["gpuAmount"] + totals["diskAmount"])
+        assert found["metadata"]["recordCount"] == len(found["records"])
+    seconds = daily["metadata"]["totals"]["gpuAmount"] / 0.00031
+    assert seconds == pytest.approx(round(seconds), abs=1e-6)
+    assert 3 * 86_400 <= seconds <= 3 * 86_400 + 30
+    everything = standin.http.get("/v2/billing", params={"lastN": 10}).json()["metadata"]["totals"]
+    assert everything["serverlessGpuAmount"] == pytest.approx(daily["metadata"]["totals"]["gpuAmount"])
