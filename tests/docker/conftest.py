@@ -33,10 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltImage:
-    """reference: repository@sha256:digest in the local registry."""
+    """reference: repository@sha256:digest in the local registry; revision: the commit it was built with."""
 
     engine: Engine
     reference: str
+    revision: str
 
 
 @pytest.fixture(scope="session")
@@ -45,11 +46,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         pytest.skip(
             "THE WORKER IMAGE IS NOT TESTED: its build takes minutes and 20 GB of disk. Run `scripts/test image`"
         )
-    if os.environ.get("CI"):
-        install()
+    required = bool(os.environ.get("CI"))
+    said = install() if required else ""
     if reason := missing():
-        if os.environ.get("CI"):
-            pytest.fail(reason)
+        if required:
+            pytest.fail(f"THE WORKER IMAGE IS NOT TESTED, and must be: {reason}\n{said}", pytrace=False)
         pytest.skip(f"THE WORKER IMAGE IS NOT TESTED: {reason}")
     kept = os.environ.get("SPLAT_DOCKER_STATE")
     folder = Path(kept) if kept else tmp_path_factory.mktemp("docker")
@@ -77,4 +78,4 @@ def cpu_image(engine: Engine) -> BuiltImage:
     reference = engine.push(tag)
     engine.docker("rmi", tag)
     engine.docker("pull", reference, limit_s=1800)
-    return BuiltImage(engine=engine, reference=reference)
+    return BuiltImage(engine=engine, reference=reference, revision=revision)

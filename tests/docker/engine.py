@@ -13,8 +13,16 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PROGRAMS = ("/usr/bin/docker", "/usr/sbin/dockerd", "/usr/bin/docker-registry", "/usr/sbin/debootstrap")
-PACKAGES = ("docker.io", "docker-registry", "debootstrap")
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+# Program to Debian's package of it. A machine that has an engine from elsewhere (GitHub's runners) keeps it.
+PACKAGES = {
+    "docker": "docker.io",
+    "dockerd": "docker.io",
+    "docker-registry": "docker-registry",
+    "debootstrap": "debootstrap",
+}
+APT = ("apt-get", "--yes", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3")
+INSTALL_TRIES = 3
 DEBIAN = "bookworm"
 BASE = "splat-test-base:latest"
 START_LIMIT_S = 60
@@ -25,17 +33,49 @@ def missing() -> str:
     """Why no engine can be started here, or nothing."""
     if os.geteuid() != 0:
         return "a Docker engine of our own needs root"
-    absent = [program for program in PROGRAMS if not Path(program).exists()]
+    absent = _absent()
     if absent:
-        return f"{', '.join(absent)} missing: apt-get install {' '.join(PACKAGES)}"
+        packages = " ".join(dict.fromkeys(absent.values()))
+        return f"{', '.join(absent)} missing: apt-get install {packages}"
     return ""
 
 
-def install() -> None:
-    """Try to install what is missing, as root on Debian or Ubuntu; what still is, `missing` says."""
-    if os.geteuid() == 0 and missing() and shutil.which("apt-get"):
-        for command in (["update"], ["install", "--yes", "--no-install-recommends", *PACKAGES]):
-            subprocess.run(["apt-get", *command], check=False, timeout=600)
+def _absent() -> dict[str, str]:
+    return {program: package for program, package in PACKAGES.items() if shutil.which(program, path=PATH) is None}
+
+
+def install() -> str:
+    """Install what is missing, as root on Debian or Ubuntu. Returns apt's last words where that failed."""
+    said = ""
+    for attempt in range(INSTALL_TRIES):
+        packages = list(dict.fromkeys(_absent().values()))
+        if os.geteuid() != 0 or not packages or shutil.which("apt-get") is None:
+            return ""
+        if attempt:
+            time.sleep(10)  # another apt-get holds the lists, or a mirror was away
+        for command in (["update"], ["install", "--no-install-recommends", *packages]):
+            done = subprocess.run(
+                [*APT, *command],
+                env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=900,
+            )
+            said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
+    return said if _absent() else ""
+
+
+class EngineFailed(RuntimeError):
+    """dockerd or the registry does not run on this machine; the message has its last words."""
+
+    def __init__(self, what: str, process: subprocess.Popen[bytes], folder: Path) -> None:
+        program = Path(process.args[0]).name  # type: ignore[index]
+        words = "\n".join((folder / f"{program}.log").read_text(errors="replace").splitlines()[-15:])
+        super().__init__(
+            f"{program} cannot run here: {what}. A Docker engine needs root, overlay file systems, namespaces and "
+            f"control groups, which some containers do not give. Its last words:\n{words}"
+        )
 
 
 @dataclass
@@ -51,22 +91,31 @@ class Engine:
         return f"127.0.0.1:{self.registry_port}"
 
     @property
+    def client(self) -> str:
+        """The distribution's own client: a newer one elsewhere on PATH may lack its build plugin."""
+        return shutil.which("docker", path=PATH) or "docker"
+
+    @property
     def environment(self) -> dict[str, str]:
         home = self.folder / "client"
         home.mkdir(parents=True, exist_ok=True)
         return {
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH": PATH,
             "HOME": str(home),
             "DOCKER_HOST": f"unix://{self.folder}/docker.sock",
             "DOCKER_BUILDKIT": "1",
+            # Newer clients would push an index with an attestation in place of the image.
+            "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
         }
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._start(
-            "/usr/sbin/dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec",
+            "dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec",
             "--host", f"unix://{self.folder}/docker.sock", "--pidfile", f"{self.folder}/docker.pid",
             "--bridge", "none", "--iptables=false",
+            # A containerd that is there already is used by dockerd: ours must not see another engine's containers.
+            "--containerd-namespace", "splat-test", "--containerd-plugins-namespace", "splat-test-plugins",
         )  # fmt: skip
         config = self.folder / "registry.yml"
         config.write_text(
@@ -74,14 +123,18 @@ class Engine:
             f"storage: {{filesystem: {{rootdirectory: {self.folder}/registry}}}}\n"
             f"http: {{addr: {self.registry}}}\n"
         )
-        self._start("/usr/bin/docker-registry", "serve", str(config))
+        self._start("docker-registry", "serve", str(config))
         self._wait(lambda: self.docker("version", limit_s=10))
         self._wait(lambda: urllib.request.urlopen(f"http://{self.registry}/v2/", timeout=5).close())
 
     def _start(self, *command: str) -> None:
-        with open(self.folder / f"{Path(command[0]).name}.log", "wb") as log:
+        program = shutil.which(command[0], path=PATH)
+        assert program is not None, f"{command[0]} is not installed"
+        with open(self.folder / f"{command[0]}.log", "wb") as log:
             self.processes.append(
-                subprocess.Popen(command, stdout=log, stderr=log, env=self.environment, start_new_session=True)
+                subprocess.Popen(
+                    [program, *command[1:]], stdout=log, stderr=log, env=self.environment, start_new_session=True
+                )
             )
 
     def _wait(self, act: object) -> None:
@@ -93,17 +146,15 @@ class Engine:
             except (OSError, subprocess.CalledProcessError):
                 for process in self.processes:
                     if process.poll() is not None:
-                        raise RuntimeError(
-                            f"{process.args} ended with {process.returncode}: see {self.folder}"
-                        ) from None
+                        raise EngineFailed(f"it ended with {process.returncode}", process, self.folder) from None
                 if time.monotonic() > deadline:
-                    raise
+                    raise EngineFailed(f"no answer in {START_LIMIT_S} s", self.processes[-1], self.folder) from None
                 time.sleep(0.3)
 
     def docker(self, *arguments: str, limit_s: float = 300) -> str:
         """Run the client; returns stdout, raises CalledProcessError with stderr in its notes."""
         done = subprocess.run(
-            ["/usr/bin/docker", *arguments],
+            [self.client, *arguments],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -137,7 +188,7 @@ class Engine:
             )
         with subprocess.Popen(["tar", "-C", str(root), "-c", "."], stdout=subprocess.PIPE) as packed:
             subprocess.run(
-                ["/usr/bin/docker", "import", "-", BASE],
+                [self.client, "import", "-", BASE],
                 stdin=packed.stdout,
                 env=self.environment,
                 check=True,

@@ -124,14 +124,24 @@ def run_job(url: str, image: str, photos: list[Path]) -> dict[str, Any]:
         )
         endpoint.raise_for_status()
         endpoint_id = endpoint.json()["id"]
-        job_id = api.post(f"/v2/{endpoint_id}/run", json={"input": body}).raise_for_status().json()["id"]
-        deadline = time.monotonic() + JOB_LIMIT_S
-        while True:
-            job = api.get(f"/v2/{endpoint_id}/status/{job_id}").raise_for_status().json()
-            if job["status"] in ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT") or time.monotonic() > deadline:
-                break
-            time.sleep(1)
-    return {**job, "uploaded": {path: len(data) for path, data in bucket.objects.items() if path.startswith("/out/")}}
+        selftest = finished(api, endpoint_id, {"selftest": True})
+        job = finished(api, endpoint_id, body)
+    return {
+        **job,
+        "selftest": selftest,
+        "uploaded": {path: len(data) for path, data in bucket.objects.items() if path.startswith("/out/")},
+    }
+
+
+def finished(api: httpx.Client, endpoint_id: str, job_input: dict[str, Any]) -> dict[str, Any]:
+    """The job at its end, or as it is when its time is over."""
+    job_id = api.post(f"/v2/{endpoint_id}/run", json={"input": job_input}).raise_for_status().json()["id"]
+    deadline = time.monotonic() + JOB_LIMIT_S
+    while True:
+        job: dict[str, Any] = api.get(f"/v2/{endpoint_id}/status/{job_id}").raise_for_status().json()
+        if job["status"] in ("COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT") or time.monotonic() > deadline:
+            return job
+        time.sleep(1)
 
 
 if __name__ == "__main__":

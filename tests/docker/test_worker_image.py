@@ -3,21 +3,28 @@ Only the `cpu` target is built here; docs/worker-image.md says how the one for G
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import stat
 import subprocess
 import sys
+import tarfile
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
+
+from infra.registry import NoSuchImage, look_up
 
 from .conftest import ROOT, BuiltImage
 from .engine import BASE
 
 CODE_LAYER_MAX_BYTES = 20_000_000
+FIRST_POLL_MAX_S = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +44,9 @@ def test_the_reference_is_a_digest_and_no_tag(cpu_image: BuiltImage) -> None:
     assert re.fullmatch(r"127\.0\.0\.1:\d+/splat-worker@sha256:[0-9a-f]{64}", cpu_image.reference)
 
 
-def test_the_labels_say_what_it_was_built_from(config: dict) -> None:
+def test_the_labels_say_what_it_was_built_from(cpu_image: BuiltImage, config: dict) -> None:
     labels = config["Config"]["Labels"]
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True)
-    assert labels["org.opencontainers.image.revision"] == head.stdout.strip()
+    assert labels["org.opencontainers.image.revision"] == cpu_image.revision
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert labels["splat.architectures"] == ""
 
@@ -102,6 +108,97 @@ def test_cpu_kernels_come_compiled(cpu_image: BuiltImage) -> None:
     assert int(written) == 0
 
 
+def test_no_layer_holds_a_secret(cpu_image: BuiltImage) -> None:
+    """Also none that a later layer deleted: every file of every layer is looked at, under its name and by content."""
+    known = secret_words(Path("/etc/pip.conf"), Path.home() / ".npmrc")
+    found, seen = [], 0
+    command = [cpu_image.engine.client, "save", cpu_image.reference]
+    with subprocess.Popen(command, env=cpu_image.engine.environment, stdout=subprocess.PIPE) as save:
+        for name, content in files_of_layers(save.stdout):
+            seen += 1
+            if is_secret(name, content) or any(word in content for word in known):
+                found.append(name)
+    assert save.returncode == 0
+    assert seen > 10_000  # the environment's packages alone are more
+    assert found == []
+
+
+TEXT_MAX_BYTES = 1_000_000
+SECRET_NAMES = re.compile(r"(^|/)(\.npmrc|\.netrc|\.pypirc|pip\.conf|id_(rsa|ed25519)|\.env|\.docker/config\.json)$")
+PRIVATE_KEY = re.compile(rb"\s*-----BEGIN [A-Z ]*PRIVATE KEY-----")
+# GitHub, npm, AWS, RunPod; each with the length that its maker gives it.
+TOKENS = re.compile(rb"\b(gh[pousr]_[A-Za-z0-9]{36}|npm_[A-Za-z0-9]{36}|AKIA[0-9A-Z]{16}|rpa_[A-Z0-9]{30,})\b")
+
+
+def is_secret(name: str, content: bytes) -> bool:
+    if SECRET_NAMES.search(name) or PRIVATE_KEY.match(content):
+        return True
+    return len(content) < TEXT_MAX_BYTES and TOKENS.search(content) is not None
+
+
+def secret_words(*files: Path) -> list[bytes]:
+    """What this machine's package configuration holds that is a secret, as bytes to look for."""
+    text = "\n".join(file.read_text() for file in files if file.is_file())
+    words = re.findall(r"(?:_authToken|_auth|_password)\s*=\s*(\S{8,})|://[^/\s:@]+:([^/\s@]{4,})@", text)
+    return [word.encode() for pair in words for word in pair if word]
+
+
+def files_of_layers(saved: IO[bytes] | None) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every plain file of every layer of `docker save`, in either of its formats."""
+    assert saved is not None
+    with tarfile.open(fileobj=saved, mode="r|") as image:
+        for entry in image:
+            if not entry.isfile() or entry.size < 1024 or entry.name.endswith(".json"):
+                continue
+            blob = image.extractfile(entry)
+            # In the OCI format manifests lie among the layers: no tar.
+            with contextlib.suppress(tarfile.ReadError), tarfile.open(fileobj=blob, mode="r|*") as layer:
+                for file in layer:
+                    if file.isfile() and (content := layer.extractfile(file)) is not None:
+                        yield file.name, content.read()
+
+
+def test_a_secret_in_a_layer_would_be_found() -> None:
+    """The search above, on a layer of its own that holds one of each kind."""
+    planted = {
+        "root/.npmrc": b"x",
+        "app/key": b"-----BEGIN EC PRIVATE KEY-----\n",
+        "app/settings": b"token = ghp_" + b"a" * 36,
+        "app/fine": b"nothing",
+    }
+    layer, saved = io.BytesIO(), io.BytesIO()
+    for target, entries in ((layer, planted), (saved, None)):
+        with tarfile.open(fileobj=target, mode="w") as tar:
+            for name, content in (entries or {"blobs/layer.tar": layer.getvalue()}).items():
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    saved.seek(0)
+    caught = {name for name, content in files_of_layers(saved) if is_secret(name, content)}
+    assert caught == set(planted) - {"app/fine"}
+
+
+def test_the_handler_asks_for_its_first_job_within_five_seconds(cpu_image: BuiltImage) -> None:
+    """Warm disk, on the CPU; the best of three, since neighbours slow a start and nothing speeds it up."""
+    probe = Path(__file__).parents[2] / "bench" / "handler_start.py"
+    said = cpu_image.engine.docker(
+        "run", "--rm", "--read-only", "--tmpfs", "/tmp:exec", "--network", "none", "-v", f"{probe}:/probe.py:ro",
+        cpu_image.reference, "python", "/probe.py", "/opt/splat/image/start", "handler",
+    )  # fmt: skip
+    assert json.loads(said)["warm_s"][0] < FIRST_POLL_MAX_S, said
+
+
+def test_its_registry_gives_digest_and_labels_to_the_program(cpu_image: BuiltImage) -> None:
+    """infra/registry.py, which a stack asks for a pinned image, on a real registry."""
+    repository, _, digest = cpu_image.reference.partition("@")
+    by_tag = look_up(f"{repository}:cpu")
+    assert by_tag == look_up(cpu_image.reference)
+    assert by_tag.digest == digest
+    assert by_tag.labels["org.opencontainers.image.revision"] == cpu_image.revision
+    with pytest.raises(NoSuchImage):
+        look_up(f"{repository}:never-pushed")
+
+
 @pytest.fixture
 def loopback_namespace(cpu_image: BuiltImage) -> Iterator[str]:
     """A container that only waits, with no network but loopback; gives its name."""
@@ -124,7 +221,7 @@ def test_a_container_is_a_worker_of_the_stand_in_and_completes_a_job_from_the_sa
             # The platform's container runtime: the platform's variables go in, nothing of this machine does.
             set -eu
             set -- $(env | sed -n 's/^\\(RUNPOD_[A-Z0-9_]*\\)=.*/-e \\1/p')
-            exec /usr/bin/docker run --rm --read-only --tmpfs /tmp:exec --network container:{loopback_namespace} \\
+            exec {engine.client} run --rm --read-only --tmpfs /tmp:exec --network container:{loopback_namespace} \\
               -e RUNPOD_SKIP_AUTO_SYSTEM_CHECKS=true -e RUNPOD_SKIP_GPU_CHECK=true \\
               -e SPLAT_ALLOW_PRIVATE_ADDRESSES=true "$@" {cpu_image.reference} handler
             """
@@ -147,6 +244,8 @@ def test_a_container_is_a_worker_of_the_stand_in_and_completes_a_job_from_the_sa
     assert done.returncode == 0, done.stderr[-4000:]
     job = json.loads(done.stdout.strip().splitlines()[-1])
     assert job["status"] == "COMPLETED", (job, done.stderr[-4000:])
+    assert job["selftest"]["status"] == "COMPLETED", job["selftest"]
+    assert job["selftest"]["output"]["ok"] is True
     assert job["output"]["photos"]["registered"] == len(list(small_photos.iterdir()))
     assert {"/out/scene.ply", "/out/scene.sog", "/out/report.json"} <= set(job["uploaded"])
     assert min(job["uploaded"].values()) > 0

@@ -1,0 +1,85 @@
+"""Seconds from starting the handler to its first job request: `python bench/handler_start.py [COMMAND...]`.
+Standard library only, so that it also runs inside a container of the image; the first start warms the disk.
+
+From a checkout:  .venv-worker/bin/python bench/handler_start.py
+In the image:     docker run --rm --network none -v "$PWD/bench/handler_start.py:/probe.py:ro" IMAGE python /probe.py \\
+                  /opt/splat/image/start handler
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+STARTS = 4
+LIMIT_S = 120
+
+
+class Platform(ThreadingHTTPServer):
+    """Answers every poll with "nothing to do", and tells when the first one came."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Poll)
+        self.polled = threading.Event()
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Poll(BaseHTTPRequestHandler):
+    server: Platform
+
+    def do_GET(self) -> None:
+        if "/job-take/" in self.path:
+            self.server.polled.set()
+            time.sleep(0.2)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Quiet: stdout carries the figures."""
+
+
+def seconds_to_first_poll(command: list[str]) -> float:
+    platform = Platform()
+    root = f"http://127.0.0.1:{platform.server_address[1]}"
+    environment = {
+        **os.environ,
+        "RUNPOD_POD_ID": "worker-1",
+        "RUNPOD_ENDPOINT_ID": "bench",
+        "RUNPOD_AI_API_KEY": "none",
+        "RUNPOD_WEBHOOK_GET_JOB": f"{root}/job-take/$ID?gpu=none",
+        "RUNPOD_WEBHOOK_POST_OUTPUT": f"{root}/job-done/$RUNPOD_POD_ID/$ID?gpu=none",
+        "RUNPOD_WEBHOOK_PING": f"{root}/ping/$RUNPOD_POD_ID?gpu=none",
+        "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
+        "RUNPOD_SKIP_GPU_CHECK": "true",
+    }
+    began = time.monotonic()
+    quiet = subprocess.DEVNULL
+    handler = subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet, start_new_session=True)
+    try:
+        if not platform.polled.wait(LIMIT_S):
+            raise SystemExit(f"no job request within {LIMIT_S} s: run `{' '.join(command)}` by hand and read its log")
+        return time.monotonic() - began
+    finally:
+        os.killpg(handler.pid, signal.SIGKILL)
+        handler.wait()
+        platform.shutdown()
+        platform.server_close()
+
+
+def main() -> int:
+    command = sys.argv[1:] or [sys.executable, "-m", "splat_worker.handler"]
+    seconds = [round(seconds_to_first_poll(command), 2) for _ in range(STARTS)]
+    print(json.dumps({"first_s": seconds[0], "warm_s": sorted(seconds[1:])}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
