@@ -27,7 +27,7 @@ app.use("/api/*", async (c, next) => {
   // A websocket's answer has headers that cannot change.
   if (c.res.status === 101) return;
   const secure = c.env.WORKER_URL?.startsWith("https://") ? SECURE_ONLY : {};
-  for (const [name, value] of Object.entries({ ...apiHeaders(), ...secure })) c.res.headers.set(name, value);
+  for (const [name, value] of Object.entries<string>({ ...apiHeaders(), ...secure })) c.res.headers.set(name, value);
   if (!c.res.headers.has("cache-control")) c.res.headers.set("cache-control", "no-store");
 });
 mount(app, endpoints, openEndpoints);
