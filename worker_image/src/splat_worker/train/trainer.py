@@ -26,6 +26,8 @@ from splat_worker.train.rasterize import Trace, rasterize
 from splat_worker.train.runtime import settle_threads
 
 _SIZE_MIN_PX = 64  # halving stops here
+_NOTHING_SHARE = 0.05  # of pixels that are black: a subject in front of nothing (outdoors and rooms: 0.0001 to 0.0014)
+_BLACK = 8  # of 255
 _PACE_STEPS = 25  # how often the clock is asked for progress and the deadline
 
 
@@ -69,6 +71,11 @@ def _run_kind(device: Device) -> type[Run]:
     return Run
 
 
+def black_share(views: tuple[View, ...]) -> float:
+    """Share of pixels of which no channel is brighter than black."""
+    return float(np.mean([(view.image <= _BLACK).all(axis=2).mean() for view in views]))
+
+
 class Run:
     """One attempt at one size. A device may override how the scene is held and stepped: `_fresh`, `_resumed`,
     `_step`, `_clean`, `_scene`, `_count`, `_save`."""
@@ -81,6 +88,7 @@ class Run:
         self.device = str(Device(ctx.device))
         self.extent = scene_extent(self.training)
         self.background = torch.zeros(3, device=self.device)
+        self.in_front_of_nothing = black_share(self.training) > _NOTHING_SHARE
         gains = photo_gains(posed, self.training) if preset.exposure else np.ones((len(self.training), 3))
         self.affines = torch.from_numpy(affines_of(gains)).to(self.device)
         self.spread = float(np.log(gains).std(axis=0).max())
@@ -181,10 +189,11 @@ class Run:
         """(3,) the colour behind the scene in this step.
 
         Over black all the time, a dark wall may just as well be left open, and from elsewhere a hole shows. A colour
-        that nobody can learn closes it; it fades to black, as the last steps must see what a viewer will.
+        that nobody can learn closes it; it fades to black, as the last steps must see what a viewer will. Photos of
+        a subject in front of nothing keep their black.
         """
         left = 1.0 - self.state.step / self.steps / max(self.preset.any_background, 1e-9)
-        if not self.preset.any_background or left <= 0.0:
+        if not self.preset.any_background or left <= 0.0 or self.in_front_of_nothing:
             return self.background
         return torch.from_numpy(left * self.state.rng.random(3)).to(self.device, torch.float32)
 
