@@ -161,12 +161,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--out", type=Path, default=ROOT / "bench/stack.json")
     options = parser.parse_args()
+    before = round(os.getloadavg()[0], 1)
     recorded = {
         "command": f".venv/bin/python bench/stack.py --runs {options.runs}",
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "imports": imports(options.runs),
         **measure(options.runs),
+        "load_of_the_machine": {"before": before, "after": round(os.getloadavg()[0], 1)},
     }
     options.out.write_text(json.dumps(recorded, indent=2) + "\n")
     print(json.dumps({key: recorded[key] for key in ("imports", "medians", "ratio")}, indent=2))

@@ -102,7 +102,7 @@ STEPS = (
     Suite(
         name="every step",
         command=(*PYTEST, "tests/stack/test_every_step.py"),
-        environment={"SPLAT_EVERY_STEP": "1"},
+        environment={"SPLAT_EVERY_STEP": os.environ.get("SPLAT_EVERY_STEP", "all")},
     ),
 )
 PARTS: Mapping[str, Sequence[Suite]] = {"all": ALL, "fast": FAST, "lint": LINT, "image": IMAGE, "steps": STEPS}

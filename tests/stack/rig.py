@@ -42,15 +42,17 @@ class Run:
 class Rig:
     """One stack on one local cloud."""
 
-    def __init__(self, folder: Path, cloud: LocalCloud, path: str) -> None:
+    def __init__(self, folder: Path, cloud: LocalCloud, path: str, *, stack: str = STACK) -> None:
+        """`stack` is one of those that have a Pulumi.<stack>.yaml here."""
         self.cloud = cloud
+        self.stack = stack
         self.folder = folder
-        self.state = folder / "state/.pulumi/stacks/photo-splat" / f"{STACK}.json"
+        self.state = folder / "state/.pulumi/stacks/photo-splat" / f"{stack}.json"
         self.proxy = CutProxy()
         self._providers: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
         write_project(folder)
         self._environment = {**os.environ, **project_environment(folder, path)}
-        committed = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
+        committed = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
         # No registry and no worker here could answer for an image; other tests try images.
         known = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
         untried = {f"photo-splat:{key}": "false" for key in ("imageLookup", "imageTrial") if key in known}
@@ -60,7 +62,7 @@ class Rig:
             control_url=self.proxy.listen(cloud.control_url),
             s3_endpoint=self.proxy.listen(f"{cloud.app_url}/cdn-cgi/local/r2/s3"),
         )
-        (folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": {**committed, **untried, **addresses}}))
+        (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": {**committed, **untried, **addresses}}))
         self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
         entry = entry_of(folder, self._environment)
         language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageServer(entry), self._server)
@@ -68,7 +70,7 @@ class Rig:
         self._server.start()
         for name in (DYNAMIC, CLOUDFLARE):
             self._start_provider(name)
-        self._pulumi("stack", "init", STACK)
+        self._pulumi("stack", "init", stack)
 
     # runs -----------------------------------------------------------------------------------------
 
@@ -78,12 +80,19 @@ class Rig:
     def destroy(self, cut: Cut | None = None, *, killed_at_write: int | None = None) -> Run:
         return self._run("destroy", cut, killed_at_write)
 
+    def set(self, **settings: str) -> None:
+        """Keys of the project in the stack's own file."""
+        file = self.folder / f"Pulumi.{self.stack}.yaml"
+        document = yaml.safe_load(file.read_text())
+        document["config"] |= {f"photo-splat:{key}": value for key, value in settings.items()}
+        file.write_text(yaml.safe_dump(document))
+
     def unlock(self) -> None:
         """What `pulumi cancel` does on a file backend (test_cut_off.py runs the real one): remove the lock."""
         shutil.rmtree(self.folder / "state/.pulumi/locks", ignore_errors=True)
 
     def _run(self, command: str, cut: Cut | None, killed_at_write: int | None) -> Run:
-        arguments = [command, "--stack", STACK, "--yes", "--skip-preview", "--non-interactive", "--color=never"]
+        arguments = [command, "--stack", self.stack, "--yes", "--skip-preview", "--non-interactive", "--color=never"]
         said = self.folder / "said.txt"
         holder: list[subprocess.Popen[bytes]] = []
 
