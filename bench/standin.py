@@ -83,6 +83,7 @@ def run(http: httpx.Client, pid: int, executions: Path, jobs: int, workers: int)
     while http.get(f"/v2/serverless/{endpoint}/workers").json()["summary"]["idle"] < workers:
         time.sleep(0.2)
 
+    load_before = round(os.getloadavg()[0], 2)  # on a quiet machine below 1
     cpu_before_s, started = cpu_s(pid), time.monotonic()
     submits_ms: list[float] = []
     ids: list[str] = []
@@ -111,6 +112,7 @@ def run(http: httpx.Client, pid: int, executions: Path, jobs: int, workers: int)
         "command": f".venv/bin/python bench/standin.py --jobs {jobs} --workers {workers}",
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+        "load_average_1_min": {"before": load_before, "after": round(os.getloadavg()[0], 2)},
         "what": "runpod SDK 1.12.0 echo workers at concurrency 1; the SDK itself pauses about 1 s after each job",
         "summary": {
             "jobs": jobs,
