@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -149,8 +150,9 @@ def start(state: StateFolder, *, root: Path, app_port: int | None = None) -> Add
     """
     if is_running(state):
         running = read_addresses(state)
-        if running is not None:
+        if running is not None and _code_of_running(state) == code(root):
             return running
+        # Stand-ins of other sources, after a pull for example, would answer a program that expects the new ones.
         stop(state)
     state.logs.mkdir(parents=True, exist_ok=True)
     state.cloud_file.unlink(missing_ok=True)
@@ -183,6 +185,23 @@ def start(state: StateFolder, *, root: Path, app_port: int | None = None) -> Add
     raise StartFailed(f"The local cloud was not ready within {START_LIMIT_S:.0f} s; see {state.logs}")
 
 
+def code(root: Path) -> str:
+    """SHA-256 hex over the sources of the stand-ins."""
+    total = hashlib.sha256()
+    for path in sorted((root / "local_cloud").rglob("*")):
+        if path.suffix in {".py", ".mjs", ".json"}:
+            total.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def _code_of_running(state: StateFolder) -> str | None:
+    try:
+        found: str | None = json.loads(state.cloud_file.read_text()).get("code")
+    except (OSError, ValueError):
+        return None
+    return found
+
+
 def stop(state: StateFolder) -> bool:
     """End the local cloud of this folder and wait until it is gone. Returns whether one ran."""
     if not is_running(state):
@@ -209,6 +228,7 @@ def run(state: StateFolder, *, root: Path, app_port: int | None) -> None:
     """The supervisor process itself: blocks until asked to stop or until a stand-in dies."""
     state.root.mkdir(parents=True, exist_ok=True)
     with _held(state.lock_file):
+        started_from = code(root)
         ports = choose_ports(state, app_port=app_port)
         write_private(state.images_file, json.dumps(images(root), indent=2))
         stopping: list[int] = []
@@ -226,7 +246,8 @@ def run(state: StateFolder, *, root: Path, app_port: int | None) -> None:
             for service, process in running:
                 _wait_healthy(service, process, state, stopping=lambda: bool(stopping))
             write_private(state.ports_file, json.dumps(asdict(ports)))
-            write_private(state.cloud_file, json.dumps(_describe(ports, running), indent=2))
+            description = {**_describe(ports, running), "code": started_from}
+            write_private(state.cloud_file, json.dumps(description, indent=2))
             stack.callback(state.cloud_file.unlink, missing_ok=True)
             while not stopping:
                 for service, process in running:
