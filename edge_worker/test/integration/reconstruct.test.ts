@@ -1,4 +1,4 @@
-// The path of issue 3 through the edge: photos up, job, progress, scene; and the ways off it (cancel, retry, delete).
+// The whole path through the edge: photos up, job, progress, scene; and the ways off it (cancel, retry, delete).
 // Real bundle, real R2 and objects, RunPod scripted over HTTP.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
