@@ -49,19 +49,22 @@ def main() -> int:
         print(json.dumps(_measured(name, values)))
         return 0
     result: dict[str, object] = {"date": datetime.now(UTC).date().isoformat(), "machine": cpu.machine()}
-    result["beside_pycolmap"] = [
-        _median([_own_process([name, str(folder)]) for _ in range(args.runs)], set=cpu.set_name(folder), trainer=name)
-        for folder in args.photos or [ROOT / "samples" / "photos"]
-        for name in ("sfm", "pycolmap")
-    ]
-    result["photos"] = [_median([_own_process(["drawn", count])], photos=count) for count in PHOTO_COUNTS]
+
+    def add(table: str, row: dict[str, object]) -> None:
+        """Every row is written down as it is measured."""
+        result.setdefault(table, []).append(row)  # type: ignore[attr-defined]
+        (args.out / "growth.json").write_text(json.dumps(result, indent=1) + "\n")
+
     cpu.posed_set(ROOT / "samples" / "photos")
-    result["gaussians"] = [
-        _median([_own_process(["train", count, width])], gaussians=count, width_px=width)
-        for width in WIDTHS_PX
-        for count in GAUSSIAN_COUNTS
-    ]
-    (args.out / "growth.json").write_text(json.dumps(result, indent=1) + "\n")
+    for width in WIDTHS_PX:
+        for count in GAUSSIAN_COUNTS:
+            add("gaussians", _median([_own_process(["train", count, width])], width_px=width, gaussians=count))
+    for folder in args.photos or [ROOT / "samples" / "photos"]:
+        for name in ("sfm", "pycolmap"):
+            rows = [_own_process([name, str(folder)]) for _ in range(args.runs)]
+            add("beside_pycolmap", _median(rows, set=cpu.set_name(folder), by=name))
+    for count in PHOTO_COUNTS:
+        add("photos", _median([_own_process(["drawn", count])], photos=count))
     print(json.dumps(result, indent=1))
     return 0
 

@@ -34,11 +34,12 @@ def main() -> int:
     rows = []
     for folder in args.photos or [ROOT / "samples" / "photos"]:
         posed = cpu.posed_set(folder)
-        preset = resolve_preset(PresetName(args.preset), Device.CPU, len(posed.views))
+        numbers = {"steps": args.steps} if args.steps else {}
+        preset = resolve_preset(PresetName(args.preset), Device.CPU, len(posed.views), numbers)
         trained = train(posed, preset, TrainContext())
         _, held_out = split_views(posed)
         views = [resized(view, preset.size_px) for view in held_out]
-        # the middle ones by quality would hide the worst: the first and the worst are shown
+        # the best alone would flatter: another one and the worst are shown
         worst = min(views, key=lambda view: psnr_db(trained.renders[view.name] / 255.0, view.image / 255.0, view.mask))
         for view in [next(v for v in views if v is not worst or len(views) == 1), worst][:PER_SET]:
             quality = psnr_db(trained.renders[view.name] / 255.0, view.image / 255.0, view.mask)
@@ -72,6 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photos", nargs="*", type=Path, help="folders of photos; the samples if none")
     parser.add_argument("--preset", choices=[name.value for name in PresetName], default="preview")
+    parser.add_argument("--steps", type=int, help="steps in place of the preset's")
     parser.add_argument("--out", type=Path, default=ROOT / "bench" / "plots" / "pictures.webp")
     return parser.parse_args()
 
