@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,12 +82,18 @@ def down(root: Path, *, console: Console) -> None:
         return
     with one_at_a_time(state):
         if _config_file(state).exists() and any(_backend(state).rglob("*.json")):
-            _start_cloud(root, state, console, app_port=None)
+            addresses = _start_cloud(root, state, console, app_port=None)
             engine_ = engine(root, state)
             _select(engine_, state)
-            with Stages(console) as stages:
-                stages.update("destroying the stack", 0.0)
-                stages.finish(changes(engine_.run("destroy", "--yes", "--skip-preview", quiet=True)))
+            try:
+                with Stages(console) as stages:
+                    stages.update("destroying the stack", 0.0)
+                    stages.finish(changes(engine_.run("destroy", "--yes", "--skip-preview", quiet=True)))
+            except ServiceError as failure:
+                # All of a local stack is below one folder, so there is a way out whatever its state.
+                drop = f"kill {addresses.supervisor_pid} && rm -rf {shlex.quote(str(state.root))}"
+                hint = f"{failure.hint}; where it keeps failing, this drops the local stack with its scenes: {drop}"
+                raise ServiceError(failure.message, hint=hint) from None
             # Without --preserve-config it would delete the committed Pulumi.local.yaml.
             engine_.run("stack", "rm", "--yes", "--preserve-config", quiet=True)
         if supervisor.stop(state):
