@@ -7,6 +7,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -72,8 +73,8 @@ def _run_kind(device: Device) -> type[Run]:
 
 
 def black_share(views: tuple[View, ...]) -> float:
-    """Share of pixels of which no channel is brighter than black."""
-    return float(np.mean([(view.image <= _BLACK).all(axis=2).mean() for view in views]))
+    """Share of pixels of which no channel is brighter than black, by every 4th in both directions."""
+    return float(np.mean([(view.image[::4, ::4] <= _BLACK).all(axis=2).mean() for view in views]))
 
 
 class Run:
@@ -88,7 +89,6 @@ class Run:
         self.device = str(Device(ctx.device))
         self.extent = scene_extent(self.training)
         self.background = torch.zeros(3, device=self.device)
-        self.in_front_of_nothing = black_share(self.training) > _NOTHING_SHARE
         gains = photo_gains(posed, self.training) if preset.exposure else np.ones((len(self.training), 3))
         self.affines = torch.from_numpy(affines_of(gains)).to(self.device)
         self.spread = float(np.log(gains).std(axis=0).max())
@@ -185,6 +185,10 @@ class Run:
             if state.budget.due(state.step, self.steps):
                 state.budget.edit(state.splats, state.step, self.steps)
 
+    @cached_property
+    def _in_front_of_nothing(self) -> bool:
+        return black_share(self.training) > _NOTHING_SHARE
+
     def _background(self) -> torch.Tensor:
         """(3,) the colour behind the scene in this step.
 
@@ -193,7 +197,7 @@ class Run:
         a subject in front of nothing keep their black.
         """
         left = 1.0 - self.state.step / self.steps / max(self.preset.any_background, 1e-9)
-        if not self.preset.any_background or left <= 0.0 or self.in_front_of_nothing:
+        if not self.preset.any_background or left <= 0.0 or self._in_front_of_nothing:
             return self.background
         return torch.from_numpy(left * self.state.rng.random(3)).to(self.device, torch.float32)
 
