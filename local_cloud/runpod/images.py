@@ -83,7 +83,8 @@ class ImagesFileInvalid(Exception):
 def echo_image() -> Image:
     """What every image is when no images file was given: a worker that returns its input."""
     return Image(
-        command=[_python_with_the_sdk(), str(Path(__file__).parents[1] / "echo_worker.py")],
+        # -P: without it the program's own folder would come first, where `runpod` is this stand-in.
+        command=[_python_with_the_sdk(), "-P", str(Path(__file__).parents[1] / "echo_worker.py")],
         env={"RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true", "RUNPOD_SKIP_GPU_CHECK": "true"},
     )
 
