@@ -207,10 +207,14 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def readable(name: str) -> str:
+    """A name as the service takes it: control characters, turns of direction and broken bytes are question marks."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
 def _as_sent(below: Path) -> str:
-    """A path below the folder as the service takes it: no control characters or broken bytes, not too long."""
-    name = "".join(letter if letter.isprintable() else "?" for letter in below.as_posix())
-    return name[-NAME_LENGTH_MAX:]
+    """A path below the folder as the service takes it; of one that is too long, the end."""
+    return readable(below.as_posix())[-NAME_LENGTH_MAX:]
 
 
 def _counted(photos: Sequence[Photo]) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from scripts.splat_cli.edge_client import EdgeClient, Project, Upload
 from scripts.splat_cli.errors import CommandError, ServiceError
-from scripts.splat_cli.photos import Photo, find_photos, told
+from scripts.splat_cli.photos import Photo, find_photos, readable, told
 from scripts.splat_cli.progress import Stages
 from scripts.splat_cli.show import STAGE_WORDS, own_names, seconds, usd
 
@@ -43,7 +43,7 @@ def reconstruct(
     photos, left_out = find_photos(folder, client.limits())
     for line in told(left_out):
         console.print(f"  {line}", markup=False, soft_wrap=True)
-    project = client.create_project(name.strip()[:NAME_LENGTH_MAX] or "Scene")
+    project = client.create_project(readable(name).strip()[:NAME_LENGTH_MAX] or "Scene")
     with _undo_on(BaseException, lambda: client.delete_project(project.id)):
         _upload(client, project, photos, console)
         estimate = client.estimate(project.id, preset)

@@ -168,10 +168,16 @@ def test_the_same_photos_can_be_made_again_in_another_quality_with_its_price(
     assert (project["state"], project["attempt"]) == ("done", made_scene.project["attempt"])
 
 
-def test_a_name_of_markup_is_shown_as_text(made_scene: MadeScene, open_page: OpenPage) -> None:
+def test_a_name_of_markup_is_shown_as_text_and_one_that_turns_the_text_is_refused_in_words(
+    made_scene: MadeScene, open_page: OpenPage, complaints: Complaints
+) -> None:
+    complaints.expect("400")
     page = open_page(made_scene.path)
-    name = "<img src=x onerror=document.title='broken'> & \u202etxet"
+    name = "<img src=x onerror=document.title='broken'> & text"
     page.get_by_role("button", name="Rename").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("\u202etxet")
+    page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("readable text")
     page.get_by_role("dialog").get_by_label("Name").fill(name)
     page.get_by_role("dialog").get_by_role("button", name="Rename").click()
     expect(page.get_by_role("dialog")).to_have_count(0)

@@ -110,6 +110,10 @@ describe("names", () => {
     expect(uniqueNames(["a.jpg", "a.jpg", "b", "b", "a (2).jpg"])).toEqual(["a.jpg", "a (2).jpg", "b", "b (2)", "a (2) (2).jpg"]);
   });
 
+  it("hold nothing that the server refuses as unreadable", () => {
+    expect(uniqueNames(["a\u202egpj.jpg", "a?gpj.jpg", "\ud800.jpg"])).toEqual(["a?gpj.jpg", "a?gpj (2).jpg", "\ufffd.jpg"]);
+  });
+
   it("are unique whatever comes in", () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom("a.jpg", "a (2).jpg", "a (3).jpg", ".x", "b"), { maxLength: 12 }), (names) => {

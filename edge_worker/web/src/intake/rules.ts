@@ -72,10 +72,15 @@ export function advise(used: number, limits: Limits): SetAdvice {
   return { enough: true, words: "A good number. Neighbours should overlap by about two thirds." };
 }
 
-/** Names as the server will see them: unique, so that a second IMG_1.jpg from another folder is not lost. */
+/** Characters that the server refuses in names since nobody sees them: controls, line ends, turns of direction. */
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
+
+const readable = (name: string): string => name.toWellFormed().replaceAll(UNSEEN, "?");
+
+/** Names as the server will see them: readable, and unique, so that a second IMG_1.jpg from another folder is not lost. */
 export function uniqueNames(names: readonly string[]): string[] {
   const taken = new Set<string>();
-  return names.map((name) => {
+  return names.map(readable).map((name) => {
     const dot = name.lastIndexOf(".");
     const [stem, end] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
     let unique = name;
@@ -89,6 +94,6 @@ export function uniqueNames(names: readonly string[]): string[] {
 export function suggestName(paths: readonly string[], today: Date): string {
   const folders = new Set(paths.map((path) => path.split("/").at(-2)).filter((folder) => folder));
   const [only] = folders;
-  if (folders.size === 1 && only !== undefined) return only.replaceAll(/[_-]+/g, " ").trim();
+  if (folders.size === 1 && only !== undefined) return readable(only).replaceAll(/[_-]+/g, " ").trim();
   return `Scene of ${today.toLocaleDateString("en-GB", { day: "numeric", month: "long" })}`;
 }
