@@ -72,10 +72,10 @@ export function advise(used: number, limits: Limits): SetAdvice {
   return { enough: true, words: "A good number. Neighbours should overlap by about two thirds." };
 }
 
-/** Characters that the server refuses in names since nobody sees them: controls, line ends, turns of direction. */
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
+/** Characters that the server refuses in names since nobody sees them: controls, line ends, turns of direction, half pairs. */
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\p{Cs}]/gu;
 
-const readable = (name: string): string => name.toWellFormed().replaceAll(UNSEEN, "?");
+const readable = (name: string): string => name.replaceAll(UNSEEN, "?");
 
 /** Names as the server will see them: readable, and unique, so that a second IMG_1.jpg from another folder is not lost. */
 export function uniqueNames(names: readonly string[]): string[] {
