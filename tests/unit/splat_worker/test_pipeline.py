@@ -65,7 +65,9 @@ def test_the_report_tells_photos_quality_seconds_and_price(made) -> None:  # typ
     assert min(report.metrics.export_fidelity_db.values()) > 30
     assert [stage.stage for stage in report.stages] == list(Stage)
     assert report.price is not None
-    assert report.price.usd == pytest.approx(sum(s.seconds for s in report.stages) * 0.00031, abs=1e-5)
+    # billed seconds are told to a tenth
+    assert report.price.billed_s == pytest.approx(sum(s.seconds for s in report.stages), abs=0.051)
+    assert report.price.usd == pytest.approx(report.price.billed_s * 0.00031, abs=1e-6)
     assert report.price.estimate is (report.device.kind == "cpu")
     assert 100 < report.peak_memory_mb < 8000
     assert report.versions["pycolmap"]
