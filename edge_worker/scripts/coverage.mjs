@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { createCoverageMap } from "@vitest/istanbul-lib-coverage";
 
 /** Percent of lines: of all together, and of each file. */
-const FLOOR = { all: 97, file: 88 };
+const FLOOR = { all: 97, file: 85 };
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** file -> line -> most times that one layer ran it. */
