@@ -146,7 +146,7 @@ def test_edits_are_due_in_their_window_only():
     assert due == list(range(100, 601, 50))
 
 
-def test_children_start_without_momentum_and_with_their_parents_second_moment():
+def test_children_start_without_moments_and_the_others_keep_theirs():
     splats = splats_of(blobs(10))
     for name in splats.first:
         splats.first[name] += 1.0
@@ -154,4 +154,5 @@ def test_children_start_without_momentum_and_with_their_parents_second_moment():
     split_along_axis(splats, torch.tensor([2, 6]))
     for name, first in splats.first.items():
         assert (first[[2, 6, 10, 11]] == 0).all(), name
-        assert (splats.second[name][[10, 11]].reshape(2, -1) == torch.tensor([[2.0], [6.0]])).all(), name
+        assert (splats.second[name][[2, 6, 10, 11]] == 0).all(), name
+        assert (splats.second[name][[3, 9]].reshape(2, -1) == torch.tensor([[3.0], [9.0]])).all(), name

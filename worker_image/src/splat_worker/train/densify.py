@@ -79,7 +79,10 @@ class Budget:
 
 @torch.no_grad()
 def split_along_axis(splats: Splats, chosen: Tensor) -> None:
-    """Replaces each chosen Gaussian by two along its longest axis; the second ones go to the end."""
+    """Replaces each chosen Gaussian by two along its longest axis; the second ones go to the end.
+
+    Both start without moments: those of their parent, which had a larger footprint, would keep them from moving.
+    """
     v = splats.values
     longest = v["log_scales"][chosen].argmax(dim=1)
     axis = _axis(v["quats"][chosen], longest)
@@ -93,7 +96,8 @@ def split_along_axis(splats: Splats, chosen: Tensor) -> None:
     v["log_scales"].data[chosen] += shrink
     for name in v:
         splats.first[name][chosen] = 0.0
-    splats.append(added, chosen)
+        splats.second[name][chosen] = 0.0
+    splats.append(added)
 
 
 def _axis(quats: Tensor, which: Tensor) -> Tensor:

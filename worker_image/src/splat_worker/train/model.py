@@ -14,7 +14,7 @@ from splat_worker.scene import Gaussians, PosedPhotos
 from splat_worker.train.cpu.neighbours import nearest_distances
 
 SH_C0 = 0.28209479177387814
-BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-15
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-15
 NAMES = ("means", "log_scales", "quats", "logits", "colour", "sh")
 _NEIGHBOURS = 3
 
@@ -63,12 +63,12 @@ class Splats:
         self.second = {name: moment[rows].clone() for name, moment in self.second.items()}
 
     @torch.no_grad()
-    def append(self, added: Mapping[str, Tensor], parents: Tensor) -> None:
-        """Adds rows; they start without momentum but with their parents' second moment, so that steps stay small."""
+    def append(self, added: Mapping[str, Tensor]) -> None:
+        """Adds rows, which start without moments."""
         for name in NAMES:
             self.values[name] = torch.cat([self.values[name], added[name]]).requires_grad_()
             self.first[name] = torch.cat([self.first[name], torch.zeros_like(added[name])])
-            self.second[name] = torch.cat([self.second[name], self.second[name][parents]])
+            self.second[name] = torch.cat([self.second[name], torch.zeros_like(added[name])])
 
     @torch.no_grad()
     def to_gaussians(self) -> Gaussians:

@@ -44,23 +44,24 @@ class Preset:
     opacity_weight: float = 0.0  # of mean opacity in the loss
     scale_weight: float = 0.0  # of mean scale over extent in the loss
     any_background: float = 0.5  # until then a new colour behind the scene in every step, fading to black
-    exposure: bool = True  # allow for photos that differ in exposure
+    exposure: bool = False  # take gains of exposure out of the photos that are trained on
 
     def halved(self) -> Preset:
         """The same run at half the size and half the Gaussians, for when memory ran out."""
         return replace(self, size_px=max(self.size_px // 2, 1), gaussians_max=max(self.gaussians_max // 2, 1))
 
 
+# Exposure is left in the photos: gains estimated from sparse points cost 0.4 to 2.4 dB on held-out photos as taken and
+# gave 0 to 1 dB with exposure taken out; without them the scene shows each part as the photos of that part do on
+# average (bench/cpu.md, bench/gpu/README.md).
 _CPU: Mapping[PresetName, Preset] = {
     PresetName.PREVIEW: Preset(steps=1500, size_px=400, gaussians_max=20_000, sh_degree=0),
     PresetName.STANDARD: Preset(steps=4000, size_px=640, gaussians_max=60_000, sh_degree=1),
     PresetName.HIGH: Preset(steps=10_000, size_px=960, gaussians_max=150_000, sh_degree=2),
 }
 # For the native fit, measured on sets of 20 to 50 photos (bench/gpu/README.md). Slower than the CPU's rates, which
-# have few steps; weights as in 3DGS-MCMC, against learning photos by heart. Exposure is left in the photos: gains
-# estimated from sparse points cost 0.4 to 2.4 dB on held-out photos as taken, and gave 0 to 1 dB with exposure
-# taken out; without them the scene shows each part as the photos of that part do on average.
-_CUDA_FIT: Mapping[str, float | bool] = {
+# have few steps; weights as in 3DGS-MCMC, against learning photos by heart.
+_CUDA_FIT: Mapping[str, float] = {
     "rate_means": 4e-4,
     "rate_scales": 8e-3,
     "rate_quats": 2e-3,
@@ -68,7 +69,6 @@ _CUDA_FIT: Mapping[str, float | bool] = {
     "rate_sh": 2e-4,
     "opacity_weight": 0.01,
     "scale_weight": 0.01,
-    "exposure": False,
 }
 # `high` differs by the photos' size and the Gaussians for it. Growth ends as early as in `standard`: 12 000 steps with
 # growth over 60 % of them were no better, on the sets of 50 photos worse (bench/gpu/README.md).

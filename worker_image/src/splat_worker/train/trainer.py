@@ -26,6 +26,7 @@ from splat_worker.train.presets import Preset
 from splat_worker.train.rasterize import Trace, rasterize
 from splat_worker.train.runtime import settle_threads
 
+EXPOSURE_TOLD_DB = 1.0  # what a colour fit per photo must gain to be worth a sentence
 _SIZE_MIN_PX = 64  # halving stops here
 _NOTHING_SHARE = 0.05  # of pixels that are black: a subject in front of nothing (outdoors and rooms: 0.0001 to 0.0014)
 _BLACK = 8  # of 255
@@ -273,6 +274,11 @@ class Run:
             self.notes.append(
                 f"The photos differ in exposure by about {100 * self.spread:.0f} %. Training allowed for it, the scene "
                 f"has the average photo's colours; with exposure taken out, PSNR is {figures.psnr_fitted_db:.1f} dB."
+            )
+        elif figures.psnr_fitted_db - figures.psnr_db >= EXPOSURE_TOLD_DB:
+            self.notes.append(
+                "The photos seem to differ in exposure, and the scene shows each part as its photos do on average; "
+                f"with exposure taken out, PSNR is {figures.psnr_fitted_db:.1f} dB."
             )
         return Trained(
             gaussians=gaussians,
