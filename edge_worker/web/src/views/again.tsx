@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import { api } from "../api.ts";
 import { Ask } from "./parts.tsx";
 import { PresetChoice, useEstimates } from "./preset-choice.tsx";
-import type { StateProps } from "./project.tsx";
+import type { StateProps } from "./state-props.ts";
 
 export function Again({ label, ...props }: StateProps & { label: string }) {
   const [asking, setAsking] = useState(false);

@@ -7,7 +7,7 @@ import { steps } from "../stages.ts";
 import { Again } from "./again.tsx";
 import { Manage } from "./manage.tsx";
 import { Failure, Link, useAction } from "./parts.tsx";
-import type { StateProps } from "./project.tsx";
+import type { StateProps } from "./state-props.ts";
 import { Steps } from "./steps.tsx";
 
 const TITLES: Record<string, string> = {

@@ -9,7 +9,7 @@ import { forget } from "../known.ts";
 import { go } from "../router.ts";
 import { current } from "../upload/session.ts";
 import { Ask } from "./parts.tsx";
-import type { StateProps } from "./project.tsx";
+import type { StateProps } from "./state-props.ts";
 
 const NAME_MAX = 80;
 

@@ -14,21 +14,13 @@ import { Ended } from "./ended.tsx";
 import { Missing, Trouble } from "./notices.tsx";
 import { Running } from "./running.tsx";
 import { Scene } from "./scene.tsx";
+import type { StateProps } from "./state-props.ts";
 import { Ready, Uploading } from "./uploading.tsx";
 
 interface Props {
   id: string;
   session: Session;
   settings: Settings;
-}
-
-export interface StateProps {
-  project: Project;
-  settings: Settings;
-  mayUpload: boolean;
-  mayOperate: boolean;
-  /** Show this newer form of the project now. */
-  onProject: (project: Project) => void;
 }
 
 export function ProjectPage({ id, session, settings }: Props) {

@@ -6,7 +6,7 @@ import { api, ownSource } from "../api.ts";
 import { about, duration, plural, usd } from "../format.ts";
 import { costSoFar, secondsLeft, steps } from "../stages.ts";
 import { Ask } from "./parts.tsx";
-import type { StateProps } from "./project.tsx";
+import type { StateProps } from "./state-props.ts";
 import { Steps } from "./steps.tsx";
 import { Stage } from "./stage.tsx";
 

@@ -14,7 +14,7 @@ import { stageShares } from "../stages.ts";
 import { Again } from "./again.tsx";
 import { Manage } from "./manage.tsx";
 import { Failure, Stat } from "./parts.tsx";
-import type { StateProps } from "./project.tsx";
+import type { StateProps } from "./state-props.ts";
 import { CameraPlan } from "./ring.tsx";
 import { Sharing } from "./sharing.tsx";
 import { Stage } from "./stage.tsx";

@@ -13,7 +13,7 @@ import { current, UploadSession, type Item, type Phase, type PhotoToSend } from 
 import { Manage } from "./manage.tsx";
 import { Bar, Failure, useAction } from "./parts.tsx";
 import { PresetChoice, useEstimates } from "./preset-choice.tsx";
-import type { StateProps } from "./project.tsx";
+import type { StateProps } from "./state-props.ts";
 import { Steps } from "./steps.tsx";
 import { DropZone, Pickers } from "./drop-zone.tsx";
 
