@@ -37,23 +37,26 @@ StackOption = Annotated[
     str, typer.Option("--stack", "-s", help="Which deployment: local, dev, prod, …", show_default=True)
 ]
 PresetOption = Annotated[str, typer.Option("--preset", "-p", help="preview, standard or high")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Go ahead without showing the plan and asking")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there")]
 
 
 @app.command()
 def up(
+    *,
     stack: StackOption = LOCAL,
     photos: Annotated[Path | None, typer.Option(help="Photos of the first scene; default: the sample set")] = None,
     preset: PresetOption = "preview",
     port: Annotated[int | None, typer.Option(help="Port of the local app; default 8787 or the next free")] = None,
     scene: Annotated[bool, typer.Option(help="Make a first scene after deploying (local stack)")] = True,
+    yes: YesOption = False,
 ) -> None:
-    """Deploy a stack; the local one makes a first scene, too."""
+    """Deploy a stack, after asking; the local one asks nothing and makes a first scene, too."""
     check_stack(ROOT, stack)
     if photos is not None:
         photos = check_folder(photos)
     if stack != LOCAL:
-        Engine(root=ROOT, stack=stack).run("up")
+        Engine(root=ROOT, stack=stack).change("up", sure=yes)
         return
     from scripts.splat_cli import local
 
@@ -77,11 +80,11 @@ def _first_scene(outputs: Outputs, client: EdgeClient, photos: Path | None, *, p
 
 
 @app.command()
-def down(stack: StackOption = LOCAL) -> None:
-    """Destroy a stack; the local one leaves nothing behind."""
+def down(stack: StackOption = LOCAL, yes: YesOption = False) -> None:
+    """Destroy a stack, after asking; the local one asks nothing and leaves nothing behind."""
     check_stack(ROOT, stack)
     if stack != LOCAL:
-        Engine(root=ROOT, stack=stack).run("destroy")
+        Engine(root=ROOT, stack=stack).change("destroy", sure=yes)
         return
     from scripts.splat_cli import local
 
@@ -199,7 +202,7 @@ def pulumi(context: typer.Context, stack: StackOption = LOCAL) -> None:
     """Run a pulumi command on a stack: splat pulumi preview."""
     if not context.args:
         raise CommandError("No pulumi command was given.", hint="for example: splat pulumi preview --diff")
-    _engine(stack).run(*context.args)
+    _engine(stack).run(*context.args, to_stdout=True)
 
 
 def _engine(stack: str) -> Engine:

@@ -21,6 +21,20 @@ LOCAL = "local"
 LAST_LINES = 20
 # Commands of pulumi 3.259 that take --config-file; the others refuse it.
 TAKES_CONFIG_FILE = {"up", "preview", "destroy", "refresh", "config", "import", "watch"}
+# Those that are of no stack, and refuse --stack.
+WITHOUT_STACK = {
+    "version",
+    "whoami",
+    "login",
+    "logout",
+    "plugin",
+    "help",
+    "install",
+    "schema",
+    "package",
+    "policy",
+    "org",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,18 +55,21 @@ class Engine:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     config_file: Path | None = None
 
-    def run(self, *arguments: str, quiet: bool = False) -> str:
-        """Run a command that changes the stack; its output goes to stderr, live, or is returned when `quiet`.
+    def run(self, *arguments: str, quiet: bool = False, to_stdout: bool = False) -> str:
+        """Run a command that changes the stack; its output goes to stderr, live, or is returned when `quiet`. On a
+        terminal the engine may ask. `to_stdout` is for a command whose output is what was asked for.
 
         Ctrl-C reaches the engine, which ends in order; then KeyboardInterrupt is raised.
         Raises ServiceError with the last lines when it fails.
         """
+        out = sys.stdout if to_stdout else sys.stderr
+        asks = not quiet and sys.stdin.isatty() and out.isatty()
         process = subprocess.Popen(
-            self._command(arguments),
+            self._command(arguments, asks=asks),
             cwd=self.root,
             env=self._environment(),
-            stdin=sys.stdin if sys.stdin.isatty() else subprocess.DEVNULL,
-            stdout=subprocess.PIPE if quiet else sys.stderr,
+            stdin=sys.stdin if asks else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if quiet else out,
             stderr=subprocess.STDOUT if quiet else None,
             text=True,
         )
@@ -79,6 +96,17 @@ class Engine:
                 else "the lines above name the resource and the reason; the same command goes on from where it stopped",
             )
         return said or ""
+
+    def change(self, command: str, *, sure: bool) -> None:
+        """`up` or `destroy` of a stack of the user's own: shows the plan and asks, or goes ahead when `sure`.
+        Raises CommandError where there is no such stack, or nobody to ask."""
+        self._ask("stack", "output", "--json")  # an engine that runs for people says less of a stack that is not there
+        if not sure and not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise CommandError(
+                f"pulumi {command} of stack {self.stack} asks before it changes anything, and here is no terminal.",
+                hint=f"look first (splat pulumi preview --stack {self.stack}), then run the same command with --yes",
+            )
+        self.run(command, *(["--yes", "--skip-preview"] if sure else []))
 
     def outputs(self) -> Outputs:
         """Outputs of the deployed stack, secrets included. Raises CommandError where nothing is deployed."""
@@ -130,7 +158,13 @@ class Engine:
             return done.stdout
         said = done.stderr.strip() or _problems_of(done.stdout)
         if "no stack named" in said or "no stack selected" in said:
-            raise CommandError(f"Stack {self.stack} is not deployed.", hint=up_hint(self.stack))
+            if self.stack == LOCAL:
+                raise CommandError(f"Stack {self.stack} is not deployed.", hint=up_hint(self.stack))
+            raise CommandError(
+                f"This Pulumi backend has no stack {self.stack}.",
+                hint=f"make it (pulumi stack init {self.stack}; docs/environments.md has the keys), or log in to the "
+                "backend that has it (pulumi login, or PULUMI_BACKEND_URL)",
+            )
         if "passphrase" in said:
             raise CommandError(
                 f"The passphrase of stack {self.stack} is missing or wrong.",
@@ -138,8 +172,12 @@ class Engine:
             )
         raise ServiceError(f"pulumi {' '.join(arguments[:2])} failed: {said[-600:]}", hint="see the message above")
 
-    def _command(self, arguments: Sequence[str]) -> list[str]:
-        command = [_binary(self.root), *arguments, "--stack", self.stack, "--non-interactive"]
+    def _command(self, arguments: Sequence[str], *, asks: bool = False) -> list[str]:
+        command = [_binary(self.root), *arguments]
+        if arguments[0] not in WITHOUT_STACK and not arguments[0].startswith("-"):
+            command += ["--stack", self.stack]
+        if not asks:
+            command.append("--non-interactive")
         if self.config_file is not None and arguments[0] in TAKES_CONFIG_FILE:
             command += ["--config-file", str(self.config_file)]
         return command
