@@ -1,17 +1,10 @@
-// The Worker's bindings, and their values read once into typed settings.
-// Never hands out a half-configured service: what is missing is named, and every route but health answers 503.
-import * as z from "zod/mini";
-
-import type { Index } from "./index-object.ts";
-import type { Project } from "./project.ts";
-import { amount, count, positiveInt } from "./schema.ts";
-
+// The Worker's bindings, by name and kind.
 /** Bindings as declared by infra/components/edge.py and wrangler.jsonc; docs/contracts.md has the table. */
 export interface Env {
   readonly ASSETS: Fetcher;
   readonly BUCKET: R2Bucket;
-  readonly PROJECT: DurableObjectNamespace<Project>;
-  readonly INDEX: DurableObjectNamespace<Index>;
+  readonly PROJECT: DurableObjectNamespace;
+  readonly INDEX: DurableObjectNamespace;
   readonly RATE_LIMIT: RateLimit;
   readonly STACK: string;
   readonly WORKER_URL: string;
@@ -28,135 +21,4 @@ export interface Env {
   readonly API_TOKENS: string;
   /** Absent unless Cloudflare Access stands in front. */
   readonly ACCESS?: string;
-}
-
-/** `view` reads, `upload` makes and starts, `operate` deletes, shares and sees the whole service. Each holds the ones before. */
-export const SCOPES = ["view", "upload", "operate"] as const;
-export type Scope = (typeof SCOPES)[number];
-
-export const PriceSchema = z.object({
-  gpu: z.string(),
-  usd_per_s: amount,
-  as_of: z.string(),
-  source: z.string(),
-});
-export type Price = z.infer<typeof PriceSchema>;
-
-export const LimitsSchema = z.object({
-  photos_min: positiveInt,
-  photos_max: positiveInt,
-  photo_bytes_max: positiveInt,
-  project_bytes_max: positiveInt,
-  upload_bytes_per_day: positiveInt,
-  job_seconds_max: positiveInt,
-  jobs_per_day: count,
-  jobs_at_once: count,
-  budget_usd_per_month: amount,
-});
-export type Limits = z.infer<typeof LimitsSchema>;
-
-const TokenSchema = z.object({
-  name: z.string().check(z.minLength(1)),
-  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
-  scopes: z.array(z.enum(SCOPES)).check(z.minLength(1)),
-  expires_at: z.nullish(z.iso.datetime({ offset: true })),
-});
-export type ApiToken = z.infer<typeof TokenSchema>;
-
-/** team: the issuer's address; aud: the application's audience tag; operators: addresses that get `operate`. */
-const AccessSchema = z.object({
-  team: z.string().check(z.regex(/^https?:\/\/[^/]+$/, "an address without a path")),
-  aud: z.string().check(z.minLength(1)),
-  operators: z.array(z.string()),
-  others: z.nullable(z.enum(SCOPES)),
-});
-export type AccessSettings = z.infer<typeof AccessSchema>;
-
-const HookKeysSchema = z.array(z.string().check(z.regex(/^[A-Za-z0-9+/]{43}=$/, "32 bytes in base64"))).check(z.minLength(1), z.maxLength(2));
-
-export interface Settings {
-  readonly stack: string;
-  readonly workerUrl: string;
-  readonly s3: { readonly endpoint: string; readonly bucket: string; readonly accessKeyId: string; readonly secretAccessKey: string };
-  readonly runpod: { readonly jobUrl: string; readonly endpointId: string; readonly apiKey: string };
-  readonly price: Price;
-  readonly limits: Limits;
-  /** Current key first; the second is accepted, never used to sign. */
-  readonly hookKeys: readonly string[];
-  readonly tokens: readonly ApiToken[];
-  readonly access: AccessSettings | null;
-}
-
-export type SettingsResult = { readonly ok: true; readonly settings: Settings } | { readonly ok: false; readonly problems: readonly string[] };
-
-const cache = new WeakMap<object, SettingsResult>();
-
-/** Reads all bindings; the result is kept per environment object, which lives as long as the isolate. */
-export function readSettings(env: Env): SettingsResult {
-  const known = cache.get(env);
-  if (known !== undefined) return known;
-  const result = parseSettings(env as unknown as Readonly<Record<string, unknown>>);
-  cache.set(env, result);
-  return result;
-}
-
-/** Pure part of readSettings; problems name the binding and what is wrong, never its value. */
-export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsResult {
-  const problems: string[] = [];
-  const text = (name: string): string => {
-    const value = env[name];
-    if (typeof value === "string" && value.trim() !== "") return value;
-    problems.push(`${name} is not set`);
-    return "";
-  };
-  const json = <T>(name: string, schema: z.ZodMiniType<T>): T | undefined => {
-    const value = text(name);
-    if (value === "") return undefined;
-    const parsed = schema.safeParse(parseJson(value));
-    if (parsed.success) return parsed.data;
-    const issue = parsed.error.issues[0];
-    problems.push(`${name} is not valid: ${[issue?.path.join("."), issue?.message].filter(Boolean).join(": ")}`);
-    return undefined;
-  };
-  const url = (name: string): string => {
-    const value = text(name).replace(/\/+$/, "");
-    if (value !== "" && !/^https?:\/\/[^/]/.test(value)) problems.push(`${name} is not an http(s) address`);
-    return value;
-  };
-  const price = json("PRICE", PriceSchema);
-  const limits = json("LIMITS", LimitsSchema);
-  const hookKeys = json("HOOK_KEYS", HookKeysSchema);
-  const tokens = json("API_TOKENS", z.array(TokenSchema));
-  const access = env["ACCESS"] === undefined ? null : (json("ACCESS", AccessSchema) ?? null);
-  if (tokens?.length === 0 && access === null) {
-    problems.push("API_TOKENS holds no token and ACCESS is not set, so nobody could sign in");
-  }
-  const settings = {
-    stack: text("STACK"),
-    workerUrl: url("WORKER_URL"),
-    s3: {
-      endpoint: url("S3_ENDPOINT"),
-      bucket: text("S3_BUCKET"),
-      accessKeyId: text("S3_ACCESS_KEY_ID"),
-      secretAccessKey: text("S3_SECRET_ACCESS_KEY"),
-    },
-    runpod: { jobUrl: url("RUNPOD_JOB_URL"), endpointId: text("RUNPOD_ENDPOINT_ID"), apiKey: text("RUNPOD_API_KEY") },
-  };
-  if (problems.length > 0 || !price || !limits || !hookKeys || !tokens) return { ok: false, problems };
-  return { ok: true, settings: { ...settings, price, limits, hookKeys, tokens, access } };
-}
-
-/** For code that runs only behind the configuration check (objects and routes below it). */
-export function settingsOf(env: Env): Settings {
-  const result = readSettings(env);
-  if (!result.ok) throw new Error(`not configured: ${result.problems.join("; ")}`);
-  return result.settings;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

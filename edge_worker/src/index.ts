@@ -2,17 +2,18 @@
 // Holds no logic of its own.
 import { Hono } from "hono";
 
-import { readSettings, type Env } from "./env.ts";
+import type { Env } from "./env.ts";
 import { ApiError } from "./errors.ts";
-import { SECURE_ONLY, apiHeaders } from "./headers.ts";
-import { mount, notConfigured, packError, type App } from "./http.ts";
+import { SECURE_ONLY, apiHeaders } from "./http/headers.ts";
+import { mount, notConfigured, packError, type App } from "./http/mount.ts";
 import { endpoints, openEndpoints } from "./routes/index.ts";
 import { PAGE_PATHS, page } from "./routes/pages.ts";
 import { HEALTH_PATH, openLoginLink } from "./routes/session.ts";
+import { readSettings } from "./settings.ts";
 import { sweepAbandoned } from "./sweeper.ts";
 
-export { Index } from "./index-object.ts";
-export { Project } from "./project.ts";
+export { Index } from "./account/index-object.ts";
+export { Project } from "./project/project-object.ts";
 
 const app: App = new Hono();
 

@@ -1,8 +1,9 @@
 // Once an hour: deletes projects that were begun and forgotten, so that their photos do not cost money for ever.
 // Touches only projects that never had a job; everything else is somebody's work.
+import { indexStub } from "./account/stub.ts";
 import type { Env } from "./env.ts";
 import { isRefusal } from "./errors.ts";
-import { indexStub, projectStub } from "./stubs.ts";
+import { projectStub } from "./project/stub.ts";
 
 /** Longer than anybody leaves an upload lying that is still wanted. */
 export const ABANDONED_AFTER_MS = 7 * 24 * 3600 * 1000;

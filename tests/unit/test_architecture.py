@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,19 @@ FORBIDDEN: dict[str, set[str]] = {
     "infra/runpod/model.py": {"pulumi", "pulumi_cloudflare"},
     "worker_image/src/splat_worker": {"pulumi", "pulumi_cloudflare"},
 }
+
+# The edge worker's folders (and `.`, the files beside them that hold no route), each with those it may import.
+EDGE_MAY: dict[str, set[str]] = {
+    "routes": {"http", "project", "account", "clients", "identity", "contracts", "."},
+    "project": {"account", "clients", "identity", "contracts", "."},
+    "account": {"contracts", "."},
+    "http": {"identity", "contracts", "."},
+    "identity": {"."},
+    "clients": {"contracts", "."},
+    "contracts": {"."},
+    ".": set(),
+}
+EDGE_ENTRIES = {"index.ts", "sweeper.ts"}
 
 
 def sources(place: str) -> list[Path]:
@@ -80,3 +94,20 @@ def test_a_room_needs_no_package_that_is_not_its_own(place: str) -> None:
         if name.split(".")[0] in FORBIDDEN[place]
     ]
     assert wrong == []
+
+
+def test_no_folder_of_the_edge_worker_imports_one_above_it() -> None:
+    src = ROOT / "edge_worker" / "src"
+    wrong, seen = [], set()
+    for file in sorted(src.rglob("*.ts")):
+        place = file.relative_to(src).parts[0] if file.parent != src else "."
+        seen.add(place)
+        if file.parent == src and file.name in EDGE_ENTRIES:
+            continue
+        for name in re.findall(r'from "(\.[^"]+)"', file.read_text()):
+            target = (file.parent / name).resolve().relative_to(src)
+            other = target.parts[0] if len(target.parts) > 1 else "."
+            if other != place and other not in EDGE_MAY[place] or target.name in EDGE_ENTRIES and other == ".":
+                wrong.append(f"{file.relative_to(src)} imports {target}")
+    assert wrong == []
+    assert seen == set(EDGE_MAY), "a folder came or went: say what it may import"

@@ -2,13 +2,14 @@
 // Only names of the contract are read; nothing that a user uploaded is served from this origin.
 import * as z from "zod/mini";
 
+import { OUTPUT_TYPES, isOutputName, keys } from "../contracts/job-input.ts";
+import { SharedProjectSchema, type ProjectView } from "../contracts/project.ts";
 import type { Env } from "../env.ts";
 import { ApiError, unwrap } from "../errors.ts";
-import { endpoint, type Ctx, type Endpoint } from "../http.ts";
-import { OUTPUT_TYPES, isOutputName, keys } from "../job-input.ts";
-import { SharedProjectSchema, isReadable, viewShared, type ProjectView } from "../project-view.ts";
-import { locate, parseRange, type ByteRange } from "../range.ts";
-import { projectStub } from "../stubs.ts";
+import { endpoint, type Ctx, type Endpoint } from "../http/mount.ts";
+import { locate, parseRange, type ByteRange } from "../http/range.ts";
+import { projectStub } from "../project/stub.ts";
+import { isReadable, viewShared } from "../project/view.ts";
 import { intBetween } from "../schema.ts";
 
 const NAME_SHOWN = 100;

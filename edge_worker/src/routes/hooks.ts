@@ -2,11 +2,11 @@
 // A capability is checked before any object is touched and is never logged.
 import * as z from "zod/mini";
 
-import { verify, type Grant, type Purpose } from "../capability.ts";
-import type { Settings } from "../env.ts";
 import { ApiError } from "../errors.ts";
-import { endpoint, readText, type Endpoint } from "../http.ts";
-import { projectStub } from "../stubs.ts";
+import { endpoint, readText, type Endpoint } from "../http/mount.ts";
+import { verify, type Grant, type Purpose } from "../identity/capability.ts";
+import { projectStub } from "../project/stub.ts";
+import type { Settings } from "../settings.ts";
 
 /** RunPod echoes the whole input, which holds one signed address per photo. */
 const RUNPOD_BODY_BYTES_MAX = 1024 * 1024;

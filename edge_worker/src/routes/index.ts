@@ -2,8 +2,8 @@
 // Order does not matter: no two paths overlap.
 import * as z from "zod/mini";
 
-import type { Endpoint, OpenEndpoint } from "../http.ts";
-import { describeApi } from "../openapi.ts";
+import type { Endpoint, OpenEndpoint } from "../http/mount.ts";
+import { describeApi } from "../http/openapi.ts";
 import { artifactEndpoints } from "./artifacts.ts";
 import { hookEndpoints } from "./hooks.ts";
 import { jobEndpoints } from "./jobs.ts";

@@ -2,13 +2,13 @@
 // First bytes are looked at here in rounds, so that one object's call stays within the platform's subrequests.
 import * as z from "zod/mini";
 
+import { PresetSchema, type Preset } from "../contracts/job-input.ts";
+import { ProjectSchema, type ProjectView } from "../contracts/project.ts";
 import type { Env } from "../env.ts";
 import { unwrap } from "../errors.ts";
-import { endpoint, type Endpoint } from "../http.ts";
-import { PresetSchema, type Preset } from "../job-input.ts";
-import { ProjectSchema, type ProjectView } from "../project-view.ts";
+import { endpoint, type Endpoint } from "../http/mount.ts";
+import { projectStub } from "../project/stub.ts";
 import { words } from "../schema.ts";
-import { projectStub } from "../stubs.ts";
 
 /** The free plan allows 50 subrequests a call. */
 const SNIFF_ROUND = 40;

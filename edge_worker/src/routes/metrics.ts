@@ -2,12 +2,12 @@
 // RunPod is asked at most every few seconds, and a RunPod that does not answer leaves its figures out, not the page.
 import * as z from "zod/mini";
 
-import type { Settings } from "../env.ts";
-import { roundUsd } from "../estimate.ts";
-import { endpoint, type Endpoint } from "../http.ts";
-import type { AccountFigures } from "../index-object.ts";
-import { RunPod, RunPodError, type Health } from "../runpod.ts";
-import { indexStub } from "../stubs.ts";
+import { roundUsd } from "../account/estimate.ts";
+import type { AccountFigures } from "../account/index-object.ts";
+import { indexStub } from "../account/stub.ts";
+import { RunPod, RunPodError, type Health } from "../clients/runpod.ts";
+import { endpoint, type Endpoint } from "../http/mount.ts";
+import type { Settings } from "../settings.ts";
 
 const HEALTH_FRESH_MS = 5_000;
 let lastHealth: { readonly key: string; readonly at: number; readonly health: Health | null } | undefined;

@@ -1,8 +1,8 @@
 // The app's documents: one HTML file for every page, with headers that name this stack's bucket.
 // Files with other names are assets and never reach this Worker.
-import { settingsOf } from "../env.ts";
-import { documentHeaders } from "../headers.ts";
-import type { Ctx } from "../http.ts";
+import { documentHeaders } from "../http/headers.ts";
+import type { Ctx } from "../http/mount.ts";
+import { settingsOf } from "../settings.ts";
 
 /** Paths of documents; the same list is in wrangler.jsonc as run_worker_first. */
 export const PAGE_PATHS = ["/", "/index.html", "/new", "/p/*", "/s/*"] as const;

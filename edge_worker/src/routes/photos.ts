@@ -2,14 +2,15 @@
 // No photo byte passes through here.
 import * as z from "zod/mini";
 
-import { PriceSchema } from "../env.ts";
+import { estimate } from "../account/estimate.ts";
+import { indexStub } from "../account/stub.ts";
+import { PresetSchema, type Preset } from "../contracts/job-input.ts";
 import { unwrap } from "../errors.ts";
-import { estimate } from "../estimate.ts";
-import { endpoint, type Call, type Endpoint } from "../http.ts";
-import { PresetSchema, type Preset } from "../job-input.ts";
-import { PHOTOS_PER_CALL_MAX, PHOTO_TYPES, PhotoDeclarationSchema } from "../photos.ts";
-import { indexStub, projectStub } from "../stubs.ts";
+import { endpoint, type Call, type Endpoint } from "../http/mount.ts";
+import { PHOTOS_PER_CALL_MAX, PHOTO_TYPES, PhotoDeclarationSchema } from "../project/photos.ts";
+import { projectStub } from "../project/stub.ts";
 import { intParameter } from "../schema.ts";
+import { PriceSchema } from "../settings.ts";
 
 const DeclareBody = z.strictObject({ photos: z.array(PhotoDeclarationSchema).check(z.minLength(1), z.maxLength(PHOTOS_PER_CALL_MAX)) });
 

@@ -2,11 +2,13 @@
 // Thin: reads the call, asks the project's object, packs the answer.
 import * as z from "zod/mini";
 
+import { indexStub } from "../account/stub.ts";
+import { ProjectSchema } from "../contracts/project.ts";
 import { derivedId, randomId } from "../crypto.ts";
 import { ApiError, unwrap } from "../errors.ts";
-import { endpoint, type Endpoint } from "../http.ts";
-import { ProjectSchema, WATCH_UNTIL_HEADER } from "../project-view.ts";
-import { PROJECT_ID_LETTERS, indexStub, projectStub } from "../stubs.ts";
+import { endpoint, type Endpoint } from "../http/mount.ts";
+import { PROJECT_ID_LETTERS, projectStub } from "../project/stub.ts";
+import { WATCH_UNTIL_HEADER } from "../project/view.ts";
 import { intParameter, words } from "../schema.ts";
 
 const NAME_LENGTH_MAX = 120;

@@ -2,13 +2,13 @@
 // A login code is shown once and never logged.
 import * as z from "zod/mini";
 
-import { SESSION_S, cookieName, cookieTerms, issueSession } from "../auth.ts";
+import { indexStub } from "../account/stub.ts";
+import { PRESETS } from "../contracts/job-input.ts";
 import { randomToken } from "../crypto.ts";
-import { PriceSchema, SCOPES, settingsOf } from "../env.ts";
 import { ApiError } from "../errors.ts";
-import { endpoint, type Ctx, type Endpoint, type OpenEndpoint } from "../http.ts";
-import { PRESETS } from "../job-input.ts";
-import { indexStub } from "../stubs.ts";
+import { endpoint, type Ctx, type Endpoint, type OpenEndpoint } from "../http/mount.ts";
+import { SESSION_S, cookieName, cookieTerms, issueSession } from "../identity/auth.ts";
+import { PriceSchema, SCOPES, settingsOf } from "../settings.ts";
 
 declare const BUILD_VERSION: string;
 

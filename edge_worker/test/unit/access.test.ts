@@ -1,8 +1,8 @@
 // Cloudflare Access's assertions: genuine, for us, and now, or nobody.
 import { beforeAll, describe, expect, test } from "vitest";
 
-import { readAssertion } from "../../src/access.ts";
 import { toBase64Url } from "../../src/crypto.ts";
+import { readAssertion } from "../../src/identity/access.ts";
 
 const NOW = 1_800_000_000_000;
 const AUD = "audience-tag";

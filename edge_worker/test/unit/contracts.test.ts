@@ -6,13 +6,14 @@ import inputExample from "../../../docs/contracts/job-input.json";
 import reportExample from "../../../docs/contracts/job-report.json";
 import progressExample from "../../../docs/contracts/progress.json";
 import projectExample from "../../../docs/contracts/project.json";
-import { attemptTimes, buildInput, interpret } from "../../src/attempt.ts";
-import { verify } from "../../src/capability.ts";
-import { parseSettings, type Settings } from "../../src/env.ts";
-import { JobInputSchema } from "../../src/job-input.ts";
-import { NEW_JOB, type Job } from "../../src/job-state.ts";
-import { ProjectSchema, viewProject } from "../../src/project-view.ts";
-import { ProgressSchema, ReportSchema, readFailure, readOutput } from "../../src/report.ts";
+import { JobInputSchema } from "../../src/contracts/job-input.ts";
+import { ProgressSchema, ReportSchema, readFailure, readOutput } from "../../src/contracts/job-report.ts";
+import { ProjectSchema } from "../../src/contracts/project.ts";
+import { verify } from "../../src/identity/capability.ts";
+import { attemptTimes, buildInput, interpret } from "../../src/project/attempt.ts";
+import { NEW_JOB, type Job } from "../../src/project/job-state.ts";
+import { viewProject } from "../../src/project/view.ts";
+import { parseSettings, type Settings } from "../../src/settings.ts";
 import { BINDINGS } from "./bindings.ts";
 
 function settings(): Settings {

@@ -1,8 +1,8 @@
 declare namespace Cloudflare {
   // The bindings that tests see through `cloudflare:test` are the Worker's own.
   interface Env extends Readonly<Record<never, never>> {
-    readonly PROJECT: DurableObjectNamespace<import("../../src/project.ts").Project>;
-    readonly INDEX: DurableObjectNamespace<import("../../src/index-object.ts").Index>;
+    readonly PROJECT: DurableObjectNamespace<import("../../src/project/project-object.ts").Project>;
+    readonly INDEX: DurableObjectNamespace<import("../../src/account/index-object.ts").Index>;
     readonly BUCKET: R2Bucket;
   }
 }

@@ -2,8 +2,9 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { ACTIVE, FINAL, NEW_JOB, STATES, transition, type Event, type EventType, type Job, type State } from "../../src/job-state.ts";
-import type { Failure, Report } from "../../src/report.ts";
+import type { Failure, Report } from "../../src/contracts/job-report.ts";
+import { STATES, type State } from "../../src/contracts/project.ts";
+import { ACTIVE, FINAL, NEW_JOB, transition, type Event, type EventType, type Job } from "../../src/project/job-state.ts";
 
 const NOW = 1_000_000;
 const DEADLINE = NOW + 1_000;

@@ -3,11 +3,12 @@
 import { env, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 
-import { keys } from "../../src/job-input.ts";
-import type { Index } from "../../src/index-object.ts";
-import { WATCH_UNTIL_HEADER, type ProjectView } from "../../src/project-view.ts";
-import { ABANDONED_AFTER_MS, sweepAbandoned } from "../../src/sweeper.ts";
+import type { Index } from "../../src/account/index-object.ts";
+import { keys } from "../../src/contracts/job-input.ts";
+import type { ProjectView } from "../../src/contracts/project.ts";
 import type { Env } from "../../src/env.ts";
+import { WATCH_UNTIL_HEADER } from "../../src/project/view.ts";
+import { ABANDONED_AFTER_MS, sweepAbandoned } from "../../src/sweeper.ts";
 import { HOUR, MINUTE, Scene, listed, runpod } from "./support/scene.ts";
 
 const index = env.INDEX.get(env.INDEX.idFromName("account"));

@@ -4,9 +4,9 @@ import { env, runInDurableObject } from "cloudflare:test";
 import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 
-import { attemptTimes } from "../../src/attempt.ts";
-import { keys } from "../../src/job-input.ts";
-import type { ProjectView } from "../../src/project-view.ts";
+import { keys } from "../../src/contracts/job-input.ts";
+import type { ProjectView } from "../../src/contracts/project.ts";
+import { attemptTimes } from "../../src/project/attempt.ts";
 import { MINUTE, Scene, listed, runpod, type Reply } from "./support/scene.ts";
 
 /** Random histories of the object, each of some hours. */

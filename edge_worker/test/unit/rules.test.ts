@@ -1,17 +1,17 @@
 // The small pure rules, a row each: settings, photos, money, capabilities, signatures, schedule, addresses.
 import { describe, expect, test } from "vitest";
 
-import { issue, verify, type Grant } from "../../src/capability.ts";
+import { estimate, type Sample } from "../../src/account/estimate.ts";
+import { checkQuota, startOfDay, startOfMonth, startOfNextMonth } from "../../src/account/quota.ts";
 import { derivedId, equalSecrets, hmac, toBase64, toHex } from "../../src/crypto.ts";
-import { parseSettings, type Limits } from "../../src/env.ts";
 import { ApiError } from "../../src/errors.ts";
-import { estimate, type Sample } from "../../src/estimate.ts";
-import { networkOf } from "../../src/http.ts";
-import { NEW_JOB, type Job } from "../../src/job-state.ts";
-import { PhotoDeclarationSchema, planUploads, sniffType, typeFits, type Photo } from "../../src/photos.ts";
-import { checkQuota, startOfDay, startOfMonth, startOfNextMonth } from "../../src/quota.ts";
-import { nextAlarm } from "../../src/schedule.ts";
-import { verifySignedMessage } from "../../src/signed-message.ts";
+import { networkOf } from "../../src/http/mount.ts";
+import { issue, verify, type Grant } from "../../src/identity/capability.ts";
+import { verifySignedMessage } from "../../src/identity/signed-message.ts";
+import { NEW_JOB, type Job } from "../../src/project/job-state.ts";
+import { PhotoDeclarationSchema, planUploads, sniffType, typeFits, type Photo } from "../../src/project/photos.ts";
+import { nextAlarm } from "../../src/project/schedule.ts";
+import { parseSettings, type Limits } from "../../src/settings.ts";
 import { BINDINGS } from "./bindings.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);

@@ -3,11 +3,11 @@
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, vi } from "vitest";
 
-import type { Grant } from "../../../src/capability.ts";
+import { keys, type JobInput } from "../../../src/contracts/job-input.ts";
+import type { ProjectView } from "../../../src/contracts/project.ts";
 import { hmac, randomId, toBase64 } from "../../../src/crypto.ts";
-import { keys, type JobInput } from "../../../src/job-input.ts";
-import type { Project } from "../../../src/project.ts";
-import type { ProjectView } from "../../../src/project-view.ts";
+import type { Grant } from "../../../src/identity/capability.ts";
+import type { Project } from "../../../src/project/project-object.ts";
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;

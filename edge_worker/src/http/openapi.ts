@@ -2,10 +2,10 @@
 // Made once per isolate, on the first request for it.
 import * as z from "zod/mini";
 
-import { SCOPES } from "./env.ts";
-import { ERROR_STATUS } from "./errors.ts";
-import type { Access, Endpoint } from "./http.ts";
-import { OUTPUT_NAMES } from "./job-input.ts";
+import { OUTPUT_NAMES } from "../contracts/job-input.ts";
+import { ERROR_STATUS } from "../errors.ts";
+import { SCOPES } from "../settings.ts";
+import type { Access, Endpoint } from "./mount.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -2,9 +2,9 @@
 // Server-made names only; a user's file name is shown, never used as a key.
 import * as z from "zod/mini";
 
-import type { Limits } from "./env.ts";
-import { ApiError } from "./errors.ts";
-import { positiveInt, words } from "./schema.ts";
+import { ApiError } from "../errors.ts";
+import { positiveInt, words } from "../schema.ts";
+import type { Limits } from "../settings.ts";
 
 export const PHOTO_TYPES = {
   "image/jpeg": "jpg",

@@ -1,6 +1,6 @@
 // Standard Webhooks signatures (standardwebhooks.com, v1): HMAC-SHA256 over id.timestamp.body.
 // Verifies only; several signatures may be given, one that fits is enough.
-import { fromBase64, verifyHmac } from "./crypto.ts";
+import { fromBase64, verifyHmac } from "../crypto.ts";
 
 const TOLERANCE_S = 5 * 60;
 const SECRET_FORM = /^whsec_([A-Za-z0-9+/]+={0,2})$/;

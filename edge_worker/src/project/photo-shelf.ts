@@ -1,11 +1,11 @@
 // The photos of one project between declaration and job: presigned PUTs, what arrived, what it really is.
 // Trusts sizes and first bytes in the bucket, never the declaration alone.
-import { ApiError } from "./errors.ts";
-import type { Limits } from "./env.ts";
-import { keys } from "./job-input.ts";
+import type { Presigner } from "../clients/presign.ts";
+import { keys } from "../contracts/job-input.ts";
+import { ApiError } from "../errors.ts";
+import type { Limits } from "../settings.ts";
 import { SNIFF_BYTES, planUploads, sniffType, type Photo, type PhotoDeclaration, type Plan } from "./photos.ts";
-import type { Presigner } from "./presign.ts";
-import type { PhotoRow, ProjectStore } from "./project-store.ts";
+import type { PhotoRow, ProjectStore } from "./store.ts";
 
 /** A phone on a slow line gets an hour for its batch; a resumed upload gets fresh addresses. */
 export const UPLOAD_EXPIRY_S = 3600;

@@ -1,5 +1,5 @@
 // One project's rows in its object's SQLite: the project, its job, photos, shares, attempts of the past.
-// Reads and writes only; every rule is in job-state.ts, photos.ts and project.ts.
+// Reads and writes only; every rule is in job-state.ts, photos.ts and project-object.ts.
 import { NEW_JOB, type Job } from "./job-state.ts";
 import type { Photo, PhotoType } from "./photos.ts";
 

@@ -1,8 +1,8 @@
 // Share links of one project: made, listed, revoked, opened.
 // The secret is shown once; only its digest is kept.
-import { equalSecrets, randomId, sha256Hex } from "./crypto.ts";
-import { ApiError } from "./errors.ts";
-import type { ProjectStore, ShareRow } from "./project-store.ts";
+import { equalSecrets, randomId, sha256Hex } from "../crypto.ts";
+import { ApiError } from "../errors.ts";
+import type { ProjectStore, ShareRow } from "./store.ts";
 
 const SHARES_MAX = 100;
 

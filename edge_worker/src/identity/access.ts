@@ -2,8 +2,8 @@
 // Access stands in front, and its word is checked again here: a request that reaches the Worker past it opens nothing.
 import * as z from "zod/mini";
 
-import { fromBase64Url } from "./crypto.ts";
-import type { AccessSettings } from "./env.ts";
+import { fromBase64Url } from "../crypto.ts";
+import type { AccessSettings } from "../settings.ts";
 
 export const ASSERTION_HEADER = "cf-access-jwt-assertion";
 

@@ -1,19 +1,22 @@
 // What happens to a project between calls: events applied, browsers and index told, RunPod asked, bytes swept.
 // Every change goes through apply(); nothing here decides whether a caller may ask for it.
+import { roundUsd } from "../account/estimate.ts";
+import type { Index, Settlement } from "../account/index-object.ts";
+import { indexStub } from "../account/stub.ts";
+import { Presigner } from "../clients/presign.ts";
+import { RunPod, RunPodError } from "../clients/runpod.ts";
+import { keys } from "../contracts/job-input.ts";
+import type { ProjectView } from "../contracts/project.ts";
+import type { Env } from "../env.ts";
+import { ApiError, type Refusal } from "../errors.ts";
+import type { Remote } from "../remote.ts";
+import { settingsOf, type Settings } from "../settings.ts";
 import { confirmArtifacts, interpret, provesAttempt, readBucketReport } from "./attempt.ts";
-import { settingsOf, type Env, type Settings } from "./env.ts";
-import { ApiError, type Refusal } from "./errors.ts";
-import { roundUsd } from "./estimate.ts";
-import type { Index, Settlement } from "./index-object.ts";
-import { keys } from "./job-input.ts";
 import { ACTIVE, FINAL, transition, type Event, type Job } from "./job-state.ts";
 import { PhotoShelf } from "./photo-shelf.ts";
-import { Presigner } from "./presign.ts";
-import { ProjectStore, type ProjectRow } from "./project-store.ts";
-import { viewProject, type ProjectView } from "./project-view.ts";
-import { RunPod, RunPodError } from "./runpod.ts";
 import { nextAlarm } from "./schedule.ts";
-import { indexStub, type Remote } from "./stubs.ts";
+import { ProjectStore, type ProjectRow } from "./store.ts";
+import { viewProject } from "./view.ts";
 
 /** Kept with each websocket through hibernation. until: ms since 1970 when its identity expires; null: never. */
 export interface WatchTerms {

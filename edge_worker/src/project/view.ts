@@ -1,57 +1,12 @@
-// A project as the API shows it (docs/contracts/project.json), whole for members and reduced for share links.
+// A project's row as the API shows it, whole for members and reduced for share links.
 // Pure mapping; internal ids, nonces, secrets and prices of other jobs never pass.
-import * as z from "zod/mini";
-
-import { OUTPUT_NAMES, PresetSchema, isOutputName } from "./job-input.ts";
-import { STATES } from "./job-state.ts";
-import type { ProjectRow } from "./project-store.ts";
-import { ReportSchema, type Report } from "./report.ts";
-
-const Time = z.iso.datetime();
+import { OUTPUT_NAMES, isOutputName } from "../contracts/job-input.ts";
+import type { Report } from "../contracts/job-report.ts";
+import type { ProjectView, SharedProjectView } from "../contracts/project.ts";
+import type { ProjectRow } from "./store.ts";
 
 /** Tells a project's object until when (ms since 1970, empty: for ever) the identity behind a websocket is good. */
 export const WATCH_UNTIL_HEADER = "x-watch-until";
-
-export const ProjectSchema = z.object({
-  id: z.string(),
-  name: z.string(),
-  state: z.enum(STATES),
-  created_at: Time,
-  updated_at: Time,
-  photos: z.object({ count: z.int(), bytes: z.int() }),
-  preset: z.nullable(PresetSchema),
-  attempt: z.int(),
-  started_at: z.nullable(Time),
-  finished_at: z.nullable(Time),
-  progress: z.nullable(
-    z.object({
-      stage: z.string(),
-      fraction: z.number(),
-      message: z.string(),
-      eta_s: z.nullable(z.number()),
-      preview: z.nullable(z.object({ artifact: z.string(), seq: z.int() })),
-      at: Time,
-    }),
-  ),
-  error: z.nullable(
-    z.object({ code: z.string(), message: z.string(), hint: z.nullable(z.string()), stage: z.nullable(z.string()) }),
-  ),
-  report: z.nullable(ReportSchema),
-  artifacts: z.record(z.string(), z.object({ bytes: z.int(), sha256: z.string(), url: z.string() })),
-});
-export type ProjectView = z.infer<typeof ProjectSchema>;
-
-/** What people behind a share link see. */
-export const SharedProjectSchema = z.pick(ProjectSchema, {
-  id: true,
-  name: true,
-  state: true,
-  created_at: true,
-  photos: true,
-  report: true,
-  artifacts: true,
-});
-export type SharedProjectView = z.infer<typeof SharedProjectSchema>;
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 

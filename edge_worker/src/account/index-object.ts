@@ -2,13 +2,14 @@
 // Never the truth about a project: each project tells it what changed, and may tell it twice.
 import { DurableObject } from "cloudflare:workers";
 
-import { sha256Hex } from "./crypto.ts";
-import { settingsOf, type Env } from "./env.ts";
-import type { Refusal } from "./errors.ts";
+import { PRESETS, type Preset } from "../contracts/job-input.ts";
+import { STATES } from "../contracts/project.ts";
+import type { ProjectView } from "../contracts/project.ts";
+import { sha256Hex } from "../crypto.ts";
+import type { Env } from "../env.ts";
+import type { Refusal } from "../errors.ts";
+import { settingsOf } from "../settings.ts";
 import { SAMPLES_MAX, type Sample } from "./estimate.ts";
-import { PRESETS, type Preset } from "./job-input.ts";
-import { STATES } from "./job-state.ts";
-import type { ProjectView } from "./project-view.ts";
 import { checkQuota, checkUploadQuota, startOfDay, startOfMonth, type Usage } from "./quota.ts";
 
 const SCHEMA = `

@@ -3,10 +3,10 @@
 import type { Context } from "hono";
 import { getCookie } from "hono/cookie";
 
+import { fromBase64Url, hmac, sha256Hex, toBase64Url, verifyHmac } from "../crypto.ts";
+import { ApiError } from "../errors.ts";
+import { SCOPES, type ApiToken, type Scope, type Settings } from "../settings.ts";
 import { ASSERTION_HEADER, readAssertion } from "./access.ts";
-import { fromBase64Url, hmac, sha256Hex, toBase64Url, verifyHmac } from "./crypto.ts";
-import { SCOPES, type ApiToken, type Scope, type Settings } from "./env.ts";
-import { ApiError } from "./errors.ts";
 
 export interface Identity {
   readonly name: string;

@@ -1,13 +1,13 @@
 // One attempt against RunPod: build the input, submit once, ask for its status, end what must not go on.
 // Says what it learnt as events; never changes the project's state by itself.
-import { issue, type Grant } from "./capability.ts";
-import type { Settings } from "./env.ts";
+import { Presigner } from "../clients/presign.ts";
+import { RunPod, RunPodError, type RemoteStatus } from "../clients/runpod.ts";
+import { CHECKPOINT_TYPE, OUTPUT_NAMES, OUTPUT_TYPES, keys, type JobInput, type Preset } from "../contracts/job-input.ts";
+import { ProgressSchema, ReportSchema, readFailure, readOutput, type Report } from "../contracts/job-report.ts";
+import { issue, type Grant } from "../identity/capability.ts";
+import type { Settings } from "../settings.ts";
 import type { Event, Job } from "./job-state.ts";
-import { CHECKPOINT_TYPE, OUTPUT_NAMES, OUTPUT_TYPES, keys, type JobInput, type Preset } from "./job-input.ts";
-import type { PhotoRow } from "./project-store.ts";
-import { Presigner } from "./presign.ts";
-import { ProgressSchema, ReportSchema, readFailure, readOutput, type Report } from "./report.ts";
-import { RunPod, RunPodError, type RemoteStatus } from "./runpod.ts";
+import type { PhotoRow } from "./store.ts";
 
 /** How long a job may wait for a worker before it is given up, on top of its own time limit. */
 const QUEUE_ALLOWANCE_S = 3600;

@@ -2,7 +2,7 @@
 // Signing is local; nothing here talks to R2, and a signed address is never logged.
 import { AwsV4Signer } from "aws4fetch";
 
-import type { Settings } from "./env.ts";
+import type { Settings } from "../settings.ts";
 
 /** S3 takes 1 s to 7 days. */
 const EXPIRY_MAX_S = 604_800;

@@ -2,22 +2,23 @@
 // Never trusts a hook's body, never holds two jobs at once; what follows from a change is project-core.ts.
 import { DurableObject } from "cloudflare:workers";
 
+import { estimate, roundUsd } from "../account/estimate.ts";
+import type { Preset } from "../contracts/job-input.ts";
+import { ProgressSchema } from "../contracts/job-report.ts";
+import type { ProjectView } from "../contracts/project.ts";
+import { hmac, randomBytes, randomToken, sha256Hex, toBase64, toBase64Url } from "../crypto.ts";
+import type { Env } from "../env.ts";
+import { ApiError, isRefusal, type Refusal } from "../errors.ts";
+import type { Grant } from "../identity/capability.ts";
+import { verifySignedMessage, type SignatureVerdict } from "../identity/signed-message.ts";
 import { ADOPT_MS, attemptTimes, submit, type AttemptPlan } from "./attempt.ts";
-import type { Grant } from "./capability.ts";
-import { hmac, randomBytes, randomToken, sha256Hex, toBase64, toBase64Url } from "./crypto.ts";
-import type { Env } from "./env.ts";
-import { ApiError, isRefusal, type Refusal } from "./errors.ts";
-import { estimate, roundUsd } from "./estimate.ts";
-import type { Preset } from "./job-input.ts";
+import { ProjectCore, guard, type WatchTerms } from "./core.ts";
 import { ACTIVE, STARTABLE } from "./job-state.ts";
 import { checkPhotoSet, type Upload } from "./photo-shelf.ts";
 import type { PhotoDeclaration } from "./photos.ts";
-import { ProjectCore, guard, type WatchTerms } from "./project-core.ts";
-import type { Once, PhotoRow, ProjectRow } from "./project-store.ts";
-import { WATCH_UNTIL_HEADER, type ProjectView } from "./project-view.ts";
-import { ProgressSchema } from "./report.ts";
 import { checkShare, createShare, findShare, listShares, revokeShare, type ListedShare, type NewShare } from "./share-book.ts";
-import { verifySignedMessage, type SignatureVerdict } from "./signed-message.ts";
+import type { Once, PhotoRow, ProjectRow } from "./store.ts";
+import { WATCH_UNTIL_HEADER } from "./view.ts";
 
 const SHARE_SECRET_BYTES = 24;
 const ALARM_FALLBACK_MS = 60_000;

@@ -2,8 +2,8 @@
 // Pure: builds the object from addresses that others have signed.
 import * as z from "zod/mini";
 
-import { PriceSchema } from "./env.ts";
-import { positiveInt } from "./schema.ts";
+import { positiveInt } from "../schema.ts";
+import { PriceSchema } from "../settings.ts";
 
 export const PRESETS = ["preview", "standard", "high"] as const;
 export const PresetSchema = z.enum(PRESETS);

@@ -1,7 +1,7 @@
 // How long a job will take and what it will cost, from figures measured and, once there are some, from past reports.
 // Pure; an estimate is for people and for the budget's reservation, never a promise.
-import type { Price } from "./env.ts";
-import type { Preset } from "./job-input.ts";
+import type { Preset } from "../contracts/job-input.ts";
+import type { Price } from "../settings.ts";
 
 export interface Sample {
   readonly preset: Preset;

@@ -2,7 +2,7 @@
 // Tolerant of fields that newer workers add; never passes a traceback on to people.
 import * as z from "zod/mini";
 
-import { amount, count, text } from "./schema.ts";
+import { amount, count, text } from "../schema.ts";
 
 export const STAGES = ["download", "photos", "sfm", "train", "export", "upload"] as const;
 

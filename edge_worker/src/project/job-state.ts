@@ -1,10 +1,8 @@
 // What a project is, and what each event makes of it: one pure function, a row per state and event in its test.
 // No clock, no network, no storage; a final state is left only by `start`, which is a new attempt.
-import type { Failure, Report } from "./report.ts";
-import type { Preset } from "./job-input.ts";
-
-export const STATES = ["new", "uploading", "ready", "queued", "running", "done", "failed", "cancelled"] as const;
-export type State = (typeof STATES)[number];
+import type { Preset } from "../contracts/job-input.ts";
+import type { Failure, Report } from "../contracts/job-report.ts";
+import type { State } from "../contracts/project.ts";
 
 export interface Progress {
   readonly stage: string;

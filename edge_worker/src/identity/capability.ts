@@ -1,6 +1,6 @@
 // Addresses that are their own proof: project, attempt, nonce and expiry under an HMAC, for the hooks of one attempt.
 // Verified before any object is touched; a capability is never logged.
-import { fromBase64Url, hmac, toBase64Url, verifyHmac } from "./crypto.ts";
+import { fromBase64Url, hmac, toBase64Url, verifyHmac } from "../crypto.ts";
 
 /** What the holder may do; part of the signed text, so that one kind never passes as the other. */
 export type Purpose = "hook-runpod" | "hook-progress";
