@@ -83,5 +83,49 @@ def test_a_gpu_that_cannot_be_used_is_a_failure_and_none_is_not(
     monkeypatch.setattr(selftest, "GPU_DEVICE", tmp_path / "nvidiactl")
     assert "no GPU" in selftest._same_on_gpu()
     (tmp_path / "nvidiactl").touch()
-    with pytest.raises(RuntimeError, match="cannot use it"):
+    with pytest.raises(selftest.Broken, match="cannot use it"):
         selftest._same_on_gpu()
+
+
+def test_an_image_that_names_kernels_must_have_them_also_where_no_gpu_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("SPLAT_KERNELS", raising=False)
+    assert selftest._timed("kernels", selftest._kernels_load).ok
+    monkeypatch.setenv("SPLAT_KERNELS", str(tmp_path / "gone.so"))
+    check = selftest._timed("kernels", selftest._kernels_load)
+    assert not check.ok
+    assert f"no CUDA kernels at {tmp_path / 'gone.so'}" in check.detail
+
+
+def test_a_missing_part_is_named_and_the_other_checks_still_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A package that is not in the image: which one is what an operator must read."""
+    monkeypatch.setitem(sys.modules, "pycolmap", None)
+    monkeypatch.setattr(selftest, "_tiny_scene", lambda: "not in this test")
+    for name in [name for name in sys.modules if name.startswith("splat_worker.") and "selftest" not in name]:
+        monkeypatch.delitem(sys.modules, name)
+    assert selftest.main() == 1
+    report = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+    assert not report["ok"]
+    wrong = [check for check in report["checks"] if not check["ok"]]
+    assert [check["name"] for check in wrong] == ["every module loads"]
+    assert "pycolmap" in wrong[0]["detail"]
+    assert len(report["checks"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (selftest.Broken("only 3 of 8 drawn photos found their place"), "only 3 of 8 drawn photos found their place"),
+        (JobError(Code.INTERNAL, "splat-transform is not installed."), "splat-transform is not installed."),
+        (MemoryError(), "The worker ran out of memory."),
+        (ModuleNotFoundError("No module named 'torch'"), "ModuleNotFoundError: No module named 'torch'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_its_own_words(error: Exception, said: str) -> None:
+    def fails() -> str:
+        raise error
+
+    assert selftest._timed("one", fails).detail == said

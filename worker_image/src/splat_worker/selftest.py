@@ -1,4 +1,4 @@
-"""Is this worker whole? `python -m splat_worker.selftest` imports everything and makes a tiny scene.
+"""Is this worker whole? `python -m splat_worker.selftest` imports everything, makes a tiny scene, and compares devices.
 Needs no network and no photos: it draws its own. Exit 0 and one JSON line, or exit 1 and what is wrong.
 """
 
@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import pkgutil
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from PIL import Image
 
 import splat_worker
 from splat_worker.delivery import Folder
-from splat_worker.errors import as_job_error
+from splat_worker.errors import Code, as_job_error
 from splat_worker.job import Report, TrainOverrides
 from splat_worker.photos import Source
 from splat_worker.progress import silent
@@ -28,7 +29,6 @@ from splat_worker.run import Run, SceneJob
 PHOTOS = 8
 SIZE = (320, 240)
 PSNR_LEAST_DB = 14.0
-RENDER_DIFFERENCE_MAX = 2e-2
 GPU_DEVICE = Path("/dev/nvidiactl")
 """There wherever NVIDIA's driver is, also in a container that was given a GPU."""
 
@@ -47,8 +47,9 @@ def main() -> int:
     """Every check runs, also after a failed one: an operator wants the whole list."""
     checks = [
         _timed("every module loads", _import_all),
+        _timed("the GPU's kernels load", _kernels_load),
         _timed("photos become a scene", _tiny_scene),
-        _timed("both devices draw the same picture", _same_on_gpu),
+        _timed("both devices compute the same", _same_on_gpu),
     ]
     whole = all(check.ok for check in checks)
     print(json.dumps({"ok": whole, "checks": [check.__dict__ for check in checks]}))
@@ -60,17 +61,30 @@ def _timed(name: str, act: Callable[[], str]) -> Check:
     try:
         ok, detail = True, act()
     except Exception as error:  # whatever is broken in this worker, the list goes on
-        known = as_job_error(error, None)
-        ok, detail = False, f"{known.message} ({type(error).__name__}: {str(error)[:200]})"
+        ok, detail = False, _what_is_wrong(error)
     return Check(name=name, ok=ok, detail=detail, seconds=round(time.monotonic() - began, 2))
 
 
+class Broken(Exception):
+    """This worker is not whole; the message says where and what to do."""
+
+
+def _what_is_wrong(error: Exception) -> str:
+    """For an operator: unlike a job's sender, one who may read an exception's own words."""
+    known = as_job_error(error, None)
+    if isinstance(error, Broken):
+        return str(error)
+    if known.code is not Code.INTERNAL or known is error:
+        return known.message
+    return f"{type(error).__name__}: {str(error)[:400]}"
+
+
 def _import_all() -> str:
-    """Compiled GPU code is loaded by its own check; its modules may be absent where no GPU is."""
+    """Compiled GPU code is loaded by its own check."""
     names = [
         module.name
         for module in pkgutil.walk_packages(splat_worker.__path__, "splat_worker.")
-        if not module.name.endswith("__main__") and ".cuda" not in module.name
+        if not module.name.endswith("__main__")
     ]
     for name in names:
         importlib.import_module(name)
@@ -96,41 +110,50 @@ def _tiny_scene() -> str:
 def _judged(report: Report) -> str:
     psnr_db = report.metrics.psnr_db or 0.0
     if report.photos.registered < PHOTOS:
-        raise RuntimeError(f"only {report.photos.registered} of {PHOTOS} drawn photos found their place")
+        raise Broken(f"only {report.photos.registered} of {PHOTOS} drawn photos found their place")
     if psnr_db < PSNR_LEAST_DB:
-        raise RuntimeError(f"the scene has {psnr_db:.1f} dB, at least {PSNR_LEAST_DB} are expected")
+        raise Broken(f"the scene has {psnr_db:.1f} dB, at least {PSNR_LEAST_DB} are expected")
     return (
         f"{report.photos.registered} photos, {report.metrics.gaussians} Gaussians, {psnr_db:.1f} dB, "
         f"{sum(stage.seconds for stage in report.stages):.1f} s on {report.device.name}"
     )
 
 
-def _same_on_gpu() -> str:
-    """On a machine with a GPU: its kernels against the CPU's on random Gaussians."""
-    import torch
+def _kernels_load() -> str:
+    """Also where no GPU is: an image for GPUs names its library, which must be there and of these sources."""
+    from splat_worker.train.cuda import library
 
-    from splat_worker.scene import Camera, Gaussians
-    from splat_worker.train.render import render
+    if not _has_kernels():
+        return "none in this worker"
+    library.load()
+    return str(library.library_path())
+
+
+def _has_kernels() -> bool:
+    """Whether this worker was made with some: the image for GPUs names its own, a checkout may have built them."""
+    from splat_worker.train.cuda import library
+
+    return library.ENVIRONMENT in os.environ or library.library_path().exists()
+
+
+def _same_on_gpu() -> str:
+    """On a machine with a GPU: each of its kernels against the CPU's on random Gaussians."""
+    import torch
 
     if not torch.cuda.is_available():
         if GPU_DEVICE.exists():
-            raise RuntimeError(f"this machine has a GPU, but CUDA {torch.version.cuda} cannot use it: an older driver?")
+            raise Broken(f"this machine has a GPU, but CUDA {torch.version.cuda} cannot use it: an older driver?")
         return "no GPU here; only the CPU was looked at"
-    rng = np.random.default_rng(0)
-    n = 2000
-    gaussians = Gaussians(
-        means=rng.normal(0, 0.6, (n, 3)).astype(np.float32) + np.float32([0, 0, 3]),
-        log_scales=rng.uniform(-4.5, -2.5, (n, 3)).astype(np.float32),
-        quats=rng.normal(size=(n, 4)).astype(np.float32),
-        opacity_logits=rng.normal(0, 2, n).astype(np.float32),
-        sh=rng.normal(0, 0.4, (n, 4, 3)).astype(np.float32),
-    )
-    k = np.array([[200.0, 0, 96], [0, 200.0, 64], [0, 0, 1]])
-    camera = Camera(world_to_camera=np.eye(4), k=k, width=192, height=128)
-    worst = float(np.abs(render(gaussians, camera, "cuda") - render(gaussians, camera, "cpu")).max())
-    if worst > RENDER_DIFFERENCE_MAX:
-        raise RuntimeError(f"GPU and CPU renders differ by {worst:.3f}, at most {RENDER_DIFFERENCE_MAX} is expected")
-    return f"{torch.cuda.get_device_name(0)}, largest difference {worst:.4f}"
+    from splat_worker import selftest_gpu
+    from splat_worker.train.cuda import library
+
+    card = torch.cuda.get_device_name(0)
+    if not _has_kernels():
+        return f"{card}, not looked at: our kernels are not built in this checkout, gsplat's are used"
+    found = selftest_gpu.differences(library.load())
+    if wrong := selftest_gpu.too_different(found):
+        raise Broken(f"on {card} {'; '.join(wrong)}")
+    return f"{card}: " + ", ".join(f"{name} off by {off:.0e}" for name, off in found.items())
 
 
 def draw(folder: Path) -> list[Source]:
