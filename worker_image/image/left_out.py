@@ -53,7 +53,7 @@ FILES = (
     LeftOut(pattern="bin/corepack", why="nothing is installed in a worker"),
     LeftOut(pattern="bin/ninja", why="compiles gsplat's kernels"),
     LeftOut(pattern="bin/proton*", why="Triton's profiler"),
-    LeftOut(pattern=SITE + "*/tests", why="tests"),
+    LeftOut(pattern=SITE + "**/tests", why="tests"),
     LeftOut(pattern="tools/node_modules/webgpu/dist/darwin-*", why="another system"),
     LeftOut(pattern="tools/node_modules/webgpu/dist/linux-arm64*", why="another processor"),
     LeftOut(pattern="tools/node_modules/webgpu/dist/win32-*", why="another system"),

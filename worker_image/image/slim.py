@@ -38,6 +38,7 @@ def remove(root: Path, tools: Path, table: tuple[left_out.LeftOut, ...]) -> list
         found = sorted(base.glob(pattern))
         if not found:
             raise SystemExit(f"left_out.py names {entry.pattern}, and nothing is there: correct the table")
+        found = [path for path in found if not any(parent in found for parent in path.parents)]
         size = sum(bytes_of(path) for path in found)
         for path in found:
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
