@@ -51,6 +51,12 @@ def test_a_sound_image_is_listed_scanned_signed_and_its_list_attested(inspect: A
     assert all(IMAGE in call for call in (calls[0], calls[2], calls[3]))
 
 
+def test_an_owner_with_capitals_is_asked_for_as_registries_spell_it(inspect: Any) -> None:
+    code, calls = inspect(IMAGE.replace("team", "Team"))
+    assert code == 0
+    assert all(IMAGE in call for call in (calls[0], calls[2], calls[3]))
+
+
 def test_a_vulnerable_image_is_not_signed(inspect: Any) -> None:
     code, calls = inspect(IMAGE, grype=2)
     assert code == 1

@@ -105,7 +105,10 @@ DOCKER = """#!/bin/sh
 echo "docker $*" >> "$LOG"
 case "$*" in
   login*) cat > /dev/null ;;
+  *"imagetools create"*) touch "$PUSHED" ;;
+  *imagetools*:unchecked-*) [ -e "$PUSHED-unchecked" ] && echo sha256:dddd || exit 1 ;;
   *imagetools*) [ -e "$PUSHED" ] && echo sha256:dddd || exit 1 ;;
+  *"buildx build"*:unchecked-*) touch "$PUSHED-unchecked" ;;
   *"buildx build"*) touch "$PUSHED" ;;
 esac
 """
@@ -143,17 +146,58 @@ def shell(tmp_path: Path) -> Any:
     return run
 
 
-def test_an_image_is_built_once_for_its_content(shell: Any, tmp_path: Path) -> None:
-    code, _, log = shell("image", "ghcr.io/Team/splat-worker")
-    assert code == 0
-    assert re.search(r"buildx build .*--push --tag ghcr\.io/team/splat-worker:[0-9a-f]{16} ", log)
-    assert "--build-arg REVISION=" in log
-    assert (tmp_path / "output").read_text() == "digest=sha256:dddd\nbuilt=true\n"
+REPOSITORY = "ghcr.io/Team/splat-worker"
+DIGEST = "sha256:dddd"
 
+
+def test_an_image_is_built_once_for_its_content(shell: Any, tmp_path: Path) -> None:
+    code, _, log = shell("image", REPOSITORY)
+    assert code == 0
+    assert re.search(r"buildx build .*--push --tag ghcr\.io/team/splat-worker:unchecked-[0-9a-f]{16} ", log)
+    assert "--build-arg REVISION=" in log
+    assert (tmp_path / "output").read_text() == f"digest={DIGEST}\nadmitted=false\n"
+
+    assert shell("admit-image", f"{REPOSITORY}@{DIGEST}")[0] == 0
     (tmp_path / "log").unlink()
-    _, _, log = shell("image", "ghcr.io/Team/splat-worker")
+    _, _, log = shell("image", REPOSITORY)
     assert "buildx build" not in log
-    assert (tmp_path / "output").read_text().endswith("digest=sha256:dddd\nbuilt=false\n")
+    assert (tmp_path / "output").read_text().endswith(f"digest={DIGEST}\nadmitted=true\n")
+
+
+def test_an_image_whose_inspection_failed_is_not_deployed_and_is_inspected_again(shell: Any, tmp_path: Path) -> None:
+    """Its build is not repeated, but no run that comes after takes it for a good one."""
+    shell("image", REPOSITORY)
+    assert shell("newest-image", REPOSITORY)[:2] == (1, "")
+    (tmp_path / "log").unlink()
+    _, _, log = shell("image", REPOSITORY)
+    assert "buildx build" not in log
+    assert (tmp_path / "output").read_text().endswith(f"digest={DIGEST}\nadmitted=false\n")
+
+
+def test_an_inspected_image_is_named_without_a_change_of_its_digest(shell: Any) -> None:
+    _, _, log = shell("admit-image", f"{REPOSITORY}@{DIGEST}")
+    assert re.fullmatch(
+        r"docker buildx imagetools create --prefer-index=false --tag ghcr\.io/team/splat-worker:[0-9a-f]{16} "
+        rf"ghcr\.io/team/splat-worker@{DIGEST}\n",
+        log,
+    )
+    assert shell("newest-image", REPOSITORY)[1] == f"ghcr.io/team/splat-worker@{DIGEST}\n"
+    assert shell("admit-image", f"{REPOSITORY}:tag")[0] == 2
+
+
+def test_an_image_is_named_last_and_by_the_digest_that_was_inspected() -> None:
+    steps = workflow(ROOT / ".github" / "workflows" / "image.yml")["jobs"]["build"]["steps"]
+    named = [(step.get("run") or step["uses"], step.get("env", {}).get("IMAGE")) for step in steps]
+    order = [index for index, (what, _) in enumerate(named) if "gitops/" in what or "attest" in what]
+    programs = [re.sub(r".*gitops/(\S+).*|.*/(attest\S*)@.*", r"\1\2", named[index][0]) for index in order]
+    assert programs == ["image", "inspect-image", "inspect-image", "attest-build-provenance", "admit-image"]
+    images = {image for _, image in named if image}
+    assert len(images) == 1
+    assert "steps.build.outputs.digest" in images.pop()
+    # Each of them stops the job when it fails, and runs until the image is admitted.
+    for index in order[1:]:
+        assert steps[index]["if"] == "steps.build.outputs.admitted == 'false'"
+        assert "continue-on-error" not in steps[index]
 
 
 def test_the_registrys_password_is_on_no_command_line(shell: Any) -> None:
