@@ -61,6 +61,14 @@ def test_what_it_copies_exists_and_is_let_through_to_the_build(source: str) -> N
     assert not any(fnmatch(source, pattern) for pattern in kept_out)
 
 
+def test_nothing_is_let_through_that_it_does_not_copy() -> None:
+    """A change of such a file would be another context, and so another build, of the same image."""
+    copied = copied_from_context()
+    let_in = [line[1:].rstrip("/") for line in IGNORE if line.startswith("!")]
+    assert IGNORE[0] == "*"
+    assert [one for one in let_in if not any(f"{source}/".startswith(f"{one}/") for source in copied)] == []
+
+
 def test_both_targets_end_as_a_user_who_is_not_root() -> None:
     for target in ("cpu", "cuda"):
         stage = DOCKERFILE.partition(f"AS {target}\n")[2].partition("\n# ----")[0]

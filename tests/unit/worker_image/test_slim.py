@@ -42,6 +42,13 @@ def test_a_link_is_taken_away_and_what_it_leads_to_is_not(tmp_path: Path) -> Non
     assert not (tmp_path / "site/link").is_symlink()
 
 
+def test_a_folder_inside_one_that_goes_goes_with_it_and_is_counted_once(tmp_path: Path) -> None:
+    put(tmp_path, "site/a/tests/deep/tests/file", "site/b/c/tests/file", "site/a/kept")
+    rows = slim.remove(tmp_path / "site", tmp_path, (entry("**/tests"),))
+    assert [row["bytes"] for row in rows] == [20]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["kept"]
+
+
 def test_an_entry_that_no_longer_matches_stops_the_build_before_anything_else_goes(tmp_path: Path) -> None:
     put(tmp_path, "site/here", "site/last")
     with pytest.raises(SystemExit, match="names gone, and nothing is there"):
