@@ -44,12 +44,19 @@ class Failure(Reply):
     stage: str | None = None
 
 
+class PhotoCount(Reply):
+    count: int = 0
+    bytes: int = 0
+
+
 class Project(Reply):
     """A project as the API tells it. `report` is the worker's job report, kept as it came."""
 
     id: str
     name: str
     state: str
+    created_at: str = ""
+    photos: PhotoCount = PhotoCount()
     attempt: int = 0
     progress: Progress | None = None
     error: Failure | None = None

@@ -17,7 +17,7 @@ from typer.exceptions import TyperException
 from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.photos import check_folder
-from scripts.splat_cli.show import report_rows, report_table
+from scripts.splat_cli.show import report_table, scene_lines
 from scripts.splat_cli.stack import LOCAL, Engine, Outputs, check_stack, up_hint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +38,7 @@ StackOption = Annotated[
 ]
 PresetOption = Annotated[str, typer.Option("--preset", "-p", help="preview, standard or high")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Go ahead without showing the plan and asking")]
+SceneArgument = Annotated[str, typer.Argument(help="Id of a scene (splat scenes)", metavar="ID")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there")]
 
 
@@ -47,7 +48,9 @@ def up(
     stack: StackOption = LOCAL,
     photos: Annotated[Path | None, typer.Option(help="Photos of the first scene; default: the sample set")] = None,
     preset: PresetOption = "preview",
-    port: Annotated[int | None, typer.Option(help="Port of the local app; default 8787 or the next free")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of the local app; default 8787 or the next free")
+    ] = None,
     scene: Annotated[bool, typer.Option(help="Make a first scene after deploying (local stack)")] = True,
     yes: YesOption = False,
 ) -> None:
@@ -146,14 +149,51 @@ def scenes(stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
     if as_json:
         print(json.dumps([item.model_dump(mode="json") for item in found], indent=2))
         return
-    for item in found:
-        numbers = dict(report_rows(item.report)) if item.report else {}
-        print(f"{item.id}  {item.state:<9}  {item.name}  {numbers.get('Held-out PSNR', '')}")
+    for line in scene_lines(found):
+        print(line)
+    if not found:
+        console.print("No scenes yet: splat reconstruct DIR")
+
+
+@app.command()
+def show(project: SceneArgument, stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
+    """Print a scene's report again: quality, stages, price, notes; or where it stands, or why it failed."""
+    with _client(stack) as client:
+        found = client.project(project)
+        names = client.photo_names(project) if found.report else {}
+    if as_json:
+        print(json.dumps(found.model_dump(mode="json"), indent=2))
+    elif found.report:
+        console.print(report_table(found.report, title=found.name, names=names))
+    elif found.error:
+        raise CommandError(
+            f"{found.name}: {found.error.message}", hint=found.error.hint or "make it again from the app"
+        )
+    else:
+        stage = f", {found.progress.stage} {found.progress.fraction:.0%}" if found.progress else ""
+        console.print(f"{found.name}: {found.state}{stage}", markup=False)
+
+
+@app.command()
+def delete(
+    project: SceneArgument,
+    stack: StackOption = LOCAL,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
+) -> None:
+    """Delete a scene with its photos; a job under way is cancelled."""
+    with _client(stack) as client:
+        found = client.project(project)
+        if not yes and not sys.stdin.isatty():
+            raise CommandError(f"{found.name} was not deleted: nobody can be asked here.", hint="add --yes to go ahead")
+        if not yes:
+            typer.confirm(f"Delete {found.name} ({found.photos.count} photos, {found.state}) for good?", abort=True)
+        client.delete_project(project)
+    console.print(f"Deleted {found.name}.", markup=False)
 
 
 @app.command()
 def download(
-    project: Annotated[str, typer.Argument(help="Id of a scene (splat scenes)")],
+    project: SceneArgument,
     folder: Annotated[Path, typer.Argument(help="Where to put the files")],
     stack: StackOption = LOCAL,
 ) -> None:

@@ -4,11 +4,13 @@ Pure; the caller prints."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from rich.table import Table
+
+from scripts.splat_cli.edge_client import Project
 
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 STAGE_WORDS = {
@@ -85,3 +87,11 @@ def report_table(report: Mapping[str, Any], *, title: str, names: Mapping[str, s
     for words in report.get("warnings", []):
         table.add_row("  note", str(words))
     return table
+
+
+def scene_lines(scenes: Sequence[Project]) -> list[str]:
+    """One line a scene, in columns: id, state, day it was made, photos, name."""
+    return [
+        f"{scene.id}  {scene.state:<9}  {scene.created_at[:10]:<10}  {scene.photos.count:>4} photos  {scene.name}"
+        for scene in scenes
+    ]
