@@ -43,14 +43,13 @@ def main(argv: list[str] | None = None, *, folder: Path | None = None) -> int:
 def _run(engine: Engine, options: argparse.Namespace) -> int:
     match options.command:
         case "preview":
-            found = plan.preview(engine, options.stack, image=options.image or "")
-            note = plan.NOT_BUILT if options.image == "" else ""
-            print(plan.render(found, stack=options.stack, note=note), end="")
-            return 1 if plan.problems(found) else 0
+            return _preview(engine, options.stack, options.image)
         case "drift":
             found = plan.preview(engine, options.stack, refresh=True)
+            if problems := plan.problems(found):
+                raise EngineFailed("\n".join(problems))
             print(plan.render(found, stack=options.stack, heading="Drift"), end="")
-            return DRIFTED if plan.steps(found) or plan.problems(found) else 0
+            return DRIFTED if plan.steps(found) else 0
         case "review-open":
             settings = dict(pair.split("=", 1) for pair in options.set)
             print(review.open_stack(engine, options.number, settings)["appUrl"])
@@ -65,6 +64,20 @@ def _run(engine: Engine, options: argparse.Namespace) -> int:
             print(json.dumps({"outcome": ended.outcome, "image": ended.image, "reason": ended.reason}))
             return 0 if ended.outcome is deploy.Outcome.DEPLOYED else 1
     return 0
+
+
+def _preview(engine: Engine, stack: str, image: str | None) -> int:
+    """Prints a text in every case: the workflow comments it, and an older plan must not stand for this one."""
+    note = plan.NOT_BUILT if image == "" else ""
+    try:
+        found = plan.preview(engine, stack, image=image or "")
+    except EngineFailed as failure:
+        print(failure, file=sys.stderr)
+        found = plan.NO_PLAN
+    print(plan.render(found, stack=stack, note=note), end="")
+    for problem in plan.problems(found):
+        print(problem, file=sys.stderr)
+    return 1 if plan.problems(found) else 0
 
 
 if __name__ == "__main__":

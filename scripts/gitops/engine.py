@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,25 @@ class Engine:
 
     def run(self, *arguments: str) -> str:
         """Standard output of a command; progress of the engine goes to our standard error. Raises EngineFailed."""
+        done = self._done(arguments)
+        if done.returncode != 0:
+            raise EngineFailed(f"pulumi {arguments[0]} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+        return done.stdout
+
+    def plan(self, *arguments: str) -> dict[str, Any]:
+        """The plan of `pulumi preview`, its problems among its diagnostics: a preview that finds one answers all the
+        same. Raises EngineFailed where there is no answer."""
+        done = self._done(("preview", *arguments, "--json"))
+        try:
+            found = dict(json.loads(done.stdout))
+        except ValueError:
+            found = {}
+        told = any(one.get("severity") == "error" for one in found.get("diagnostics") or ())
+        if not found or (done.returncode != 0 and not told):
+            raise EngineFailed(f"pulumi preview failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
+        return found
+
+    def _done(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             ["pulumi", "--non-interactive", "--color=never", *arguments],
             cwd=self.folder,
@@ -40,9 +59,7 @@ class Engine:
             check=False,
         )
         sys.stderr.write(done.stderr)
-        if done.returncode != 0:
-            raise EngineFailed(f"pulumi {arguments[0]} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
-        return done.stdout
+        return done
 
     def ask(self, *arguments: str) -> Any:
         """The JSON answer of a command that takes `--json`."""
@@ -56,7 +73,10 @@ class Engine:
     def config_with(self, stack: str, settings: Mapping[str, str]) -> Iterator[Path]:
         """The stack's configuration with other settings, in a file of its own for `--config-file`: a look at a stack
         must not change what is committed."""
-        document = yaml.safe_load((self.folder / f"Pulumi.{stack}.yaml").read_text("utf-8")) or {}
+        committed = self.folder / f"Pulumi.{stack}.yaml"
+        if not committed.exists():
+            raise EngineFailed(f"stack {stack} has no {committed.name} in {self.folder}: commit it, with its own keys")
+        document = yaml.safe_load(committed.read_text("utf-8")) or {}
         document["config"] = {**(document.get("config") or {}), **settings}
         with tempfile.TemporaryDirectory() as folder:
             # The engine wants a name of its own form.

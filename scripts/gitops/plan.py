@@ -11,6 +11,7 @@ from scripts.gitops.engine import Engine
 
 COMMENT_MARK = "<!-- photo-splat plan -->"
 IMAGE_KEY = "photo-splat:image"
+NO_PLAN = {"diagnostics": [{"severity": "error", "message": "The engine gave no plan: the log of this run says why."}]}
 NOT_BUILT = "No image of these sources is built yet: the plan keeps the one that runs, and main builds the new one."
 _SILENT = frozenset({"same", "read", "refresh"})
 _WORDS = {
@@ -40,8 +41,7 @@ def preview(engine: Engine, stack: str, *, image: str = "", refresh: bool = Fals
     does not know which that is, since a deployment puts it there by digest (deploy.py)."""
     image = image or str(engine.outputs(stack).get("imageReference") or "")
     with engine.config_with(stack, {IMAGE_KEY: image} if image else {}) as file:
-        found = engine.ask("preview", "--stack", stack, "--config-file", str(file), *(["--refresh"] if refresh else []))
-    return dict(found)
+        return engine.plan("--stack", stack, "--config-file", str(file), *(["--refresh"] if refresh else []))
 
 
 def steps(plan: Mapping[str, Any]) -> tuple[Step, ...]:
@@ -72,9 +72,14 @@ def images(plan: Mapping[str, Any]) -> tuple[str, str]:
 
 def problems(plan: Mapping[str, Any]) -> tuple[str, ...]:
     """Errors that the engine reports in the plan."""
-    return tuple(
-        str(one.get("message", "")).strip() for one in plan.get("diagnostics") or () if one.get("severity") == "error"
-    )
+    found = [
+        str(one.get("message", "")).strip().removeprefix("error: ")
+        for one in plan.get("diagnostics") or ()
+        if one.get("severity") == "error"
+    ]
+    # After the program's own words it only says that the program ended.
+    telling = [message for message in found if not message.startswith("an unhandled error occurred: program exited")]
+    return tuple(telling or found)
 
 
 def render(plan: Mapping[str, Any], *, stack: str, heading: str = "Plan", note: str = "") -> str:

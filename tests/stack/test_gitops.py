@@ -77,6 +77,20 @@ def test_a_change_is_told_before_it_is_made_with_the_image_before_and_after(
     project.set(idleTimeoutS="60")
 
 
+def test_a_change_that_cannot_be_is_told_too(
+    engine: Engine, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A failed preview answers with its problem, and a comment is what people read."""
+    project.set(gpu="T4")
+
+    assert main(["preview", "--stack", STACK, "--image", ""], folder=engine.folder) == 1
+
+    said = capsys.readouterr().out
+    assert said.startswith(plan.COMMENT_MARK)
+    assert 'RunPod serverless does not offer "T4"' in said
+    project.set(gpu="RTX 4090")
+
+
 def test_drift_is_found_and_named_and_a_deployed_image_is_none(
     engine: Engine, project: Project, cloud: LocalCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:

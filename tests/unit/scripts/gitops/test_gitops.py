@@ -1,8 +1,11 @@
 """Claims of the workflows' programs: plan text, review stacks, and a deployment's way back.
-The engine is a recorder here; tests/stack runs the real one."""
+The engine is a recorder or a shell script here; tests/stack runs the real one."""
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import httpx
 import pytest
 
 from scripts.gitops import deploy, plan, review
+from scripts.gitops.__main__ import main
 from scripts.gitops.engine import Engine, EngineFailed
 
 # plan text --------------------------------------------------------------------------------------
@@ -81,6 +85,92 @@ def test_a_failed_preview_is_told_inside_a_fence_that_it_cannot_leave() -> None:
 def test_a_long_plan_is_cut_with_its_number() -> None:
     text = plan.render({"steps": [step("create", SCRIPT, f"r{n}") for n in range(plan.ROWS_MAX + 5)]}, stack="dev")
     assert "and 5 more" in text
+
+
+# what the engine answers ------------------------------------------------------------------------
+
+REFUSED = {
+    "steps": [{"op": "same", "urn": "urn:pulumi:dev::photo-splat::pulumi:pulumi:Stack::photo-splat-dev"}],
+    "diagnostics": [
+        {"severity": "warning", "message": "warning: using a plugin from $PATH\n"},
+        {"severity": "error", "message": "error: photo-splat:gpuu is no key of this project\n"},
+        {
+            "severity": "error",
+            "message": "error: an unhandled error occurred: program exited with non-zero exit code: 1\n",
+        },
+    ],
+}
+
+
+@pytest.fixture
+def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], Path]:
+    """Makes `pulumi preview` answer as told; gives the folder of a stack `dev`."""
+
+    def make(text: str, code: int) -> Path:
+        (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
+        (tmp_path / "answer").write_text(text)
+        (tmp_path / "pulumi").write_text(
+            f"#!/bin/sh\ncase \"$*\" in *preview*) cat {tmp_path}/answer; exit {code} ;; *) echo '{{}}' ;; esac\n"
+        )
+        (tmp_path / "pulumi").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        return tmp_path
+
+    return make
+
+
+def test_a_preview_that_the_program_refuses_is_told_in_the_comment_and_fails(
+    answers: Callable[[str, int], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = answers(json.dumps(REFUSED), 255)
+
+    assert main(["preview", "--stack", "dev", "--image", ""], folder=folder) == 1
+
+    said = capsys.readouterr()
+    assert said.out.startswith(plan.COMMENT_MARK)
+    assert "```text\nphoto-splat:gpuu is no key of this project\n```" in said.out
+    assert "photo-splat:gpuu is no key of this project" in said.err
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("error: incorrect passphrase", 255), ("", 255), ('{"steps": []}', 255), ("not JSON", 0), ("{}", 137)],
+)
+def test_without_a_plan_the_comment_says_so_and_shows_none_of_the_engines_words(
+    answers: Callable[[str, int], Path], capsys: pytest.CaptureFixture[str], text: str, code: int
+) -> None:
+    folder = answers(text, code)
+
+    assert main(["preview", "--stack", "dev", "--image", ""], folder=folder) == 1
+
+    said = capsys.readouterr()
+    assert said.out.startswith(plan.COMMENT_MARK)
+    assert "The engine gave no plan" in said.out
+    assert not text or text not in said.out
+    assert text in said.err
+
+
+@pytest.mark.parametrize(("text", "code"), [(json.dumps(REFUSED), 255), ("error: no network", 255)])
+def test_a_look_for_drift_that_fails_is_no_drift(
+    answers: Callable[[str, int], Path], capsys: pytest.CaptureFixture[str], text: str, code: int
+) -> None:
+    folder = answers(text, code)
+
+    assert main(["drift", "--stack", "dev"], folder=folder) == 1
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert ("gpuu is no key" if text.startswith("{") else "no network") in said.err
+
+
+def test_a_stack_without_a_file_is_told_by_the_files_name(
+    answers: Callable[[str, int], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = answers("{}", 0)
+
+    assert main(["drift", "--stack", "prod"], folder=folder) == 1
+
+    assert "stack prod has no Pulumi.prod.yaml" in capsys.readouterr().err
 
 
 # review stacks ----------------------------------------------------------------------------------
