@@ -5,10 +5,11 @@ SPLAT := .venv/bin/splat
 PYTEST := .venv/bin/python -m pytest
 WORKER_PYTEST := .venv-worker/bin/python -m pytest -c worker_image/pyproject.toml --rootdir .
 
-.PHONY: up down photos-there worker test test-fast lint image bootstrap bootstrap-test bench-cpu bench-gpu clean
+.PHONY: up down photos-there folders-named worker test test-fast lint image bootstrap bootstrap-test bench-cpu bench-gpu clean
 
 # As typed: a folder's name may hold spaces, quotes and dollar signs.
 export SPLAT_PHOTOS = $(value PHOTOS)
+export SPLAT_OUT = $(value OUT)
 
 up: photos-there bootstrap ## deploy the local stack and make a scene; PHOTOS=dir for your own, PORT=n for another port
 	@$(SPLAT) up $${SPLAT_PHOTOS:+--photos "$$SPLAT_PHOTOS"} $(if $(PRESET),--preset $(PRESET)) $(if $(PORT),--port $(PORT))
@@ -31,7 +32,7 @@ image: bootstrap-test ## build the worker image with Docker (as root: an engine 
 photos-there: # before set-up takes its minutes; not every shell has made a home folder of the ~
 	@case $$SPLAT_PHOTOS in "~/"*) SPLAT_PHOTOS=$$HOME/$${SPLAT_PHOTOS#"~/"};; esac; \
 	if [ -n "$$SPLAT_PHOTOS" ] && [ ! -d "$$SPLAT_PHOTOS" ]; then \
-	  printf '%s is not a folder.\nhint: make up PHOTOS=dir, the folder that holds your photos\n' "$$SPLAT_PHOTOS" >&2; exit 1; fi
+	  printf '%s is not a folder.\nhint: PHOTOS=dir, the folder that holds your photos\n' "$$SPLAT_PHOTOS" >&2; exit 1; fi
 
 bootstrap:
 	@scripts/bootstrap
@@ -39,9 +40,13 @@ bootstrap:
 bootstrap-test:
 	@scripts/bootstrap --test
 
-worker: photos-there bootstrap ## a scene without any cloud: make worker PHOTOS=dir OUT=dir PRESET=standard
-	@[ -n "$$SPLAT_PHOTOS" ] && [ -n "$(OUT)" ] || { echo "hint: make worker PHOTOS=dir OUT=dir [PRESET=standard]" >&2; exit 1; }
-	@NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m splat_worker "$$SPLAT_PHOTOS" "$(OUT)" $(if $(PRESET),--preset $(PRESET))
+folders-named:
+	@[ -n "$$SPLAT_PHOTOS" ] && [ -n "$$SPLAT_OUT" ] || { echo "hint: make worker PHOTOS=dir OUT=dir [PRESET=preview|standard|high]" >&2; exit 1; }
+
+worker: folders-named photos-there bootstrap ## a scene without any cloud: make worker PHOTOS=dir OUT=dir PRESET=standard
+	@case $$SPLAT_PHOTOS in "~/"*) SPLAT_PHOTOS=$$HOME/$${SPLAT_PHOTOS#"~/"};; esac; \
+	case $$SPLAT_OUT in "~/"*) SPLAT_OUT=$$HOME/$${SPLAT_OUT#"~/"};; esac; \
+	NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m splat_worker $(if $(PRESET),--preset $(PRESET)) -- "$$SPLAT_PHOTOS" "$$SPLAT_OUT"
 
 bench-cpu: bootstrap-test ## PSNR against seconds on this CPU; OPENSPLAT=path to compare
 	.venv-worker/bin/python bench/cpu.py $(if $(OPENSPLAT),--opensplat "$(OPENSPLAT)")

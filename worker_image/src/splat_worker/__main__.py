@@ -5,6 +5,7 @@ Data goes to OUT_DIR and a table to stdout; progress and errors go to stderr. Ex
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import sys
 import tempfile
@@ -16,6 +17,10 @@ from splat_worker.errors import Code, JobError, as_job_error
 from splat_worker.job import Matching, Preset, Report, SfmOptions, TrainOverrides
 from splat_worker.progress import Event, Throttle
 
+WHOSE_FOLDERS = (
+    "Name a folder that you may use; a container runs as a user of its own, unless it is started with "
+    '--user "$(id -u):$(id -g)".'
+)
 OURS = frozenset({Code.INTERNAL, Code.OUT_OF_MEMORY, Code.OUT_OF_DISK})
 
 
@@ -61,9 +66,13 @@ def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
 
     if not options.photos.is_dir():
         raise JobError(Code.BAD_INPUT, f"{options.photos} is not a folder.", hint="Give the folder of your photos.")
-    files = sorted(path for path in options.photos.iterdir() if path.is_file() and meant_as_photo(path))
+    try:
+        files = sorted(path for path in options.photos.iterdir() if path.is_file() and meant_as_photo(path))
+    except PermissionError:
+        raise JobError(Code.BAD_INPUT, f"{options.photos} may not be read by this user.", hint=WHOSE_FOLDERS) from None
     if not files:
         raise JobError(Code.TOO_FEW_PHOTOS, f"{options.photos} holds no photos.")
+    _make_writable(options.out)
     from splat_worker.pipeline import Run, SceneJob, run_folder
 
     job = SceneJob(
@@ -74,13 +83,26 @@ def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
         seed=options.seed,
         seconds_max=options.max_seconds,
     )
-    options.out.mkdir(parents=True, exist_ok=True)
     delivery = Folder(path=options.out)
     with tempfile.TemporaryDirectory(prefix="splat-") as scratch:
         run = Run(job=job, scratch=Path(scratch), delivery=delivery, on_event=on_event)
         report = run_folder(run, [Source(name=path.name, path=path) for path in files])
     delivery.forget_checkpoint()
     return report
+
+
+def _make_writable(out: Path) -> None:
+    """Before the work and not after it: an hour's scene that cannot be written is lost."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise JobError(
+            Code.BAD_INPUT, f"{out}, where the scene goes, cannot be written: {error.strerror}.", hint=WHOSE_FOLDERS
+        ) from None
 
 
 def _project_id(folder: Path) -> str:

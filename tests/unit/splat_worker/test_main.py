@@ -1,0 +1,49 @@
+"""The pipeline from a shell: what a person is told whose folders cannot be used, before any work is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from splat_worker import __main__ as shell
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "one.jpg").write_bytes(b"never looked at")
+    return folder
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_any_photo_is_looked_at(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("splat_worker.pipeline.run_folder", lambda *_: pytest.fail("the work began"))
+    (tmp_path / "file").touch()
+    assert shell.main([str(photos), str(tmp_path / "file" / "out")]) == 1
+    told = capsys.readouterr().err
+    assert f"BAD_INPUT: {tmp_path / 'file' / 'out'}, where the scene goes, cannot be written: Not a directory." in told
+    assert "--user" in told
+
+
+def test_photos_that_may_not_be_read_are_told(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuses)
+    assert shell.main([str(photos), str(tmp_path / "out")]) == 1
+    assert f"BAD_INPUT: {photos} may not be read by this user." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", [["nowhere"], ["photos"]])
+def test_a_folder_without_photos_or_none_at_all_leaves_no_folder_behind(
+    given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "photos").mkdir()
+    assert shell.main([str(tmp_path / given[0]), str(tmp_path / "out")]) == 1
+    assert "hint: " in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
