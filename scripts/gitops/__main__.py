@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None, *, folder: Path | None = None) -> int:
     drifted.add_argument("--stack", required=True)
     opened = commands.add_parser("review-open", help="deploy pr-N; prints its address")
     opened.add_argument("number")
-    opened.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    opened.add_argument("--set", action="append", default=[], type=_pair, metavar="KEY=VALUE")
     commands.add_parser("review-close", help="destroy pr-N").add_argument("number")
     swept = commands.add_parser("review-sweep", help="destroy review stacks of closed pull requests")
     swept.add_argument("--open", default="", help="numbers of the open ones, separated by commas")
@@ -51,8 +51,7 @@ def _run(engine: Engine, options: argparse.Namespace) -> int:
             print(plan.render(found, stack=options.stack, heading="Drift"), end="")
             return DRIFTED if plan.steps(found) else 0
         case "review-open":
-            settings = dict(pair.split("=", 1) for pair in options.set)
-            print(review.open_stack(engine, options.number, settings)["appUrl"])
+            print(review.open_stack(engine, options.number, dict(options.set))["appUrl"])
         case "review-close":
             print("destroyed" if review.close_stack(engine, options.number) else "there was none")
         case "review-sweep":
@@ -64,6 +63,13 @@ def _run(engine: Engine, options: argparse.Namespace) -> int:
             print(json.dumps({"outcome": ended.outcome, "image": ended.image, "reason": ended.reason}))
             return 0 if ended.outcome is deploy.Outcome.DEPLOYED else 1
     return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
 
 
 def _preview(engine: Engine, stack: str, image: str | None) -> int:

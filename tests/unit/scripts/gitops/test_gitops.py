@@ -222,6 +222,15 @@ def test_a_pull_request_gets_a_stack_of_the_template(tmp_path: Path) -> None:
     assert [command[:2] for command in engine.commands] == [("stack", "init"), ("config", "set"), ("up", "--stack")]
 
 
+@pytest.mark.parametrize("setting", ["photo-splat:image", "=value", ""])
+def test_a_setting_without_key_or_value_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["review-open", "7", "--set", setting], folder=tmp_path)
+    assert f"{setting!r} is not KEY=VALUE" in capsys.readouterr().err
+
+
 def test_its_next_commit_updates_the_same_stack(tmp_path: Path) -> None:
     engine = Recorder(tmp_path, stacks=("dev", "pr-7"))
     review.open_stack(engine, "7", {})
