@@ -28,11 +28,13 @@ def _jpeg(image: Image.Image, quality: int = 90) -> bytes:
     return buffer.getvalue()
 
 
-def _other(image: Image.Image, kind: str) -> bytes:
+def _other(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
+
+SPHERE = b'<rdf:Description GPano:ProjectionType="equirectangular" GPano:UsePanoramaViewer="True"/>'
 
 Files = dict[str, bytes]
 
@@ -86,19 +88,24 @@ SETS: list[tuple[str, Callable[[list[bytes]], Files], str, str]] = [
     ("half of them broken", lambda p: {**_first(p, 4), **{f"x{i}.jpg": p[i][:3000] for i in range(4)}},
      "TOO_FEW_PHOTOS", "4 usable photos of 8"),
     ("eight black photos", lambda p: {f"{i}.jpg": _jpeg(Image.new("RGB", (480, 360), (i, 0, 0))) for i in range(8)},
-     "TOO_FEW_PHOTOS", "same picture"),
+     "TOO_FEW_PHOTOS", "dark all over"),
     ("eight different plain colours", lambda p: {
         f"{i}.jpg": _jpeg(Image.new("RGB", (480, 360), (30 * i, 250 - 30 * i, 128))) for i in range(8)},
-     "SFM_FAILED", "0 of 8 photos"),
+     "TOO_FEW_PHOTOS", "of one colour all over"),
     ("eight gradients", lambda p: {f"{i}.jpg": _jpeg(_gradient(i)) for i in range(8)}, "SFM_FAILED", "of 8 photos"),
     ("eight photos of different places", lambda p: {f"{i}.jpg": _jpeg(_noise(i)) for i in range(8)}, "SFM_FAILED",
      "0 of 8 photos"),
     ("the scene blurred beyond use", lambda p: _each(p, _pixels(lambda i: i.filter(ImageFilter.GaussianBlur(16)))),
      "SFM_FAILED", "of 8 photos"),
-    ("the scene nearly black", lambda p: _each(p, _pixels(lambda i: i.point(lambda v: v // 60))), "SFM_FAILED",
-     "of 8 photos"),
+    ("the scene nearly black", lambda p: _each(p, _pixels(lambda i: i.point(lambda v: v // 60))), "TOO_FEW_PHOTOS",
+     "dark all over"),
     ("the scene overexposed", lambda p: _each(p, _pixels(lambda i: i.point(lambda v: min(255, 245 + v // 26)))),
-     "SFM_FAILED", "of 8 photos"),
+     "TOO_FEW_PHOTOS", "bright all over"),
+    ("the scene underexposed", lambda p: _each(p, _pixels(lambda i: i.point(lambda v: v // 8))), "SFM_FAILED",
+     "of 8 photos"),
+    ("six 360 degree panoramas", lambda p: {
+        f"R{i}.jpg": _other(Image.open(io.BytesIO(photo)).resize((800, 400)), "JPEG", xmp=SPHERE)
+        for i, photo in enumerate(p[:6])}, "TOO_FEW_PHOTOS", "a panorama"),
     ("three photos of the scene and five strangers", lambda p: {
         **_first(p, 3), **{f"s{i}.jpg": _jpeg(_noise(i)) for i in range(5)}}, "SFM_FAILED", "of 8 photos"),
     ("every other photo upside down and mirrored", lambda p: {

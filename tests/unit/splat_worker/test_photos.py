@@ -20,6 +20,7 @@ from PIL.ExifTags import GPS, IFD, Base
 from splat_worker import photos
 from splat_worker.limits import PHOTO_BYTES_MAX
 from splat_worker.photos import Photo, Reject, Source, prepare, sharpness
+from splat_worker.pixels import to_srgb
 
 SIZE = (360, 270)
 
@@ -353,3 +354,82 @@ def test_no_bytes_at_all_ever_raise(content: bytes, head: bytes, tmp_path: Path)
     path.write_bytes(head + content)
     prepared = prepare([Source(name="x", path=path)], tmp_path / "out", side_max_px=300)
     assert len(prepared.rejected) == 1
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("kind", ["RGB", "RGBA", "L", "P", "I;16"])
+def test_a_large_picture_is_made_smaller_in_strips_and_looks_the_same(
+    kind: str, orientation: int, monkeypatch: pytest.MonkeyPatch, door: Door
+) -> None:
+    whole = picture(3, (1230, 937))
+    image = {
+        "P": lambda: whole.quantize(250),
+        "I;16": lambda: Image.fromarray(np.asarray(whole.convert("L")).astype(np.uint16) * 257),
+    }.get(kind, lambda: whole.convert(kind))()
+    content = encoded(image, "PNG", exif=exif_of(orientation=orientation))
+    at_once = []
+    monkeypatch.setattr(photos, "to_srgb", lambda part: at_once.append(part.size) or to_srgb(part))
+    copy = Image.open(only(door({"a.bin": content}, side_max_px=150)).path)
+    upright = to_srgb(image).transpose(Image.Transpose.ROTATE_270) if orientation == 6 else to_srgb(image)
+    expected = np.asarray(upright.resize(copy.size, Image.Resampling.LANCZOS), float)
+    assert copy.size == ((150, 114) if orientation == 1 else (114, 150))
+    assert np.abs(np.asarray(copy, float) - expected).mean() < 4, "a strip out of place comes to 20 and more"
+    assert len(at_once) > 1
+    assert max(height for _, height in at_once) <= photos.STRIP_ROWS * 2
+
+
+def test_a_photo_larger_than_the_free_memory_is_left_out_before_it_is_unpacked(
+    monkeypatch: pytest.MonkeyPatch, door: Door
+) -> None:
+    monkeypatch.setattr(photos, "BIG_PIXELS", SIZE[0] * SIZE[1] - 1)
+    monkeypatch.setattr(photos, "available_memory_bytes", lambda: SIZE[0] * SIZE[1] * 4)
+    prepared = door({"big.png": encoded(picture(), "PNG"), "drafted.jpg": encoded(picture(1), "JPEG")})
+    assert [photo.name for photo in prepared.photos] == ["drafted.jpg"]
+    assert prepared.rejected[0].code == Reject.TOO_LARGE
+    assert "memory" in prepared.rejected[0].reason
+
+
+@pytest.mark.parametrize(
+    ("colour", "words"), [((2, 3, 2), "dark"), ((250, 251, 255), "bright"), ((90, 140, 60), "one colour")]
+)
+def test_a_picture_of_nothing_is_left_out_for_what_it_is(colour: tuple[int, int, int], words: str, door: Door) -> None:
+    noise = np.random.default_rng(0).integers(0, 4, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
+    cap = Image.fromarray(np.clip(noise.astype(int) + colour, 0, 255).astype(np.uint8))
+    prepared = door({"a.jpg": encoded(picture(), "JPEG"), "b.jpg": encoded(cap, "JPEG"), "c.jpg": encoded(cap, "PNG")})
+    assert [photo.name for photo in prepared.photos] == ["a.jpg"]
+    assert {r.code for r in prepared.rejected} == {Reject.PLAIN}
+    assert words in prepared.rejected[0].reason
+
+
+def test_a_dim_photo_is_kept(door: Door) -> None:
+    assert only(door({"dusk.jpg": encoded(picture().point(lambda v: v // 10), "JPEG", quality=95)}))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "HEIF"])
+@pytest.mark.parametrize("how", ['GPano:ProjectionType="%s"', "<GPano:ProjectionType>%s</GPano:ProjectionType>"])
+def test_a_photo_that_calls_itself_a_panorama_is_left_out(how: str, kind: str, door: Door) -> None:
+    def file(projection: str, seed: int) -> bytes:
+        buffer = io.BytesIO()
+        picture(seed).save(buffer, kind, xmp=(how % projection).encode())
+        return buffer.getvalue()
+
+    prepared = door({n: file(n, i) for i, n in enumerate(("equirectangular", "cylindrical", "perspective"))})
+    assert [photo.name for photo in prepared.photos] == ["perspective"]
+    assert {(r.name, r.code) for r in prepared.rejected} == {
+        ("equirectangular", Reject.PANORAMA),
+        ("cylindrical", Reject.PANORAMA),
+    }
+
+
+def test_a_jpeg_with_a_second_picture_in_it_is_taken_for_the_first(door: Door) -> None:
+    buffer = io.BytesIO()
+    picture(4, (800, 600)).save(buffer, "MPO", save_all=True, append_images=[picture(5, (80, 60))], quality=95)
+    photo = only(door({"ultra-hdr.jpg": buffer.getvalue()}))
+    assert (photo.width, photo.height) == (800, 600)
+
+
+def test_the_reason_speaks_of_the_name_only_where_the_name_says_otherwise(door: Door) -> None:
+    tiff = encoded(picture(), "TIFF")
+    reasons = {r.name: r.reason for r in door({"scan.tif": tiff, "scan.JPG": tiff}).rejected}
+    assert "whatever its name says" not in reasons["scan.tif"]
+    assert "whatever its name says" in reasons["scan.JPG"]

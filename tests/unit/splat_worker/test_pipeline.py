@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,13 +16,14 @@ from PIL import Image
 from splat_worker import __main__ as cli
 from splat_worker.delivery import Folder
 from splat_worker.errors import JobError, Stage
-from splat_worker.job import Preset, Price, Report, TrainOverrides
+from splat_worker.job import Preset, Price, Report, TrainOverrides, parse_input
 from splat_worker.photos import Source
-from splat_worker.pipeline import run_folder
+from splat_worker.pipeline import run_folder, run_input
 from splat_worker.ply import read_ply
 from splat_worker.progress import Event
 from splat_worker.run import Run, SceneJob
 from splat_worker.splat_transform import convert
+from splat_worker.transfer import Fetched, Transfer
 from tests.unit.splat_worker.photo_sets import PAGE, SETS, Files
 
 PRICE = Price(gpu="RTX 4090", usd_per_s=0.00031, as_of="2026-11-23")
@@ -178,6 +180,28 @@ def test_a_time_limit_shortens_training_and_one_that_is_too_short_says_so(still_
         run_folder(run, sources_of(still_life.folder))
     assert caught.value.code == "TIME_LIMIT"
     assert "60 s" in caught.value.message
+
+
+@pytest.mark.parametrize(("free", "code"), [("disk", "OUT_OF_DISK"), ("memory", "OUT_OF_MEMORY")])
+def test_a_job_without_room_for_it_ends_before_a_byte_is_fetched(
+    free: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Untouched(Transfer):
+        def fetch_photos(self, *_: object, **__: object) -> tuple[Fetched, ...]:
+            raise AssertionError("the photos were asked for")
+
+    if free == "disk":
+        monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=20 << 20))
+    else:
+        monkeypatch.setattr("splat_worker.limits.available_memory_bytes", lambda: 20 << 20)
+    photos = [{"name": f"{i}.jpg", "url": f"https://photos.example/{i}"} for i in range(8)]
+    job = parse_input(
+        {"version": 1, "project_id": "p", "photos": photos, "outputs": {"scene.ply": "https://photos.example/out"}}
+    )
+    with Untouched() as transfer, pytest.raises(JobError) as caught:
+        run_input(job, tmp_path, Told(), transfer)
+    assert (caught.value.code, caught.value.stage) == (code, Stage.DOWNLOAD)
+    assert "20 MiB" in caught.value.message
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -155,6 +156,36 @@ def test_a_failed_download_says_which_photo_and_why_but_not_where(  # noqa: PLR0
         assert "Signature" not in text
 
 
+def test_photos_of_unannounced_size_stop_at_what_a_project_may_have(
+    bucket: Bucket, transfer: Transfer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("splat_worker.transfer.PROJECT_BYTES_MAX", 3 * len(BODY))
+    assert len(transfer.fetch_photos([photo(bucket, f"/{i}", name=f"{i}") for i in range(3)], tmp_path)) == 3
+    with pytest.raises(JobError) as caught:
+        transfer.fetch_photos([photo(bucket, f"/{i}", name=f"{i}") for i in range(4)], tmp_path)
+    assert caught.value.code is Code.BAD_INPUT
+    assert "MiB in all" in caught.value.message
+
+
+def test_a_host_that_no_name_server_knows_is_said_to_be_unknown(tmp_path: Path) -> None:
+    def nobody(host: str, port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    transport = GuardedTransport(allow_private=False, connections=1, resolver=nobody)
+    with Transfer(transport=transport, sleep=lambda s: None) as transfer, pytest.raises(JobError) as caught:
+        transfer.fetch_photos([PhotoSource(name="a.jpg", url="https://photos.example/a")], tmp_path)
+    assert "the host name is unknown" in caught.value.message
+    assert "photos.example" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "url", ["https://[::1/x", "https://..", f"https://{'a' * 64}.example/", "https://xn--/", "https://127.0.0.1/"]
+)
+def test_a_post_to_an_impossible_address_is_one_kind_of_failure(url: str) -> None:
+    with Transfer(allow_private=False) as transfer, pytest.raises(ConnectionError):
+        transfer.post(url, b"{}", {})
+
+
 def test_a_short_outage_is_waited_out_with_growing_pauses(
     bucket: Bucket, transfer: Transfer, tmp_path: Path, pauses: list[float]
 ) -> None:
@@ -215,7 +246,8 @@ PRIVATE = [
     "127.0.0.1", "127.9.9.9", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
     "224.0.0.1", "255.255.255.255", "192.0.2.1", "198.18.0.1", "::1", "::", "fe80::1", "fe80::1%eth0", "fd00::1",
     "fd00:ec2::254", "ff02::1", "::ffff:169.254.169.254", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::",
-    "2001:db8::1",
+    "2001:db8::1", "::10.0.0.1", "::127.0.0.1", "fec0::1", "::ffff:0:10.0.0.1", "64:ff9b:1::a00:1", "3fff::1",
+    "5f00::1", "4000::1", "192.0.0.9", "192.88.99.1", "2001:0:a00:1::1", "64:ff9b::a9fe:a9fe",
 ]  # fmt: skip
 
 
@@ -225,7 +257,7 @@ def test_addresses_inside_are_refused(address: str) -> None:
         check_address(address)
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "104.16.0.1", "2606:4700::1111", "64:ff9b::101:101"])
+@pytest.mark.parametrize("address", ["1.1.1.1", "104.16.0.1", "2606:4700::1111", "64:ff9b::101:101", "::ffff:1.1.1.1"])
 def test_addresses_outside_are_spoken_to(address: str) -> None:
     check_address(address)
 

@@ -26,18 +26,40 @@ def private_addresses_allowed() -> bool:
     return os.environ.get(ALLOW_VARIABLE, "").strip().lower() in ("1", "true", "yes")
 
 
+_PUBLIC_V6 = ipaddress.ip_network("2000::/3")
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NOT_HOSTS = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+"""Protocol assignments, 6to4 relays and IPv6 documentation: nobody's photos, and not all known to `is_global`."""
+
+
 def check_address(text: str) -> None:
     """Raise Refused unless the IP address is a public one (loopback, private, link-local with the clouds'
-    metadata services, shared, multicast and reserved ranges are not, nor IPv6 forms that carry one of them)."""
+    metadata services, shared, multicast and reserved ranges are not, nor IPv6 forms that carry one of them).
+
+    Of IPv6 only the part that is given out to hosts (RFC 4291: 2000::/3) counts, besides IPv4 behind NAT64: the rest
+    holds old forms such as ::10.0.0.1 and fec0::1, which `is_global` takes for public.
+    """
     address = ipaddress.ip_address(text.split("%", maxsplit=1)[0])
     inner = [address]
     if isinstance(address, ipaddress.IPv6Address):
-        inner += [a for a in (address.ipv4_mapped, address.sixtofour) if a is not None]
-        inner += list(address.teredo or ())
-        if address in ipaddress.ip_network("64:ff9b::/96"):
-            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    if not all(a.is_global and not a.is_multicast for a in inner):
-        raise Refused("the address is private, link-local or reserved")
+        if address.ipv4_mapped is not None:
+            inner = [address.ipv4_mapped]
+        elif address in _NAT64:
+            inner = [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
+        elif address not in _PUBLIC_V6:
+            raise Refused(_INSIDE)
+        inner += [a for a in (address.sixtofour, *(address.teredo or ())) if a is not None]
+    for a in inner:
+        known = any(a.version == net.version and a in net for net in _NOT_HOSTS)
+        if known or not a.is_global or a.is_multicast:
+            raise Refused(_INSIDE)
+
+
+_INSIDE = "the address is private, link-local or reserved"
+
+
+class _UnknownHost(httpcore.ConnectError):
+    """The name has no address. Another attempt may help: name servers have bad moments."""
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -62,7 +84,7 @@ class _GuardedBackend(httpcore.NetworkBackend):
         try:
             addresses = self._resolve(host, port)
         except OSError as error:
-            raise httpcore.ConnectError("the host name is unknown") from error
+            raise _UnknownHost("the host name is unknown") from error
         if not self._allow_private:
             for address in addresses:
                 check_address(address)
@@ -108,6 +130,8 @@ class GuardedTransport(httpx.BaseTransport):
                     extensions=request.extensions,
                 )
             )
+        except _UnknownHost as error:
+            raise httpx.TransportError(str(error)) from error
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
             raise httpx.TransportError(type(error).__name__) from error
         return httpx.Response(

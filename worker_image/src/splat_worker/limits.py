@@ -18,6 +18,8 @@ PHOTOS_MIN = 5
 PHOTOS_MAX = 1000
 PHOTO_BYTES_MAX = 64 * MIB
 """Largest file of one photo. A 200 megapixel JPEG of a phone is about 50 MiB."""
+PHOTO_BYTES_USUAL = 6 * MIB
+"""What a photo counts for whose size was not announced; a phone's 12 to 50 megapixels come to 3 to 12 MiB."""
 PHOTO_PIXELS_MAX = 250_000_000
 """Largest decoded photo: above the 200 megapixel phones, below what unpacks to a gigabyte."""
 PHOTO_SIDE_MIN_PX = 200
@@ -42,7 +44,7 @@ class Need:
 
 
 def need_of(photo_count: int, photo_bytes: int, side_max_px: int) -> Need:
-    """Estimate for `photo_count` photos of `photo_bytes` in all, worked on at `side_max_px`.
+    """Estimate for `photo_count` photos, worked on at `side_max_px`; photo_bytes: what is still to be fetched of them.
 
     Disk: the downloads, one canonical copy each (about 1 byte per pixel as JPEG at quality 95) and features.
     Memory: every undistorted photo as 8-bit RGB, its resized copy, and as much again while one becomes the other.

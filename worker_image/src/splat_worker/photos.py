@@ -17,10 +17,18 @@ import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import Base
 
-from splat_worker.exif import Exif, read_exif
+from splat_worker.exif import Exif, panorama_kind, read_exif
 from splat_worker.job import Rejected
-from splat_worker.limits import PHOTO_BYTES_MAX, PHOTO_PIXELS_MAX, PHOTO_SIDE_MIN_PX, PHOTO_WORK_SIDE_MIN_PX, cpu_count
+from splat_worker.limits import (
+    PHOTO_BYTES_MAX,
+    PHOTO_PIXELS_MAX,
+    PHOTO_SIDE_MIN_PX,
+    PHOTO_WORK_SIDE_MIN_PX,
+    available_memory_bytes,
+    cpu_count,
+)
 from splat_worker.pixels import to_srgb
 from splat_worker.progress import silent
 
@@ -30,18 +38,25 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 BIG_PIXELS = 60_000_000
 """Photos above this are decoded one at a time, so that memory does not follow the number of cores."""
+DECODED_BYTES_PER_PIXEL = 5
+"""Pillow holds RGB and RGBA in 4 bytes; the rest is for the strip under way."""
+STRIP_ROWS = 64
+REDUCING_GAP = 3.0
+"""A picture is first averaged down to this many times its final size, then resized with a good filter."""
 SHARPNESS_SIDE_PX = 480
 BLUR_OF_MEDIAN = 0.08
 """A photo is too blurred below this share of the set's median sharpness: a 3 px blur of a sharp photo of
 SHARPNESS_SIDE_PX comes to about 0.02, the softest photo of the sets we know to 0.3."""
+PLAIN_SPREAD = 3.0
+"""Standard deviation in grey levels (of 255) below which a picture shows nothing: a covered lens comes to 1 or 2, the
+flattest photo of the sets we know to 15, and photos dimmed to 3 had not one feature left that COLMAP could find."""
 TWIN_RMS = 1.6
 """Grey levels (of 255) between thumbnails of a photo and its re-encoded or resized copy: at most 1.1 seen.
 Neighbouring photos of a walk differ by 8 and more."""
 THUMB_PX = 48
 JPEG_QUALITY = 96
-PHOTO_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".gif", ".tif", ".tiff", ".bmp"}
-)
+TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"})
+PHOTO_SUFFIXES = TAKEN_SUFFIXES | {".avif", ".gif", ".tif", ".tiff", ".bmp"}
 
 FORMATS: tuple[tuple[str, str, Callable[[bytes], bool]], ...] = (
     ("JPEG", "JPEG", lambda head: head.startswith(b"\xff\xd8\xff")),
@@ -70,6 +85,8 @@ class Reject(StrEnum):
     UNREADABLE = "UNREADABLE"
     TOO_LARGE = "TOO_LARGE"
     TOO_SMALL = "TOO_SMALL"
+    PANORAMA = "PANORAMA"
+    PLAIN = "PLAIN"
     DUPLICATE = "DUPLICATE"
     BLURRED = "BLURRED"
 
@@ -166,10 +183,14 @@ def _read(source: Source, target: Path, side_max_px: int) -> _Seen:
         raise _Refused(
             Reject.TOO_LARGE, f"The file has {size >> 20} MiB; at most {PHOTO_BYTES_MAX >> 20} MiB are taken."
         )
-    pillow_format = sniff(source.path)
+    pillow_format = sniff(source.path, source.name)
     image, exif, full_width, full_height = _decode(source.path, pillow_format, side_max_px)
-    image.save(target, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     grey = image.convert("L")
+    pixels = np.asarray(grey)
+    if pixels.std() < PLAIN_SPREAD:
+        shade = "dark" if pixels.mean() < 64 else "bright" if pixels.mean() > 192 else "of one colour"
+        raise _Refused(Reject.PLAIN, f"The picture is {shade} all over and shows nothing; take it again.")
+    image.save(target, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     scale = max(image.size) / max(full_width, full_height)
     focal_px = exif.focal_px(full_width, full_height)
     return _Seen(
@@ -194,7 +215,7 @@ def meant_as_photo(path: Path) -> bool:
     if path.name.startswith("."):
         return False
     try:
-        sniff(path)
+        sniff(path, path.name)
     except _Refused:
         return path.suffix.lower() in PHOTO_SUFFIXES
     return True
@@ -205,8 +226,9 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sniff(path: Path) -> str:
-    """Pillow's name of the format that the first bytes show. Raises for anything that is not a photo we take."""
+def sniff(path: Path, name: str) -> str:
+    """Pillow's name of the format that the first bytes show. Raises for anything that is not a photo we take; the
+    reason speaks of the name where that says otherwise."""
     with path.open("rb") as file:
         head = file.read(64)
     for _, pillow_format, matches in FORMATS:
@@ -214,10 +236,14 @@ def sniff(path: Path) -> str:
             return pillow_format
     for what, matches in OTHERS:
         if matches(head):
-            raise _Refused(Reject.NOT_A_PHOTO, f"This is {what}, whatever its name says; {_TAKEN}")
+            raise _Refused(Reject.NOT_A_PHOTO, f"This is {what}{_despite(name)}; {_TAKEN}")
     if all(byte in b"\t\n\r\f\x1b" or byte >= 32 for byte in head) and head.isascii():
-        raise _Refused(Reject.NOT_A_PHOTO, f"This is a text file, whatever its name says; {_TAKEN}")
+        raise _Refused(Reject.NOT_A_PHOTO, f"This is a text file{_despite(name)}; {_TAKEN}")
     raise _Refused(Reject.NOT_A_PHOTO, f"The file is of no kind that is known here; {_TAKEN}")
+
+
+def _despite(name: str) -> str:
+    return ", whatever its name says" if Path(name).suffix.lower() in TAKEN_SUFFIXES else ""
 
 
 _TAKEN = "JPEG, PNG, WebP and HEIC photos are taken."
@@ -230,9 +256,18 @@ def _decode(path: Path, pillow_format: str, side_max_px: int) -> tuple[Image.Ima
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=[pillow_format]) as opened:
             width, height = opened.size
             _check_size(width, height, side_max_px)
+            if kind := panorama_kind(opened):
+                raise _Refused(
+                    Reject.PANORAMA,
+                    f"This is a panorama ({kind}), which no single camera could have taken; send ordinary photos.",
+                )
             exif = read_exif(opened)
             if width * height > BIG_PIXELS:
                 with _big_one:
+                    if opened.format not in _DRAFTED and width * height * DECODED_BYTES_PER_PIXEL > (
+                        available_memory_bytes()
+                    ):
+                        raise MemoryError
                     image = _shrink(opened, side_max_px)
             else:
                 image = _shrink(opened, side_max_px)
@@ -245,7 +280,9 @@ def _decode(path: Path, pillow_format: str, side_max_px: int) -> tuple[Image.Ima
             Reject.UNREADABLE, "The file begins like a photo but cannot be opened; take it again or leave it out."
         ) from None
     except MemoryError:
-        raise _Refused(Reject.TOO_LARGE, "The photo does not fit into the worker's memory.") from None
+        raise _Refused(
+            Reject.TOO_LARGE, "The photo does not fit into the worker's memory; send a smaller one."
+        ) from None
     except Exception as error:  # decoders raise almost anything on broken bytes; none of it may end the job
         ends_early = "truncated" in str(error).lower() or _riff_is_short(path)
         what = "ends in the middle of the picture" if ends_early else "is damaged"
@@ -280,13 +317,32 @@ def _check_size(width: int, height: int, side_max_px: int) -> None:
         )
 
 
+_DRAFTED = frozenset({"JPEG", "MPO"})
+"""Formats that can be decoded at 1/2, 1/4 or 1/8. A JPEG with a second picture in it (phones' gain maps) is an MPO."""
+
+
 def _shrink(opened: Image.Image, side_max_px: int) -> Image.Image:
-    if opened.format == "JPEG":
-        opened.draft("RGB", (side_max_px, side_max_px))  # decodes at 1/2, 1/4 or 1/8 where that is still enough
+    if opened.format in _DRAFTED:
+        opened.draft("RGB", (side_max_px, side_max_px))
     opened.load()
-    image = to_srgb(opened)
-    image.thumbnail((side_max_px, side_max_px), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    image = _in_strips(opened, int(max(opened.size) / (REDUCING_GAP * side_max_px)))
+    image.thumbnail((side_max_px, side_max_px), Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
     return ImageOps.exif_transpose(image)
+
+
+def _in_strips(decoded: Image.Image, factor: int) -> Image.Image:
+    """The picture as sRGB, averaged down by a whole factor, without a second whole copy: that of 250 million pixels
+    with transparency came to 3.9 GB, which ends a small worker."""
+    if factor < 2:
+        return to_srgb(decoded)
+    width, height = decoded.size
+    out = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, STRIP_ROWS * factor):
+        strip = to_srgb(decoded.crop((0, top, width, min(height, top + STRIP_ROWS * factor))))
+        out.paste(strip.reduce(factor), (0, top // factor))
+    if orientation := decoded.getexif().get(Base.Orientation):
+        out.getexif()[Base.Orientation] = orientation
+    return out
 
 
 def sharpness(grey: Image.Image) -> float:

@@ -16,7 +16,7 @@ from splat_worker.errors import Code, JobError, Stage, as_job_error
 from splat_worker.export import Exported, export_scene
 from splat_worker.extras import Extras
 from splat_worker.job import Device, JobInput, Preset, Report
-from splat_worker.limits import PHOTOS_MAX, PHOTOS_MIN, check_room, cpu_count, need_of
+from splat_worker.limits import PHOTO_BYTES_USUAL, PHOTOS_MAX, PHOTOS_MIN, check_room, cpu_count, need_of
 from splat_worker.machine import find_device, reset_peak_memory
 from splat_worker.progress import Event, OnEvent
 from splat_worker.reporting import Outcome, build_report
@@ -49,6 +49,8 @@ def run_input(job: JobInput, scratch: Path, on_event: OnEvent, transfer: Transfe
     delivery = Presigned(transfer=transfer, outputs=job.outputs, checkpoint=job.checkpoint)
     run = Run(job=SceneJob.of(job), scratch=scratch, delivery=delivery, on_event=on_event)
     with run.stage(Stage.DOWNLOAD, f"Fetching {len(job.photos)} photos") as tell:
+        coming = sum(PHOTO_BYTES_USUAL if photo.bytes is None else photo.bytes for photo in job.photos)
+        check_room(need_of(len(job.photos), coming, _side_px(run, find_device())), run.scratch)
         fetched = transfer.fetch_photos(
             job.photos,
             scratch / "download",
@@ -93,8 +95,7 @@ def make_scene(run: Run, sources: Sequence[photos.Source], resumed: _Resumed) ->
     """Everything after the photos have arrived."""
     reset_peak_memory()
     device = find_device()
-    side_px = run.job.sfm.side_max_px or SIDE_PX[device.kind, run.job.preset]
-    prepared = _photos_stage(run, sources, side_px)
+    prepared = _photos_stage(run, sources, _side_px(run, device))
     sparse = _sfm_stage(run, prepared, device, resumed)
     placed = frame.find_frame(sparse)
     with Extras(run, Checkpoint(fingerprint=resumed.fingerprint, sparse=sparse)) as extras:
@@ -112,11 +113,15 @@ def make_scene(run: Run, sources: Sequence[photos.Source], resumed: _Resumed) ->
     return _upload_stage(run, outcome)
 
 
+def _side_px(run: Run, device: Device) -> int:
+    return run.job.sfm.side_max_px or SIDE_PX[device.kind, run.job.preset]
+
+
 def _photos_stage(run: Run, sources: Sequence[photos.Source], side_px: int) -> photos.Prepared:
     with run.stage(Stage.PHOTOS, "Looking at the photos") as tell:
         if len(sources) > PHOTOS_MAX:
             raise JobError(Code.BAD_INPUT, f"{len(sources)} photos were given; at most {PHOTOS_MAX} are taken.")
-        check_room(need_of(len(sources), sum(s.path.stat().st_size for s in sources), side_px), run.scratch)
+        check_room(need_of(len(sources), 0, side_px), run.scratch)
         prepared = photos.prepare(
             sources,
             run.scratch / "photos",
@@ -136,11 +141,17 @@ def _too_few(given: int, prepared: photos.Prepared) -> JobError:
         return JobError(
             Code.PHOTO_UNREADABLE, f"{len(unreadable)} of {given} files are not photos that can be read.{first}"
         )
-    usable = len(prepared.photos)
+    usable, more = len(prepared.photos), len(prepared.rejected) - 1
+    if more > 0:
+        first += f" {more} more {'were' if more > 1 else 'was'} left out."
     return JobError(
         Code.TOO_FEW_PHOTOS,
         f"{usable} usable photo{'s' * (usable != 1)} of {given} given; a scene needs at least {PHOTOS_MIN}.{first}",
+        hint=_INSTEAD if given >= PHOTOS_MIN else None,
     )
+
+
+_INSTEAD = "Send other photos in place of those left out, each overlapping its neighbours by about two thirds."
 
 
 def _sfm_stage(run: Run, prepared: photos.Prepared, device: Device, resumed: _Resumed) -> SparseModel:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -64,6 +65,18 @@ class _Broken(Exception):
         self.reason, self.again, self.wait_s = reason, again, wait_s
 
 
+class _Room:
+    """Bytes that all photos of a job may still have; most of them may come unannounced."""
+
+    def __init__(self, limit: int) -> None:
+        self._left, self._lock = limit, threading.Lock()
+
+    def take(self, size: int) -> bool:
+        with self._lock:
+            self._left -= size
+            return self._left >= 0
+
+
 class Transfer:
     """One pool of connections for a job. Close it (or use `with`)."""
 
@@ -104,10 +117,12 @@ class Transfer:
             raise JobError(
                 Code.BAD_INPUT,
                 f"The photos have {announced >> 20} MiB in all; at most {PROJECT_BYTES_MAX >> 20} are taken.",
+                hint="Send fewer or smaller photos.",
             )
+        room = _Room(PROJECT_BYTES_MAX)
         with ThreadPoolExecutor(PARALLEL) as pool:
             futures = [
-                pool.submit(self._fetch_photo, photo, folder / f"{i:04d}.bin")
+                pool.submit(self._fetch_photo, photo, folder / f"{i:04d}.bin", room)
                 for i, photo in enumerate(photos, start=1)
             ]
             pending = set(futures)
@@ -120,7 +135,7 @@ class Transfer:
                 on_progress(len(futures) - len(pending), len(futures))
         return tuple(future.result() for future in futures if not future.cancelled())
 
-    def _fetch_photo(self, photo: PhotoSource, path: Path) -> Fetched:
+    def _fetch_photo(self, photo: PhotoSource, path: Path, room: _Room) -> Fetched:
         limit = photo.bytes if photo.bytes is not None else PHOTO_BYTES_MAX
         try:
             size, digest = self._attempts(lambda: self._get(photo.url, path, limit))
@@ -130,6 +145,12 @@ class Transfer:
             raise JobError(Code.DOWNLOAD_FAILED, f"Photo {photo.name} has {size} bytes, {photo.bytes} were announced.")
         if photo.sha256 is not None and digest != photo.sha256:
             raise JobError(Code.DOWNLOAD_FAILED, f"Photo {photo.name} is not the one announced: its SHA-256 differs.")
+        if not room.take(size):
+            raise JobError(
+                Code.BAD_INPUT,
+                f"The photos have more than {PROJECT_BYTES_MAX >> 20} MiB in all, which is the most that is taken.",
+                hint="Send fewer or smaller photos.",
+            )
         return Fetched(name=photo.name, path=path, bytes=size, sha256=digest)
 
     def fetch_checkpoint(self, url: str, path: Path, *, limit: int = PROJECT_BYTES_MAX) -> bool:
@@ -160,7 +181,7 @@ class Transfer:
         """One POST without retry (progress). Raises on anything but 2xx; the text holds no address."""
         try:
             answer = self._client.post(url, content=body, headers=dict(headers), timeout=5.0)
-        except (httpx.HTTPError, Refused) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, Refused, ValueError) as error:  # names that no resolver takes
             raise ConnectionError(type(error).__name__) from None
         if not answer.is_success:
             raise ConnectionError(f"HTTP {answer.status_code}")
