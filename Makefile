@@ -46,6 +46,7 @@ folders-named:
 worker: folders-named photos-there bootstrap ## a scene without any cloud: make worker PHOTOS=dir OUT=dir PRESET=standard
 	@case $$SPLAT_PHOTOS in "~/"*) SPLAT_PHOTOS=$$HOME/$${SPLAT_PHOTOS#"~/"};; esac; \
 	case $$SPLAT_OUT in "~/"*) SPLAT_OUT=$$HOME/$${SPLAT_OUT#"~/"};; esac; \
+	kernels=$$(scripts/gpu-kernels) || exit 1; [ -z "$$kernels" ] || export SPLAT_KERNELS="$$kernels"; \
 	NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m splat_worker $(if $(PRESET),--preset $(PRESET)) -- "$$SPLAT_PHOTOS" "$$SPLAT_OUT"
 
 bench-cpu: bootstrap-test ## PSNR against seconds on this CPU; OPENSPLAT=path to compare
