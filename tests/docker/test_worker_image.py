@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
 import shutil
 import stat
@@ -245,6 +246,43 @@ def test_its_registry_gives_digest_and_labels_to_the_program(cpu_image: BuiltIma
     assert by_tag.labels["org.opencontainers.image.revision"] == cpu_image.revision
     with pytest.raises(NoSuchImage):
         look_up(f"{repository}:never-pushed")
+
+
+SCENE = ("--steps", "120", "--size", "160", "--sfm-side", "400")
+HOMES_USER = "12345:12345"
+
+
+def scene(image: BuiltImage, photos: Path, out: Path) -> str:
+    """As a person at home runs it: their own user, which the image does not know, and their own folders."""
+    return image.engine.docker(
+        "run", "--rm", "--read-only", "--tmpfs", "/tmp:exec", "--network", "none", "--user", HOMES_USER,
+        "-v", f"{photos}:/photos:ro", "-v", f"{out}:/out", image.reference, "scene", "/photos", "/out", *SCENE,
+        limit_s=1500,
+    )  # fmt: skip
+
+
+def test_a_scene_is_made_from_a_folder_without_any_cloud(
+    cpu_image: BuiltImage, small_photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "scene"
+    out.mkdir()
+    os.chown(out, *map(int, HOMES_USER.split(":")))
+    small_photos.chmod(0o755)
+    said = scene(cpu_image, small_photos, out)
+    assert f"{len(list(small_photos.iterdir()))} of" in said
+    assert {"scene.ply", "scene.sog", "report.json"} <= {file.name for file in out.iterdir()}
+
+
+def test_a_folder_that_its_user_may_not_write_to_is_told_at_once_with_the_way_out(
+    cpu_image: BuiltImage, small_photos: Path, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o700)
+    small_photos.chmod(0o755)
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        scene(cpu_image, small_photos, tmp_path)
+    assert failed.value.returncode == 1
+    assert "/out, where the scene goes, cannot be written: Permission denied." in failed.value.stderr
+    assert "--user" in failed.value.stderr
 
 
 @pytest.fixture
