@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.alias_generators import to_camel
 
 PROJECT = "photo-splat"
+# 3.256 and 3.257 cannot write state to R2 (pulumi/pulumi issue 24219, mended in 3.258.0).
+OLDEST_ENGINE = "3.258.0"
 TAG_REFERENCE = re.compile(r"^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?/[a-z0-9][\w.\-/]*:(?!latest$)\w[\w.-]{0,127}$")
 DIGEST_REFERENCE = re.compile(r"^[a-z0-9][\w.\-/:]*@sha256:[0-9a-f]{64}$")
 RUNPOD_API = "https://api.runpod.io/v2"

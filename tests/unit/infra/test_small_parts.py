@@ -19,6 +19,7 @@ from infra.edge_bundle import BundleMissing, parse_jsonc, read_bundle
 from infra.minted import MintProvider
 from infra.reference import stale
 from infra.runpod.plan import UNKNOWN
+from infra.settings import OLDEST_ENGINE
 from infra.unknown import as_text
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -254,3 +255,10 @@ def test_the_schema_and_the_reference_page_are_fresh() -> None:
 
 def test_the_double_can_be_run() -> None:
     assert os.access(ROOT / "local_cloud" / "cloudflare" / "bin" / "pulumi-resource-cloudflare", os.X_OK)
+
+
+def test_set_up_and_docs_name_the_oldest_engine_that_the_program_takes() -> None:
+    set_up = (ROOT / "scripts/bootstrap.d/engine.py").read_text()
+    page = (ROOT / "docs/environments.md").read_text()
+    assert f"OLDEST = ({OLDEST_ENGINE.replace('.', ', ')})" in set_up
+    assert f"Pulumi {OLDEST_ENGINE.removesuffix('.0')} or newer" in page
