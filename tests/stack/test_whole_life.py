@@ -223,7 +223,7 @@ def test_a_gpu_that_serverless_does_not_offer_fails_at_preview_with_what_to_take
 def test_an_engine_that_is_too_old_is_refused_with_what_to_take(project: Project) -> None:
     program = project.folder / "__main__.py"
     ours = program.read_text()
-    program.write_text(ours.replace("pulumi_version(f\">={OLDEST_ENGINE}\")", "pulumi_version('>=99.0.0')"))
+    program.write_text(ours.replace('pulumi_version(f">={OLDEST_ENGINE}")', "pulumi_version('>=99.0.0')"))
     assert program.read_text() != ours
 
     with pytest.raises(auto.CommandError) as failure:
