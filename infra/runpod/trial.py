@@ -85,8 +85,9 @@ class ImageTrialProvider(ResourceProvider):
         return DiffResult(changes=bool(changed), replaces=[], delete_before_replace=True)
 
     def create(self, props: Props) -> CreateResult:
-        """Nothing serves yet that a broken image could take away: the first deployment is not held up."""
-        return CreateResult(str(props["name"]), {**props, "proved": []})
+        """Nothing serves yet that a broken image could take away: the first deployment is not held up. Nor is a way
+        back to it later, when a trial might wait for a card."""
+        return CreateResult(str(props["name"]), {**props, "proved": [subject(props)]})
 
     def update(self, _id: str, olds: Props, news: Props) -> UpdateResult:
         """Raises ImageBroken; the state then keeps the old image, so that the next run tries again."""

@@ -32,7 +32,8 @@ PROPS = {
     "minCudaVersion": "13.0", "disk": 30.0, "dataCenterIds": [], "enabled": True, "proved": [],
 }  # fmt: skip
 GPUS = [
-    {"id": "NVIDIA GeForce RTX 4090", "name": "RTX 4090", "pool": "ADA_24", "memory": 24, "price": {"serverless": 1.1}}
+    {"id": "NVIDIA GeForce RTX 4090", "name": "RTX 4090", "pool": "ADA_24", "memory": 24, "price": {"serverless": 1.1}},
+    {"id": "NVIDIA A100 80GB PCIe", "name": "A100", "pool": "AMPERE_80", "memory": 80, "price": {"serverless": 2.7}},
 ]
 
 
@@ -161,7 +162,38 @@ def test_the_first_image_is_not_held_up_and_a_changed_one_is() -> None:
     assert account.inputs == []
     updated = account.provider().update("id", {**PROPS, **created.outs}, {**PROPS, "image": NEW})
     assert account.inputs == [{"selftest": True}]
-    assert updated.outs["proved"] == [f"{NEW} on 1 x RTX 4090"]
+    assert updated.outs["proved"] == [f"{OLD} on 1 x RTX 4090", f"{NEW} on 1 x RTX 4090"]
+
+
+def test_the_way_back_to_the_first_image_waits_for_no_trial() -> None:
+    account = Account((DONE, []))
+    first = {**PROPS, **account.provider().create(PROPS).outs}
+    second = account.provider().update("id", first, {**PROPS, "image": NEW}).outs
+    account.inputs.clear()
+    account.provider().update("id", second, PROPS)
+    assert account.inputs == []
+
+
+def test_a_trial_meets_what_the_endpoint_would_meet_with_one_worker_of_its_own() -> None:
+    """Cards, driver, disk, places and credential: what a host's fault or a missing right would be found by."""
+    account = Account((DONE, []))
+    news = {
+        **PROPS, "image": NEW, "gpuNames": ["A100"], "gpuCount": 2.0, "disk": 45.0, "dataCenterIds": ["EU-RO-1"], "registry": "cred_1",
+    }  # fmt: skip
+    account.provider().update("id", PROPS, news)
+    (made,) = account.made
+    assert made["image"] == NEW
+    assert (made["gpu"]["count"], made["gpu"]["minCudaVersion"]) == (2, "13.0")
+    assert made["gpu"]["pools"] == ["AMPERE_80"]
+    assert (made["disk"], made["dataCenterIds"], made["registry"]) == (45, ["EU-RO-1"], "cred_1")
+    assert (made["workers"]["min"], made["workers"]["max"]) == (0, 1)
+
+
+def test_destroying_a_stack_takes_away_the_trial_of_a_run_that_was_cut_off() -> None:
+    account = Account((DONE, []))
+    account.endpoints["left"] = {"id": "left", "env": {MARKER: "abc.trial"}}
+    account.provider().delete("id", PROPS)
+    assert list(account.endpoints) == ["real"]
 
 
 @pytest.mark.parametrize(
