@@ -177,9 +177,8 @@ def test_the_way_back_to_the_first_image_waits_for_no_trial() -> None:
 def test_a_trial_meets_what_the_endpoint_would_meet_with_one_worker_of_its_own() -> None:
     """Cards, driver, disk, places and credential: what a host's fault or a missing right would be found by."""
     account = Account((DONE, []))
-    news = {
-        **PROPS, "image": NEW, "gpuNames": ["A100"], "gpuCount": 2.0, "disk": 45.0, "dataCenterIds": ["EU-RO-1"], "registry": "cred_1",
-    }  # fmt: skip
+    cards = {"gpuNames": ["A100"], "gpuCount": 2.0}
+    news = {**PROPS, **cards, "image": NEW, "disk": 45.0, "dataCenterIds": ["EU-RO-1"], "registry": "cred_1"}
     account.provider().update("id", PROPS, news)
     (made,) = account.made
     assert made["image"] == NEW
