@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 
 import httpx
 import pytest
@@ -50,3 +51,17 @@ def test_its_kernels_are_there_and_it_works_where_no_gpu_is(cuda_image: BuiltIma
     assert cuda_image.engine.docker(*run, "python", "-c", loads).strip() == "/opt/kernels/libsplat_kernels.so"
     report = json.loads(cuda_image.engine.docker(*run, "selftest", limit_s=1200).strip().splitlines()[-1])
     assert report["ok"], report
+    details = {check["name"]: check["detail"] for check in report["checks"]}
+    assert details["the GPU's kernels load"] == "/opt/kernels/libsplat_kernels.so"
+
+
+def test_a_missing_kernel_library_is_found_where_no_gpu_is(cuda_image: BuiltImage) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        cuda_image.engine.docker(
+            "run", "--rm", "--read-only", "--tmpfs", "/tmp", "--network", "none", "-e", "SPLAT_KERNELS=/opt/gone.so",
+            cuda_image.reference, "selftest", limit_s=1200,
+        )  # fmt: skip
+    report = json.loads(failed.value.stdout.strip().splitlines()[-1])
+    wrong = [check for check in report["checks"] if not check["ok"]]
+    assert [check["name"] for check in wrong] == ["the GPU's kernels load"]
+    assert "no CUDA kernels at /opt/gone.so" in wrong[0]["detail"]

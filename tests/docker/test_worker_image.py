@@ -52,7 +52,11 @@ def test_the_labels_say_what_it_was_built_from(cpu_image: BuiltImage, config: di
     labels = config["Config"]["Labels"]
     assert labels["org.opencontainers.image.revision"] == cpu_image.revision
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
-    assert labels["splat.architectures"] == ""
+    assert labels["org.opencontainers.image.source"] == "test"
+    assert labels["org.opencontainers.image.base.name"] == BASE
+    assert (labels["splat.cuda"], labels["splat.architectures"]) == ("", "")
+    inside = run(cpu_image, "python", "-c", "import pycolmap, torch; print(torch.__version__, pycolmap.__version__)")
+    assert inside.split() == [f"{labels['splat.torch']}+cu130", labels["splat.pycolmap"]]
 
 
 def test_it_does_not_run_as_root(cpu_image: BuiltImage, config: dict) -> None:

@@ -52,6 +52,30 @@ def test_the_cuda_version_of_its_label_is_that_of_torchs_libraries() -> None:
         assert versions == [label[1]], lock
 
 
+def test_the_versions_of_its_labels_are_those_of_the_lock_and_of_the_package() -> None:
+    lock = (WORKER_IMAGE / "requirements.txt").read_text()
+    for package in ("torch", "pycolmap"):
+        locked = re.findall(rf"^{package}==([\d.]+)", lock, re.MULTILINE)
+        assert re.findall(rf'splat\.{package}="([^"]+)"', DOCKERFILE) == [*locked, *locked], package
+    named = re.findall(r"^ARG VERSION=(\S+)$", DOCKERFILE, re.MULTILINE)
+    package = (WORKER_IMAGE / "src/splat_worker/__init__.py").read_text()
+    project = (WORKER_IMAGE / "pyproject.toml").read_text()
+    assert set(named) == set(re.findall(r'^__version__ = "(\S+)"$', package, re.MULTILINE))
+    assert set(named) == set(re.findall(r'^version = "(\S+)"$', project, re.MULTILINE))
+
+
+@pytest.mark.parametrize("target", ["cpu", "cuda"])
+def test_both_targets_say_where_they_come_from_and_what_is_in_them(target: str) -> None:
+    stage = DOCKERFILE.partition(f"AS {target}\n")[2].partition("\n# ----")[0]
+    labels = dict(re.findall(r'([\w.]+)="([^"]*)"', stage))
+    oci = {"title", "source", "revision", "version", "licenses", "base.name"}
+    assert {f"org.opencontainers.image.{name}" for name in oci} <= set(labels)
+    assert {"splat.cuda", "splat.architectures", "splat.torch", "splat.pycolmap"} <= set(labels)
+    # What a label's variable stands for must be declared in its own stage, or it is empty.
+    for variable in re.findall(r"\$\{(\w+)\}", " ".join(labels.values())):
+        assert re.search(rf"^ARG {variable}\b", stage, re.MULTILINE), variable
+
+
 @pytest.mark.parametrize("source", copied_from_context())
 def test_what_it_copies_exists_and_is_let_through_to_the_build(source: str) -> None:
     assert (WORKER_IMAGE / source).exists()
