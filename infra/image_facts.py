@@ -30,14 +30,20 @@ class Disagreement(Exception):
 @dataclass(frozen=True, kw_only=True)
 class ImageFacts:
     """cuda: major.minor, empty for an image without GPU code or without our labels; architectures: as nvcc names
-    them ("89"), the newest also as PTX, which later cards can run."""
+    them ("89"), the newest also as PTX, which later cards can run. for_cpu: it says that it has no GPU code."""
 
     cuda: str = ""
     architectures: tuple[str, ...] = ()
+    for_cpu: bool = False
 
 
 def from_labels(labels: Mapping[str, str]) -> ImageFacts:
-    return ImageFacts(cuda=labels.get(CUDA_LABEL, ""), architectures=tuple(labels.get(ARCHITECTURES_LABEL, "").split()))
+    architectures = tuple(labels.get(ARCHITECTURES_LABEL, "").split())
+    return ImageFacts(
+        cuda=labels.get(CUDA_LABEL, ""),
+        architectures=architectures,
+        for_cpu=ARCHITECTURES_LABEL in labels and not architectures,
+    )
 
 
 def of_folder(folder: Path) -> ImageFacts:
@@ -67,6 +73,11 @@ def least_cuda(facts: ImageFacts, asked: str | None) -> str:
 def check_cards(facts: ImageFacts, gpus: tuple[str, ...]) -> None:
     """Every card that is named must find kernels in the image. A card that we do not know is left to the trial.
     Raises Disagreement."""
+    if facts.for_cpu and gpus:
+        raise Disagreement(
+            f"photo-splat:gpu names {', '.join(gpus)}, but the image is the one for machines without a GPU: name one "
+            "that was built without `--target cpu`"
+        )
     for name in gpus:
         capability = capability_of(name)
         if facts.architectures and capability and not runs_on(facts.architectures, capability):

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from infra.image_facts import Disagreement, ImageFacts, capability_of, check_cards, least_cuda, of_folder, runs_on
+from infra.image_facts import (
+    Disagreement,
+    ImageFacts,
+    capability_of,
+    check_cards,
+    from_labels,
+    least_cuda,
+    of_folder,
+    runs_on,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 OURS = ImageFacts(cuda="13.0", architectures=("80", "86", "89", "90", "120"))
@@ -72,3 +81,10 @@ def test_a_card_without_kernels_is_named_with_what_there_is() -> None:
         Disagreement, match=r"names B200 \(compute capability 10\.0\).*8\.0, 8\.6, 8\.9, 9\.0, 12\.0 only"
     ):
         check_cards(OURS, ("RTX 4090", "B200"))
+
+
+def test_the_image_without_gpu_code_is_refused_for_cards_and_one_without_labels_is_not() -> None:
+    with pytest.raises(Disagreement, match="names RTX 4090, L4, but the image is the one for machines without a GPU"):
+        check_cards(from_labels({"splat.cuda": "", "splat.architectures": ""}), ("RTX 4090", "L4"))
+    check_cards(from_labels({"maintainer": "somebody"}), ("RTX 4090",))
+    check_cards(from_labels({"splat.architectures": "89"}), ("RTX 4090",))
