@@ -160,16 +160,25 @@ class EndpointProvider(ResourceProvider):
         return self._client.update_endpoint(str(found["id"]), body) if body else found
 
     def _nothing_to_adopt(self, olds: Props, news: Props) -> tuple[plan.Refusal, ...]:
-        """A refusal when `adoptId` newly names an endpoint that is not there: in the plan, not amid an `up`."""
+        """A refusal when `adoptId` newly names an endpoint that is not there, or that another stack's `destroy` would
+        delete: in the plan, not amid an `up`."""
         named = news.get("adoptId")
         if not named or named == olds.get("adoptId"):
             return ()
         try:
-            self._client.get_endpoint(str(named))
+            found = self._client.get_endpoint(str(named))
         except errors.NotFound:
             reason = (
                 f"photo-splat:adoptEndpointId is {named}, but the account of runpod:apiKey has no such endpoint: "
                 "correct it, or remove it where the stack has its endpoint already"
+            )
+            return (plan.Refusal(property="adoptId", reason=reason),)
+        mark = (found.get("env") or {}).get(MARKER)
+        # An unknown mark is one that is not made yet, so nothing can carry it.
+        if mark and mark != (news.get("env") or {}).get(MARKER):
+            reason = (
+                f"photo-splat:adoptEndpointId is {named}, which another stack of this project has: destroy that stack, "
+                f"or take the endpoint out of its state (pulumi state delete) and remove its variable {MARKER}"
             )
             return (plan.Refusal(property="adoptId", reason=reason),)
         return ()

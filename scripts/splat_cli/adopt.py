@@ -179,7 +179,8 @@ def _endpoint(name: str, all_endpoints: Iterable[Mapping[str, Any]]) -> Mapping[
     if (one.get("env") or {}).get(MARKER):
         raise CommandError(
             f"Endpoint {one['id']} was made by another stack of this project, and is not taken from it.",
-            hint="destroy that stack, or remove the endpoint from its state (pulumi state delete) first",
+            hint="destroy that stack, or take the endpoint out of its state (pulumi state delete) and remove its "
+            f"variable {MARKER}",
         )
     if one.get("type") != model.EndpointType.QUEUE or not one.get("gpu"):
         raise CommandError(

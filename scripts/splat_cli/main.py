@@ -242,7 +242,7 @@ def pulumi(context: typer.Context, stack: StackOption = LOCAL) -> None:
     """Run a pulumi command on a stack: splat pulumi preview."""
     if not context.args:
         raise CommandError("No pulumi command was given.", hint="for example: splat pulumi preview --diff")
-    _engine(stack).run(*context.args, to_stdout=True)
+    _engine(stack).run(*context.args, passed_on=True)
 
 
 def _engine(stack: str) -> Engine:

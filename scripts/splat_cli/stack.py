@@ -55,20 +55,20 @@ class Engine:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     config_file: Path | None = None
 
-    def run(self, *arguments: str, quiet: bool = False, to_stdout: bool = False) -> str:
+    def run(self, *arguments: str, quiet: bool = False, passed_on: bool = False) -> str:
         """Run a command that changes the stack; its output goes to stderr, live, or is returned when `quiet`. On a
-        terminal the engine may ask. `to_stdout` is for a command whose output is what was asked for.
+        terminal the engine may ask. `passed_on` is for a command that the user typed: what comes in and out is theirs.
 
         Ctrl-C reaches the engine, which ends in order; then KeyboardInterrupt is raised.
         Raises ServiceError with the last lines when it fails.
         """
-        out = sys.stdout if to_stdout else sys.stderr
+        out = sys.stdout if passed_on else sys.stderr
         asks = not quiet and sys.stdin.isatty() and out.isatty()
         process = subprocess.Popen(
             self._command(arguments, asks=asks),
             cwd=self.root,
             env=self._environment(),
-            stdin=sys.stdin if asks else subprocess.DEVNULL,
+            stdin=None if asks or passed_on else subprocess.DEVNULL,  # None: ours
             stdout=subprocess.PIPE if quiet else out,
             stderr=subprocess.STDOUT if quiet else None,
             text=True,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from infra.runpod.plan import UNKNOWN
 from infra.runpod.provider import EndpointProvider
 from tests.contract.infra.conftest import KEY, Plugin, Refused, StandIn
 
@@ -273,6 +274,18 @@ def test_an_endpoint_made_by_hand_is_adopted_by_its_id_and_brought_to_what_is_de
     # Fulfilled, the wish may be taken out of the configuration again.
     news, _ = plugin.check(NEWS, state)
     assert plugin.diff(id_, state, news) == (False, [])
+
+
+@pytest.mark.parametrize("ours", ["other.gpu", UNKNOWN])
+def test_an_endpoint_of_another_stack_is_refused_at_check(plugin: Plugin, ours: str) -> None:
+    """Adopted it would belong to two stacks, and the first to be destroyed would take it from the other."""
+    id_, _ = made(plugin)
+
+    _, failures = plugin.check({**NEWS, "adoptId": id_, "env": {"SPLAT_DEPLOYMENT": ours}})
+
+    assert f"photo-splat:adoptEndpointId is {id_}, which another stack of this project has" in failures["adoptId"]
+    _, failures = plugin.check({**NEWS, "adoptId": id_})  # a run that was cut off may have adopted it already
+    assert failures == {}
 
 
 def test_an_endpoint_of_another_type_is_not_adopted_but_told_in_words(plugin: Plugin, standin: StandIn) -> None:

@@ -110,7 +110,7 @@ def test_one_alone_can_be_taken_over_and_an_endpoint_by_its_id() -> None:
             "right account",
         ),
         ({"endpoint": "twice"}, "2 endpoints have the name 'twice': ep2 (made 2026-05-01), ep3", "--endpoint ID"),
-        ({"endpoint": "ours"}, "Endpoint ep4 was made by another stack of this project", "destroy that stack"),
+        ({"endpoint": "ours"}, "Endpoint ep4 was made by another stack of this project", "variable SPLAT_DEPLOYMENT"),
         ({"endpoint": "balancer"}, "Endpoint ep5 is of type LOAD_BALANCER", "leave --endpoint out"),
         ({"endpoint": "processors"}, "Endpoint ep6 is of type QUEUE, without a GPU", "leave --endpoint out"),
         ({"bucket": "gone"}, "no bucket 'gone', in no jurisdiction", "cloudflareAccountId"),

@@ -136,7 +136,18 @@ def test_a_stack_that_the_backend_has_not_is_told_with_both_ways_out(checkout: P
 def test_a_command_of_no_stack_is_given_none_and_its_answer_is_data(
     checkout: Path, capfd: pytest.CaptureFixture[str], arguments: tuple[str, ...], line: str
 ) -> None:
-    Engine(root=checkout, stack="dev").run(*arguments, to_stdout=True)
+    Engine(root=checkout, stack="dev").run(*arguments, passed_on=True)
 
     assert asked(checkout) == [line]
     assert capfd.readouterr().out == "{}\n"
+
+
+def test_what_is_piped_into_a_command_reaches_it(checkout: Path) -> None:
+    """As in `pass show runpod | splat pulumi config set --secret runpod:apiKey`."""
+    (checkout / "pulumi").write_text(f"#!/bin/sh\ncat > {checkout}/heard\n")
+    code = "from pathlib import Path; from scripts.splat_cli.stack import Engine; " + (
+        f"Engine(root=Path({str(checkout)!r}), stack='dev').run('config', 'set', passed_on=True)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, input="the key", text=True, check=True, timeout=60)
+
+    assert (checkout / "heard").read_text() == "the key"
