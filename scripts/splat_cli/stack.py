@@ -35,6 +35,15 @@ WITHOUT_STACK = {
     "policy",
     "org",
 }
+# What to do about words of the engine that name no way out themselves.
+NEXT_STEPS = {
+    "failed to load checkpoint|snapshot": "docs/operations.md mends a state that was cut short, and restores its backup",
+    "unable to open state directory|operation error S3|PULUMI_ACCESS_TOKEN|not logged in": (
+        "name the backend that has the stack (PULUMI_BACKEND_URL, or pulumi login), with the key that opens it"
+    ),
+    "currently locked": "wait for the run that holds it; if none does, pulumi cancel gives the lock up",
+}
+NEXT_STEP = "mend what the message names, then run the same command again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +179,8 @@ class Engine:
                 f"The passphrase of stack {self.stack} is missing or wrong.",
                 hint="set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one it was made with",
             )
-        raise ServiceError(f"pulumi {' '.join(arguments[:2])} failed: {said[-600:]}", hint="see the message above")
+        hint = next((hint for words, hint in NEXT_STEPS.items() if re.search(words, said)), NEXT_STEP)
+        raise ServiceError(f"pulumi {' '.join(arguments[:2])} failed: {said[-600:]}", hint=hint)
 
     def _command(self, arguments: Sequence[str], *, asks: bool = False) -> list[str]:
         command = [_binary(self.root), *arguments]

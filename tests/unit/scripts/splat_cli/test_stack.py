@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.splat_cli.errors import CommandError
+from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.local import changes
 from scripts.splat_cli.stack import Engine, diagnostics
 
@@ -151,3 +151,24 @@ def test_what_is_piped_into_a_command_reaches_it(checkout: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, input="the key", text=True, check=True, timeout=60)
 
     assert (checkout / "heard").read_text() == "the key"
+
+
+@pytest.mark.parametrize(
+    ("said", "next_step"),
+    [
+        ("failed to load checkpoint: EOF", "docs/operations.md"),
+        ('unable to open state directory "file:///x": no such file or directory', "PULUMI_BACKEND_URL"),
+        ("operation error S3: GetObject, https response error StatusCode: 403", "the key that opens it"),
+        ("PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions", "pulumi login"),
+        ("the stack is currently locked by 1 lock(s)", "pulumi cancel"),
+        ("something new", "mend what the message names"),
+    ],
+)
+def test_what_the_engine_says_is_told_with_what_to_do(checkout: Path, said: str, next_step: str) -> None:
+    (checkout / "pulumi").write_text(f"#!/bin/sh\necho 'error: {said}' >&2\nexit 255\n")
+
+    with pytest.raises(ServiceError) as failure:
+        Engine(root=checkout, stack="dev").public_outputs()
+
+    assert said in failure.value.message
+    assert next_step in failure.value.hint
