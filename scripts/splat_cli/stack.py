@@ -37,7 +37,7 @@ WITHOUT_STACK = {
 }
 # What to do about words of the engine that name no way out themselves.
 NEXT_STEPS = {
-    "failed to load checkpoint|snapshot": "docs/operations.md mends a state that was cut short, and restores its backup",
+    "failed to load checkpoint|snapshot": "docs/operations.md says how a state that was cut short is mended",
     "unable to open state directory|operation error S3|PULUMI_ACCESS_TOKEN|not logged in": (
         "name the backend that has the stack (PULUMI_BACKEND_URL, or pulumi login), with the key that opens it"
     ),
