@@ -9,7 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,23 @@ from tests.stack.cut_proxy import Cut, CutProxy, How, Step
 
 RUN_LIMIT_S = 120
 DYNAMIC, CLOUDFLARE = "pulumi-python", "cloudflare"
+
+
+class OneProgram(LanguageServer):
+    """Says when the program has ended. It goes on for a moment after its engine was killed, and shares this process's
+    folder, environment and SDK with the next one, which it would take down with it."""
+
+    def __init__(self, program: Callable[[], None]) -> None:
+        super().__init__(program)
+        self._running = threading.Lock()
+
+    def Run(self, request: Any, context: Any) -> Any:
+        with self._running:
+            return super().Run(request, context)
+
+    def wait(self) -> None:
+        assert self._running.acquire(timeout=RUN_LIMIT_S), "the program did not end"
+        self._running.release()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +84,8 @@ class Rig:
         (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": {**committed, **untried, **addresses}}))
         self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
         entry = entry_of(folder, self._environment)
-        language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageServer(entry), self._server)
+        self._program = OneProgram(entry)
+        language_pb2_grpc.add_LanguageRuntimeServicer_to_server(self._program, self._server)
         self._port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
         for name in (DYNAMIC, CLOUDFLARE):
@@ -115,6 +135,7 @@ class Rig:
             )
         holder.append(process)
         writes = self._count_writes(process, killed_at_write)
+        self._program.wait()
         steps = self.proxy.end()
         for name, (provider, _) in list(self._providers.items()):
             if provider.poll() is not None:
