@@ -20,12 +20,12 @@ from splat_worker.train.cuda.library import Kernels
 from splat_worker.train.loss import SSIM_SHARE, photometric_loss, prepare_target
 from splat_worker.train.rasterize import Trace, rasterize
 
-RELATIVE_MAX = {"picture": 2e-3, "gradients": 1e-2, "loss": 1e-3, "step": 1e-2}
-"""Largest ||gpu - cpu|| / ||cpu|| of each kernel. Both are float32, the GPU's with fast mathematics."""
+RELATIVE_MAX = {"picture": 1e-2, "gradients": 2e-2, "loss": 1e-2, "step": 2e-2}
+"""Largest ||gpu - cpu|| / ||cpu|| of each kernel: both are float32, the GPU's with fast mathematics. Seen on the
+emulated kernels: 6e-6, 9e-5, 8e-6, 4e-4; a kernel that is wrong is off by a tenth and more."""
 
 RATES = Rates(mean=0.01, scale=0.02, quat=0.03, opacity=0.04, sh0=0.05, sh=0.06)
-BACKGROUND = (0.213, 0.487, 0.871)
-"""No colour that a photo's byte can have: where scene and photo are equal, the loss has no slope to compare."""
+BACKGROUND = (0.2, 0.5, 0.9)
 DEGREE = 3
 COUNT = 2000
 ROOM = 1 << 18
@@ -36,13 +36,14 @@ Rasterize = Callable[..., Tensor]
 
 def differences(kernels: Kernels, device: str = "cuda", *, count: int = COUNT) -> dict[str, float]:
     """Relative difference of each entry of the library to the CPU's, by the names of RELATIVE_MAX."""
-    scene, camera, photo = _scene(count), _camera(), _photo()
+    scene, camera = _scene(count), _camera()
     slope = torch.from_numpy(np.random.default_rng(2).normal(0, 1, (3, HEIGHT, WIDTH)).astype(np.float32))
 
     def on_gpu(*arguments: object) -> Tensor:
         return rasterize_native(*arguments, kernels=kernels)  # type: ignore[arg-type]
 
     picture, gradients = _drawn(rasterize, scene, camera, "cpu", lambda image: (image * slope).sum())
+    photo = _photo(picture)
     gpu_slope = slope.to(device)
     gpu_picture, gpu_gradients = _drawn(on_gpu, scene, camera, device, lambda image: (image * gpu_slope).sum())
     return {
@@ -155,5 +156,9 @@ def _camera() -> Camera:
     return Camera(world_to_camera=np.eye(4), k=k, width=WIDTH, height=HEIGHT)
 
 
-def _photo() -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+def _photo(picture: Tensor) -> np.ndarray:
+    """(H, W, 3) uint8, nowhere near `picture`: where both are equal the absolute error has a corner, and rounding
+    alone decides to which side a gradient falls."""
+    noise = np.random.default_rng(1).integers(0, 51, (HEIGHT, WIDTH, 3))
+    dark = picture.permute(1, 2, 0).numpy() < 0.5
+    return np.where(dark, 255 - noise, noise).astype(np.uint8)
