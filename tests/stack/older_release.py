@@ -6,11 +6,12 @@ cloud that is long gone. No key of any real account was ever in it."""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
+import re
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -120,8 +121,20 @@ def _pulumi(project: Project, *arguments: str) -> str:
     ).stdout
 
 
-def main(release: str) -> None:
+def new_release(text: str) -> str:
+    """A version that has no state yet. What is kept of a release stays as it was made."""
+    if not re.fullmatch(r"\d+\.\d+\.\d+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no release: give three numbers, as in 0.2.0")
+    if (FIXTURES / f"{text}.json").exists():
+        raise argparse.ArgumentTypeError(f"the state of {text} is kept already, and stays as that release made it")
+    return text
+
+
+def main() -> None:
     """Deploy the program of this checkout on a local cloud, and keep its state under the release's name."""
+    parser = argparse.ArgumentParser(prog="python -m tests.stack.older_release", description=main.__doc__)
+    parser.add_argument("release", type=new_release, help="the release that this checkout is, such as 0.2.0")
+    release = parser.parse_args().release
     tools = json.loads((ROOT / ".tools" / "engine.json").read_text())["folder"]
     path = os.pathsep.join(
         [tools, str(ROOT / ".venv/bin"), str(ROOT / "local_cloud/cloudflare/bin"), os.environ["PATH"]]
@@ -140,4 +153,4 @@ def main(release: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -3,6 +3,7 @@ One state per release is kept in fixtures/; names, types and parents of resource
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.stack.conftest import CLOUDFLARE_TOKEN, RUNPOD_KEY, LocalCloud, make_project
-from tests.stack.older_release import FIXTURES, restore
+from tests.stack.older_release import FIXTURES, new_release, restore
 
 pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -23,6 +24,13 @@ def by_release(file: Path) -> str:
 
 def test_a_state_is_kept_of_at_least_one_release() -> None:
     assert RELEASES
+
+
+@pytest.mark.parametrize("release", ["0.1.0", "../0.2.0", "0.2", "v0.2.0", ""])
+def test_a_kept_state_is_not_written_over_and_a_name_is_a_release(release: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"kept already|no release"):
+        new_release(release)
+    assert new_release("99.0.0") == "99.0.0"
 
 
 @pytest.mark.parametrize("file", RELEASES, ids=by_release)
