@@ -374,3 +374,5 @@ def test_a_build_pushes_by_content_and_is_referenced_by_digest(deploy: Any, monk
     assert re.fullmatch(r"ghcr\.io/team/splat-worker:[0-9a-f]{16}", build["tags"][0])
     assert build["push"] is True
     assert build["buildOnPreview"] is False
+    assert build["platforms"] == ["linux/amd64"]
+    assert build["cacheFrom"][0]["registry"]["ref"] == build["cacheTo"][0]["registry"]["ref"]

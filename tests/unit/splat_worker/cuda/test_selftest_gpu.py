@@ -15,6 +15,13 @@ from splat_worker import selftest_gpu
 COUNT = 150
 
 
+@pytest.fixture(autouse=True)
+def small_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fiber for each of its pixels takes its time."""
+    monkeypatch.setattr(selftest_gpu, "WIDTH", 61)
+    monkeypatch.setattr(selftest_gpu, "HEIGHT", 43)
+
+
 class Without:
     """The kernels with one entry that does nothing, or does it wrong."""
 
