@@ -96,7 +96,7 @@ def test_no_compiler_and_no_installer_is_left_in_it(cpu_image: BuiltImage) -> No
 
 def test_no_cache_no_test_and_no_file_of_the_build_is_left_in_it(cpu_image: BuiltImage) -> None:
     """As root: what a build leaves in /root no other user can see."""
-    unwanted = "/build /layers /out /opt/nvcc /root/.cache /root/.npm /root/.npmrc /etc/pip.conf /var/lib/apt/lists/*_*"
+    unwanted = "/build /layers /out /opt/nvcc /root/.cache /root/.npm /root/.npmrc /etc/pip.conf"
     script = f"""
         ls -d /etc/passwd /root/.bashrc {unwanted} 2>/dev/null || true
         find / -xdev \\( -name .npmrc -o -name .git -o -name .pytest_cache \\)
@@ -252,7 +252,7 @@ def test_its_registry_gives_digest_and_labels_to_the_program(cpu_image: BuiltIma
         look_up(f"{repository}:never-pushed")
 
 
-SCENE = ("--steps", "120", "--size", "160", "--sfm-side", "400")
+SCENE = ("--steps", "120", "--size", "160")
 HOMES_USER = "12345:12345"
 
 
