@@ -64,6 +64,7 @@ def curve(
         opacity=preset.opacity_start,
         seed=seed,
         device=device,
+        times=preset.start_size,
     )
     gains = photo_gains(posed, training) if preset.exposure else np.ones((len(training), 3))
     fit = Fit(

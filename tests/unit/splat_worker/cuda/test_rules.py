@@ -11,7 +11,7 @@ import torch
 from splat_worker.scene import PosedPhotos
 from splat_worker.train import floaters
 from splat_worker.train.cuda import layout, native_available
-from splat_worker.train.cuda.edit import edited, scores, split
+from splat_worker.train.cuda.edit import edited, resampled, scores, shared_among, split
 from splat_worker.train.cuda.engine import from_rows, to_rows
 from splat_worker.train.cuda.floaters import keep_rows
 from splat_worker.train.cuda.library import ENVIRONMENT, KernelsMissing, load
@@ -76,6 +76,41 @@ def test_an_edit_drops_the_transparent_and_splits_the_worthiest_up_to_the_target
     for moment, kept_value in ((first, 1), (second, 2)):
         assert (moment[:, :75] == kept_value).all()
         assert (moment[:, 75:] == 0).all(), "a child starts with its parent's moments: it would hardly move"
+
+
+def test_copies_in_one_place_look_as_one_did_in_the_middle_and_on_the_whole():
+    columns = to_rows(scenes.gaussians(6, seed=4), "cpu")
+    columns[layout.OPACITY] = torch.logit(torch.tensor([0.02, 0.1, 0.3, 0.5, 0.9, 0.99]))
+    number = torch.tensor([2, 3, 2, 51, 5, 20])
+    new = shared_among(columns, number)
+    old_o, new_o = torch.sigmoid(columns[layout.OPACITY]), torch.sigmoid(new[layout.OPACITY])
+    assert torch.allclose(1 - (1 - new_o.double()) ** number, old_o.double(), atol=1e-4)
+    times = (new[layout.SCALE] - columns[layout.SCALE]).exp()
+    assert torch.allclose(times[0], times[1])
+    x = torch.linspace(-8, 8, 4001, dtype=torch.float64)
+    was = (old_o[:, None] * torch.exp(-(x**2) / 2)).sum(1)
+    now = (1 - (1 - new_o[:, None] * torch.exp(-((x / times[0][:, None]) ** 2) / 2)) ** number[:, None]).sum(1)
+    assert torch.allclose(now, was, rtol=1e-3)
+
+
+def test_resampling_gives_the_faint_ones_places_to_copies_and_grows_to_the_target():
+    columns = to_rows(scenes.gaussians(100, seed=5), "cpu")
+    columns[layout.OPACITY] = 1.0
+    columns[layout.OPACITY, :10] = -9.0
+    moments = (torch.ones_like(columns), torch.full_like(columns, 2.0))
+    chance = torch.Generator().manual_seed(0)
+    new, (first, second) = resampled(columns, moments, target=105, opacity_min=0.01, chance=chance)
+    assert new.shape == first.shape == second.shape == (layout.ROWS, 105)
+    assert (torch.sigmoid(new[layout.OPACITY]) > 0.01).all()
+    same_place = (new[layout.MEAN, :10, None] == columns[layout.MEAN, None, 10:]).all(0)
+    assert same_place.any(1).all(), "a faint Gaussian did not become a copy of another"
+    untouched = (new[:, 10:100] == columns[:, 10:]).all(0)
+    assert 75 <= untouched.sum() <= 89
+    for moment, kept in ((first, 1), (second, 2)):
+        assert (moment[:, 10:100][:, untouched] == kept).all()
+        assert (moment[:, 10:100][:, ~untouched] == 0).all()
+        assert (moment[:, :10] == 0).all()
+        assert (moment[:, 100:] == 0).all()
 
 
 def test_nothing_is_left_of_no_scene_only_if_there_was_none():

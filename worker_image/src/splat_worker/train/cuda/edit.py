@@ -13,6 +13,7 @@ from splat_worker.train.cuda import layout
 CHILD_SIZE, CHILD_OFFSET = 0.6, 0.8
 CHILD_WAIST = 0.9  # the other two axes
 GROWTH_MAX = 0.5  # of the number at one edit
+COPIES_MAX = 51  # of one Gaussian at one edit, itself included
 
 
 def scores(stats: Tensor, *, extent_min: float) -> Tensor:
@@ -57,6 +58,57 @@ def edited(
         moment[:, chosen] = 0.0
     nothing = torch.zeros_like(far)
     return torch.cat([columns, far], 1), (torch.cat([first, nothing], 1), torch.cat([second, nothing], 1))
+
+
+def resampled(
+    columns: Tensor, moments: tuple[Tensor, Tensor], *, target: int, opacity_min: float, chance: torch.Generator
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """The edit of Kheradmand et al. 2024 (3DGS-MCMC): Gaussians drawn by opacity share their place with copies.
+
+    Copies take the columns of Gaussians more transparent than `opacity_min` first, then new ones up to `target`.
+    columns and moments: (59, N). Returns the new columns and moments; waits for the GPU.
+    """
+    opacity = torch.sigmoid(columns[layout.OPACITY])
+    faint = opacity < opacity_min
+    alive, dead = (~faint).nonzero()[:, 0], faint.nonzero()[:, 0]
+    count = columns.shape[1]
+    added = max(0, target - count)
+    if len(alive) == 0 or len(dead) + added == 0:
+        return columns, moments
+    draws = alive[torch.multinomial(opacity[alive], len(dead) + added, replacement=True, generator=chance)]
+    number = (torch.bincount(draws, minlength=count) + 1).clamp(max=COPIES_MAX)
+    sources = (number > 1).nonzero()[:, 0]
+    new = columns.clone()
+    new[:, sources] = shared_among(columns[:, sources], number[sources])
+    copies = new[:, draws]
+    new[:, dead] = copies[:, : len(dead)]
+    kept = [m.clone() for m in moments]
+    for moment in kept:
+        moment[:, sources] = 0.0
+        moment[:, dead] = 0.0
+    nothing = torch.zeros_like(copies[:, len(dead) :])
+    first, second = (torch.cat([m, nothing], 1) for m in kept)
+    return torch.cat([new, copies[:, len(dead) :]], 1), (first, second)
+
+
+def shared_among(columns: Tensor, number: Tensor) -> Tensor:
+    """Each column as it is when `number` (M,) of its kind in one place shall look as one did: (59, M).
+
+    Opacity o becomes o' = 1 - (1 - o)^(1/n). Sizes shrink so that the integral of opacity along a line across the
+    middle stays (equation 9 of the paper): by o / sum over k < n of binomial(n, k+1) (-1)^k o'^(k+1) / sqrt(k+1).
+    """
+    old = torch.sigmoid(columns[layout.OPACITY].double()).clamp(max=1 - 1e-6)
+    new = -torch.expm1(torch.log1p(-old) / number)
+    number = number.double()
+    most = int(number.max())
+    k = torch.arange(most, device=columns.device, dtype=torch.float64)
+    log_binomial = torch.lgamma(number[:, None] + 1.0) - torch.lgamma(k + 2) - torch.lgamma(number[:, None] - k)
+    terms = torch.exp(log_binomial + (k + 1) * torch.log(new)[:, None]) * (-1.0) ** k / torch.sqrt(k + 1)
+    total = torch.where(k < number[:, None], terms, torch.zeros_like(terms)).sum(1)
+    out = columns.clone()
+    out[layout.OPACITY] = torch.logit(new.clamp(min=1e-6, max=1 - 1e-6)).float()
+    out[layout.SCALE] += torch.log(old / total).float()
+    return out
 
 
 def split(columns: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from splat_worker.scene import Float32, Gaussians, PosedPhotos, View
-from splat_worker.train.cuda.edit import edited, scores
+from splat_worker.train.cuda.edit import edited, resampled, scores
 from splat_worker.train.cuda.engine import Engine, Rates
 from splat_worker.train.cuda.layout import tiles_of
 from splat_worker.train.cuda.library import Kernels
@@ -102,31 +102,44 @@ class Fit:
 
     def rates(self) -> Rates:
         """Adam's rates at this step."""
-        p = self.preset
-        mean = p.rate_means * self.extent * p.rate_means_end ** (self.at_step / self.steps)
+        p, part = self.preset, self.at_step / self.steps
+        mean = p.rate_means * self.extent * p.rate_means_end**part
+        settled = max(0.0, part - p.densify_until) / max(1.0 - p.densify_until, 1e-9)
+        late = p.rates_end**settled
         return Rates(
             mean=mean,
             noise=EXPLORATION * mean,
-            scale=p.rate_scales,
-            quat=p.rate_quats,
-            opacity=p.rate_opacities,
-            sh0=p.rate_colour,
-            sh=p.rate_sh,
+            scale=late * p.rate_scales,
+            quat=late * p.rate_quats,
+            opacity=late * p.rate_opacities,
+            sh0=late * p.rate_colour,
+            sh=late * p.rate_sh,
             opacity_weight=p.opacity_weight,
             scale_weight=p.scale_weight / self.extent,
         )
 
     def target(self) -> int:
-        """How many Gaussians there should be after an edit now: a line from the start to the cap."""
+        """How many Gaussians there should be after an edit now: a line from the start to the cap, or a power."""
         p = self.preset
         first, last = p.densify_from * self.steps, p.densify_until * self.steps
         part = min(1.0, max(0.0, (self.at_step - first) / max(last - first - p.densify_every, 1.0)))
-        return min(p.gaussians_max, round(self.started_with + (p.gaussians_max - self.started_with) * part))
+        start, cap = self.started_with, p.gaussians_max
+        return min(cap, round(start * (cap / start) ** part if p.resample else start + (cap - start) * part))
 
     @torch.no_grad()
     def edit(self) -> None:
-        """Prunes and splits by the statistics since the last edit."""
+        """Prunes and adds by the statistics since the last edit."""
         engine = self.engine
+        if self.preset.resample:
+            columns, moments = resampled(
+                engine.params,
+                engine.moments,
+                target=self.target(),
+                opacity_min=self.preset.opacity_prune,
+                chance=torch.Generator(self.photos.device).manual_seed(self.seed * 1_000_003 + self.at_step),
+            )
+            engine.replace(columns, moments)
+            return
         longest = max(max(v.camera.width, v.camera.height) for v in self._views)
         columns, moments = edited(
             engine.params,

@@ -53,6 +53,7 @@ class NativeRun(Run):
             opacity=self.preset.opacity_start,
             seed=self.ctx.seed,
             device=self.device,
+            times=self.preset.start_size,
         )
         return NativeState(fit=self._fit(start))
 

@@ -16,9 +16,9 @@ _ROWS_AT_ONCE = 2048
 
 
 def start_from_points(
-    posed: PosedPhotos, *, limit: int, sh_degree: int, opacity: float, seed: int, device: str
+    posed: PosedPhotos, *, limit: int, sh_degree: int, opacity: float, seed: int, device: str, times: float = 1.0
 ) -> Gaussians:
-    """At most `limit` Gaussians, thinned at random where the cloud has more points.
+    """At most `limit` Gaussians, thinned at random where the cloud has more points; `times` their usual size.
 
     Raises ValueError with fewer than 4 points.
     """
@@ -30,7 +30,7 @@ def start_from_points(
         chosen = np.sort(np.random.default_rng(seed).choice(count, limit, replace=False))
     points = posed.points[chosen]
     size = mean_distance(torch.from_numpy(points).to(device)).cpu().numpy()
-    size = np.clip(size, 1e-6, np.quantile(size, 0.98))
+    size = times * np.clip(size, 1e-6, np.quantile(size, 0.98))
     n = len(points)
     sh = np.zeros((n, (sh_degree + 1) ** 2, 3), np.float32)
     sh[:, 0] = (posed.point_colours[chosen] / 255.0 - 0.5) / SH_C0
