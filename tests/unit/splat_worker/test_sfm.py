@@ -62,6 +62,13 @@ def test_every_camera_of_the_drawn_scene_is_within_half_a_percent(still_life, so
     assert model.cameras[0].focal_px == pytest.approx(still_life.focal_px, rel=0.03)
 
 
+def test_features_of_a_smaller_copy_still_give_cameras_of_the_photos_size(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    _, model = run(still_life.folder, tmp_path, preset=sfm.SfmPreset(extract_max_px=400))
+    assert len(model.cameras) == len(still_life.names)
+    assert {(camera.width, camera.height) for camera in model.cameras} == {(480, 360)}
+    assert error_of_extent(model, dict(zip(still_life.names, still_life.centres, strict=True))) < 0.01
+
+
 def test_up_is_found_within_two_degrees_and_cameras_stand_above_the_table(still_life, solved) -> None:  # type: ignore[no-untyped-def]
     _, model = solved
     placed = frame.find_frame(model)

@@ -49,11 +49,16 @@ OnProgress = Callable[[float, str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class SfmPreset:
-    """matching: which pairs; threads: cores COLMAP may use; on_gpu: descriptors are compared on the GPU."""
+    """matching: which pairs; threads: cores COLMAP may use; on_gpu: descriptors are compared on the GPU.
+
+    extract_max_px: longer side at which features are looked for, None for the photos' own; cameras are those of the
+    photos either way.
+    """
 
     matching: Matching = Matching.AUTO
     threads: int = 2
     on_gpu: bool = False
+    extract_max_px: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +132,7 @@ def _extract(preset: SfmPreset, photos: Sequence[Photo], database: Path, on_prog
     options = pycolmap.FeatureExtractionOptions()
     options.num_threads = preset.threads
     options.sift.max_num_features = FEATURES_MAX
+    options.max_image_size = preset.extract_max_px or -1
     with pycolmap.Database.open(database):
         pass
     groups: dict[str, list[Photo]] = {}
