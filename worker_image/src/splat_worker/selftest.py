@@ -25,6 +25,7 @@ from splat_worker.job import Report, TrainOverrides
 from splat_worker.photos import Source
 from splat_worker.progress import silent
 from splat_worker.run import Run, SceneJob
+from splat_worker.train.cuda.library import LIBRARY_NAME
 
 PHOTOS = 8
 SIZE = (320, 240)
@@ -80,11 +81,12 @@ def _what_is_wrong(error: Exception) -> str:
 
 
 def _import_all() -> str:
-    """Compiled GPU code is loaded by its own check."""
+    """Compiled GPU code is loaded by its own check; its library lies among the modules and only looks like one."""
+    library = Path(LIBRARY_NAME).stem
     names = [
         module.name
         for module in pkgutil.walk_packages(splat_worker.__path__, "splat_worker.")
-        if not module.name.endswith("__main__")
+        if module.name.rsplit(".", 1)[-1] not in ("__main__", library)
     ]
     for name in names:
         importlib.import_module(name)
