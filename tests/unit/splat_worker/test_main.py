@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from splat_worker import __main__ as shell
+from splat_worker.errors import Code, JobError
+from splat_worker.photos import Source
 
 
 @pytest.fixture
@@ -47,3 +49,18 @@ def test_a_folder_without_photos_or_none_at_all_leaves_no_folder_behind(
     assert shell.main([str(tmp_path / given[0]), str(tmp_path / "out")]) == 1
     assert "hint: " in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_photos_are_handed_on_in_the_order_people_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["IMG_1.jpg", "IMG_2.jpg", "img_9.JPG", "IMG_10.jpg", "IMG_10b.jpg", "IMG_100.jpg"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"never looked at")
+    handed: list[str] = []
+
+    def stop(run: object, sources: list[Source]) -> None:
+        handed.extend(source.name for source in sources)
+        raise JobError(Code.SFM_FAILED, "enough")
+
+    monkeypatch.setattr("splat_worker.pipeline.run_folder", stop)
+    assert shell.main([str(tmp_path), str(tmp_path / "out")]) == 1
+    assert handed == names

@@ -3,6 +3,7 @@ Silent if broken otherwise: a sideways photo, a published position, a decompress
 
 from __future__ import annotations
 
+import errno
 import io
 import struct
 import zlib
@@ -426,6 +427,22 @@ def test_a_jpeg_with_a_second_picture_in_it_is_taken_for_the_first(door: Door) -
     picture(4, (800, 600)).save(buffer, "MPO", save_all=True, append_images=[picture(5, (80, 60))], quality=95)
     photo = only(door({"ultra-hdr.jpg": buffer.getvalue()}))
     assert (photo.width, photo.height) == (800, 600)
+
+
+def test_a_file_that_cannot_be_opened_is_left_out_with_the_systems_reason(tmp_path: Path) -> None:
+    prepared = prepare([Source(name="gone.jpg", path=tmp_path / "gone.jpg")], tmp_path / "out", side_max_px=300)
+    assert prepared.rejected[0].code == Reject.UNREADABLE
+    assert prepared.rejected[0].reason == "The file cannot be read (No such file or directory)."
+
+
+def test_a_full_disk_is_no_photos_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "a.jpg").write_bytes(encoded(picture(), "JPEG"))
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        prepare([Source(name="a.jpg", path=tmp_path / "a.jpg")], tmp_path / "out", side_max_px=300)
 
 
 def test_the_reason_speaks_of_the_name_only_where_the_name_says_otherwise(door: Door) -> None:

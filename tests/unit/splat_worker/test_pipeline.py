@@ -72,6 +72,8 @@ def test_the_report_tells_photos_quality_seconds_and_price(made) -> None:  # typ
     assert report.price.usd == pytest.approx(report.price.billed_s * 0.00031, abs=1e-6)
     assert report.price.estimate is (report.device.kind == "cpu")
     assert 100 < report.peak_memory_mb < 8000
+    removed = report.metrics.floaters_removed
+    assert any(f"{removed} Gaussians were removed" in w for w in report.warnings) is (removed > 0)
     assert report.versions["pycolmap"]
 
 
@@ -102,6 +104,14 @@ def test_the_exported_scene_stands_upright_centred_and_at_unit_size(made, still_
     gaussians = read_ply(out / "scene.ply")
     assert np.linalg.norm(np.median(gaussians.means, axis=0)) < 0.6
     assert 0.2 < np.percentile(np.linalg.norm(gaussians.means, axis=1), 70) < 2.0
+
+
+@pytest.mark.slow
+def test_the_table_tells_what_compression_cost(made) -> None:  # type: ignore[no-untyped-def]
+    report, out, _ = made
+    shown = cli.table(report, out)
+    for name, loss in report.metrics.export_fidelity_db.items():
+        assert re.search(rf"{name} .* kB, {loss:.1f} dB against", shown)
 
 
 @pytest.mark.slow

@@ -191,6 +191,16 @@ def test_a_checkpoint_comes_back_whole_and_only_for_its_own_job(tmp_path: Path) 
     assert Checkpoint.read(path, "another") is None
 
 
+def test_the_end_waits_for_background_work_no_longer_than_it_is_told_to() -> None:
+    go = threading.Event()
+    latest = Latest("test")
+    latest.offer(lambda: go.wait(30))
+    began = time.monotonic()
+    latest.close(finish=True, timeout_s=0.2)
+    go.set()
+    assert time.monotonic() - began < 5
+
+
 @settings(max_examples=40, deadline=None)
 @given(cut=st.floats(0, 0.999), flip=st.floats(0, 0.999))
 def test_a_damaged_checkpoint_means_starting_over_and_never_a_crash(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
+import re
 import sys
 import tempfile
 import time
@@ -67,7 +68,7 @@ def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
     if not options.photos.is_dir():
         raise JobError(Code.BAD_INPUT, f"{options.photos} is not a folder.", hint="Give the folder of your photos.")
     try:
-        files = sorted(path for path in options.photos.iterdir() if path.is_file() and meant_as_photo(path))
+        files = [path for path in options.photos.iterdir() if path.is_file() and meant_as_photo(path)]
     except PermissionError:
         raise JobError(Code.BAD_INPUT, f"{options.photos} may not be read by this user.", hint=WHOSE_FOLDERS) from None
     if not files:
@@ -86,9 +87,15 @@ def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
     delivery = Folder(path=options.out)
     with tempfile.TemporaryDirectory(prefix="splat-") as scratch:
         run = Run(job=job, scratch=Path(scratch), delivery=delivery, on_event=on_event)
-        report = run_folder(run, [Source(name=path.name, path=path) for path in files])
+        sources = [Source(name=path.name, path=path) for path in sorted(files, key=_as_people_count)]
+        report = run_folder(run, sources)
     delivery.forget_checkpoint()
     return report
+
+
+def _as_people_count(path: Path) -> list[tuple[int, str]]:
+    """IMG_2 before IMG_10: neighbours in a walk stay neighbours, as where photos are compared by their order."""
+    return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in re.split(r"(\d+)", path.name)]
 
 
 def _make_writable(out: Path) -> None:
@@ -152,7 +159,10 @@ def table(report: Report, out: Path) -> str:
     ]
     rows += [(f"  {stage.stage.value}", f"{stage.seconds:.1f} s") for stage in report.stages]
     rows.append(("all stages", f"{sum(stage.seconds for stage in report.stages):.1f} s"))
-    rows += [(f"  {name}", f"{item.bytes / 1000:,.0f} kB".replace(",", " ")) for name, item in report.artifacts.items()]
+    for name, item in report.artifacts.items():
+        loss = metrics.export_fidelity_db.get(name)
+        beside = f", {loss:.1f} dB against the scene it was made from" if loss is not None else ""
+        rows.append((f"  {name}", f"{item.bytes / 1000:,.0f} kB".replace(",", " ") + beside))
     rows.append(("written to", str(out)))
     rows += [("note", warning) for warning in report.warnings]
     width = max(len(name) for name, _ in rows)

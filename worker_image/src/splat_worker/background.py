@@ -34,14 +34,14 @@ class Latest:
                 self._next = work
                 self._changed.notify_all()
 
-    def close(self, *, finish: bool) -> None:
-        """Wait for the running piece; do the waiting one too if `finish`, else drop it."""
+    def close(self, *, finish: bool, timeout_s: float | None = None) -> None:
+        """Wait for the running piece, no longer than `timeout_s`; do the waiting one too if `finish`, else drop it."""
         with self._changed:
             self._closed = True
             if not finish:
                 self._next = None
             self._changed.notify_all()
-        self._thread.join()
+        self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while True:

@@ -14,6 +14,9 @@ from splat_worker.progress import Event, Preview
 from splat_worker.run import Run
 from splat_worker.scene import Gaussians
 
+CLOSE_S = 20.0
+"""How long the end of a job waits for a preview or checkpoint that is still on its way."""
+
 
 class Extras:
     """Previews and checkpoints of a training run, made beside it."""
@@ -31,9 +34,9 @@ class Extras:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._latest_preview:
-            self._latest_preview.close(finish=False)
+            self._latest_preview.close(finish=False, timeout_s=CLOSE_S)
         if self._latest_checkpoint:
-            self._latest_checkpoint.close(finish=kind is not None)
+            self._latest_checkpoint.close(finish=kind is not None, timeout_s=CLOSE_S)
 
     @property
     def on_snapshot(self) -> Callable[[Gaussians], None] | None:

@@ -4,6 +4,7 @@ Never trusts a file's name, never raises for a bad photo, never copies a positio
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import threading
 import warnings
@@ -173,6 +174,10 @@ def _look(source: Source, target: Path, side_max_px: int) -> _Seen | _Refused:
         return _read(source, target, side_max_px)
     except _Refused as refused:
         return refused
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # of our copy; without room no photo is any good
+            raise
+        return _Refused(Reject.UNREADABLE, f"The file cannot be read ({error.strerror or type(error).__name__}).")
 
 
 def _read(source: Source, target: Path, side_max_px: int) -> _Seen:
@@ -216,7 +221,7 @@ def meant_as_photo(path: Path) -> bool:
         return False
     try:
         sniff(path, path.name)
-    except _Refused:
+    except (_Refused, PermissionError):
         return path.suffix.lower() in PHOTO_SUFFIXES
     return True
 

@@ -41,9 +41,6 @@ SIDE_PX: dict[tuple[str, Preset], int] = {
 }
 """Longer side of the clean photos that cameras are found with and that training starts from. At 1000 px all of the
 sets we know are placed, at 800 px one photo of them is lost."""
-EXTRACT_PX: dict[tuple[str, Preset], int] = {("cuda", Preset.PREVIEW): 1000, ("cuda", Preset.STANDARD): 1000}
-"""Longer side at which features are looked for, where that is not the photos' own: at 1600 px all 50 photos of a phone
-were placed either way, in 27 s instead of 34, each point 1.10 instead of 1.03 px off (bench/gpu/README.md)."""
 REGISTERED_WARN_SHARE = 0.7
 
 
@@ -67,9 +64,16 @@ def run_input(job: JobInput, scratch: Path, on_event: OnEvent, transfer: Transfe
 def run_folder(run: Run, sources: Sequence[photos.Source]) -> Report:
     """A local job: the photos are already here."""
     with run.stage(Stage.DOWNLOAD, f"{len(sources)} photos are here"):
-        digests = [(source.name, photos.sha256_of(source.path)) for source in sources]
+        digests = [(source.name, _digest(source.path)) for source in sources]
         resumed = _load_checkpoint(run, digests)
     return make_scene(run, sources, resumed)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return photos.sha256_of(path)
+    except OSError:  # the next stage leaves such a file out, and says why
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +91,7 @@ class _Resumed:
 
 
 def _load_checkpoint(run: Run, digests: list[tuple[str, str]]) -> _Resumed:
-    own = fingerprint(digests, run.job.settings())
+    own = fingerprint(digests, {**run.job.settings(), "side_px": _side_px(run, find_device())})
     path = run.scratch / "resume.zip"
     if not run.delivery.keeps_checkpoints or not run.delivery.load_checkpoint(path):
         return _Resumed(fingerprint=own, checkpoint=None)
@@ -163,12 +167,7 @@ def _sfm_stage(run: Run, prepared: photos.Prepared, device: Device, resumed: _Re
         if resumed.checkpoint and {c.name for c in resumed.checkpoint.sparse.cameras} <= known:
             tell(1.0, "Cameras taken from the checkpoint")
             return resumed.checkpoint.sparse
-        preset = sfm.SfmPreset(
-            matching=run.job.sfm.matching,
-            threads=cpu_count(),
-            on_gpu=device.kind == "cuda",
-            extract_max_px=EXTRACT_PX.get((device.kind, run.job.preset)),
-        )
+        preset = sfm.SfmPreset(matching=run.job.sfm.matching, threads=cpu_count(), on_gpu=device.kind == "cuda")
         sparse = sfm.reconstruct(preset, prepared.photos, run.scratch / "sfm", on_progress=tell)
         placed, given = len(sparse.cameras), len(prepared.photos)
         if placed < REGISTERED_WARN_SHARE * given:

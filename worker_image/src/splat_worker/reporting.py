@@ -16,6 +16,7 @@ from splat_worker.photos import Prepared
 from splat_worker.run import Run
 from splat_worker.sparse import SparseModel
 from splat_worker.train.context import Trained
+from splat_worker.train.floaters import LONELY_FACTOR, NEAR_FACTOR, NEIGHBOURS, OPACITY_MIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +47,19 @@ def build_report(run: Run, outcome: Outcome, artifacts: dict[str, Artifact]) -> 
         peak_memory_mb=max(peak_memory_mb(), trained.peak_memory_mb),
         price=cost.price_report(run.stages, run.job.price, on_gpu=outcome.device.kind == "cuda"),
         resumed_from=outcome.resumed_from,
-        warnings=tuple(dict.fromkeys((*run.warnings, *trained.notes))),
+        warnings=tuple(dict.fromkeys((*run.warnings, *trained.notes, *_floaters(trained)))),
         versions=versions(),
+    )
+
+
+def _floaters(trained: Trained) -> tuple[str, ...]:
+    """What was taken out, and by which rule."""
+    if not trained.floaters_removed:
+        return ()
+    return (
+        f"{trained.floaters_removed} Gaussians were removed: those of under {255 * OPACITY_MIN:.0f}/255 opacity, and in"
+        f" mid-training those alone in front of a camera (over {LONELY_FACTOR:g} times the usual distance from their"
+        f" {NEIGHBOURS} neighbours, at less than {NEAR_FACTOR:g} of the depth of the nearest points there).",
     )
 
 
