@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,12 @@ BROKEN = {"ok": False, "checks": [*WHOLE["checks"], {"name": "kernels", "ok": Fa
 
 def says(report: Any, status: int = 0) -> list[str]:
     return [sys.executable, "-c", f"print('chatter'); print({json.dumps(report)!r}); raise SystemExit({status})"]
+
+
+def test_the_kernels_library_beside_the_modules_passes_for_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [SimpleNamespace(name=f"splat_worker.{name}") for name in ("train.cuda.libsplat_kernels", "ply")]
+    monkeypatch.setattr(selftest.pkgutil, "walk_packages", lambda *_: found)
+    assert selftest._import_all() == "1 modules"
 
 
 @pytest.mark.parametrize("asked", [{"selftest": True}])
