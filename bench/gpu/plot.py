@@ -1,5 +1,5 @@
-"""Draws bench/gpu.json: PSNR against seconds, and steps per second against Gaussians. Needs matplotlib.
-Reads figures only; measures nothing. Usage: python -m bench.gpu.plot bench/gpu.json OUT_FOLDER
+"""Draws bench/gpu.json: PSNR against seconds and steps, a job's stages, and steps per second.
+Needs matplotlib. Reads figures only; measures nothing. Usage: python -m bench.gpu.plot bench/gpu.json OUT_FOLDER
 """
 
 from __future__ import annotations
@@ -7,11 +7,50 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 
 mpl.use("svg")
 import matplotlib.pyplot as plt
+
+
+def draw_resampling(again: dict[str, Any], out: Path) -> None:
+    """PSNR against steps, per set: both kinds of growth and simple_trainer."""
+    names = list(again["simple_trainer"])
+    figure, panels = plt.subplots(1, len(names), figsize=(4 * len(names), 3.6))
+    shown = {"resampled (`standard` now)": "#2563a8", "splits, as `standard` was": "#c2702a"}
+    for axes, name in zip(panels, names, strict=True):
+        for run in again["runs"]:
+            if run["set"] == name and run["name"] in shown:
+                xs, ys = zip(*((r["step"], r["psnr"]) for r in run["rows"]), strict=True)
+                axes.plot(xs, ys, color=shown[run["name"]], lw=1.2, marker=".", label=run["name"].replace("`", ""))
+        for peer in again["simple_trainer"][name]:
+            xs, ys = zip(*((r["step"], r["psnr"]) for r in peer["rows"]), strict=True)
+            colour = {"default": "#777", "mcmc": "#b0488f"}[peer["strategy"]]
+            axes.plot(xs, ys, color=colour, lw=1.2, marker=".", label=f"simple_trainer, {peer['strategy']}")
+        axes.set_xlabel("steps")
+        axes.set_title(f"{name}: {again['sets'][name]['views']} photos")
+    panels[0].set_ylabel("held-out PSNR, dB")
+    handles = dict(zip(*reversed(panels[0].get_legend_handles_labels()), strict=True))
+    panels[0].legend(handles.values(), handles.keys(), frameon=False, fontsize=8)
+    figure.tight_layout()
+    figure.savefig(out / "gpu-resampling.svg", metadata={"Date": None})
+
+
+def draw_jobs(jobs: list[dict[str, Any]], out: Path) -> None:
+    """One bar a job, one part a stage."""
+    figure, axes = plt.subplots(figsize=(8, 2.4))
+    for row, job in enumerate(jobs):
+        at = 0.0
+        for index, (stage, seconds) in enumerate(job["stages_s"].items()):
+            axes.barh(row, seconds, left=at, color=plt.cm.tab10(index), label=stage if row == 0 else None)
+            at += seconds
+    axes.set_yticks(range(len(jobs)), [f"features at {job['extract_px'] or max(job['size'])} px" for job in jobs])
+    axes.set_xlabel(f"seconds of a whole job, {jobs[0]['photos']} photos")
+    axes.legend(frameon=False, fontsize=8, ncols=8, loc="lower center", bbox_to_anchor=(0.45, 1.0), handlelength=1)
+    figure.tight_layout()
+    figure.savefig(out / "gpu-job.svg", metadata={"Date": None})
 
 
 def main() -> int:
@@ -38,6 +77,9 @@ def main() -> int:
         axes.legend(handles.values(), handles.keys(), frameon=False)
         figure.tight_layout()
         figure.savefig(out / f"gpu-{name}.svg", metadata={"Date": None})
+    if again := report.get("resampling"):
+        draw_resampling(again, out)
+        draw_jobs(again["whole_job"], out)
     if report.get("sweep"):
         figure, axes = plt.subplots(figsize=(7, 4))
         for pixels in sorted({r["pixels"] for r in report["sweep"]}):

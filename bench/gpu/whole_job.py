@@ -1,13 +1,15 @@
 """Times a whole job on this machine, stage by stage: photos, cameras, training, PLY. No cloud, no bucket.
-Measures the worker's own stages; the compressed exports need Node and are left to the worker's own report.
+Measures the worker's own stages; SOG and SPZ are made where Node and splat-transform are there.
 
 Usage: python -m bench.gpu.whole_job PHOTOS_DIR --out FILE.json [--preset standard] [--matcher gpu|cpu]
-       [--keep FOLDER]   (the posed photos as an undistorted COLMAP folder)
+       [--extract-px 1000]   (longer side at which features are looked for)
+       [--keep FOLDER]       (the posed photos as an undistorted COLMAP folder)
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
@@ -24,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--preset", default="standard")
     parser.add_argument("--matcher", choices=["gpu", "cpu"], default="gpu")
+    parser.add_argument("--extract-px", type=int)
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args(arguments)
     stages: dict[str, float] = {}
@@ -37,10 +40,12 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
         last = now
 
     from splat_worker import frame, photos, sfm
+    from splat_worker.errors import JobError
     from splat_worker.job import Preset
     from splat_worker.limits import cpu_count
     from splat_worker.pipeline import SIDE_PX
     from splat_worker.ply import write_ply
+    from splat_worker.splat_transform import convert, tool
     from splat_worker.train.context import Device, TrainContext
     from splat_worker.train.presets import PresetName, resolve_preset
     from splat_worker.train.trainer import train
@@ -55,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
         lap("photos")
         marks: list[tuple[float, str]] = []
         sparse = sfm.reconstruct(
-            sfm.SfmPreset(threads=cpu_count(), on_gpu=options.matcher == "gpu"),
+            sfm.SfmPreset(threads=cpu_count(), on_gpu=options.matcher == "gpu", extract_max_px=options.extract_px),
             prepared.photos,
             scratch / "sfm",
             on_progress=lambda f, _: marks.append((time.perf_counter(), f)),
@@ -82,6 +87,13 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
         lap("train")
         write_ply(scratch / "scene.ply", trained.gaussians)
         lap("ply")
+        sizes = {}
+        with contextlib.suppress(JobError):  # without Node the PLY is the scene
+            tool()
+            for form in ("sog", "spz"):
+                convert(scratch / "scene.ply", scratch / f"scene.{form}", threads=cpu_count())
+                lap(form)
+                sizes[form] = (scratch / f"scene.{form}").stat().st_size
     if options.keep:
         write_posed(posed, options.keep)
     report = {
@@ -91,6 +103,8 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
         "rung": sparse.rung,
         "points": len(posed.points),
         "matcher": options.matcher,
+        "extract_px": options.extract_px,
+        "bytes": sizes,
         "preset": options.preset,
         "size": list(posed.views[0].image.shape[1::-1]),
         "stages_s": stages,
