@@ -4,7 +4,7 @@ Knows nothing of Pulumi; never puts the token into a URL, a log or an error."""
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -107,14 +107,20 @@ class CloudflareApi:
         self._send("DELETE", f"/r2/buckets/{quote(name, safe='')}", jurisdiction=jurisdiction)
 
     def tokens_named(self, name: str) -> tuple[str, ...]:
-        """Ids of the account's tokens of this name, over all pages."""
-        found: list[str] = []
+        """Ids of the account's tokens of this name."""
+        return tuple(str(one["id"]) for one in self._tokens() if one.get("name") == name)
+
+    def token_names(self) -> frozenset[str]:
+        """Names of all tokens of the account."""
+        return frozenset(str(one.get("name")) for one in self._tokens())
+
+    def _tokens(self) -> Iterator[Mapping[str, Any]]:
+        """Every token of the account, over all pages; never their values."""
         for page in range(1, PAGES_MAX + 1):
             listed = self._list(f"/tokens?page={page}&per_page={PAGE_SIZE}")
-            found += [str(one["id"]) for one in listed if one.get("name") == name]
+            yield from listed
             if len(listed) < PAGE_SIZE:
                 break
-        return tuple(found)
 
     def revoke_token(self, token_id: str) -> None:
         """Gone already is done."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, get_origin
 
@@ -492,7 +492,25 @@ def load() -> Settings:
     # pulumi.Config itself reads; should they move, Config.get per known key still gives all but that check.
     from pulumi.runtime import config as runtime_config
 
-    return read_settings({**runtime_config.get_config_env(), **runtime_config.CONFIG.get()})
+    values = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
+    in_clear = secrets_in_clear(values, is_secret=runtime_config.is_config_secret)
+    try:
+        settings = read_settings(values)
+    except SettingsError as invalid:
+        raise SettingsError("\n".join([*in_clear, str(invalid)])) from None
+    if in_clear:
+        raise SettingsError("\n".join(in_clear))
+    return settings
+
+
+def secrets_in_clear(values: Mapping[str, str], *, is_secret: Callable[[str], bool]) -> tuple[str, ...]:
+    """A sentence per secret that was set without `--secret`: it stands in clear in the stack's file."""
+    return tuple(
+        f"{key} stands in clear in the stack's file [marked-secrets]: make a new one where it comes from, then "
+        f"`pulumi config set --secret {key}`"
+        for key in SECRETS
+        if values.get(key) and not is_secret(key)
+    )
 
 
 def secret(key: str, *, environment: Mapping[str, str]) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from scripts.gitops.engine import Engine, EngineFailed
 
 TEMPLATE = "Pulumi.review.yaml"
+NEVER_DEPLOYED = "no previous deployment"
 _STACK = re.compile(r"^pr-([1-9][0-9]{0,8})$")
 
 
@@ -42,7 +43,7 @@ def open_stack(engine: Engine, number: str, settings: Mapping[str, str]) -> dict
         if stack in engine.stacks():
             _fetch_config(engine, stack)
         else:
-            file.write_text((engine.folder / TEMPLATE).read_text("utf-8"), "utf-8")
+            _take_template(engine, stack)
             engine.run("stack", "init", stack, "--no-select")
     for key, value in settings.items():
         engine.run("config", "set", "--stack", stack, "--plaintext", "--", key, value)
@@ -79,5 +80,15 @@ def sweep(engine: Engine, open_numbers: Iterable[str]) -> Swept:
 
 
 def _fetch_config(engine: Engine, stack: str) -> None:
-    """A fresh checkout has no file for the stack; the engine knows what it was deployed with."""
-    engine.run("config", "refresh", "--stack", stack, "--force")
+    """A fresh checkout has no file for the stack; the engine knows what it was last deployed with. Of a stack whose
+    first deployment was cut off it knows nothing: then the template is all there was."""
+    try:
+        engine.run("config", "refresh", "--stack", stack, "--force")
+    except EngineFailed as failure:
+        if NEVER_DEPLOYED not in str(failure):
+            raise
+        _take_template(engine, stack)
+
+
+def _take_template(engine: Engine, stack: str) -> None:
+    (engine.folder / f"Pulumi.{stack}.yaml").write_text((engine.folder / TEMPLATE).read_text("utf-8"), "utf-8")

@@ -3,6 +3,7 @@ Changes nothing outside: the next `pulumi up` of the stack adopts them, in place
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ JURISDICTION_KEY = f"{PROJECT}:jurisdiction"
 JURISDICTIONS = ("default", "eu", "fedramp")
 # What our own endpoints carry (docs/decisions/0007): one that has it belongs to a stack.
 MARKER = "SPLAT_DEPLOYMENT"
+# Bindings that no script of before this project has, and every one of ours.
+OUR_BINDINGS = {"API_TOKENS", "HOOK_KEYS"}
 OLD_FLASHBOOT = " -fb"  # how endpoints of before 2026-03 said so, in their name
 NAMES_SHOWN_MAX = 12
 # Logical names of the program, by which its steps are found in a plan (infra/components).
@@ -91,6 +94,10 @@ def look_up(wanted: Wanted, *, runpod: RunPodClient, cloudflare: CloudflareApi, 
         bucket = _bucket(wanted.bucket, cloudflare, jurisdiction) if wanted.bucket else None
         script = _script(wanted.script, cloudflare.scripts()) if wanted.script else None
         bindings = cloudflare.script_bindings(script.name) if script else {}
+        if bucket is not None and _has_a_stack(bucket.name, cloudflare.token_names()):
+            raise _taken(f"Bucket {bucket.name}", "bucketName and adoptBucket")
+        if script is not None and bindings.keys() >= OUR_BINDINGS:
+            raise _taken(f"Script {script.name}", "scriptName and adoptScript")
     except CloudflareApiError as problem:
         raise ServiceError(str(problem), hint="mend that, then run the same command again") from None
     return Found(endpoint=endpoint, bucket=bucket, jurisdiction=jurisdiction, script=script, bindings=bindings)
@@ -205,6 +212,19 @@ def _bucket(name: str, cloudflare: CloudflareApi, jurisdiction: str) -> Bucket:
     raise CommandError(
         f"The Cloudflare account has no bucket {name!r}, in no jurisdiction.",
         hint=f"check the name, and that {ACCOUNT_KEY} is the account that has it",
+    )
+
+
+def _has_a_stack(bucket: str, token_names: Iterable[str]) -> bool:
+    """Whether a stack of this project has a key of its own to the bucket (infra/components/storage.py names it)."""
+    key = re.compile(rf"{re.escape(bucket)} objects [0-9a-f]+")
+    return any(key.fullmatch(name) for name in token_names)
+
+
+def _taken(what: str, keys: str) -> CommandError:
+    return CommandError(
+        f"{what} is another stack's of this project: the first of the two to be destroyed would delete it.",
+        hint=f"destroy that stack, or take it out of that one's state (pulumi state delete) and set {keys} by hand",
     )
 
 

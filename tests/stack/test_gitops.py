@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,6 +61,39 @@ def test_a_pull_request_gets_its_stack_and_leaves_nothing(
     assert {endpoint["name"] for endpoint in cloud.endpoints()} == endpoints_before
     assert ("R2Bucket", "photo-splat-pr-7") not in cloud.resources()
     assert engine.stacks() == (STACK,)
+
+
+def test_a_stack_whose_first_deployment_was_cut_off_is_swept(
+    engine: Engine, project: Project, cloud: LocalCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The engine knows no configuration of a stack before its first run has ended, although the run made things."""
+    template = yaml.safe_load((ROOT / review.TEMPLATE).read_text())
+    # In a cloud the addresses of the two services need no key; here they do.
+    template["config"] |= local_keys(project)
+    (project.folder / review.TEMPLATE).write_text(yaml.safe_dump(template))
+    killed = shutil.copy(project.folder / review.TEMPLATE, project.folder / "Pulumi.pr-8.yaml")
+    engine.run("stack", "init", "pr-8", "--no-select")
+    up = subprocess.Popen(
+        ["pulumi", "up", "--stack", "pr-8", "--yes", "--skip-preview", "--non-interactive"],
+        cwd=project.folder,
+        env={**os.environ, **project.environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not any(one["name"] == "photo-splat-pr-8" for one in cloud.endpoints()):
+        assert up.poll() is None
+        time.sleep(0.1)
+    up.kill()
+    up.wait()
+    engine.run("cancel", "pr-8", "--yes")
+    Path(killed).unlink()
+    capsys.readouterr()
+
+    assert main(["review-sweep", "--open", ""], folder=engine.folder) == 0
+
+    assert json.loads(capsys.readouterr().out) == {"destroyed": ["pr-8"], "failed": {}}
+    assert not any(one["name"] == "photo-splat-pr-8" for one in cloud.endpoints())
+    assert ("R2Bucket", "photo-splat-pr-8") not in cloud.resources()
 
 
 def test_a_change_is_told_before_it_is_made_with_the_image_before_and_after(

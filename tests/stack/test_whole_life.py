@@ -246,6 +246,20 @@ def test_a_setting_that_cannot_work_fails_before_anything_is_touched(project: Pr
     project.set(image="checkout")
 
 
+def test_a_key_that_was_set_without_secret_is_refused_and_not_shown(project: Project) -> None:
+    before = project.stack.get_all_config().get("runpod:apiKey")
+    project.stack.set_config("runpod:apiKey", auto.ConfigValue(NEW_RUNPOD_KEY))
+
+    with pytest.raises(auto.CommandError) as failure:
+        project.preview()
+
+    assert "runpod:apiKey stands in clear in the stack's file" in str(failure.value)
+    assert NEW_RUNPOD_KEY not in str(failure.value)
+    project.stack.remove_config("runpod:apiKey")
+    if before is not None:
+        project.stack.set_config("runpod:apiKey", before)
+
+
 def test_a_protected_stack_is_not_destroyed(project: Project, cloud: LocalCloud) -> None:
     project.set(protect="true")
     project.up()

@@ -13,6 +13,7 @@ from infra.settings import (
     config_key,
     read_settings,
     secret,
+    secrets_in_clear,
 )
 
 DIGEST = "ghcr.io/team/splat-worker@sha256:" + "a" * 64
@@ -166,3 +167,21 @@ def test_the_settings_shown_in_a_traceback_hold_no_input() -> None:
     with pytest.raises(SettingsError) as caught:
         read_settings({**BASE, "runpod:apiUrl": "rpa_PASTED_IN_THE_WRONG_PLACE"})
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("values", "encrypted", "told"),
+    [
+        ({"runpod:apiKey": "rpa_CLEAR"}, set(), ["runpod:apiKey"]),
+        ({"runpod:apiKey": "rpa_x", "cloudflare:apiToken": "CLEAR"}, {"runpod:apiKey"}, ["cloudflare:apiToken"]),
+        ({"photo-splat:registryPassword": "CLEAR"}, set(), ["photo-splat:registryPassword"]),
+        ({"runpod:apiKey": "", "photo-splat:gpu": "L40S"}, set(), []),
+    ],
+)
+def test_a_secret_set_in_clear_is_told_by_its_key_with_the_mend(
+    values: dict[str, str], encrypted: set[str], told: list[str]
+) -> None:
+    found = secrets_in_clear(values, is_secret=encrypted.__contains__)
+
+    assert [sentence.partition(" ")[0] for sentence in found] == told
+    assert all("pulumi config set --secret" in sentence and "CLEAR" not in sentence for sentence in found)

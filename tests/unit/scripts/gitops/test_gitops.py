@@ -179,10 +179,13 @@ def test_a_stack_without_a_file_is_told_by_the_files_name(
 class Recorder(Engine):
     """Remembers commands; knows stacks; fails where told."""
 
-    def __init__(self, folder: Path, stacks: tuple[str, ...] = (), failing: str = "", image: str = "") -> None:
+    def __init__(
+        self, folder: Path, stacks: tuple[str, ...] = (), failing: str = "", image: str = "", reason: str = ""
+    ) -> None:
         object.__setattr__(self, "folder", folder)
         object.__setattr__(self, "environment", {})
-        object.__setattr__(self, "state", {"stacks": list(stacks), "commands": [], "failing": failing, "image": image})
+        state = {"stacks": list(stacks), "commands": [], "failing": failing, "image": image, "reason": reason}
+        object.__setattr__(self, "state", state)
 
     @property
     def commands(self) -> list[tuple[str, ...]]:
@@ -193,7 +196,7 @@ class Recorder(Engine):
         self.commands.append(arguments)
         state = self.state  # type: ignore[attr-defined]
         if state["failing"] and state["failing"] in " ".join(arguments):
-            raise EngineFailed(f"pulumi {arguments[0]} failed")
+            raise EngineFailed(f"pulumi {arguments[0]} failed: {state['reason']}")
         if arguments[:2] == ("config", "set"):
             state["pending"] = arguments[-1]
         if arguments[0] == "up" and "pending" in state:
@@ -243,6 +246,25 @@ def test_closing_destroys_and_removes_and_is_done_where_there_is_none(tmp_path: 
     assert review.close_stack(engine, "7") is True
     assert [command[0] for command in engine.commands] == ["config", "destroy", "stack"]
     assert review.close_stack(engine, "8") is False
+
+
+@pytest.mark.parametrize("command", [review.close_stack, lambda engine, number: review.open_stack(engine, number, {})])
+def test_a_stack_whose_first_deployment_was_cut_off_goes_on_from_the_template(
+    tmp_path: Path, command: Callable[[Engine, str], object]
+) -> None:
+    (tmp_path / review.TEMPLATE).write_text("config: {}\n")
+    engine = Recorder(tmp_path, stacks=("pr-7",), failing="config refresh", reason=review.NEVER_DEPLOYED)
+
+    command(engine, "7")
+
+    assert (tmp_path / "Pulumi.pr-7.yaml").read_text() == "config: {}\n"
+    assert engine.commands[1][0] in ("destroy", "up")
+
+
+def test_a_stack_whose_configuration_cannot_be_had_is_told(tmp_path: Path) -> None:
+    engine = Recorder(tmp_path, stacks=("pr-7",), failing="config refresh", reason="no network")
+    with pytest.raises(EngineFailed, match="no network"):
+        review.close_stack(engine, "7")
 
 
 def test_a_sweep_takes_only_review_stacks_of_closed_pull_requests(tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ ENDPOINTS = [
     endpoint("ep5", "balancer", type="LOAD_BALANCER"),
     endpoint("ep6", "processors", gpu=None),
 ]
-BUCKETS = {("splats", "default"), ("european", "eu")}
+BUCKETS = {("splats", "default"), ("european", "eu"), ("ours", "default"), ("ours2", "default")}
+# As a stack names the key to its bucket; the last is somebody's own key, for a bucket of nearly the same name.
+TOKENS = [{"id": "t1", "name": "ours objects 0123456789abcdef"}, {"id": "t2", "name": "ours2 objects of mine"}]
 
 
 def runpod(request: httpx.Request) -> httpx.Response:
@@ -58,7 +60,13 @@ def cloudflare(request: httpx.Request) -> httpx.Response:
     place = request.headers.get("cf-r2-jurisdiction", "default")
     if path == "/workers/scripts":
         scripts = [{"id": "splat-api", "migration_tag": None}, {"id": "blog", "migration_tag": "v3"}]
+        scripts.append({"id": "ours", "migration_tag": "v1"})
         return httpx.Response(200, json={"result": scripts})
+    if path == "/tokens":
+        return httpx.Response(200, json={"result": TOKENS})
+    if path == "/workers/scripts/ours/settings":
+        bindings = [{"name": name, "type": "secret_text"} for name in ("API_TOKENS", "HOOK_KEYS", "RUNPOD_API_KEY")]
+        return httpx.Response(200, json={"result": {"bindings": bindings}})
     if path == "/workers/scripts/splat-api/settings":
         bindings = [{"name": "RUNPOD_KEY", "type": "secret_text"}, {"name": "BUCKET", "type": "r2_bucket"}]
         return httpx.Response(200, json={"result": {"bindings": bindings}})
@@ -98,6 +106,7 @@ def test_all_three_are_found_and_give_the_keys_that_adopt_them() -> None:
 def test_one_alone_can_be_taken_over_and_an_endpoint_by_its_id() -> None:
     assert find(endpoint="ep3").keys == {"photo-splat:adoptEndpointId": "ep3"}
     assert find(bucket="european", jurisdiction="eu").keys["photo-splat:bucketName"] == "european"
+    assert find(bucket="ours2").keys["photo-splat:bucketName"] == "ours2"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +124,17 @@ def test_one_alone_can_be_taken_over_and_an_endpoint_by_its_id() -> None:
         ({"endpoint": "processors"}, "Endpoint ep6 is of type QUEUE, without a GPU", "leave --endpoint out"),
         ({"bucket": "gone"}, "no bucket 'gone', in no jurisdiction", "cloudflareAccountId"),
         ({"bucket": "european"}, "'european' lies in jurisdiction eu, but the stack's is default", "jurisdiction eu"),
-        ({"script": "gone"}, "no script 'gone': it has blog, splat-api", "name one of these"),
+        ({"script": "gone"}, "no script 'gone': it has blog, ours, splat-api", "name one of these"),
+        (
+            {"bucket": "ours"},
+            "Bucket ours is another stack's of this project",
+            "set bucketName and adoptBucket by hand",
+        ),
+        (
+            {"script": "ours"},
+            "Script ours is another stack's of this project",
+            "set scriptName and adoptScript by hand",
+        ),
     ],
 )
 def test_what_cannot_be_taken_over_is_said_with_what_is_there(asked: dict[str, str], says: str, hint: str) -> None:
