@@ -6,12 +6,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from scripts.gitops.engine import Engine, EngineFailed
 
 TEMPLATE = "Pulumi.review.yaml"
 NEVER_DEPLOYED = "no previous deployment"
+# Longer than any job in .github/workflows that changes a review stack may take.
+LOCK_IS_LEFT = timedelta(hours=2)
+# Of "the stack is currently locked by 1 lock(s)": … created by user@machine (pid 12) at 2026-11-25T12:58:21Z
+_LOCKED = re.compile(r"created by .+ \(pid \d+\) at (\S+)")
 _STACK = re.compile(r"^pr-([1-9][0-9]{0,8})$")
 
 
@@ -58,7 +63,7 @@ def close_stack(engine: Engine, number: str) -> bool:
         return False
     if not (engine.folder / f"Pulumi.{stack}.yaml").exists():
         _fetch_config(engine, stack)
-    engine.run("destroy", "--stack", stack, "--yes", "--skip-preview")
+    _destroy(engine, stack)
     engine.run("stack", "rm", stack, "--yes")
     return True
 
@@ -77,6 +82,19 @@ def sweep(engine: Engine, open_numbers: Iterable[str]) -> Swept:
         except EngineFailed as problem:
             failed[stack] = str(problem)
     return Swept(destroyed=tuple(destroyed), failed=failed)
+
+
+def _destroy(engine: Engine, stack: str) -> None:
+    """A runner that was killed leaves its lock, and nobody else would ever give it up. One that is older than any job
+    of ours may run is such a lock."""
+    try:
+        engine.run("destroy", "--stack", stack, "--yes", "--skip-preview")
+    except EngineFailed as failure:
+        locked = [datetime.fromisoformat(at) for at in _LOCKED.findall(str(failure))]
+        if not locked or datetime.now(UTC) - max(locked) < LOCK_IS_LEFT:
+            raise
+        engine.run("cancel", stack, "--yes")
+        engine.run("destroy", "--stack", stack, "--yes", "--skip-preview")
 
 
 def _fetch_config(engine: Engine, stack: str) -> None:

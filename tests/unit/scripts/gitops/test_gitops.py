@@ -6,15 +6,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from scripts.gitops import deploy, plan, review
 from scripts.gitops.__main__ import main
 from scripts.gitops.engine import Engine, EngineFailed
+
+ROOT = Path(__file__).resolve().parents[4]
 
 # plan text --------------------------------------------------------------------------------------
 
@@ -265,6 +269,31 @@ def test_a_stack_whose_configuration_cannot_be_had_is_told(tmp_path: Path) -> No
     engine = Recorder(tmp_path, stacks=("pr-7",), failing="config refresh", reason="no network")
     with pytest.raises(EngineFailed, match="no network"):
         review.close_stack(engine, "7")
+
+
+LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete
+  file:///state/.pulumi/locks/organization/photo-splat/pr-7/961b4f46.json: created by root@vm (pid 25900) at {at}"""
+
+
+@pytest.mark.parametrize(("age", "given_up"), [(timedelta(hours=3), True), (timedelta(minutes=50), False)])
+def test_a_lock_is_given_up_when_no_job_can_hold_it_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: timedelta, *, given_up: bool
+) -> None:
+    (tmp_path / "Pulumi.pr-7.yaml").write_text("config: {}\n")
+    reason = LOCKED.format(at=(datetime.now(UTC) - age).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    engine = Recorder(tmp_path, stacks=("pr-7",), failing="destroy --stack", reason=reason)
+
+    with pytest.raises(EngineFailed):  # the recorder never lets a destroy pass
+        review.close_stack(engine, "7")
+
+    destroys = ["destroy", "cancel", "destroy"] if given_up else ["destroy"]
+    assert [command[0] for command in engine.commands] == destroys
+
+
+def test_every_workflow_that_changes_a_review_stack_ends_before_its_lock_is_given_up() -> None:
+    for name in ("review", "sweep"):
+        jobs = yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text())["jobs"]
+        assert all(timedelta(minutes=job["timeout-minutes"]) < review.LOCK_IS_LEFT for job in jobs.values())
 
 
 def test_a_sweep_takes_only_review_stacks_of_closed_pull_requests(tmp_path: Path) -> None:
