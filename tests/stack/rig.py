@@ -20,6 +20,7 @@ from typing import Any
 import grpc
 import yaml
 from pulumi.automation._server import LanguageServer
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import language_pb2_grpc
 
 from infra.local_stack import config_for
@@ -29,10 +30,16 @@ from tests.stack.cut_proxy import Cut, CutProxy, How, Step
 RUN_LIMIT_S = 120
 DYNAMIC, CLOUDFLARE = "pulumi-python", "cloudflare"
 
+# gRPC shares its connections within a process by address: an engine that gets the port of one that was killed is told
+# "connection refused" until the old one's pause before another try is over. The SDK offers no way to say otherwise.
+OWN_CONNECTIONS = ("grpc.use_local_subchannel_pool", 1)
+if OWN_CONNECTIONS not in _GRPC_CHANNEL_OPTIONS:
+    _GRPC_CHANNEL_OPTIONS.append(OWN_CONNECTIONS)
+
 
 class OneProgram(LanguageServer):
-    """Says when the program has ended. It goes on for a moment after its engine was killed, and shares this process's
-    folder, environment and SDK with the next one, which it would take down with it."""
+    """Says when the program has ended. It goes on for some milliseconds after its engine was killed, and shares this
+    process's folder and environment with the next one."""
 
     def __init__(self, program: Callable[[], None]) -> None:
         super().__init__(program)
