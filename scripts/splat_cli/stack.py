@@ -113,7 +113,8 @@ class Engine:
         if not sure and not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise CommandError(
                 f"pulumi {command} of stack {self.stack} asks before it changes anything, and here is no terminal.",
-                hint=f"look first (splat pulumi preview --stack {self.stack}), then run the same command with --yes",
+                hint=f"look first (splat pulumi {command} --preview-only --stack {self.stack}), then run the same command "
+                "with --yes",
             )
         self.run(command, *(["--yes", "--skip-preview"] if sure else []))
 
