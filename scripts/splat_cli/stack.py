@@ -43,6 +43,7 @@ NEXT_STEPS = {
     ),
     "currently locked": "wait for the run that holds it; if none does, pulumi cancel gives the lock up",
 }
+LOOK = {"up": "preview", "destroy": "destroy --preview-only"}
 NEXT_STEP = "mend what the message names, then run the same command again"
 
 
@@ -113,8 +114,7 @@ class Engine:
         if not sure and not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise CommandError(
                 f"pulumi {command} of stack {self.stack} asks before it changes anything, and here is no terminal.",
-                hint=f"look first (splat pulumi {command} --preview-only --stack {self.stack}), then run the same command "
-                "with --yes",
+                hint=f"look first (splat pulumi {LOOK[command]} --stack {self.stack}), then run it again with --yes",
             )
         self.run(command, *(["--yes", "--skip-preview"] if sure else []))
 

@@ -105,13 +105,17 @@ def test_on_a_terminal_the_engine_shows_its_plan_and_asks(checkout: Path, comman
     assert asked(checkout) == [f"{command} --stack dev"]
 
 
-def test_without_a_terminal_nothing_changes_unasked(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("command", "look"), [("up", "pulumi preview --stack"), ("destroy", "destroy --preview-only")])
+def test_without_a_terminal_nothing_changes_unasked(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, command: str, look: str
+) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
 
     with pytest.raises(CommandError, match="here is no terminal") as refused:
-        Engine(root=checkout, stack="dev").change("up", sure=False)
+        Engine(root=checkout, stack="dev").change(command, sure=False)
 
     assert "--yes" in refused.value.hint
+    assert look in refused.value.hint
     assert asked(checkout) == []
 
 
