@@ -1,7 +1,9 @@
 """How seconds and memory grow: SfM with photos (and beside plain pycolmap), training with Gaussians.
-Measures the worker's own rooms on this CPU; every figure comes from a process of its own. Results: bench/growth.json.
+Measures the worker's own rooms on this CPU; every figure comes from a process of its own. Results: bench/growth.json,
+and the same as tables in bench/growth.md. Every row is written down as it is measured; with `--resume` those that the
+file has are not measured again, so that the whole can be done in pieces.
 
-    python bench/growth.py [PHOTOS_DIR ...] [--runs 3]       # the folders: sets that COLMAP's defaults place whole
+    python bench/growth.py [PHOTOS_DIR ...] [--runs 3] [--resume]    # sets that COLMAP's defaults place whole
 
 Photos of 11 to 100 are drawn (a table and boxes, 640x480, two rounds): the same scene from more places. Gaussians of
 5 000 to 80 000 are trained on the sample photos at two sizes, without growing, for as many steps as are needed to
@@ -12,15 +14,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [
@@ -48,25 +53,71 @@ def main() -> int:
         name, *values = json.loads(args.one)
         print(json.dumps(_measured(name, values)))
         return 0
-    result: dict[str, object] = {"date": datetime.now(UTC).date().isoformat(), "machine": cpu.machine()}
+    kept = args.out / "growth.json"
+    result: dict[str, Any] = json.loads(kept.read_text()) if args.resume and kept.exists() else {}
+    result |= {"date": datetime.now(UTC).date().isoformat(), "machine": cpu.machine()}
 
-    def add(table: str, row: dict[str, object]) -> None:
-        """Every row is written down as it is measured."""
-        result.setdefault(table, []).append(row)  # type: ignore[attr-defined]
-        (args.out / "growth.json").write_text(json.dumps(result, indent=1) + "\n")
+    def measure(table: str, case: list[object], runs: int = 1, **named: object) -> None:
+        rows = result.setdefault(table, [])
+        if any(named.items() <= row.items() for row in rows):
+            return
+        rows.append(_median([_own_process(case) for _ in range(runs)], **named))
+        kept.write_text(json.dumps(result, indent=1) + "\n")
+        (args.out / "growth.md").write_text(page(result))
 
-    cpu.posed_set(ROOT / "samples" / "photos")
     for width in WIDTHS_PX:
         for count in GAUSSIAN_COUNTS:
-            add("gaussians", _median([_own_process(["train", count, width])], width_px=width, gaussians=count))
+            measure("gaussians", ["train", count, width], width_px=width, gaussians=count)
     for folder in args.photos or [ROOT / "samples" / "photos"]:
         for name in ("sfm", "pycolmap"):
-            rows = [_own_process([name, str(folder)]) for _ in range(args.runs)]
-            add("beside_pycolmap", _median(rows, set=cpu.set_name(folder), by=name))
+            measure("beside_pycolmap", [name, str(folder)], args.runs, set=cpu.set_name(folder), by=name)
     for count in PHOTO_COUNTS:
-        add("photos", _median([_own_process(["drawn", count])], photos=count))
-    print(json.dumps(result, indent=1))
+        measure("photos", ["drawn", count], photos=count)
+    print(page(result))
     return 0
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """growth.md: the rows as tables, with the power of the count that seconds grew by since the row before."""
+    machine = result["machine"]
+    out = [
+        "# Growth",
+        "",
+        f"Written by `bench/growth.py` on {result['date']}: {machine['cpu']}, {machine['cores']} cores, by CPU seconds"
+        " (user and system): the machine had other work, so wall seconds say little.",
+        "",
+        *_grown("Training, 24 photos", result.get("gaussians", ()), "gaussians", "cpu_ms_per_step", "width_px"),
+        *_grown("Finding cameras, photos of a drawn scene", result.get("photos", ()), "photos", "cpu_s", "placed"),
+    ]
+    pairs: dict[str, dict[str, Any]] = {}
+    for row in result.get("beside_pycolmap", ()):
+        pairs.setdefault(row["set"], {})[row["by"]] = row
+    whole = {name: pair for name, pair in pairs.items() if len(pair) == 2}
+    if whole:
+        out += ["## Finding cameras beside plain pycolmap", ""]
+        out += ["| set | by | placed | CPU s | times pycolmap's | peak MiB |", "|---|---|---|---|---|---|"]
+        for name, pair in whole.items():
+            for by in ("pycolmap", "sfm"):
+                row, times = pair[by], pair[by]["cpu_s"] / pair["pycolmap"]["cpu_s"]
+                out.append(
+                    f"| {name} | {'plain pycolmap' if by == 'pycolmap' else 'this worker'} | {row['placed']:g} of"
+                    f" {row['given']:g} | {row['cpu_s']:g} | {times:.2f} | {row['peak_mb']:g} |"
+                )
+        out.append("")
+    return "\n".join(out)
+
+
+def _grown(title: str, rows: Sequence[Mapping[str, Any]], by: str, cost: str, beside: str) -> list[str]:
+    if not rows:
+        return []
+    out = [f"## {title}", ""]
+    out += [f"| {by} | {beside} | {cost} | grows as {by} to the power of | peak MiB |", "|---|---|---|---|---|"]
+    for before, row in zip((None, *rows), rows, strict=False):
+        power = "-"
+        if before is not None and before[by] < row[by] and before[cost] > 0 < row[cost]:
+            power = f"{math.log(row[cost] / before[cost]) / math.log(row[by] / before[by]):.2f}"
+        out.append(f"| {row[by]} | {row[beside]:g} | {row[cost]:g} | {power} | {row['peak_mb']:g} |")
+    return [*out, ""]
 
 
 def _measured(name: str, values: list[object]) -> dict[str, object]:
@@ -77,6 +128,7 @@ def _measured(name: str, values: list[object]) -> dict[str, object]:
         if name == "drawn":
             from drawn_scene import draw
 
+            (work / "drawn").mkdir()
             draw(work / "drawn", count=int(values[0]), width=640, height=480)  # type: ignore[call-overload]
             return _find_cameras(_ours, work / "drawn", work)
         return _find_cameras(_ours if name == "sfm" else _plain, Path(str(values[0])), work)
@@ -170,6 +222,7 @@ def _arguments() -> argparse.Namespace:
         "photos", nargs="*", type=Path, help="sets to find cameras of beside pycolmap; the samples if none"
     )
     parser.add_argument("--runs", type=int, default=3, help="runs beside pycolmap, medians are kept")
+    parser.add_argument("--resume", action="store_true", help="keep the rows that growth.json has")
     parser.add_argument("--out", type=Path, default=ROOT / "bench", help="folder of growth.json")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     return parser.parse_args()
