@@ -70,7 +70,6 @@ def _warm_up() -> None:
     from splat_worker import pipeline, sfm, undistort  # noqa: F401
 
 
-
 def _send(pipe: TextIO, message: dict[str, Any]) -> None:
     with _one_line_at_a_time:  # previews tell from a thread of their own
         pipe.write(json.dumps(message, separators=(",", ":")) + "\n")

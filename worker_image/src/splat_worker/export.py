@@ -16,6 +16,7 @@ from splat_worker.frame import UP, Similarity
 from splat_worker.ply import read_ply, write_ply
 from splat_worker.progress import silent
 from splat_worker.scene import Camera, Float32, Gaussians, PosedPhotos
+from splat_worker.sog import write_sog
 from splat_worker.splat_transform import convert
 
 POSTER_WIDTH_PX = 960
@@ -59,7 +60,10 @@ def export_scene(
         if name in wanted:
             on_progress(fraction, f"Compressing to {name}")
             files[name] = folder / name
-            convert(files["scene.ply"], files[name], threads=threads)
+            if name == "scene.sog":
+                write_sog(files[name], gaussians, threads=threads)
+            else:
+                convert(files["scene.ply"], files[name], threads=threads)
             back = read_back(files[name], folder, threads=threads)
             fidelity[name] = fidelity_db(picture, render(back, _sized(start, FIDELITY_SIDE_PX)))
     if "poster.webp" in wanted:
@@ -72,16 +76,6 @@ def export_scene(
         files["cameras.json"].write_text(json.dumps(content, separators=(",", ":"), allow_nan=False))
     on_progress(1.0, "All files are written")
     return Exported(files=files, fidelity_db=fidelity)
-
-
-def write_sog(gaussians: Gaussians, path: Path, *, threads: int) -> None:
-    """A .sog of a scene, by way of a PLY beside it that is removed again."""
-    ply = path.with_suffix(".tmp.ply")
-    try:
-        write_ply(ply, gaussians)
-        convert(ply, path, threads=threads)
-    finally:
-        ply.unlink(missing_ok=True)
 
 
 def read_back(path: Path, folder: Path, *, threads: int) -> Gaussians:

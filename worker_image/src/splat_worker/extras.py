@@ -9,10 +9,10 @@ from collections.abc import Callable
 from splat_worker.background import Latest
 from splat_worker.checkpoint import Checkpoint
 from splat_worker.errors import Stage
-from splat_worker.export import write_sog
 from splat_worker.progress import Event, Preview
 from splat_worker.run import Run
 from splat_worker.scene import Gaussians
+from splat_worker.sog import without_harmonics, write_sog
 
 CLOSE_S = 20.0
 """How long the end of a job waits for a preview or checkpoint that is still on its way."""
@@ -61,7 +61,8 @@ class Extras:
 
     def _send_preview(self, gaussians: Gaussians) -> None:
         path = self._run.scratch / "preview.sog"
-        write_sog(gaussians, path, threads=1)
+        # a look, soon: what colours do from the side can wait for the scene itself
+        write_sog(path, without_harmonics(gaussians), threads=1)
         self._run.delivery.deliver({"preview.sog": path})
         self._seq += 1
         self._run.on_event(

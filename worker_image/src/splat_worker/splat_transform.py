@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from splat_worker.errors import Code, JobError
@@ -17,11 +18,12 @@ TIMEOUT_S = 900.0
 _CLI = Path("node_modules/@playcanvas/splat-transform/bin/cli.mjs")
 
 
-def convert(source: Path, target: Path, *, threads: int = 2) -> None:
-    """Convert between .ply, .sog and .spz by the names' endings. Raises INTERNAL with the tool's last words."""
+def convert(source: Path, target: Path, *, threads: int = 2, actions: Sequence[str] = ()) -> None:
+    """Convert between .ply, .sog and .spz by the names' endings, with the tool's `actions` on the way.
+    Raises INTERNAL with the tool's last words."""
     command = [
         *(str(node()), str(tool()), "--quiet", "--no-tty", "--overwrite", "--gpu", "cpu"),
-        *("--max-workers", str(max(0, threads - 1)), str(source), str(target)),
+        *("--max-workers", str(max(0, threads - 1)), str(source), *actions, str(target)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     if done.returncode != 0 or not target.is_file():
