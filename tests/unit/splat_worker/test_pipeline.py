@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,7 +82,7 @@ def test_the_report_tells_photos_quality_seconds_and_price(made) -> None:  # typ
 def test_stages_are_told_in_order_and_fractions_never_fall_within_a_stage(made) -> None:  # type: ignore[no-untyped-def]
     _, _, told = made
     assert list(dict.fromkeys(event.stage for event in told)) == list(Stage)
-    for stage in (Stage.PHOTOS, Stage.TRAIN, Stage.EXPORT, Stage.UPLOAD):
+    for stage in Stage:
         fractions = [event.fraction for event in told if event.stage == stage]
         assert fractions == sorted(fractions), stage
     assert told[-1] == Event(stage=Stage.UPLOAD, fraction=1.0, message="Done")
@@ -165,6 +166,39 @@ def test_a_run_that_ends_in_training_goes_on_after_the_cameras(still_life, tmp_p
     assert set(report.artifacts) == {"scene.ply"}
     other = SceneJob(project_id="drawn", train=TrainOverrides(steps=20, size_px=120), preset=Preset.STANDARD)
     assert run("third", other, Told()).resumed_from is None, "other settings must not use this checkpoint"
+
+
+@pytest.mark.slow
+def test_a_run_that_ends_in_the_search_for_cameras_goes_on_in_it(
+    still_life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("splat_worker.extras.MATCHES_EVERY_S", 0.0)
+    monkeypatch.setattr("splat_worker.sfm.MATCH_CHUNK", 20)
+    out = tmp_path / "out"
+
+    def until_kept(event: Event) -> None:
+        if event.message.startswith("Comparing"):
+            end = time.monotonic() + 10
+            while not (out / ".checkpoint").exists() and time.monotonic() < end:
+                time.sleep(0.05)
+            raise Interrupted
+
+    def run(name: str, listener: Callable[[Event], None]) -> Report:
+        (tmp_path / name).mkdir()
+        delivery = Folder(path=out, wanted=frozenset({"scene.ply"}))
+        return run_folder(
+            Run(job=JOB, scratch=tmp_path / name, delivery=delivery, on_event=listener), sources_of(still_life.folder)
+        )
+
+    with pytest.raises(JobError):
+        run("first", until_kept)
+    told = Told()
+    report = run("second", told)
+    assert report.resumed_from is Stage.PHOTOS
+    assert report.photos.registered == 12
+    messages = [event.message for event in told if event.stage is Stage.SFM]
+    assert "Looking for features: 8 of 12 photos" not in messages
+    assert any(message.startswith("Comparing photos: 66 of 66") for message in messages)
 
 
 @pytest.mark.slow

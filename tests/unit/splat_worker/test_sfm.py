@@ -13,6 +13,7 @@ from PIL import Image
 
 from splat_worker import frame, photos, sfm
 from splat_worker.errors import Code, JobError
+from splat_worker.extras import copy_database
 from splat_worker.sparse import SparseModel
 from splat_worker.undistort import posed_photos
 
@@ -60,6 +61,82 @@ def test_every_camera_of_the_drawn_scene_is_within_half_a_percent(still_life, so
     assert error_of_extent(model, dict(zip(still_life.names, still_life.centres, strict=True))) < 0.005
     assert model.reprojection_error_px < 1.0
     assert model.cameras[0].focal_px == pytest.approx(still_life.focal_px, rel=0.03)
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [1, 3], ids=["while features are looked for", "while photos are compared"])
+def test_a_search_that_was_interrupted_repeats_nothing_that_its_database_holds(
+    after: int, still_life, solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(sfm, "MATCH_CHUNK", 20)
+    prepared = photos.prepare(sources_of(still_life.folder), tmp_path / "photos", side_max_px=1000)
+    kept, calls = tmp_path / "kept.db", []
+
+    def keep(database: Path) -> None:
+        calls.append(database)
+        if len(calls) == after:
+            copy_database(database, kept)
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        sfm.reconstruct(sfm.SfmPreset(), prepared.photos, tmp_path / "first", on_matches=keep)
+    looked, compared = [], []
+    extract, match = sfm.pycolmap.extract_features, sfm.pycolmap.match_image_pairs
+
+    def extracting(*args, **options):  # type: ignore[no-untyped-def]
+        looked.extend(options["image_names"])
+        return extract(*args, **options)
+
+    def matching(database, **options):  # type: ignore[no-untyped-def]
+        compared.extend(options["pairing_options"].match_list_path.read_text().splitlines())
+        return match(database, **options)
+
+    monkeypatch.setattr(sfm.pycolmap, "extract_features", extracting)
+    monkeypatch.setattr(sfm.pycolmap, "match_image_pairs", matching)
+    told: list[tuple[float, str]] = []
+    model = sfm.reconstruct(
+        sfm.SfmPreset(),
+        prepared.photos,
+        tmp_path / "second",
+        go_on_from=kept,
+        on_progress=lambda f, m: told.append((f, m)),
+    )
+    _, whole = solved
+    assert (len(looked), len(compared)) == {1: (4, 66), 3: (0, 46)}[after]
+    assert told[0][0] > 0.3, "progress starts where the database ends"
+    assert [camera.name for camera in model.cameras] == [camera.name for camera in whole.cameras]
+    assert error_of_extent(model, dict(zip(still_life.names, still_life.centres, strict=True))) < 0.005
+    assert model.reprojection_error_px == pytest.approx(whole.reprojection_error_px, abs=0.02)
+    assert len({round(camera.focal_px, 3) for camera in model.cameras}) == 1, "still one camera for all"
+
+
+def test_a_points_colour_is_the_mean_of_the_photos_that_see_it(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """COLMAP itself takes the first photo's: of photos with two exposures either, by chance."""
+    folder = tmp_path / "two exposures"
+    folder.mkdir()
+    for i, name in enumerate(still_life.names):
+        photo = Image.open(still_life.folder / name)
+        photo.point(lambda v, share=0.6 if i % 2 else 1.0: v * share).save(
+            folder / name, exif=photo.getexif(), quality=95
+        )
+    prepared, model = run(folder, tmp_path)
+    posed = posed_photos(model, {photo.name: photo.path for photo in prepared.photos})
+    often = model.tracks >= 8
+    seen = np.full((len(posed.views), often.sum()), np.nan)
+    for of_view, view in zip(seen, posed.views, strict=True):
+        p = model.points[often] @ view.world_to_camera[:3, :3].T + view.world_to_camera[:3, 3]
+        uv = ((p @ view.k.T)[:, :2] / p[:, 2:]).astype(int)
+        height, width = view.image.shape[:2]
+        inside = (p[:, 2] > 0) & (uv >= 0).all(axis=1) & (uv[:, 0] < width) & (uv[:, 1] < height)
+        of_view[inside] = view.image[uv[inside, 1], uv[inside, 0]].mean(axis=1)
+    dark, bright = np.nanmedian(seen[1::2], axis=0), np.nanmedian(seen[::2], axis=0)
+    where = (model.colours[often].mean(axis=1) - dark) / (bright - dark)
+    assert often.sum() > 50
+    assert np.median(where) == pytest.approx(0.5, abs=0.15)
+    assert np.percentile(np.abs(where - 0.5), 75) < 0.3
 
 
 def test_features_of_a_smaller_copy_still_give_cameras_of_the_photos_size(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

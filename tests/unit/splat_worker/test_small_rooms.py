@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import sqlite3
 import threading
 import time
 from dataclasses import replace
@@ -16,12 +18,15 @@ from hypothesis import strategies as st
 from splat_worker import limits
 from splat_worker.background import Latest
 from splat_worker.checkpoint import Checkpoint, fingerprint
+from splat_worker.delivery import Folder
 from splat_worker.diagnosis import Partners, Unplaced, diagnose, tally
 from splat_worker.errors import Code, JobError, Stage, as_job_error
 from splat_worker.export import FIDELITY_MAX_DB, fidelity_db
+from splat_worker.extras import MATCHES_EVERY_S, Extras
 from splat_worker.job import Rejected
 from splat_worker.photos import Photo
 from splat_worker.ply import read_ply, write_ply
+from splat_worker.run import Run, SceneJob
 from splat_worker.scene import Gaussians
 from splat_worker.sparse import SparseCamera, SparseModel
 
@@ -189,6 +194,56 @@ def test_a_checkpoint_comes_back_whole_and_only_for_its_own_job(tmp_path: Path) 
     assert back.sparse.rejected == SPARSE.rejected
     assert np.array_equal(back.sparse.points, SPARSE.points)
     assert Checkpoint.read(path, "another") is None
+
+
+def test_a_checkpoint_of_the_search_for_cameras_holds_its_database_and_no_training(tmp_path: Path) -> None:
+    (tmp_path / "matches.copy.db").write_bytes(b"rows" * 1000)
+    Checkpoint(fingerprint="f", matches=tmp_path / "matches.copy.db").write(tmp_path / "c.zip")
+    there = tmp_path / "there"
+    there.mkdir()
+    (tmp_path / "c.zip").rename(there / "c.zip")
+    back = Checkpoint.read(there / "c.zip", "f")
+    assert back is not None
+    assert (back.sparse, back.train) == (None, None)
+    assert back.matches == there / "matches.db"
+    assert back.matches.read_bytes() == b"rows" * 1000
+
+
+def test_matches_that_cannot_be_copied_cost_a_checkpoint_and_not_the_job(tmp_path: Path) -> None:
+    class Kept(Folder):
+        def save_checkpoint(self, path: Path) -> None:
+            saved.append(Checkpoint.read(path, "f"))
+
+    saved: list[Checkpoint | None] = []
+    now = [0.0]
+    run = Run(
+        job=SceneJob(project_id="p"),
+        scratch=tmp_path,
+        delivery=Kept(path=tmp_path),
+        on_event=lambda event: None,
+        clock=lambda: now[0],
+    )
+    broken, whole = tmp_path / "broken.db", tmp_path / "whole.db"
+    broken.write_bytes(b"no database" * 500)
+    with contextlib.closing(sqlite3.connect(whole)) as db:
+        db.execute("create table images (name text)")
+        db.execute("insert into images values ('0001.jpg')")
+        db.commit()
+    with Extras(run, "f") as extras:
+        extras.matches(whole)
+        assert not (tmp_path / "matches.copy.db").exists(), "too early for one"
+        now[0] = MATCHES_EVERY_S
+        extras.matches(broken)
+        now[0] *= 2
+        extras.matches(whole)
+        end = time.monotonic() + 10
+        while not saved and time.monotonic() < end:
+            time.sleep(0.01)
+    assert len(saved) == 1
+    assert saved[0] is not None
+    assert saved[0].matches is not None
+    with contextlib.closing(sqlite3.connect(saved[0].matches)) as db:
+        assert db.execute("select name from images").fetchall() == [("0001.jpg",)]
 
 
 def test_the_end_waits_for_background_work_no_longer_than_it_is_told_to() -> None:

@@ -81,7 +81,7 @@ def _digest(path: Path) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Resumed:
-    """The job's own fingerprint, and the checkpoint that fits it, if there is one."""
+    """The job's own fingerprint, and the checkpoint that fits it, if there is one. stage: the last that it saves."""
 
     fingerprint: str
     checkpoint: Checkpoint | None
@@ -90,7 +90,9 @@ class _Resumed:
     def stage(self) -> Stage | None:
         if self.checkpoint is None:
             return None
-        return Stage.TRAIN if self.checkpoint.train else Stage.SFM
+        if self.checkpoint.train:
+            return Stage.TRAIN
+        return Stage.SFM if self.checkpoint.sparse else Stage.PHOTOS
 
 
 def _load_checkpoint(run: Run, digests: list[tuple[str, str]]) -> _Resumed:
@@ -106,9 +108,10 @@ def make_scene(run: Run, sources: Sequence[photos.Source], resumed: _Resumed) ->
     reset_peak_memory()
     device = find_device()
     prepared = _photos_stage(run, sources, _side_px(run, device))
-    sparse = _sfm_stage(run, prepared, device, resumed)
-    placed = frame.find_frame(sparse)
-    with Extras(run, Checkpoint(fingerprint=resumed.fingerprint, sparse=sparse)) as extras:
+    with Extras(run, resumed.fingerprint) as extras:
+        sparse = _sfm_stage(run, prepared, device, extras, resumed=resumed)
+        extras.placed(sparse)
+        placed = frame.find_frame(sparse)
         posed, trained = _train_stage(run, prepared, frame.stand(sparse, placed), device, extras, resumed=resumed)
     exported = _export_stage(run, trained, posed, placed, device)
     outcome = Outcome(
@@ -164,19 +167,29 @@ def _too_few(given: int, prepared: photos.Prepared) -> JobError:
 _INSTEAD = "Send other photos in place of those left out, each overlapping its neighbours by about two thirds."
 
 
-def _sfm_stage(run: Run, prepared: photos.Prepared, device: Device, resumed: _Resumed) -> SparseModel:
+def _sfm_stage(
+    run: Run, prepared: photos.Prepared, device: Device, extras: Extras, *, resumed: _Resumed
+) -> SparseModel:
     with run.stage(Stage.SFM, "Finding the cameras") as tell:
         known = {photo.name for photo in prepared.photos}
-        if resumed.checkpoint and {c.name for c in resumed.checkpoint.sparse.cameras} <= known:
+        kept = resumed.checkpoint
+        if kept and kept.sparse and {c.name for c in kept.sparse.cameras} <= known:
             tell(1.0, "Cameras taken from the checkpoint")
-            return resumed.checkpoint.sparse
+            return kept.sparse
         preset = sfm.SfmPreset(
             matching=run.job.sfm.matching,
             threads=cpu_count(),
             on_gpu=device.kind == "cuda",
             extract_max_px=EXTRACT_PX.get((device.kind, run.job.preset)),
         )
-        sparse = sfm.reconstruct(preset, prepared.photos, run.scratch / "sfm", on_progress=tell)
+        sparse = sfm.reconstruct(
+            preset,
+            prepared.photos,
+            run.scratch / "sfm",
+            on_progress=tell,
+            go_on_from=kept.matches if kept else None,
+            on_matches=extras.on_matches,
+        )
         placed, given = len(sparse.cameras), len(prepared.photos)
         if placed < REGISTERED_WARN_SHARE * given:
             run.warnings.append(

@@ -18,7 +18,7 @@ from splat_worker.diagnosis import Partners, diagnose, tally
 from splat_worker.errors import Code, JobError
 from splat_worker.job import Matching
 from splat_worker.limits import PHOTOS_MIN
-from splat_worker.matching import choose, pairs_of
+from splat_worker.matching import Pairs, choose, pairs_of
 from splat_worker.photos import Photo
 from splat_worker.progress import silent
 from splat_worker.sparse import SparseCamera, SparseModel
@@ -45,6 +45,7 @@ models of all sets we know come to 0.24 to 0.9; the global mapper once placed 12
 scene's extent off, at 2.1 (1.34 px at 640 px)."""
 
 OnProgress = Callable[[float, str], None]
+OnMatches = Callable[[Path], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +89,8 @@ LADDER = (
 """A walk along a street fails the first rung (2 of 29 photos: its first pair sees things ahead, nearly without an
 angle) and passes the others. The global mapper takes a second and finds nothing with two seeds out of three on the
 smallest of such sets, hence its three tries."""
+RUNG_ENDS = (0.5, 0.75, 0.9, 1.0)
+"""Share of the mapping's progress at which each rung ends: progress never falls back, however many are needed."""
 
 
 def reconstruct(
@@ -96,24 +99,32 @@ def reconstruct(
     work_dir: Path,
     *,
     on_progress: OnProgress = silent,
+    go_on_from: Path | None = None,
+    on_matches: OnMatches | None = None,
 ) -> SparseModel:
     """Find a camera for every photo, and sparse points. Raises SFM_FAILED with advice where too few are placed.
 
-    work_dir: empty folder for the match database; all photos lie in one folder.
+    work_dir: empty folder for the match database; all photos lie in one folder. on_matches(database) is called
+    whenever a few more photos or pairs are in it; go_on_from: a copy of such a database of the same photos, which is
+    moved into work_dir.
     """
     work_dir.mkdir(parents=True, exist_ok=True)
     database = work_dir / "matches.db"
+    if go_on_from is not None:
+        go_on_from.replace(database)
     pycolmap.set_random_seed(RANDOM_SEED)
-    _extract(preset, photos, database, lambda f, m: on_progress(0.35 * f, m))
+
+    def tell(start: float, share: float, *, closed: bool = True) -> OnProgress:
+        def told(fraction: float, message: str) -> None:
+            on_progress(start + share * fraction, message)
+            if on_matches is not None and closed:
+                on_matches(database)
+
+        return told
+
+    _extract(preset, photos, database, tell(0.0, 0.35))
     matching = choose(preset.matching, [photo.position for photo in photos])
-    _match(
-        preset,
-        photos,
-        matching,
-        database,
-        work_dir,
-        on_progress=lambda f, m: on_progress(0.35 + 0.35 * f, m),
-    )
+    _match(preset, photos, matching, database, work_dir, on_progress=tell(0.35, 0.35, closed=not preset.on_gpu))
     best, rung, tried = _climb(preset, photos, database, work_dir, lambda f, m: on_progress(0.7 + 0.3 * f, m))
     placed = {image.name for image in best.images.values() if image.has_pose} if best else set()
     partners = _partners(photos, database)
@@ -125,6 +136,7 @@ def reconstruct(
             f"{tally(rejected)}",
             hint=_advice([r.code for r in rejected]),
         )
+    best.extract_colors_for_all_images(photos[0].path.parent, num_threads=preset.threads)
     return _as_sparse(best, photos, rung=rung, matching=matching, tried=tried, rejected=rejected)
 
 
@@ -133,17 +145,19 @@ def _extract(preset: SfmPreset, photos: Sequence[Photo], database: Path, on_prog
     options.num_threads = preset.threads
     options.sift.max_num_features = FEATURES_MAX
     options.max_image_size = preset.extract_max_px or -1
-    with pycolmap.Database.open(database):
-        pass
+    with pycolmap.Database.open(database) as db:
+        known = {image.name: int(image.camera_id) for image in db.read_all_images()}
     groups: dict[str, list[Photo]] = {}
     for photo in photos:
         groups.setdefault(photo.camera_key, []).append(photo)
-    done = 0
+    done = len(known)
     for group in groups.values():
-        camera_id = _write_camera(database, group)
+        cameras = {known[photo.path.name] for photo in group if photo.path.name in known}
+        camera_id = cameras.pop() if cameras else _write_camera(database, group)
+        missing = [photo for photo in group if photo.path.name not in known]
         at_once = EXTRACT_CHUNK_PER_THREAD * preset.threads
-        for start in range(0, len(group), at_once):
-            chunk = group[start : start + at_once]
+        for start in range(0, len(missing), at_once):
+            chunk = missing[start : start + at_once]
             reader = pycolmap.ImageReaderOptions()
             reader.existing_camera_id = camera_id
             pycolmap.extract_features(
@@ -200,15 +214,24 @@ def _match(
         return
     pairing = pycolmap.ImportedPairingOptions()
     pairing.match_list_path = work_dir / "pairs.txt"
-    for start in range(0, len(pairs), MATCH_CHUNK):
-        chunk = pairs[start : start + MATCH_CHUNK]
+    missing = _not_compared(photos, pairs, database)
+    before = len(pairs) - len(missing)
+    for start in range(0, len(missing), MATCH_CHUNK):
+        chunk = missing[start : start + MATCH_CHUNK]
         lines = [f"{photos[i].path.name} {photos[j].path.name}" for i, j in chunk]
         (work_dir / "pairs.txt").write_text("\n".join(lines) + "\n")
         pycolmap.match_image_pairs(
             database, matching_options=options, pairing_options=pairing, device=pycolmap.Device.cpu
         )
-        done = start + len(chunk)
+        done = before + start + len(chunk)
         on_progress(done / len(pairs), f"Comparing photos: {done} of {len(pairs)} pairs")
+
+
+def _not_compared(photos: Sequence[Photo], pairs: Pairs, database: Path) -> Pairs:
+    with pycolmap.Database.open(database) as db:
+        ids = {image.name: image.image_id for image in db.read_all_images()}
+        of = [ids[photo.path.name] for photo in photos]
+        return tuple((i, j) for i, j in pairs if not db.exists_two_view_geometry(of[i], of[j]))
 
 
 def _climb(
@@ -219,7 +242,12 @@ def _climb(
     best_rung, tried = "", {}
     for number, rung in enumerate(LADDER):
         started = time.monotonic()
-        found = _run_rung(preset, rung, photos, database, work_dir, on_progress=on_progress)
+        begin, end = (0.0, *RUNG_ENDS)[number], RUNG_ENDS[number]
+
+        def within(fraction: float, message: str, begin: float = begin, end: float = end) -> None:
+            on_progress(begin + (end - begin) * fraction, message)
+
+        found = _run_rung(preset, rung, photos, database, work_dir, on_progress=within)
         models = [model for model in found if rung is LADDER[0] or _plausible(model, photos, database)]
         model = max(models, key=merit, default=None)
         tried[rung.name] = model.num_reg_images() if model else 0
@@ -233,7 +261,7 @@ def _climb(
         if placed == len(photos) or (placed == before and placed >= ENOUGH_SHARE * len(photos)):
             break
         if number + 1 < len(LADDER):
-            on_progress(0.0, f"{placed} of {len(photos)} photos placed; trying {LADDER[number + 1].name} settings")
+            on_progress(end, f"{placed} of {len(photos)} photos placed; trying {LADDER[number + 1].name} settings")
     return best, best_rung, tried
 
 
@@ -277,6 +305,7 @@ def _run_rung(
     options.num_threads = preset.threads
     options.random_seed = RANDOM_SEED
     options.min_model_size = 3
+    options.extract_colors = False  # by the first photo that sees a point; _colour takes the mean of all
     options.mapper.init_min_tri_angle = rung.init_min_angle_deg
     options.mapper.init_max_forward_motion = rung.init_max_forward
     options.mapper.init_min_num_inliers = rung.init_min_inliers
