@@ -107,7 +107,7 @@ def test_no_folder_of_the_edge_worker_imports_one_above_it() -> None:
         for name in re.findall(r'from "(\.[^"]+)"', file.read_text()):
             target = (file.parent / name).resolve().relative_to(src)
             other = target.parts[0] if len(target.parts) > 1 else "."
-            if other != place and other not in EDGE_MAY[place] or target.name in EDGE_ENTRIES and other == ".":
+            if (other != place and other not in EDGE_MAY[place]) or (target.name in EDGE_ENTRIES and other == "."):
                 wrong.append(f"{file.relative_to(src)} imports {target}")
     assert wrong == []
     assert seen == set(EDGE_MAY), "a folder came or went: say what it may import"
