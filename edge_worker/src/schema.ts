@@ -41,3 +41,12 @@ export function intParameter(min: number, max: number): z.ZodMiniType<number> {
   const digits = z.string().check(z.regex(/^-?[0-9]{1,15}$/, "a whole number"));
   return z.pipe(z.pipe(digits, z.transform(Number)), z.int().check(z.gte(min), z.lte(max)));
 }
+
+/** The value of a JSON text; undefined, which no schema takes, for any other text. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -3,7 +3,7 @@
 import * as z from "zod/mini";
 
 import type { Env } from "./env.ts";
-import { amount, count, positiveInt } from "./schema.ts";
+import { amount, count, parseJson, positiveInt } from "./schema.ts";
 
 /** `view` reads, `upload` makes and starts, `operate` deletes, shares and sees the whole service. Each holds the ones before. */
 export const SCOPES = ["view", "upload", "operate"] as const;
@@ -126,12 +126,4 @@ export function settingsOf(env: Env): Settings {
   const result = readSettings(env);
   if (!result.ok) throw new Error(`not configured: ${result.problems.join("; ")}`);
   return result.settings;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

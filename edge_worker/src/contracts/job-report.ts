@@ -2,7 +2,7 @@
 // Tolerant of fields that newer workers add; never passes a traceback on to people.
 import * as z from "zod/mini";
 
-import { amount, count, text } from "../schema.ts";
+import { amount, count, parseJson, text } from "../schema.ts";
 
 export const STAGES = ["download", "photos", "sfm", "train", "export", "upload"] as const;
 
@@ -98,12 +98,4 @@ export function readFailure(error: unknown): Failure {
     return { code: "TIME_LIMIT", message: "The job did not end within its time limit.", hint: "Use fewer photos or a smaller preset.", stage: null };
   }
   return { code: "INTERNAL", message: "The worker failed without saying why.", hint: RETRY, stage: null };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -11,6 +11,7 @@ import type { Env } from "../env.ts";
 import { ApiError, isRefusal, type Refusal } from "../errors.ts";
 import type { Grant } from "../identity/capability.ts";
 import { verifySignedMessage, type SignatureVerdict } from "../identity/signed-message.ts";
+import { parseJson } from "../schema.ts";
 import { ADOPT_MS, attemptTimes, submit, type AttemptPlan } from "./attempt.ts";
 import { ProjectCore, guard, type WatchTerms } from "./core.ts";
 import { ACTIVE, STARTABLE } from "./job-state.ts";
@@ -379,12 +380,4 @@ function sameQuestion(known: Once | undefined, asked: string): string | null {
   if (known === undefined) return null;
   if (known.asked !== asked) throw new ApiError("CONFLICT", "This Idempotency-Key was used before, for something else.", { hint: NEW_KEY });
   return known.answer;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -305,7 +305,7 @@ def _run_rung(
     options.num_threads = preset.threads
     options.random_seed = RANDOM_SEED
     options.min_model_size = 3
-    options.extract_colors = False  # by the first photo that sees a point; _colour takes the mean of all
+    options.extract_colors = False  # of the first photo that sees a point; `reconstruct` takes the mean of all
     options.mapper.init_min_tri_angle = rung.init_min_angle_deg
     options.mapper.init_max_forward_motion = rung.init_max_forward
     options.mapper.init_min_num_inliers = rung.init_min_inliers

@@ -2,8 +2,8 @@
 
 splat-transform writes everything but the view-dependent colour. Its clustering of harmonics without a GPU of WebGPU's
 kind compares every Gaussian with every entry on one thread: 60 000 of degree 3 took over 280 s on a busy machine
-(stopped there), and the work grows with both numbers. So their palette is found by
-`palette`, and put into the file here.
+(stopped there), and the work grows with both numbers. So their palette is found by `palette`, and put into the file
+here (docs/decisions/0013).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def write_sog(path: Path, gaussians: Gaussians, *, threads: int) -> None:
             return
         # The file's order is splat-transform's own; a scene that has it already keeps it.
         convert(plain, ordered, threads=threads, actions=("--morton-order",))
-        order = order_of(read_ply(plain), read_ply(ordered))
+        order = order_of(gaussians, read_ply(ordered))
         convert(ordered, path, threads=threads)
         add_harmonics(path, gaussians.select(order))
     finally:
@@ -52,9 +52,11 @@ def without_harmonics(gaussians: Gaussians) -> Gaussians:
 
 
 def order_of(before: Gaussians, after: Gaussians) -> NDArray[np.int64]:
-    """Indices into `before` that give `after`, the same Gaussians in another order."""
-    first, second = _sorted_rows(before), _sorted_rows(after)
-    if len(before) != len(after) or not np.array_equal(_rows(before)[first], _rows(after)[second]):
+    """Indices into `before` that give `after`, the same Gaussians in another order. Harmonics are not looked at, nor
+    rotations, which a PLY holds normalised."""
+    rows, rows_after = _rows(before), _rows(after)
+    first, second = np.lexsort(rows.T[::-1]), np.lexsort(rows_after.T[::-1])
+    if not np.array_equal(rows[first], rows_after[second]):
         raise JobError(Code.INTERNAL, "splat-transform changed Gaussians that it was to put in order.")
     order = np.empty(len(after), np.int64)
     order[second] = first
@@ -64,10 +66,6 @@ def order_of(before: Gaussians, after: Gaussians) -> NDArray[np.int64]:
 def _rows(gaussians: Gaussians) -> Float32:
     g = gaussians
     return np.concatenate([g.means, g.log_scales, g.opacity_logits[:, None], g.sh[:, 0]], axis=1)
-
-
-def _sorted_rows(gaussians: Gaussians) -> NDArray[np.int64]:
-    return np.lexsort(_rows(gaussians).T[::-1])
 
 
 def add_harmonics(path: Path, gaussians: Gaussians) -> None:
