@@ -65,6 +65,11 @@ class Watch:
     lost: dict[str, tuple[str, ...]] = field(default_factory=dict)
     throttled: bool = False
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The first last words that could be read: a lost worker and its log may go between two calls."""
+        return next((words for words in self.lost.values() if words), ())
+
 
 @speaks_plainly(errors.RunPodError, MissingKey, StillThere, ImageBroken, catalog.NotOffered)
 class ImageTrialProvider(ResourceProvider):
@@ -145,10 +150,10 @@ def prove(
         watch, until = Watch(), now() + LIMIT_S
         while (job := jobs.status(made, job_id)).get("status") not in FINAL:
             look(client, jobs, made, watch)
-            if len(watch.lost) >= WORKERS_LOST:
-                raise broken(trial, "its workers do not come up", next(iter(watch.lost.values())))
+            if len(watch.lost) >= WORKERS_LOST and (watch.words or len(watch.seen) >= WORKERS_SEEN):
+                raise broken(trial, "its workers do not come up", watch.words)
             if len(watch.seen) >= WORKERS_SEEN and job.get("status") == "IN_QUEUE":
-                raise broken(trial, "its workers end without taking a job", next(iter(watch.lost.values()), ()))
+                raise broken(trial, "its workers end without taking a job", watch.words)
             if now() > until:
                 raise broken(trial, _why_late(watch), ())
             sleep(POLL_S)
@@ -165,7 +170,7 @@ def look(client: RunPodClient, jobs: JobApi, endpoint_id: str, watch: Watch) -> 
     for worker in workers:
         worker_id = str(worker.get("id"))
         watch.seen.add(worker_id)
-        if worker.get("status") == "UNHEALTHY" and worker_id not in watch.lost:
+        if worker.get("status") == "UNHEALTHY" and not watch.lost.get(worker_id):
             watch.lost[worker_id] = last_words(jobs.last_lines(endpoint_id, worker_id, count=200))
 
 

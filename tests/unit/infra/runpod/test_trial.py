@@ -40,11 +40,16 @@ GPUS = [
 class Account:
     """Endpoints by id; each look at the job moves to the next of `steps`: (job, workers)."""
 
-    def __init__(self, *steps: tuple[dict[str, Any], list[dict[str, Any]]], log: str = "") -> None:
+    def __init__(
+        self,
+        *steps: tuple[dict[str, Any], list[dict[str, Any]]],
+        log: str = "",
+        without_log: frozenset[str] = frozenset(),
+    ) -> None:
         self.endpoints: dict[str, dict[str, Any]] = {"real": {"id": "real", "env": {MARKER: "abc.gpu"}}}
         self.made: list[dict[str, Any]] = []
         self.inputs: list[Any] = []
-        self._steps, self._log, self._now = list(steps), log, 0.0
+        self._steps, self._log, self._without_log, self._now = list(steps), log, without_log, 0.0
         transport = httpx.MockTransport(self._answer)
         self.client = RunPodClient(api_key=KEY, api_url="https://api.example/v2", transport=transport)
         self.jobs = JobApi(
@@ -78,6 +83,8 @@ class Account:
                 return httpx.Response(204)
             case "GET", ["serverless", _, "workers"]:
                 return httpx.Response(200, json={"workers": self._steps[0][1]})
+            case "GET", ["serverless", _, "workers", gone, "logs"] if gone in self._without_log:
+                return httpx.Response(404, json={"title": "Not Found", "status": 404})
             case "GET", ["serverless", _, "workers", _, "logs"]:
                 return httpx.Response(
                     200, text="".join(f"data: {json.dumps({'line': x})}\n\n" for x in self._log.splitlines())
@@ -139,6 +146,20 @@ def test_a_broken_image_is_told_with_its_own_words_and_what_serves_on(steps: lis
     assert "Traceback" not in text
     assert "handler.py" not in text
     assert list(account.endpoints) == ["real"]
+
+
+def test_workers_that_are_gone_before_their_log_is_read_do_not_hide_what_the_next_one_says() -> None:
+    steps = [(QUEUED, [worker(id_, "UNHEALTHY")]) for id_ in ("w1", "w2", "w3")]
+    account = Account(*steps, log="ImportError: no module named trainer", without_log=frozenset({"w1", "w2"}))
+    with pytest.raises(ImageBroken, match=r"do not come up.*\n.*ImportError: no module named trainer"):
+        account.prove()
+
+
+def test_workers_that_never_leave_a_log_end_the_trial_too() -> None:
+    ids = ("w1", "w2", "w3", "w4")
+    account = Account(*[(QUEUED, [worker(id_, "UNHEALTHY")]) for id_ in ids], without_log=frozenset(ids))
+    with pytest.raises(ImageBroken, match="its workers do not come up"):
+        account.prove()
 
 
 def test_one_lost_worker_is_the_hosts_fault_and_not_the_images() -> None:
