@@ -10,6 +10,8 @@ WORKER_PYTEST := .venv-worker/bin/python -m pytest -c worker_image/pyproject.tom
 # As typed: a folder's name may hold spaces, quotes and dollar signs.
 export SPLAT_PHOTOS = $(value PHOTOS)
 export SPLAT_OUT = $(value OUT)
+# Not every shell has made a home folder of the ~ in NAME=~/folder.
+at_home = case $$$(1) in "~/"*) $(1)=$$HOME/$${$(1)\#"~/"};; esac
 
 up: photos-there bootstrap ## deploy the local stack and make a scene; PHOTOS=dir for your own, PORT=n for another port
 	@$(SPLAT) up $${SPLAT_PHOTOS:+--photos "$$SPLAT_PHOTOS"} $(if $(PRESET),--preset $(PRESET)) $(if $(PORT),--port $(PORT))
@@ -29,8 +31,8 @@ lint: bootstrap-test
 image: bootstrap-test ## build the worker image with Docker (as root: an engine of its own), and run a job in it
 	@scripts/test image
 
-photos-there: # before set-up takes its minutes; not every shell has made a home folder of the ~
-	@case $$SPLAT_PHOTOS in "~/"*) SPLAT_PHOTOS=$$HOME/$${SPLAT_PHOTOS#"~/"};; esac; \
+photos-there: # before set-up takes its minutes
+	@$(call at_home,SPLAT_PHOTOS); \
 	if [ -n "$$SPLAT_PHOTOS" ] && [ ! -d "$$SPLAT_PHOTOS" ]; then \
 	  printf '%s is not a folder.\nhint: PHOTOS=dir, the folder that holds your photos\n' "$$SPLAT_PHOTOS" >&2; exit 1; fi
 
@@ -44,13 +46,12 @@ folders-named:
 	@[ -n "$$SPLAT_PHOTOS" ] && [ -n "$$SPLAT_OUT" ] || { echo "hint: make worker PHOTOS=dir OUT=dir [PRESET=preview|standard|high]" >&2; exit 1; }
 
 worker: folders-named photos-there bootstrap ## a scene without any cloud: make worker PHOTOS=dir OUT=dir PRESET=standard
-	@case $$SPLAT_PHOTOS in "~/"*) SPLAT_PHOTOS=$$HOME/$${SPLAT_PHOTOS#"~/"};; esac; \
-	case $$SPLAT_OUT in "~/"*) SPLAT_OUT=$$HOME/$${SPLAT_OUT#"~/"};; esac; \
+	@$(call at_home,SPLAT_PHOTOS); $(call at_home,SPLAT_OUT); \
 	kernels=$$(scripts/gpu-kernels) || exit 1; [ -z "$$kernels" ] || export SPLAT_KERNELS="$$kernels"; \
 	NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m splat_worker $(if $(PRESET),--preset $(PRESET)) -- "$$SPLAT_PHOTOS" "$$SPLAT_OUT"
 
 bench-cpu: bootstrap-test ## PSNR against seconds on this CPU; OPENSPLAT=path to compare
-	.venv-worker/bin/python bench/cpu.py $(if $(OPENSPLAT),--opensplat "$(OPENSPLAT)")
+	NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python bench/cpu.py $(if $(OPENSPLAT),--opensplat "$(OPENSPLAT)")
 
 bench-gpu: ## on a machine with an NVIDIA GPU: see bench/README.md
 	python3 bench/gpu/run.py $(ARGS)
