@@ -18,7 +18,8 @@ from splat_worker.train.cuda.autograd import rasterize_native
 from splat_worker.train.cuda.engine import DECAYS, DeviceView, Engine, Rates, stream_of, to_rows
 from splat_worker.train.cuda.library import Kernels
 from splat_worker.train.loss import SSIM_SHARE, photometric_loss, prepare_target
-from splat_worker.train.rasterize import Trace, rasterize
+from splat_worker.train.rasterize import rasterize
+from splat_worker.train.trace import Trace
 
 RELATIVE_MAX = {"picture": 1e-2, "gradients": 2e-2, "loss": 1e-2, "step": 2e-2}
 """Largest ||gpu - cpu|| / ||cpu|| of each kernel: both are float32, the GPU's with fast mathematics. Seen on the

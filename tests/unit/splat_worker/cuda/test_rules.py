@@ -10,11 +10,11 @@ import torch
 
 from splat_worker.scene import PosedPhotos
 from splat_worker.train import floaters
-from splat_worker.train.cuda import layout, native_available
+from splat_worker.train.cuda import layout
 from splat_worker.train.cuda.edit import edited, resampled, scores, shared_among, split
 from splat_worker.train.cuda.engine import from_rows, to_rows
 from splat_worker.train.cuda.floaters import keep_rows
-from splat_worker.train.cuda.library import ENVIRONMENT, KernelsMissing, load
+from splat_worker.train.cuda.library import ENVIRONMENT, KernelsMissing, load, native_available
 from splat_worker.train.cuda.photos import resize
 from splat_worker.train.cuda.rooms import GRANULE, RoomPlan
 from splat_worker.train.cuda.start import mean_distance, start_from_points

@@ -14,7 +14,7 @@ from splat_worker.train.context import Device
 from splat_worker.train.densify import Budget, split_along_axis
 from splat_worker.train.model import Splats
 from splat_worker.train.presets import PresetName, resolve_preset
-from splat_worker.train.rasterize import Trace
+from splat_worker.train.trace import Trace
 
 PRESET = replace(
     resolve_preset(PresetName.PREVIEW, Device.CPU, 20),

@@ -7,7 +7,8 @@ import pytest
 import torch
 from reference import arrays, camera, dense
 
-from splat_worker.train.rasterize import Trace, rasterize
+from splat_worker.train.rasterize import rasterize
+from splat_worker.train.trace import Trace
 
 NAMES = ("means", "quats", "scales", "opacities", "sh")
 # float32 against float64: worst seen 8e-7 (picture) and 2.4e-6 (relative gradient) over 9 random scenes

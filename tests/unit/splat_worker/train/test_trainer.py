@@ -10,7 +10,7 @@ import torch
 from scenes import blobs, photos_of
 
 from splat_worker.scene import Gaussians, PosedPhotos
-from splat_worker.train import trainer
+from splat_worker.train import loop
 from splat_worker.train.context import OutOfMemory, TrainContext, TrainingCancelled
 from splat_worker.train.presets import Device, PresetName, resolve_preset
 from splat_worker.train.rasterize import rasterize
@@ -157,14 +157,14 @@ def test_progress_rises_to_the_end_and_not_more_than_once_a_second(posed):
 
 
 def test_running_out_of_memory_halves_the_size_and_goes_on(posed, monkeypatch):
-    real = trainer.rasterize
+    real = loop.rasterize
 
     def small_memory(*parts):
         if parts[5].width > 64:
             raise MemoryError
         return real(*parts)
 
-    monkeypatch.setattr(trainer, "rasterize", small_memory)
+    monkeypatch.setattr(loop, "rasterize", small_memory)
     warnings: list[str] = []
     large = replace(posed, views=tuple(_doubled(v) for v in posed.views))
     result = train(large, preset(steps=20, size_px=128), TrainContext(warn=warnings.append))
@@ -179,7 +179,7 @@ def test_memory_that_never_suffices_is_an_error_with_advice(posed, monkeypatch):
     def no_memory(*_parts):
         raise MemoryError
 
-    monkeypatch.setattr(trainer, "rasterize", no_memory)
+    monkeypatch.setattr(loop, "rasterize", no_memory)
     with pytest.raises(OutOfMemory, match="more memory or fewer photos"):
         train(posed, preset(), TrainContext())
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from splat_worker.train.model import Splats
 from splat_worker.train.presets import Preset
-from splat_worker.train.rasterize import Trace
+from splat_worker.train.trace import Trace
 
 # a Gaussian of variance 1 along its axis becomes two of variance 0.36 at +-0.8: the same second moment
 _CHILD_SIZE, _CHILD_OFFSET = 0.6, 0.8

@@ -7,7 +7,6 @@ pixel centres at .5, 0.3 px^2 blur, contributions below 1/255 dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,25 +15,9 @@ from torch import Tensor
 
 from splat_worker.scene import Camera
 from splat_worker.train.runtime import settle_threads
+from splat_worker.train.trace import Trace
 
 LANES = 16  # rows of CPU pictures are padded to a multiple of it
-
-
-@dataclass(kw_only=True)
-class Trace:
-    """What densification reads of one rendering; filled by `rasterize` and by its backward pass.
-
-    radii_px: (N,) half extent on the image, 0 where not drawn.
-    errors: (H, W) set by the caller before backward, or None.
-    grad_px: (N, 2) dLoss/d(projected mean), px, after backward.
-    share: (N,) sum over pixels of a Gaussian's weight times `errors`, after backward.
-    """
-
-    radii_px: Tensor | None = None
-    errors: Tensor | None = None
-    grad_px: Tensor | None = None
-    share: Tensor | None = None
-    internals: dict[str, Any] = field(default_factory=dict)
 
 
 def rasterize(  # noqa: PLR0917  (the seam both devices agreed on)
@@ -55,7 +38,7 @@ def rasterize(  # noqa: PLR0917  (the seam both devices agreed on)
     """
     trace = trace if trace is not None else Trace()
     if means.device.type == "cuda":
-        from splat_worker.train.cuda import rasterize_cuda
+        from splat_worker.train.cuda.rasterize import rasterize_cuda
 
         return rasterize_cuda(means, quats, scales, opacities, sh, camera, background, trace)
     padded = _CpuRasterize.apply(means, quats, scales, opacities, sh, camera, background, trace)

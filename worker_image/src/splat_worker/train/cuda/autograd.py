@@ -5,7 +5,7 @@ Training itself does not come here: engine.py runs whole steps without autograd.
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,9 +15,7 @@ from splat_worker.train.cuda import layout
 from splat_worker.train.cuda.arena import Arena
 from splat_worker.train.cuda.engine import FIRST_ROOM, stream_of
 from splat_worker.train.cuda.library import Kernels, load
-
-if TYPE_CHECKING:
-    from splat_worker.train.rasterize import Trace
+from splat_worker.train.trace import Trace
 
 
 def rasterize_native(  # noqa: PLR0917  (the seam both devices agreed on)

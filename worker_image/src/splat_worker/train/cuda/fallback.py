@@ -4,15 +4,11 @@ A thin translation of conventions; gsplat compiles its kernels at first use unle
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from splat_worker.scene import SH_ROWS, Camera
-
-if TYPE_CHECKING:
-    from splat_worker.train.rasterize import Trace
+from splat_worker.train.trace import Trace
 
 
 def rasterize_gsplat(  # noqa: PLR0917  (the seam both devices agreed on)

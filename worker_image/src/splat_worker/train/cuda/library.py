@@ -5,11 +5,14 @@ Never compiles and never imports torch: build.py makes the library, ahead of tim
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 from functools import lru_cache
 from pathlib import Path
 
 from splat_worker.train.cuda import layout
+
+log = logging.getLogger(__name__)
 
 LIBRARY_NAME = "libsplat_kernels.so"
 ENVIRONMENT = "SPLAT_KERNELS"
@@ -96,3 +99,13 @@ class Kernels:
 def load(path: Path | None = None) -> Kernels:
     """The kernels at `path`, by default `library_path()`; loaded once."""
     return Kernels(path or library_path())
+
+
+def native_available() -> bool:
+    """Whether our kernels can be used; where not, says once in the log why."""
+    try:
+        load()
+    except KernelsMissing as missing:
+        log.warning("gsplat's kernels are used instead of ours: %s", missing)
+        return False
+    return True

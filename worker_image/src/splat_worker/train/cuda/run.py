@@ -1,5 +1,5 @@
 """The native run of the worker: the shared loop's clock, progress, checkpoints and result around a Fit.
-Trains nothing itself; what a step is, fit.py says, and the shared Run (train/trainer.py) everything else.
+Trains nothing itself; what a step is, fit.py says, and the shared Run (train/loop.py) everything else.
 """
 
 from __future__ import annotations
@@ -14,13 +14,10 @@ import torch
 
 from splat_worker.scene import Gaussians, PosedPhotos
 from splat_worker.train.checkpoint import CheckpointMismatch
-from splat_worker.train.cuda import native_available
 from splat_worker.train.cuda.fit import Fit
 from splat_worker.train.cuda.floaters import keep_rows
 from splat_worker.train.cuda.start import start_from_points
-from splat_worker.train.trainer import Run
-
-__all__ = ["NativeRun", "native_available"]
+from splat_worker.train.loop import Run
 
 VERSION = "native-1"
 
