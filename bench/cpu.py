@@ -32,16 +32,18 @@ import numpy as np  # noqa: E402
 from cpu_opensplat import train_opensplat, write_project  # noqa: E402
 from cpu_plot import plot  # noqa: E402
 
-from splat_worker import frame, photos, sfm  # noqa: E402
-from splat_worker.ply import read_ply  # noqa: E402
+from splat_worker.export.ply import read_ply  # noqa: E402
+from splat_worker.photos import door  # noqa: E402
 from splat_worker.scene import PosedPhotos, View  # noqa: E402
+from splat_worker.sfm import cameras, frame  # noqa: E402
+from splat_worker.sfm.preset import SfmPreset  # noqa: E402
+from splat_worker.sfm.undistort import posed_photos  # noqa: E402
 from splat_worker.train.context import Device, TrainContext  # noqa: E402
 from splat_worker.train.evaluate import measure  # noqa: E402
 from splat_worker.train.photos import resized, split_views  # noqa: E402
 from splat_worker.train.presets import PresetName, resolve_preset  # noqa: E402
 from splat_worker.train.runtime import usable_cores  # noqa: E402
 from splat_worker.train.trainer import train  # noqa: E402
-from splat_worker.undistort import posed_photos  # noqa: E402
 
 OUT = ROOT / "bench" / "_out"
 SFM_SIDE_PX = 1000
@@ -167,9 +169,9 @@ def posed_set(folder: Path) -> PosedPhotos:
     if kept.exists():
         return _load(kept)
     work = OUT / f"{set_name(folder)}-sfm"
-    sources = [photos.Source(name=path.name, path=path) for path in sorted(folder.iterdir()) if path.suffix == ".jpg"]
-    clean = photos.prepare(sources, work / "photos", side_max_px=SFM_SIDE_PX)
-    model = sfm.reconstruct(sfm.SfmPreset(threads=usable_cores()), clean.photos, work / "sfm")
+    sources = [door.Source(name=path.name, path=path) for path in sorted(folder.iterdir()) if path.suffix == ".jpg"]
+    clean = door.prepare(sources, work / "photos", side_max_px=SFM_SIDE_PX)
+    model = cameras.reconstruct(SfmPreset(threads=usable_cores()), clean.photos, work / "sfm")
     model = frame.stand(model, frame.find_frame(model))
     posed = posed_photos(model, {photo.name: photo.path for photo in clean.photos})
     _save(kept, posed)

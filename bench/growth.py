@@ -135,10 +135,10 @@ def _measured(name: str, values: list[object]) -> dict[str, object]:
 
 
 def _find_cameras(find, folder: Path, work: Path) -> dict[str, object]:
-    from splat_worker import photos
+    from splat_worker.photos import door
 
-    sources = [photos.Source(name=p.name, path=p) for p in sorted(folder.iterdir()) if p.suffix.lower() == ".jpg"]
-    clean = photos.prepare(sources, work / "photos", side_max_px=cpu.SFM_SIDE_PX)
+    sources = [door.Source(name=p.name, path=p) for p in sorted(folder.iterdir()) if p.suffix.lower() == ".jpg"]
+    clean = door.prepare(sources, work / "photos", side_max_px=cpu.SFM_SIDE_PX)
     wall, seconds = time.monotonic(), cpu.cpu_s()
     placed = find(clean.photos, work)
     return {
@@ -151,9 +151,10 @@ def _find_cameras(find, folder: Path, work: Path) -> dict[str, object]:
 
 
 def _ours(clean, work: Path) -> int:
-    from splat_worker import sfm
+    from splat_worker.sfm import cameras
+    from splat_worker.sfm.preset import SfmPreset
 
-    return len(sfm.reconstruct(sfm.SfmPreset(threads=usable_cores()), clean, work / "sfm").cameras)
+    return len(cameras.reconstruct(SfmPreset(threads=usable_cores()), clean, work / "sfm").cameras)
 
 
 def _plain(clean, work: Path) -> int:

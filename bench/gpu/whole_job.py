@@ -39,28 +39,30 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
         print(f"{name:12} {stages[name]:7.2f} s", file=sys.stderr, flush=True)
         last = now
 
-    from splat_worker import frame, photos, sfm
+    from splat_worker.contract.job_input import Preset
     from splat_worker.errors import JobError
-    from splat_worker.job import Preset
+    from splat_worker.export.ply import write_ply
+    from splat_worker.export.splat_transform import convert, tool
+    from splat_worker.job.pipeline import SIDE_PX
     from splat_worker.limits import cpu_count
-    from splat_worker.pipeline import SIDE_PX
-    from splat_worker.ply import write_ply
-    from splat_worker.splat_transform import convert, tool
+    from splat_worker.photos import door
+    from splat_worker.sfm import cameras, frame
+    from splat_worker.sfm.preset import SfmPreset
+    from splat_worker.sfm.undistort import posed_photos
     from splat_worker.train.context import Device, TrainContext
     from splat_worker.train.presets import PresetName, resolve_preset
     from splat_worker.train.trainer import train
-    from splat_worker.undistort import posed_photos
 
     lap("imports")
     with tempfile.TemporaryDirectory() as scratch_name:
         scratch = Path(scratch_name)
-        sources = [photos.Source(name=p.name, path=p) for p in sorted(options.photos.iterdir())]
+        sources = [door.Source(name=p.name, path=p) for p in sorted(options.photos.iterdir())]
         side_px = SIDE_PX["cuda", Preset(options.preset)]
-        prepared = photos.prepare(sources, scratch / "photos", side_max_px=side_px)
+        prepared = door.prepare(sources, scratch / "photos", side_max_px=side_px)
         lap("photos")
         marks: list[tuple[float, str]] = []
-        sparse = sfm.reconstruct(
-            sfm.SfmPreset(threads=cpu_count(), on_gpu=options.matcher == "gpu", extract_max_px=options.extract_px),
+        sparse = cameras.reconstruct(
+            SfmPreset(threads=cpu_count(), on_gpu=options.matcher == "gpu", extract_max_px=options.extract_px),
             prepared.photos,
             scratch / "sfm",
             on_progress=lambda f, _: marks.append((time.perf_counter(), f)),

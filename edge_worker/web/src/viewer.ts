@@ -10,7 +10,7 @@ const BACKGROUND: [number, number, number] = [0.043, 0.067, 0.102];
 
 /**
  * Where to look from before cameras.json is there. A scene's origin is the middle of its subject and its unit
- * the subject's radius (splat_worker/frame.py); framing all of it would show mostly background.
+ * the subject's radius (splat_worker/sfm/frame.py); framing all of it would show mostly background.
  */
 const UNPOSED: Pose = { position: [1.9, 1.7, 1.9], target: [0, 0, 0], fov: 55 };
 

@@ -1,15 +1,20 @@
-"""Pictures of a small scene with known cameras, drawn once per session: a textured box on a textured table."""
+"""What several rooms are tested with: photos of a drawn scene, a server that speaks RunPod's protocol, and the GPU's
+kernels, compiled for the CPU by the emulator always, and the real library where a GPU is."""
 
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 HERE = Path(__file__).parent
+EMULATOR = HERE / "train/cuda/emulator"
 
 
 def _load(name: str):  # type: ignore[no-untyped-def]
@@ -32,3 +37,41 @@ def still_life(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-unt
 def runpod_server() -> Iterator:  # type: ignore[type-arg]
     with _load("runpod_server").RunPodServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def emulated(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """Our kernels, each CUDA thread a fiber on the CPU; never the library that a worker would load."""
+    from splat_worker.train.cuda.build import KERNELS
+    from splat_worker.train.cuda.library import Kernels
+
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("g++ is needed to run the kernels on a CPU")
+    out = tmp_path_factory.mktemp("kernels") / "emulated.so"
+    subprocess.run(
+        [
+            compiler, "-O2", "-std=c++17", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-DSPLAT_ON_CPU",
+            f"-I{EMULATOR}", "-shared", "-fPIC", "-x", "c++", str(KERNELS / "splat.cu"), "-o", str(out),
+        ],
+        check=True,
+        timeout=120,
+    )  # fmt: skip
+    return Kernels(out)
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def machine(request: pytest.FixtureRequest) -> SimpleNamespace:
+    """`device` and `kernels`: every test of a kernel runs emulated, and again on a GPU where there is one."""
+    if request.param == "cpu":
+        return SimpleNamespace(device="cpu", kernels=request.getfixturevalue("emulated"))
+    import torch
+
+    from splat_worker.train.cuda.library import KernelsMissing, load
+
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU on this machine")
+    try:
+        return SimpleNamespace(device="cuda", kernels=load())
+    except KernelsMissing as missing:
+        pytest.skip(str(missing))

@@ -20,7 +20,7 @@ from cpu_opensplat import train_opensplat, write_project
 from cpu_plot import plot
 from scenes import blobs, photos_of
 
-from splat_worker.ply import read_ply, write_ply
+from splat_worker.export.ply import read_ply, write_ply
 
 STAND_IN = """#!/bin/sh
 # stands in for the binary: keeps its arguments, hands out a scene made beforehand

@@ -21,11 +21,11 @@ from typing import Any
 
 import pytest
 
-from splat_worker.child_host import ChildHost, ReportedFailure
+from splat_worker.contract.job_report import Report
 from splat_worker.errors import Code, JobError
 from splat_worker.handler import sanitised
-from splat_worker.job import Report
-from splat_worker.progress import sign
+from splat_worker.job.child_host import ChildHost, ReportedFailure
+from splat_worker.transfer.outbox import sign
 
 WORKER_IMAGE = Path(__file__).parents[3] / "worker_image"
 SECRET = "whsec_c2VjcmV0LW9mLXRoaXMtYXR0ZW1wdA=="
@@ -298,7 +298,7 @@ def test_a_child_that_dies_is_a_failure_with_a_code_and_the_next_job_gets_a_new_
 
 
 def test_a_job_beyond_its_time_limit_is_killed_with_all_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("splat_worker.child_host.KILL_GRACE_S", 0.5)
+    monkeypatch.setattr("splat_worker.job.child_host.KILL_GRACE_S", 0.5)
     host = fake_host()
     host.start()
     group = host.pid

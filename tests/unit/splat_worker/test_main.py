@@ -8,7 +8,7 @@ import pytest
 
 from splat_worker import __main__ as shell
 from splat_worker.errors import Code, JobError
-from splat_worker.photos import Source
+from splat_worker.photos.door import Source
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def photos(tmp_path: Path) -> Path:
 def test_a_folder_that_cannot_be_made_is_told_before_any_photo_is_looked_at(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("splat_worker.pipeline.run_folder", lambda *_: pytest.fail("the work began"))
+    monkeypatch.setattr("splat_worker.job.pipeline.run_folder", lambda *_: pytest.fail("the work began"))
     (tmp_path / "file").touch()
     assert shell.main([str(photos), str(tmp_path / "file" / "out")]) == 1
     told = capsys.readouterr().err
@@ -61,6 +61,6 @@ def test_photos_are_handed_on_in_the_order_people_count(tmp_path: Path, monkeypa
         handed.extend(source.name for source in sources)
         raise JobError(Code.SFM_FAILED, "enough")
 
-    monkeypatch.setattr("splat_worker.pipeline.run_folder", stop)
+    monkeypatch.setattr("splat_worker.job.pipeline.run_folder", stop)
     assert shell.main([str(tmp_path), str(tmp_path / "out")]) == 1
     assert handed == names

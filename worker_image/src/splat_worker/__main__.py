@@ -13,10 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from splat_worker.delivery import Folder
+from splat_worker.contract.job_input import Matching, Preset, SfmOptions, TrainOverrides
+from splat_worker.contract.job_report import Report
 from splat_worker.errors import Code, JobError, as_job_error
-from splat_worker.job import Matching, Preset, Report, SfmOptions, TrainOverrides
 from splat_worker.progress import Event, Throttle
+from splat_worker.transfer.delivery import Folder
 
 WHOSE_FOLDERS = (
     "Name a folder that you may use; a container runs as a user of its own, unless it is started with "
@@ -63,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
-    from splat_worker.photos import Source, meant_as_photo
+    from splat_worker.photos.door import Source
+    from splat_worker.photos.sniff import meant_as_photo
 
     if not options.photos.is_dir():
         raise JobError(Code.BAD_INPUT, f"{options.photos} is not a folder.", hint="Give the folder of your photos.")
@@ -74,7 +76,8 @@ def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
     if not files:
         raise JobError(Code.TOO_FEW_PHOTOS, f"{options.photos} holds no photos.")
     _make_writable(options.out)
-    from splat_worker.pipeline import Run, SceneJob, run_folder
+    from splat_worker.job.pipeline import run_folder
+    from splat_worker.job.run import Run, SceneJob
 
     job = SceneJob(
         project_id=_project_id(options.photos),

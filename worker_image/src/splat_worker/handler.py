@@ -13,13 +13,14 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from splat_worker import selftest_job
-from splat_worker.child_host import ChildHost, ReportedFailure
-from splat_worker.cost import seconds_allowed
+from splat_worker.contract.job_input import JobInput, parse_input
+from splat_worker.contract.job_report import Failure
 from splat_worker.errors import JobError, as_job_error
-from splat_worker.job import Failure, JobInput, parse_input
-from splat_worker.progress import Outbox
-from splat_worker.transfer import Transfer
+from splat_worker.job.child_host import ChildHost, ReportedFailure
+from splat_worker.job.cost import seconds_allowed
+from splat_worker.selftest import job as selftest_job
+from splat_worker.transfer.outbox import Outbox
+from splat_worker.transfer.transfer import Transfer
 
 log = logging.getLogger("splat_worker.handler")
 

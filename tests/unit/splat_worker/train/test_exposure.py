@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scenes import blobs, photos_of
 
-from splat_worker.train.context import TrainContext
+from splat_worker.train.context import Device, TrainContext
 from splat_worker.train.exposure import photo_gains
-from splat_worker.train.presets import Device, PresetName, resolve_preset
+from splat_worker.train.presets import PresetName, resolve_preset
 from splat_worker.train.trainer import train
 
 GAINS = np.array([1.2, 1.0, 0.8, 1.1, 0.9, 1.0, 1.25, 0.85, 1.0])

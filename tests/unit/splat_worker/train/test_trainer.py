@@ -11,8 +11,8 @@ from scenes import blobs, photos_of
 
 from splat_worker.scene import Gaussians, PosedPhotos
 from splat_worker.train import loop
-from splat_worker.train.context import OutOfMemory, TrainContext, TrainingCancelled
-from splat_worker.train.presets import Device, PresetName, resolve_preset
+from splat_worker.train.context import Device, OutOfMemory, TrainContext, TrainingCancelled
+from splat_worker.train.presets import PresetName, resolve_preset
 from splat_worker.train.rasterize import rasterize
 from splat_worker.train.trainer import train
 

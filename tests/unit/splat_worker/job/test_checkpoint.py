@@ -1,0 +1,81 @@
+"""Checkpoints: whole, of their own job alone, and never a crash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from splat_worker.contract.job_report import Rejected
+from splat_worker.job.checkpoint import Checkpoint, fingerprint
+from splat_worker.sfm.sparse import SparseCamera, SparseModel
+
+SPARSE = SparseModel(
+    cameras=(
+        SparseCamera(
+            name="a.jpg", world_to_camera=np.eye(4), width=10, height=8, focal_px=9.5, cx=5, cy=4, k1=-0.02, seen=3
+        ),
+    ),
+    points=np.ones((2, 3), np.float32),
+    colours=np.full((2, 3), 7, np.uint8),
+    tracks=np.array([2, 3], np.int32),
+    reprojection_error_px=0.4,
+    rung="relaxed",
+    matching="exhaustive",
+    tried={"default": 0, "relaxed": 1},
+    rejected=(Rejected(name="b.jpg", code="NO_PARTNER", reason="r."),),
+)
+
+
+def test_a_checkpoint_comes_back_whole_and_only_for_its_own_job(tmp_path: Path) -> None:
+    path = tmp_path / "c.zip"
+    Checkpoint(fingerprint="f", sparse=SPARSE, train=b"state").write(path)
+    back = Checkpoint.read(path, "f")
+    assert back is not None
+    assert back.train == b"state"
+    assert back.sparse.cameras[0].k1 == SPARSE.cameras[0].k1
+    assert back.sparse.rejected == SPARSE.rejected
+    assert np.array_equal(back.sparse.points, SPARSE.points)
+    assert Checkpoint.read(path, "another") is None
+
+
+def test_a_checkpoint_of_the_search_for_cameras_holds_its_database_and_no_training(tmp_path: Path) -> None:
+    (tmp_path / "matches.copy.db").write_bytes(b"rows" * 1000)
+    Checkpoint(fingerprint="f", matches=tmp_path / "matches.copy.db").write(tmp_path / "c.zip")
+    there = tmp_path / "there"
+    there.mkdir()
+    (tmp_path / "c.zip").rename(there / "c.zip")
+    back = Checkpoint.read(there / "c.zip", "f")
+    assert back is not None
+    assert (back.sparse, back.train) == (None, None)
+    assert back.matches == there / "matches.db"
+    assert back.matches.read_bytes() == b"rows" * 1000
+
+
+@settings(max_examples=40, deadline=None)
+@given(cut=st.floats(0, 0.999), flip=st.floats(0, 0.999))
+@example(cut=0.0, flip=0.060546875)  # a part's length: zipfile raises EOFError
+def test_a_damaged_checkpoint_means_starting_over_and_never_a_crash(
+    cut: float, flip: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("c") / "c.zip"
+    Checkpoint(fingerprint="f", sparse=SPARSE, train=b"state" * 50).write(path)
+    whole = path.read_bytes()
+    content = bytearray(whole[: int(cut * len(whole))])
+    path.write_bytes(content)
+    assert Checkpoint.read(path, "f") is None
+    damaged = bytearray(whole)
+    damaged[int(flip * len(whole))] ^= 0xFF
+    path.write_bytes(damaged)
+    back = Checkpoint.read(path, "f")
+    assert back is None or back.train is None or back.train == b"state" * 50
+
+
+def test_the_fingerprint_follows_content_order_and_settings() -> None:
+    base = fingerprint([("a", "1"), ("b", "2")], {"preset": "preview"})
+    assert base == fingerprint([("a", "1"), ("b", "2")], {"preset": "preview"})
+    assert base != fingerprint([("a", "1"), ("b", "3")], {"preset": "preview"})
+    assert base != fingerprint([("a", "1"), ("b", "2")], {"preset": "high"})

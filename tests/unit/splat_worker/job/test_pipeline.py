@@ -1,0 +1,289 @@
+"""The whole path on drawn photos, without any cloud; and a table of sets that cannot become a scene.
+Silent if broken otherwise: a scene upside-down in its files, a resume that starts over, an error without advice."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from splat_worker import __main__ as cli
+from splat_worker.contract.job_input import Preset, Price, TrainOverrides, parse_input
+from splat_worker.contract.job_report import Report
+from splat_worker.errors import JobError, Stage
+from splat_worker.export.ply import read_ply
+from splat_worker.export.splat_transform import convert
+from splat_worker.job.pipeline import run_folder, run_input
+from splat_worker.job.run import Run, SceneJob
+from splat_worker.photos.door import Source
+from splat_worker.progress import Event
+from splat_worker.transfer.delivery import Folder
+from splat_worker.transfer.transfer import Fetched, Transfer
+from tests.unit.splat_worker.photo_sets import PAGE, SETS, Files
+
+PRICE = Price(gpu="RTX 4090", usd_per_s=0.00031, as_of="2026-11-23")
+JOB = SceneJob(project_id="drawn", train=TrainOverrides(steps=150, size_px=200), price=PRICE)
+
+
+def sources_of(folder: Path) -> list[Source]:
+    return [Source(name=path.name, path=path) for path in sorted(folder.iterdir())]
+
+
+class Told(list[Event]):
+    def __call__(self, event: Event) -> None:
+        self.append(event)
+
+
+@pytest.fixture(scope="module")
+def made(still_life, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """(report, folder, events) of one run."""
+    out, told = tmp_path_factory.mktemp("made"), Told()
+    run = Run(job=JOB, scratch=tmp_path_factory.mktemp("scratch"), delivery=Folder(path=out), on_event=told)
+    return run_folder(run, sources_of(still_life.folder)), out, told
+
+
+@pytest.mark.slow
+def test_every_artifact_is_there_and_is_what_the_report_says(made) -> None:  # type: ignore[no-untyped-def]
+    report, out, _ = made
+    assert set(report.artifacts) == {"scene.ply", "scene.sog", "scene.spz", "poster.webp", "cameras.json"}
+    for name, artifact in report.artifacts.items():
+        assert (out / name).stat().st_size == artifact.bytes
+    assert Report.model_validate_json((out / "report.json").read_text()) == report
+
+
+@pytest.mark.slow
+def test_the_report_tells_photos_quality_seconds_and_price(made) -> None:  # type: ignore[no-untyped-def]
+    report, _, _ = made
+    assert (report.photos.given, report.photos.registered, report.photos.rejected) == (12, 12, ())
+    assert report.metrics.psnr_db is not None
+    assert report.metrics.psnr_db > 12
+    assert report.metrics.held_out
+    assert set(report.metrics.export_fidelity_db) == {"scene.sog", "scene.spz"}
+    assert min(report.metrics.export_fidelity_db.values()) > 30
+    assert [stage.stage for stage in report.stages] == list(Stage)
+    assert report.price is not None
+    # billed seconds are told to a tenth
+    assert report.price.billed_s == pytest.approx(sum(s.seconds for s in report.stages), abs=0.051)
+    assert report.price.usd == pytest.approx(report.price.billed_s * 0.00031, abs=1e-6)
+    assert report.price.estimate is (report.device.kind == "cpu")
+    assert 100 < report.peak_memory_mb < 8000
+    removed = report.metrics.floaters_removed
+    assert any(f"{removed} Gaussians were removed" in w for w in report.warnings) is (removed > 0)
+    assert report.versions["pycolmap"]
+
+
+@pytest.mark.slow
+def test_stages_are_told_in_order_and_fractions_never_fall_within_a_stage(made) -> None:  # type: ignore[no-untyped-def]
+    _, _, told = made
+    assert list(dict.fromkeys(event.stage for event in told)) == list(Stage)
+    for stage in Stage:
+        fractions = [event.fraction for event in told if event.stage == stage]
+        assert fractions == sorted(fractions), stage
+    assert told[-1] == Event(stage=Stage.UPLOAD, fraction=1.0, message="Done")
+
+
+@pytest.mark.slow
+def test_the_exported_scene_stands_upright_centred_and_at_unit_size(made, still_life) -> None:  # type: ignore[no-untyped-def]
+    _, out, _ = made
+    content = json.loads((out / "cameras.json").read_text())
+    assert content["up"] == [0.0, -1.0, 0.0]
+    assert content["start"] in {camera["name"] for camera in content["cameras"]}
+    by_name = {camera["name"]: camera for camera in content["cameras"]}
+    for name, pose in zip(still_life.names, still_life.poses, strict=True):
+        camera = by_name[name]
+        down = np.array(camera["rotation"])[:, 1]
+        assert camera["position"][1] < 0, "cameras are above the table: y points down"
+        assert down @ [0, 1, 0] == pytest.approx(pose[1, :3] @ [0, 1, 0], abs=0.03), "the same tilt as in truth"
+        ahead = np.array(camera["rotation"])[:, 2]
+        assert ahead @ -np.array(camera["position"]) > 0, "it looks at the origin's side"
+    gaussians = read_ply(out / "scene.ply")
+    assert np.linalg.norm(np.median(gaussians.means, axis=0)) < 0.6
+    assert 0.2 < np.percentile(np.linalg.norm(gaussians.means, axis=1), 70) < 2.0
+
+
+@pytest.mark.slow
+def test_the_table_tells_what_compression_cost(made) -> None:  # type: ignore[no-untyped-def]
+    report, out, _ = made
+    shown = cli.table(report, out)
+    for name, loss in report.metrics.export_fidelity_db.items():
+        assert re.search(rf"{name} .* kB, {loss:.1f} dB against", shown)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["scene.sog", "scene.spz"])
+def test_a_compressed_scene_reads_back_in_the_same_place(name: str, made, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    _, out, _ = made
+    convert(out / name, tmp_path / "back.ply")
+    back, original = read_ply(tmp_path / "back.ply"), read_ply(out / "scene.ply")
+    assert len(back) == len(original)
+    for axis in range(3):
+        assert np.sort(back.means[:, axis]) == pytest.approx(np.sort(original.means[:, axis]), abs=0.02)
+    assert (out / name).stat().st_size < (out / "scene.ply").stat().st_size
+
+
+@pytest.mark.slow
+def test_no_published_file_holds_a_tag_of_the_photos(made) -> None:  # type: ignore[no-untyped-def]
+    _, out, _ = made
+    poster = Image.open(out / "poster.webp")
+    assert max(poster.size) == 960
+    assert len(poster.getexif()) == 0
+    assert np.asarray(poster.convert("L"), float).std() > 10
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.slow
+def test_a_run_that_ends_in_training_goes_on_after_the_cameras(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "out"
+
+    def until_training(event: Event) -> None:
+        if event.stage == Stage.TRAIN and event.fraction > 0:
+            raise Interrupted
+
+    def run(name: str, job: SceneJob, listener: Callable[[Event], None]) -> Report:
+        scratch = tmp_path / name
+        scratch.mkdir()
+        delivery = Folder(path=out, wanted=frozenset({"scene.ply"}))
+        return run_folder(
+            Run(job=job, scratch=scratch, delivery=delivery, on_event=listener), sources_of(still_life.folder)
+        )
+
+    with pytest.raises(JobError):
+        run("first", JOB, until_training)
+    told = Told()
+    report = run("second", JOB, told)
+    assert report.resumed_from is Stage.SFM
+    assert "Cameras taken from the checkpoint" in [event.message for event in told]
+    assert report.photos.registered == 12
+    assert set(report.artifacts) == {"scene.ply"}
+    other = SceneJob(project_id="drawn", train=TrainOverrides(steps=20, size_px=120), preset=Preset.STANDARD)
+    assert run("third", other, Told()).resumed_from is None, "other settings must not use this checkpoint"
+
+
+@pytest.mark.slow
+def test_a_run_that_ends_in_the_search_for_cameras_goes_on_in_it(
+    still_life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("splat_worker.job.extras.MATCHES_EVERY_S", 0.0)
+    monkeypatch.setattr("splat_worker.sfm.features.MATCH_CHUNK", 20)
+    out = tmp_path / "out"
+
+    def until_kept(event: Event) -> None:
+        if event.message.startswith("Comparing"):
+            end = time.monotonic() + 10
+            while not (out / ".checkpoint").exists() and time.monotonic() < end:
+                time.sleep(0.05)
+            raise Interrupted
+
+    def run(name: str, listener: Callable[[Event], None]) -> Report:
+        (tmp_path / name).mkdir()
+        delivery = Folder(path=out, wanted=frozenset({"scene.ply"}))
+        return run_folder(
+            Run(job=JOB, scratch=tmp_path / name, delivery=delivery, on_event=listener), sources_of(still_life.folder)
+        )
+
+    with pytest.raises(JobError):
+        run("first", until_kept)
+    told = Told()
+    report = run("second", told)
+    assert report.resumed_from is Stage.PHOTOS
+    assert report.photos.registered == 12
+    messages = [event.message for event in told if event.stage is Stage.SFM]
+    assert "Looking for features: 8 of 12 photos" not in messages
+    assert any(message.startswith("Comparing photos: 66 of 66") for message in messages)
+
+
+@pytest.mark.slow
+def test_a_time_limit_shortens_training_and_one_that_is_too_short_says_so(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    now = [0.0]
+
+    def slow_clock() -> float:
+        now[0] += 0.01
+        return now[0]
+
+    def hurry(event: Event) -> None:
+        if event.stage == Stage.SFM:
+            now[0] += 100.0
+
+    run = Run(
+        job=SceneJob(project_id="late", seconds_max=60),
+        scratch=tmp_path,
+        delivery=Folder(path=tmp_path / "out", keeps_checkpoints=False),
+        on_event=hurry,
+        clock=slow_clock,
+    )
+    with pytest.raises(JobError) as caught:
+        run_folder(run, sources_of(still_life.folder))
+    assert caught.value.code == "TIME_LIMIT"
+    assert "60 s" in caught.value.message
+
+
+@pytest.mark.parametrize(("free", "code"), [("disk", "OUT_OF_DISK"), ("memory", "OUT_OF_MEMORY")])
+def test_a_job_without_room_for_it_ends_before_a_byte_is_fetched(
+    free: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Untouched(Transfer):
+        def fetch_photos(self, *_: object, **__: object) -> tuple[Fetched, ...]:
+            raise AssertionError("the photos were asked for")
+
+    if free == "disk":
+        monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=20 << 20))
+    else:
+        monkeypatch.setattr("splat_worker.limits.available_memory_bytes", lambda: 20 << 20)
+    photos = [{"name": f"{i}.jpg", "url": f"https://photos.example/{i}"} for i in range(8)]
+    job = parse_input(
+        {"version": 1, "project_id": "p", "photos": photos, "outputs": {"scene.ply": "https://photos.example/out"}}
+    )
+    with Untouched() as transfer, pytest.raises(JobError) as caught:
+        run_input(job, tmp_path, Told(), transfer)
+    assert (caught.value.code, caught.value.stage) == (code, Stage.DOWNLOAD)
+    assert "20 MiB" in caught.value.message
+
+
+@pytest.fixture(scope="module")
+def originals(still_life) -> list[bytes]:  # type: ignore[no-untyped-def]
+    return [(still_life.folder / name).read_bytes() for name in still_life.names]
+
+
+ROWS = [pytest.param(*row, id=name, marks=[pytest.mark.slow] if row[1] == "SFM_FAILED" else []) for name, *row in SETS]
+
+
+@pytest.mark.parametrize(("make", "code", "words"), ROWS)
+def test_a_set_that_cannot_become_a_scene_ends_in_words_and_advice(  # noqa: PLR0917
+    make: Callable[[list[bytes]], Files],
+    code: str,
+    words: str,
+    originals: list[bytes],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, content in make(originals).items():
+        (folder / name).write_bytes(content)
+    status = cli.main([str(folder), str(tmp_path / "out"), "--steps", "10"])
+    shown = capsys.readouterr()
+    first, hint = shown.err.strip().splitlines()[-2:]
+    assert status == 1
+    assert shown.out == ""
+    assert first.startswith(f"{code}: ")
+    assert words in first
+    assert re.fullmatch(r"hint: .{20,}\.", hint)
+    assert "Traceback" not in shown.err
+    assert str(tmp_path / "splat-") not in shown.err
+
+
+def test_the_table_of_sets_is_long_and_published() -> None:
+    assert len(SETS) >= 30
+    page = PAGE.read_text()
+    missing = [name for name, _, code, words in SETS if not re.search(rf"\| {name} \| `{code}` \| .*{words}", page)]
+    assert not missing, "run: python -m tests.unit.splat_worker.photo_sets"

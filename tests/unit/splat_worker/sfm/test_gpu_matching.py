@@ -1,0 +1,84 @@
+"""Matching as matrix products: its rule against a plain loop, and its database against COLMAP's own matcher.
+Runs on torch's CPU device; on a GPU the same operations run elsewhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pycolmap
+import pytest
+from PIL import Image
+
+from splat_worker.sfm.gpu_matching import MAX_DISTANCE, MAX_RATIO, match_pairs, mutual_matches, unit_descriptors
+
+
+def plain(one: np.ndarray, other: np.ndarray) -> set[tuple[int, int]]:
+    """The rule in its simplest form: float64 angles, one feature after the other."""
+    unit = lambda d: d / np.linalg.norm(d, axis=1, keepdims=True)  # noqa: E731
+    angles = np.arccos(np.clip(unit(one.astype(np.float64)) @ unit(other.astype(np.float64)).T, -1, 1))
+
+    def nearest(row: np.ndarray) -> int:
+        first, second = np.argsort(row)[:2]
+        return int(first) if row[first] <= MAX_DISTANCE and row[first] < MAX_RATIO * row[second] else -1
+
+    there = [nearest(row) for row in angles]
+    back = [nearest(column) for column in angles.T]
+    return {(i, j) for i, j in enumerate(there) if j >= 0 and back[j] == i}
+
+
+def descriptors(count: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).gamma(0.7, 25, (count, 128)).clip(0, 255).astype(np.uint8)
+
+
+def noisy(of: np.ndarray, seed: int, level: float) -> np.ndarray:
+    return (of + np.random.default_rng(seed).normal(0, level, of.shape)).clip(0, 255).astype(np.uint8)
+
+
+def test_matches_are_those_of_the_plain_rule():
+    one = descriptors(300, 1)
+    other = np.concatenate([noisy(one[:200], 2, 12), noisy(one[:40], 3, 14), descriptors(150, 4)])
+    other = other[np.random.default_rng(5).permutation(len(other))]
+    found = mutual_matches(unit_descriptors(one, "cpu"), unit_descriptors(other, "cpu"))
+    assert {(int(i), int(j)) for i, j in found} == plain(one, other)
+    assert 100 < len(found) < 300  # twins of a feature (40 of them) fail the ratio
+
+
+@pytest.mark.parametrize("counts", [(0, 5), (1, 5), (5, 1), (5, 0)])
+def test_a_photo_with_fewer_than_two_features_matches_nothing(counts):
+    one, other = (unit_descriptors(descriptors(n, n), "cpu") for n in counts)
+    assert mutual_matches(one, other).shape == (0, 2)
+
+
+def test_the_database_is_as_colmaps_own_matcher_leaves_it(tmp_path):
+    """Three overlapping cuts of one picture: nearly the same matches, and every pair verified.
+
+    Inliers are not compared one by one: COLMAP's verification draws at random in threads (872 and 1117 of the same
+    matches were seen).
+    """
+    rng = np.random.default_rng(7)
+    blocks = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    picture = Image.fromarray(blocks).resize((640, 480), Image.Resampling.BICUBIC)
+    note = lambda fraction, _: told.append(fraction)  # noqa: E731
+    (tmp_path / "photos").mkdir()
+    for i in range(3):
+        picture.crop((60 * i, 20 * i, 60 * i + 480, 20 * i + 400)).save(tmp_path / "photos" / f"{i}.png")
+    matches, told = {}, []
+    names = [("0.png", "1.png"), ("0.png", "2.png"), ("1.png", "2.png")]
+    for who in ("colmap", "ours"):
+        database = tmp_path / f"{who}.db"
+        pycolmap.set_random_seed(0)
+        pycolmap.extract_features(database, tmp_path / "photos", device=pycolmap.Device.cpu)
+        if who == "colmap":
+            pycolmap.match_exhaustive(database, device=pycolmap.Device.cpu)
+        else:
+            match_pairs(database, names, device="cpu", threads=1, on_progress=note)
+            assert told[-1] == 1.0
+        with pycolmap.Database.open(database) as db:
+            _, inliers = db.read_two_view_geometry_num_inliers()
+            ids = {image.name: image.image_id for image in db.read_all_images()}  # numbered as threads finish
+            matches[who] = {(a, b): {tuple(m) for m in db.read_matches(ids[a], ids[b]).tolist()} for a, b in names}
+        assert len(inliers) == 3
+        assert min(inliers) > 100
+    for pair, theirs in matches["colmap"].items():
+        both = matches["ours"][pair] & theirs
+        assert len(both) > 0.9 * max(len(theirs), len(matches["ours"][pair])), pair

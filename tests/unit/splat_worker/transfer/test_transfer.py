@@ -1,0 +1,281 @@
+"""Transfers against a real server on this machine, and addresses that must never be spoken to.
+Silent if broken otherwise: half a photo taken for a whole one, a redirect into a metadata service."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from splat_worker.contract.job_input import PhotoSource
+from splat_worker.errors import Code, JobError
+from splat_worker.transfer.guard import GuardedTransport
+from splat_worker.transfer.transfer import ATTEMPTS, Transfer
+
+BODY = bytes(range(256)) * 5000
+SIGNATURE = "X-Amz-Signature=do-not-show"
+
+
+class Bucket:
+    """Paths with behaviour: /ok, /expired, /flaky/<n fails>, /short, /slowdown, /redirect, /gone."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[str, str]] = []
+        self.headers: dict[str, dict[str, str]] = {}
+        self.stored: dict[str, bytes] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def count(self, path: str) -> int:
+        return sum(p == path for _, p in self.requests)
+
+
+@pytest.fixture
+def bucket() -> Iterator[Bucket]:
+    state = Bucket()
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            path = self.path.split("?")[0]
+            state.requests.append(("GET", path))
+            if path == "/expired":
+                self.answer(403, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
+            elif path.startswith("/flaky/") and state.count(path) <= int(path.split("/")[2]):
+                self.answer(503)
+            elif path == "/slowdown" and state.count(path) == 1:
+                self.answer(429, Retry_After="7")
+            elif path == "/short":
+                self.answer(200, BODY[:100], Content_Length=str(len(BODY)))
+            elif path == "/redirect":
+                self.answer(302, Location="http://169.254.169.254/latest/meta-data")
+            elif path == "/gone":
+                self.answer(404)
+            else:
+                self.answer(200, BODY, Content_Length=str(len(BODY)))
+
+        def do_PUT(self) -> None:
+            path = self.path.split("?")[0]
+            state.requests.append(("PUT", path))
+            state.headers[path] = {k.lower(): v for k, v in self.headers.items()}
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if path == "/expired":
+                self.answer(403)
+            elif path.startswith("/flaky/") and state.count(path) <= int(path.split("/")[2]):
+                self.answer(500)
+            else:
+                state.stored[path] = body
+                self.answer(200)
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    state.server = server
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield state
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def transfer(pauses: list[float]) -> Iterator[Transfer]:
+    with Transfer(allow_private=True, sleep=pauses.append) as opened:
+        yield opened
+
+
+def photo(bucket: Bucket, path: str, **changes: object) -> PhotoSource:
+    return PhotoSource.model_validate({"name": "0001.jpg", "url": f"{bucket.url}{path}?{SIGNATURE}", **changes})
+
+
+def test_photos_arrive_in_their_order_with_size_and_digest(bucket: Bucket, transfer: Transfer, tmp_path: Path) -> None:
+    digest = hashlib.sha256(BODY).hexdigest()
+    given = [
+        photo(bucket, f"/{i}", name=f"{i}.jpg", bytes=len(BODY), sha256=digest if i % 2 else None) for i in range(30)
+    ]
+    told: list[tuple[int, int]] = []
+    fetched = transfer.fetch_photos(given, tmp_path, on_progress=lambda done, total: told.append((done, total)))
+    assert [item.name for item in fetched] == [f"{i}.jpg" for i in range(30)]
+    assert all(item.path.read_bytes() == BODY and item.sha256 == digest for item in fetched)
+    assert told[-1] == (30, 30)
+
+
+FAULTS = [
+    ("an expired address", "/expired", {}, "expired", 1),
+    ("an object that is gone", "/gone", {}, "nothing at the address (HTTP 404)", 1),
+    ("a redirect", "/redirect", {}, "redirects are not followed", 1),
+    ("a connection that ends early", "/short", {}, "connection", ATTEMPTS),
+    ("a server that never recovers", "/flaky/99", {}, "HTTP 503", ATTEMPTS),
+    ("fewer bytes than announced", "/ok", {"bytes": len(BODY) + 1}, f"has {len(BODY)} bytes", 1),
+    ("more bytes than announced", "/ok", {"bytes": 10}, "larger than the 10 bytes", 1),
+    ("other content than announced", "/ok", {"sha256": "0" * 64}, "SHA-256 differs", 1),
+]
+
+
+@pytest.mark.parametrize(("path", "changes", "words", "requests"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
+def test_a_failed_download_says_which_photo_and_why_but_not_where(  # noqa: PLR0917
+    path: str,
+    changes: dict[str, object],
+    words: str,
+    requests: int,
+    bucket: Bucket,
+    transfer: Transfer,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    with pytest.raises(JobError) as caught:
+        transfer.fetch_photos([photo(bucket, path, **changes)], tmp_path)
+    assert caught.value.code is Code.DOWNLOAD_FAILED
+    assert "0001.jpg" in caught.value.message
+    assert words in caught.value.message
+    assert bucket.count(path) == requests
+    for text in (caught.value.message, caught.value.hint, caplog.text):
+        assert "127.0.0.1" not in text
+        assert "Signature" not in text
+
+
+def test_photos_of_unannounced_size_stop_at_what_a_project_may_have(
+    bucket: Bucket, transfer: Transfer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("splat_worker.transfer.transfer.PROJECT_BYTES_MAX", 3 * len(BODY))
+    assert len(transfer.fetch_photos([photo(bucket, f"/{i}", name=f"{i}") for i in range(3)], tmp_path)) == 3
+    with pytest.raises(JobError) as caught:
+        transfer.fetch_photos([photo(bucket, f"/{i}", name=f"{i}") for i in range(4)], tmp_path)
+    assert caught.value.code is Code.BAD_INPUT
+    assert "MiB in all" in caught.value.message
+
+
+def test_a_host_that_no_name_server_knows_is_said_to_be_unknown(tmp_path: Path) -> None:
+    def nobody(host: str, port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    transport = GuardedTransport(allow_private=False, connections=1, resolver=nobody)
+    with Transfer(transport=transport, sleep=lambda s: None) as transfer, pytest.raises(JobError) as caught:
+        transfer.fetch_photos([PhotoSource(name="a.jpg", url="https://photos.example/a")], tmp_path)
+    assert "the host name is unknown" in caught.value.message
+    assert "photos.example" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "url", ["https://[::1/x", "https://..", f"https://{'a' * 64}.example/", "https://xn--/", "https://127.0.0.1/"]
+)
+def test_a_post_to_an_impossible_address_is_one_kind_of_failure(url: str) -> None:
+    with Transfer(allow_private=False) as transfer, pytest.raises(ConnectionError):
+        transfer.post(url, b"{}", {})
+
+
+def test_a_short_outage_is_waited_out_with_growing_pauses(
+    bucket: Bucket, transfer: Transfer, tmp_path: Path, pauses: list[float]
+) -> None:
+    assert transfer.fetch_photos([photo(bucket, "/flaky/3")], tmp_path)[0].bytes == len(BODY)
+    assert len(pauses) == 3
+    assert pauses[0] < pauses[1] < pauses[2] < 4
+
+
+def test_the_servers_own_wish_to_wait_is_kept(
+    bucket: Bucket, transfer: Transfer, tmp_path: Path, pauses: list[float]
+) -> None:
+    transfer.fetch_photos([photo(bucket, "/slowdown")], tmp_path)
+    assert pauses == [7.0]
+
+
+def test_an_upload_sends_the_content_type_that_was_signed_and_a_length(
+    bucket: Bucket, transfer: Transfer, tmp_path: Path
+) -> None:
+    (tmp_path / "poster.webp").write_bytes(BODY)
+    artifact = transfer.put("poster.webp", tmp_path / "poster.webp", f"{bucket.url}/p?{SIGNATURE}")
+    assert (artifact.bytes, artifact.sha256) == (len(BODY), hashlib.sha256(BODY).hexdigest())
+    assert bucket.stored["/p"] == BODY
+    assert bucket.headers["/p"]["content-type"] == "image/webp"
+    assert bucket.headers["/p"]["content-length"] == str(len(BODY))
+    assert "transfer-encoding" not in bucket.headers["/p"]
+
+
+def test_an_upload_is_repeated_after_a_server_error_and_given_up_when_expired(
+    bucket: Bucket, transfer: Transfer, tmp_path: Path
+) -> None:
+    (tmp_path / "scene.ply").write_bytes(BODY)
+    transfer.put("scene.ply", tmp_path / "scene.ply", f"{bucket.url}/flaky/2")
+    assert bucket.stored["/flaky/2"] == BODY
+    with pytest.raises(JobError) as caught:
+        transfer.put("scene.ply", tmp_path / "scene.ply", f"{bucket.url}/expired?{SIGNATURE}")
+    assert caught.value.code is Code.UPLOAD_FAILED
+    assert "scene.ply" in caught.value.message
+    assert "Signature" not in caught.value.message
+    assert bucket.count("/expired") == 1
+
+
+def test_only_what_was_asked_for_is_uploaded(bucket: Bucket, transfer: Transfer, tmp_path: Path) -> None:
+    files = {}
+    for name in ("scene.ply", "scene.sog", "poster.webp"):
+        files[name] = tmp_path / name
+        files[name].write_bytes(name.encode())
+    artifacts = transfer.put_all(files, {"scene.sog": f"{bucket.url}/sog", "scene.spz": f"{bucket.url}/spz"})
+    assert set(artifacts) == {"scene.sog"}
+    assert bucket.stored == {"/sog": b"scene.sog"}
+
+
+def test_a_missing_checkpoint_is_no_failure(bucket: Bucket, transfer: Transfer, tmp_path: Path) -> None:
+    assert transfer.fetch_checkpoint(f"{bucket.url}/gone", tmp_path / "c") is False
+    assert transfer.fetch_checkpoint(f"{bucket.url}/ok", tmp_path / "c") is True
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://bucket.example/x", "only https"),
+        ("https://localhost:1/x", "private"),
+        ("https://127.0.0.1:1/x", "private"),
+        ("https://[::1]:1/x", "private"),
+        ("https://2130706433:1/x", "private"),
+        ("https://0x7f.1:1/x", "private"),
+    ],
+)
+def test_a_photo_at_an_inside_address_is_refused_in_words(url: str, words: str, tmp_path: Path) -> None:
+    with Transfer(allow_private=False) as transfer, pytest.raises(JobError) as caught:
+        transfer.fetch_photos([PhotoSource(name="a.jpg", url=url)], tmp_path)
+    assert caught.value.code is Code.DOWNLOAD_FAILED
+    assert words in caught.value.message
+
+
+def test_a_public_name_with_an_inside_address_is_refused_after_dns_and_asked_for_once(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def rebinding(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return ["93.184.216.34", "169.254.169.254"]
+
+    transport = GuardedTransport(allow_private=False, connections=1, resolver=rebinding)
+    with Transfer(transport=transport) as transfer, pytest.raises(JobError) as caught:
+        transfer.fetch_photos([PhotoSource(name="a.jpg", url="https://photos.example/a")], tmp_path)
+    assert "private" in caught.value.message
+    assert asked == ["photos.example"]
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_used(bucket: Bucket) -> None:
+    port = bucket.server.server_address[1]
+    transport = GuardedTransport(allow_private=True, connections=1, resolver=lambda host, port: ["127.0.0.1"])
+    with httpx.Client(transport=transport) as client:
+        assert client.get(f"http://no-such-name.invalid:{port}/ok").content == BODY

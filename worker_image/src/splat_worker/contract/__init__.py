@@ -1,0 +1,1 @@
+"""What crosses a border: the job's input, its report and its failure as types, and their published schemas."""

@@ -1,0 +1,187 @@
+"""What a job is given, as types: the full form and the plain one. JSON Schemas are made from here.
+No network, no files; docs/contracts.md is the prose, docs/contracts/*.json the examples that tests parse.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from splat_worker.errors import Code, JobError
+from splat_worker.limits import PHOTO_BYTES_MAX, PHOTOS_MAX
+
+CONTENT_TYPES: dict[str, str] = {
+    "scene.ply": "application/octet-stream",
+    "scene.sog": "application/octet-stream",
+    "scene.spz": "application/octet-stream",
+    "preview.sog": "application/octet-stream",
+    "poster.webp": "image/webp",
+    "cameras.json": "application/json",
+    "report.json": "application/json",
+    "checkpoint": "application/octet-stream",
+}
+"""What a PUT of each artifact sends; the presigner signs the same."""
+
+ArtifactName = Literal[
+    "scene.ply", "scene.sog", "scene.spz", "preview.sog", "poster.webp", "cameras.json", "report.json"
+]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=8192)]
+PhotoName = Annotated[str, StringConstraints(pattern=r"^[^/\\\x00-\x1f]{1,255}$")]
+ProjectId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Preset(StrEnum):
+    """How much time and how many Gaussians; what that means on a device is the trainer's."""
+
+    PREVIEW = "preview"
+    STANDARD = "standard"
+    HIGH = "high"
+
+
+class Matching(StrEnum):
+    """Which pairs of photos are compared."""
+
+    AUTO = "auto"
+    EXHAUSTIVE = "exhaustive"
+    SEQUENTIAL = "sequential"
+    SPATIAL = "spatial"
+
+
+class _Ours(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class PhotoSource(_Ours):
+    """One photo to fetch. `bytes` and `sha256` are checked where given."""
+
+    name: PhotoName
+    url: Url = Field(repr=False)
+    bytes: int | None = Field(default=None, ge=0, le=PHOTO_BYTES_MAX)
+    sha256: Sha256 | None = None
+
+
+class CheckpointAddress(_Ours):
+    """One object, read at the start and rewritten after each stage and every now and then while training."""
+
+    get: Url = Field(repr=False)
+    put: Url = Field(repr=False)
+
+
+class ProgressAddress(_Ours):
+    """Where progress is posted, signed with `secret` (Standard Webhooks, `whsec_` + base64)."""
+
+    url: Url = Field(repr=False)
+    secret: str | None = Field(default=None, repr=False, pattern=r"^whsec_[A-Za-z0-9+/=]+$")
+
+
+class Price(_Ours):
+    """The rate of the endpoint's GPU when the job was started. usd_per_s: US dollars per second of a worker."""
+
+    gpu: str
+    usd_per_s: float = Field(ge=0)
+    as_of: str
+    source: str = ""
+
+
+class Limits(_Ours):
+    """Ceilings; the job ends with TIME_LIMIT, or trains for less time, before it passes one."""
+
+    max_seconds: float | None = Field(default=None, gt=0, description="Seconds of work, download to upload.")
+    max_cost_usd: float | None = Field(default=None, gt=0, description="US dollars, by `price`.")
+
+
+class TrainOverrides(_Ours):
+    """Single numbers in place of the preset's. Bounds are the trainer's."""
+
+    steps: int | None = Field(default=None, ge=1, le=100_000)
+    gaussians_max: int | None = Field(default=None, ge=100, le=10_000_000)
+    size_px: int | None = Field(default=None, ge=64, le=4096, description="Longer side of the photos, px.")
+    sh_degree: int | None = Field(default=None, ge=0, le=3)
+
+    def as_dict(self) -> dict[str, int]:
+        return self.model_dump(exclude_none=True)
+
+
+class SfmOptions(_Ours):
+    """How cameras are found. side_max_px: longer side of the photos that features are looked for in."""
+
+    matching: Matching = Matching.AUTO
+    side_max_px: int | None = Field(default=None, ge=320, le=8000)
+
+
+class JobInput(_Ours):
+    """`input` of a RunPod job, full form."""
+
+    version: Literal[1]
+    project_id: ProjectId
+    attempt: int = Field(default=1, ge=1)
+    photos: tuple[PhotoSource, ...] = Field(min_length=1, max_length=PHOTOS_MAX)
+    preset: Preset = Preset.PREVIEW
+    train: TrainOverrides = TrainOverrides()
+    sfm: SfmOptions = SfmOptions()
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    outputs: dict[ArtifactName, Url] = Field(min_length=1, repr=False)
+    checkpoint: CheckpointAddress | None = None
+    progress: ProgressAddress | None = None
+    price: Price | None = None
+    limits: Limits = Limits()
+    webhook_url: Url | None = Field(default=None, repr=False, description="Told the end, unsigned (plain form).")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> JobInput:
+        names = [photo.name for photo in self.photos]
+        if len(set(names)) != len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise ValueError(f"photos have the same name twice: {', '.join(twice[:3])}")
+        if self.limits.max_cost_usd is not None and self.price is None:
+            raise ValueError("limits.max_cost_usd needs price.usd_per_s to be kept")
+        return self
+
+
+class PlainJobInput(_Ours):
+    """The short form: a list of addresses in, the scene to one address. https only."""
+
+    project_id: ProjectId
+    image_urls: tuple[Url, ...] = Field(min_length=1, max_length=PHOTOS_MAX, repr=False)
+    upload_url: Url = Field(repr=False, description="PUT of scene.ply.")
+    iterations: int | None = Field(default=None, ge=1, le=100_000)
+    webhook_url: Url | None = Field(default=None, repr=False)
+
+    def expanded(self) -> JobInput:
+        """The full form of the same job."""
+        photos = tuple(PhotoSource(name=f"{i:04d}", url=url) for i, url in enumerate(self.image_urls, start=1))
+        return JobInput(
+            version=1,
+            project_id=self.project_id,
+            photos=photos,
+            train=TrainOverrides(steps=self.iterations),
+            outputs={"scene.ply": self.upload_url},
+            webhook_url=self.webhook_url,
+        )
+
+
+def parse_input(value: Any) -> JobInput:
+    """`input` of a job in either form. Raises BAD_INPUT naming the first wrong field, never its value:
+    values hold signed addresses."""
+    if not isinstance(value, dict):
+        raise JobError(Code.BAD_INPUT, f"input is {type(value).__name__}, an object is needed.")
+    try:
+        if "image_urls" in value:
+            return PlainJobInput.model_validate(value).expanded()
+        return JobInput.model_validate(value)
+    except ValidationError as error:
+        raise JobError(Code.BAD_INPUT, _sentence(error)) from None
+
+
+def _sentence(error: ValidationError) -> str:
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    first = faults[0]
+    where = ".".join(str(part) for part in first["loc"]) or "input"
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    where = re.sub(r"[^A-Za-z0-9_. -]", "?", where)[:120]
+    fault = "it does not have the form that is needed" if first["type"] == "string_pattern_mismatch" else first["msg"]
+    return f"{where}: {fault}{more}."

@@ -1,0 +1,126 @@
+"""What a job answers, as types: the report of a finished one, the failure of another. JSON Schemas are made from here.
+No network, no files; docs/contracts.md is the prose, docs/contracts/*.json the examples that tests parse.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from splat_worker.contract.job_input import Preset
+from splat_worker.errors import Code, JobError, Stage
+
+
+class _Report(BaseModel):
+    """A border type that grows: unknown keys are kept out on our side and tolerated when read back."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Rejected(_Report):
+    """A photo that is not in the scene, and why. `code` is of photos.Reject or sfm.Unplaced."""
+
+    name: str
+    code: str
+    reason: str
+
+
+class PhotosReport(_Report):
+    given: int
+    registered: int
+    rejected: tuple[Rejected, ...] = ()
+
+
+class Metrics(_Report):
+    """Quality on photos that training never saw, at (width, height) px."""
+
+    psnr_db: float | None
+    ssim: float | None
+    psnr_fitted_db: float | None = Field(
+        default=None, description="The same after an affine colour fit per photo: what is left without exposure."
+    )
+    gaussians: int
+    held_out: tuple[str, ...]
+    width: int
+    height: int
+    reprojection_error_px: float | None
+    steps: int | None = None
+    floaters_removed: int = 0
+    export_fidelity_db: dict[str, float] = Field(
+        default_factory=dict, description="PSNR of a compressed export's render against the render of scene.ply."
+    )
+
+
+class Artifact(_Report):
+    bytes: int
+    sha256: str
+
+
+class StageReport(_Report):
+    stage: Stage
+    seconds: float
+    usd: float | None = None
+
+
+class Device(_Report):
+    kind: Literal["cpu", "cuda"]
+    name: str
+    count: int
+
+
+class PriceReport(_Report):
+    usd: float
+    usd_per_s: float
+    gpu: str
+    as_of: str
+    source: str = ""
+    billed_s: float
+    estimate: bool
+    note: str = ""
+
+
+class SfmReport(_Report):
+    """How the cameras were found: the rung that won and what each rung reached."""
+
+    rung: str
+    matching: str
+    points: int
+    tried: dict[str, int] = Field(default_factory=dict, description="Photos placed, by rung.")
+
+
+class Report(_Report):
+    """`output` of a finished job."""
+
+    version: Literal[1] = 1
+    project_id: str
+    attempt: int
+    preset: Preset
+    device: Device
+    photos: PhotosReport
+    metrics: Metrics
+    sfm: SfmReport | None = None
+    artifacts: dict[str, Artifact]
+    stages: tuple[StageReport, ...]
+    peak_memory_mb: int
+    price: PriceReport | None = None
+    resumed_from: Stage | None = None
+    warnings: tuple[str, ...] = ()
+    versions: dict[str, str]
+
+
+class Failure(_Report):
+    code: Code
+    message: str
+    hint: str
+    stage: Stage | None = None
+
+    @classmethod
+    def of(cls, error: JobError) -> Failure:
+        return cls(code=error.code, message=error.message, hint=error.hint, stage=error.stage)
+
+
+class FailedOutput(_Report):
+    """What the handler returns for a failed job."""
+
+    error: Failure

@@ -1,0 +1,163 @@
+"""A trained scene as files: scene.ply, its compressed forms, the poster and cameras.json.
+Writes into one folder and measures what compression cost; never uploads, never moves a Gaussian.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from splat_worker.export.ply import read_ply, write_ply
+from splat_worker.export.sog import write_sog
+from splat_worker.export.splat_transform import convert
+from splat_worker.progress import silent
+from splat_worker.scene import Camera, Float32, Gaussians, PosedPhotos
+from splat_worker.sfm.frame import UP, Similarity
+
+POSTER_WIDTH_PX = 960
+POSTER_QUALITY = 86
+FIDELITY_SIDE_PX = 480
+FIDELITY_MAX_DB = 99.0
+
+Render = Callable[[Gaussians, Camera], Float32]
+"""(H, W, 3) float32 picture, 0 to 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """files: artifact name to path; fidelity_db: PSNR of a compressed form's render against the original's."""
+
+    files: dict[str, Path]
+    fidelity_db: dict[str, float]
+
+
+def export_scene(
+    gaussians: Gaussians,
+    posed: PosedPhotos,
+    folder: Path,
+    *,
+    frame: Similarity,
+    held_out: Collection[str],
+    render: Render,
+    wanted: Collection[str],
+    threads: int,
+    on_progress: Callable[[float, str], None] = silent,
+) -> Exported:
+    """Write the artifacts of `wanted` that this stage makes. scene.ply is always written: the others are made of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    start = start_view(posed)
+    files = {"scene.ply": folder / "scene.ply"}
+    on_progress(0.0, "Writing scene.ply")
+    write_ply(files["scene.ply"], gaussians)
+    picture = render(gaussians, _sized(start, FIDELITY_SIDE_PX))
+    fidelity: dict[str, float] = {}
+    for fraction, name in ((0.1, "scene.sog"), (0.5, "scene.spz")):
+        if name in wanted:
+            on_progress(fraction, f"Compressing to {name}")
+            files[name] = folder / name
+            if name == "scene.sog":
+                write_sog(files[name], gaussians, threads=threads)
+            else:
+                convert(files["scene.ply"], files[name], threads=threads)
+            back = read_back(files[name], folder, threads=threads)
+            fidelity[name] = fidelity_db(picture, render(back, _sized(start, FIDELITY_SIDE_PX)))
+    if "poster.webp" in wanted:
+        on_progress(0.85, "Rendering the poster")
+        files["poster.webp"] = folder / "poster.webp"
+        write_poster(files["poster.webp"], render(gaussians, _sized(start, POSTER_WIDTH_PX)))
+    if "cameras.json" in wanted:
+        files["cameras.json"] = folder / "cameras.json"
+        content = cameras_json(posed, frame=frame, start=start.name, held_out=held_out)
+        files["cameras.json"].write_text(json.dumps(content, separators=(",", ":"), allow_nan=False))
+    on_progress(1.0, "All files are written")
+    return Exported(files=files, fidelity_db=fidelity)
+
+
+def read_back(path: Path, folder: Path, *, threads: int) -> Gaussians:
+    """What a viewer gets from a compressed file."""
+    ply = folder / f"{path.name}.back.ply"
+    try:
+        convert(path, ply, threads=threads)
+        return read_ply(ply)
+    finally:
+        ply.unlink(missing_ok=True)
+
+
+def fidelity_db(before: Float32, after: Float32) -> float:
+    """PSNR between two renders of the same view in dB, capped where they are equal to the eye of a float."""
+    error = float(np.mean((np.clip(before, 0, 1) - np.clip(after, 0, 1)) ** 2))
+    return FIDELITY_MAX_DB if error <= 10 ** (-FIDELITY_MAX_DB / 10) else round(-10 * float(np.log10(error)), 2)
+
+
+def write_poster(path: Path, picture: Float32) -> None:
+    pixels = (np.clip(np.nan_to_num(picture), 0, 1) * 255 + 0.5).astype(np.uint8)
+    Image.fromarray(pixels).save(path, "WEBP", quality=POSTER_QUALITY, method=6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartView:
+    """The photo whose camera a viewer opens with."""
+
+    name: str
+    camera: Camera
+
+
+def start_view(posed: PosedPhotos) -> StartView:
+    """The camera that looks best at the subject: at its middle, from a usual distance, a little from above.
+
+    Deterministic: ties go to the earlier photo.
+    """
+    centres = np.stack([view.camera.centre for view in posed.views])
+    distance = np.linalg.norm(centres, axis=1).clip(1e-9)
+    ahead = np.stack([view.world_to_camera[2, :3] for view in posed.views])
+    aim = np.einsum("nj,nj->n", ahead, -centres / distance[:, None])
+    above = np.degrees(np.arcsin(np.clip(-centres[:, 1] / distance, -1, 1)))
+    typical = np.abs(np.log(distance / np.median(distance)))
+    score = 2.0 * aim - 0.5 * typical - np.abs(above - 25.0) / 90.0
+    best = int(np.argmax(np.round(score, 6)))
+    return StartView(name=posed.views[best].name, camera=posed.views[best].camera)
+
+
+def cameras_json(posed: PosedPhotos, *, frame: Similarity, start: str, held_out: Collection[str]) -> dict[str, object]:
+    """The cameras in the world of scene.ply (right-handed, y down). rotation: world from camera, its columns are
+    the camera's right, down and forward; sfm_to_scene: (4, 4) from structure from motion's own frame."""
+    return {
+        "version": 1,
+        "frame": "colmap",
+        "up": UP.tolist(),
+        "up_from": frame.up_from.value,
+        "target": [0.0, 0.0, 0.0],
+        "radius": 1.0,
+        "start": start,
+        "sfm_to_scene": _rounded(frame.matrix()),
+        "cameras": [
+            {
+                "name": view.name,
+                "width": view.camera.width,
+                "height": view.camera.height,
+                "fx": round(float(view.k[0, 0]), 4),
+                "fy": round(float(view.k[1, 1]), 4),
+                "cx": round(float(view.k[0, 2]), 4),
+                "cy": round(float(view.k[1, 2]), 4),
+                "position": _rounded(view.camera.centre),
+                "rotation": _rounded(view.world_to_camera[:3, :3].T),
+                "held_out": view.name in held_out,
+            }
+            for view in posed.views
+        ],
+    }
+
+
+def _sized(start: StartView, side_px: int) -> Camera:
+    camera = start.camera
+    scale = side_px / max(camera.width, camera.height)
+    return camera.scaled(max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
+
+
+def _rounded(array: np.ndarray) -> Sequence[object]:
+    return np.round(np.asarray(array, dtype=np.float64), 7).tolist()

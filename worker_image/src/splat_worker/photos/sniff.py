@@ -1,0 +1,64 @@
+"""What a file really is, by its first bytes and never by its name.
+Decodes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from splat_worker.photos.reject import Refused, Reject
+
+TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"})
+PHOTO_SUFFIXES = TAKEN_SUFFIXES | {".avif", ".gif", ".tif", ".tiff", ".bmp"}
+
+FORMATS: tuple[tuple[str, str, Callable[[bytes], bool]], ...] = (
+    ("JPEG", "JPEG", lambda head: head.startswith(b"\xff\xd8\xff")),
+    ("PNG", "PNG", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n")),
+    ("WebP", "WEBP", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP"),
+    ("HEIC", "HEIF", lambda head: head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS),
+)
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+OTHERS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
+    ("a GIF", lambda head: head.startswith(b"GIF8")),
+    ("a BMP", lambda head: head.startswith(b"BM")),
+    ("a TIFF or camera raw file", lambda head: head[:4] in (b"II*\x00", b"MM\x00*")),
+    ("an AVIF", lambda head: head[4:12] in (b"ftypavif", b"ftypavis")),
+    ("a video", lambda head: head[4:8] == b"ftyp" or head[:4] == b"\x1a\x45\xdf\xa3"),
+    ("a PDF", lambda head: head.startswith(b"%PDF")),
+    ("a ZIP archive", lambda head: head.startswith(b"PK\x03\x04")),
+    ("a web page", lambda head: head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html", b"<?xml"))),
+)
+_TAKEN = "JPEG, PNG, WebP and HEIC photos are taken."
+
+
+def meant_as_photo(path: Path) -> bool:
+    """Whether a file in a folder of photos is one of them: by its content, or at least by its name. A licence text
+    or a hidden file beside the photos is nobody's photo, a broken .jpg is a photo to complain about."""
+    if path.name.startswith("."):
+        return False
+    try:
+        sniff(path, path.name)
+    except (Refused, PermissionError):
+        return path.suffix.lower() in PHOTO_SUFFIXES
+    return True
+
+
+def sniff(path: Path, name: str) -> str:
+    """Pillow's name of the format that the first bytes show. Raises for anything that is not a photo we take; the
+    reason speaks of the name where that says otherwise."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    for _, pillow_format, matches in FORMATS:
+        if matches(head):
+            return pillow_format
+    for what, matches in OTHERS:
+        if matches(head):
+            raise Refused(Reject.NOT_A_PHOTO, f"This is {what}{_despite(name)}; {_TAKEN}")
+    if all(byte in b"\t\n\r\f\x1b" or byte >= 32 for byte in head) and head.isascii():
+        raise Refused(Reject.NOT_A_PHOTO, f"This is a text file{_despite(name)}; {_TAKEN}")
+    raise Refused(Reject.NOT_A_PHOTO, f"The file is of no kind that is known here; {_TAKEN}")
+
+
+def _despite(name: str) -> str:
+    return ", whatever its name says" if Path(name).suffix.lower() in TAKEN_SUFFIXES else ""

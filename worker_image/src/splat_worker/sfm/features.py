@@ -1,0 +1,115 @@
+"""Fills COLMAP's database: a camera for each lens setting, the photos' features, the matches of the pairs.
+Goes on from whatever the database already holds; decides no pairs and places no camera.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pycolmap
+
+from splat_worker.contract.job_input import Matching
+from splat_worker.photos.door import Photo
+from splat_worker.sfm.matching import Pairs, pairs_of
+from splat_worker.sfm.preset import OnProgress, SfmPreset
+
+EXTRACT_CHUNK_PER_THREAD = 4
+MATCH_CHUNK = 150
+"""Photos and pairs handed to COLMAP at once, so that progress can be told every few seconds and all cores are busy."""
+FEATURES_MAX = 8192
+
+
+def extract_features(preset: SfmPreset, photos: Sequence[Photo], database: Path, on_progress: OnProgress) -> None:
+    """Of the photos that the database has none of, a few at a time."""
+    options = pycolmap.FeatureExtractionOptions()
+    options.num_threads = preset.threads
+    options.sift.max_num_features = FEATURES_MAX
+    options.max_image_size = preset.extract_max_px or -1
+    with pycolmap.Database.open(database) as db:
+        known = {image.name: int(image.camera_id) for image in db.read_all_images()}
+    groups: dict[str, list[Photo]] = {}
+    for photo in photos:
+        groups.setdefault(photo.camera_key, []).append(photo)
+    done = len(known)
+    for group in groups.values():
+        cameras = {known[photo.path.name] for photo in group if photo.path.name in known}
+        camera_id = cameras.pop() if cameras else _write_camera(database, group)
+        missing = [photo for photo in group if photo.path.name not in known]
+        at_once = EXTRACT_CHUNK_PER_THREAD * preset.threads
+        for start in range(0, len(missing), at_once):
+            chunk = missing[start : start + at_once]
+            reader = pycolmap.ImageReaderOptions()
+            reader.existing_camera_id = camera_id
+            pycolmap.extract_features(
+                database,
+                chunk[0].path.parent,
+                image_names=[photo.path.name for photo in chunk],
+                camera_mode=pycolmap.CameraMode.SINGLE,
+                reader_options=reader,
+                extraction_options=options,
+                device=pycolmap.Device.cpu,
+            )
+            done += len(chunk)
+            on_progress(done / len(photos), f"Looking for features: {done} of {len(photos)} photos")
+
+
+def _write_camera(database: Path, group: Sequence[Photo]) -> int:
+    """One SIMPLE_RADIAL camera for photos of one lens setting; without a tag its focal length is a guess that
+    the mapper may move freely (1.2 times the longer side, as COLMAP's own default)."""
+    photo = group[0]
+    focal_px = photo.focal_px or 1.2 * max(photo.width, photo.height)
+    camera = pycolmap.Camera(
+        model="SIMPLE_RADIAL",
+        width=photo.width,
+        height=photo.height,
+        params=[focal_px, photo.width / 2, photo.height / 2, 0.0],
+    )
+    camera.has_prior_focal_length = photo.focal_px is not None
+    with pycolmap.Database.open(database) as db:
+        camera_id = db.write_camera(camera)
+        camera.camera_id = camera_id
+        rig = pycolmap.Rig()
+        rig.add_ref_sensor(camera.sensor_id)
+        db.write_rig(rig)
+    return int(camera_id)
+
+
+def match_photos(
+    preset: SfmPreset,
+    photos: Sequence[Photo],
+    matching: Matching,
+    database: Path,
+    work_dir: Path,
+    *,
+    on_progress: OnProgress,
+) -> None:
+    options = pycolmap.FeatureMatchingOptions()
+    options.num_threads = preset.threads
+    pairs = pairs_of(matching, [photo.position for photo in photos])
+    if preset.on_gpu:
+        from splat_worker.sfm.gpu_matching import match_pairs  # torch: only where a GPU is
+
+        names = [(photos[i].path.name, photos[j].path.name) for i, j in pairs]
+        match_pairs(database, names, device="cuda", threads=preset.threads, on_progress=on_progress)
+        return
+    pairing = pycolmap.ImportedPairingOptions()
+    pairing.match_list_path = work_dir / "pairs.txt"
+    missing = _not_compared(photos, pairs, database)
+    before = len(pairs) - len(missing)
+    for start in range(0, len(missing), MATCH_CHUNK):
+        chunk = missing[start : start + MATCH_CHUNK]
+        lines = [f"{photos[i].path.name} {photos[j].path.name}" for i, j in chunk]
+        (work_dir / "pairs.txt").write_text("\n".join(lines) + "\n")
+        pycolmap.match_image_pairs(
+            database, matching_options=options, pairing_options=pairing, device=pycolmap.Device.cpu
+        )
+        done = before + start + len(chunk)
+        on_progress(done / len(pairs), f"Comparing photos: {done} of {len(pairs)} pairs")
+
+
+def _not_compared(photos: Sequence[Photo], pairs: Pairs, database: Path) -> Pairs:
+    with pycolmap.Database.open(database) as db:
+        ids = {image.name: image.image_id for image in db.read_all_images()}
+        of = [ids[photo.path.name] for photo in photos]
+        return tuple((i, j) for i, j in pairs if not db.exists_two_view_geometry(of[i], of[j]))

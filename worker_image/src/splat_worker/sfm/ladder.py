@@ -1,0 +1,149 @@
+"""A ladder of mappers, from COLMAP's own thresholds to the global mapper, of which the best model wins.
+Reads the matches of a database; never decides what a photo looks like or how a scene stands.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pycolmap
+
+from splat_worker.photos.door import Photo
+from splat_worker.sfm.agreement import share_of_matches_explained
+from splat_worker.sfm.preset import OnProgress, SfmPreset
+
+log = logging.getLogger(__name__)
+
+ENOUGH_SHARE = 0.7
+"""From this share of placed photos on, a rung that brings nothing more ends the climb: the next ones cost minutes on
+large sets and bring strangers a place that is not theirs."""
+RANDOM_SEED = 0
+EXPLAINED_MIN = 0.85
+"""Share of verified matches that a model of a later rung must explain (agreement.py: right ones 0.91 and more,
+folded ones 0.74 to 0.78)."""
+MODEL_ERROR_MAX_PX_PER_1000 = 1.2
+"""Mean reprojection error above which a model of a later rung counts as wrong, per 1000 px of the longer side. Right
+models of all sets we know come to 0.24 to 0.9; the global mapper once placed 12 of 12 photos, a third of the
+scene's extent off, at 2.1 (1.34 px at 640 px)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rung:
+    """One attempt of the ladder; the incremental mapper unless `is_global`.
+
+    init_min_angle_deg: between the first two cameras (COLMAP: 16); init_max_forward: share of their motion along the
+    line of sight (COLMAP: 0.95); init_min_inliers: matches of the first pair (COLMAP: 100); pose_min_inliers: to
+    place one more photo (COLMAP: 30); seeds: runs of the mapper, of which the first that places all is the last.
+    """
+
+    name: str
+    init_min_angle_deg: float = 16.0
+    init_max_forward: float = 0.95
+    init_min_inliers: int = 100
+    pose_min_inliers: int = 30
+    is_global: bool = False
+    seeds: int = 1
+
+
+LADDER = (
+    Rung(name="default"),
+    Rung(name="relaxed", init_min_angle_deg=4.0, init_max_forward=1.0, init_min_inliers=30, pose_min_inliers=15),
+    Rung(name="loose", init_min_angle_deg=1.5, init_max_forward=1.0, init_min_inliers=30, pose_min_inliers=15),
+    Rung(name="global", is_global=True, seeds=3),
+)
+"""A walk along a street fails the first rung (2 of 29 photos: its first pair sees things ahead, nearly without an
+angle) and passes the others. The global mapper takes a second and finds nothing with two seeds out of three on the
+smallest of such sets, hence its three tries."""
+RUNG_ENDS = (0.5, 0.75, 0.9, 1.0)
+"""Share of the mapping's progress at which each rung ends: progress never falls back, however many are needed."""
+
+
+def climb(
+    preset: SfmPreset, photos: Sequence[Photo], database: Path, work_dir: Path, on_progress: OnProgress
+) -> tuple[pycolmap.Reconstruction | None, str, dict[str, int]]:
+    """Try rungs until one places every photo (or most, and no more than the rung before); the best model of all."""
+    best: pycolmap.Reconstruction | None = None
+    best_rung, tried = "", {}
+    for number, rung in enumerate(LADDER):
+        started = time.monotonic()
+        begin, end = (0.0, *RUNG_ENDS)[number], RUNG_ENDS[number]
+
+        def within(fraction: float, message: str, begin: float = begin, end: float = end) -> None:
+            on_progress(begin + (end - begin) * fraction, message)
+
+        found = _run_rung(preset, rung, photos, database, work_dir, on_progress=within)
+        models = [model for model in found if rung is LADDER[0] or _plausible(model, photos, database)]
+        model = max(models, key=merit, default=None)
+        tried[rung.name] = model.num_reg_images() if model else 0
+        log.info(
+            "rung %s placed %d of %d in %.1f s", rung.name, tried[rung.name], len(photos), time.monotonic() - started
+        )
+        before = best.num_reg_images() if best else 0
+        if model is not None and (best is None or merit(model) > merit(best)):
+            best, best_rung = model, rung.name
+        placed = best.num_reg_images() if best else 0
+        if placed == len(photos) or (placed == before and placed >= ENOUGH_SHARE * len(photos)):
+            break
+        if number + 1 < len(LADDER):
+            on_progress(end, f"{placed} of {len(photos)} photos placed; trying {LADDER[number + 1].name} settings")
+    return best, best_rung, tried
+
+
+def _plausible(model: pycolmap.Reconstruction, photos: Sequence[Photo], database: Path) -> bool:
+    """No scene is better than a wrong one: a folded model trains for minutes and shows fog."""
+    side_px = max(max(photo.width, photo.height) for photo in photos)
+    if model.compute_mean_reprojection_error() > MODEL_ERROR_MAX_PX_PER_1000 * max(side_px, 700) / 1000:
+        return False
+    return share_of_matches_explained(model, database) >= EXPLAINED_MIN
+
+
+def merit(model: pycolmap.Reconstruction) -> tuple[int, float]:
+    """Order of models: most photos first, then the lowest reprojection error."""
+    return model.num_reg_images(), -model.compute_mean_reprojection_error()
+
+
+def _run_rung(
+    preset: SfmPreset,
+    rung: Rung,
+    photos: Sequence[Photo],
+    database: Path,
+    work_dir: Path,
+    *,
+    on_progress: OnProgress,
+) -> list[pycolmap.Reconstruction]:
+    out = work_dir / rung.name
+    out.mkdir(exist_ok=True)
+    images = photos[0].path.parent
+    if rung.is_global:
+        on_progress(0.1, "Placing all photos at once")
+        found: list[pycolmap.Reconstruction] = []
+        for seed in range(rung.seeds):
+            options = pycolmap.GlobalPipelineOptions()
+            options.num_threads = preset.threads
+            options.random_seed = RANDOM_SEED + seed
+            found += pycolmap.global_mapping(database, images, out, options=options).values()
+            if any(model.num_reg_images() == len(photos) for model in found):
+                break
+        return found
+    options = pycolmap.IncrementalPipelineOptions()
+    options.num_threads = preset.threads
+    options.random_seed = RANDOM_SEED
+    options.min_model_size = 3
+    options.extract_colors = False  # of the first photo that sees a point; `reconstruct` takes the mean of all
+    options.mapper.init_min_tri_angle = rung.init_min_angle_deg
+    options.mapper.init_max_forward_motion = rung.init_max_forward
+    options.mapper.init_min_num_inliers = rung.init_min_inliers
+    options.mapper.abs_pose_min_num_inliers = rung.pose_min_inliers
+    placed = 2
+
+    def placed_one() -> None:
+        nonlocal placed
+        placed = min(placed + 1, len(photos))
+        on_progress(placed / len(photos), f"Placing cameras: {placed} of {len(photos)}")
+
+    models = pycolmap.incremental_mapping(database, images, out, options=options, next_image_callback=placed_one)
+    return list(models.values())

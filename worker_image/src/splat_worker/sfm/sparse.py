@@ -1,0 +1,98 @@
+"""The result of structure from motion as plain arrays: cameras, points, and which photos have no place.
+Never imports pycolmap, so that a checkpoint can be read anywhere; holds no algorithm.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from splat_worker.contract.job_report import Rejected
+from splat_worker.scene import Float32, Float64, UInt8
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparseCamera:
+    """A placed photo. world_to_camera: (4, 4) rigid, OpenCV axes; focal, cx, cy in px of (width, height);
+    k1: radial distortion of COLMAP's SIMPLE_RADIAL; seen: number of points observed."""
+
+    name: str
+    world_to_camera: Float64
+    width: int
+    height: int
+    focal_px: float
+    cx: float
+    cy: float
+    k1: float
+    seen: int
+
+    @property
+    def centre(self) -> Float64:
+        """(3,) position, world frame."""
+        return -self.world_to_camera[:3, :3].T @ self.world_to_camera[:3, 3]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparseModel:
+    """points: (P, 3) float32 world; colours: (P, 3) uint8 sRGB; tracks: (P,) number of photos that see it."""
+
+    cameras: tuple[SparseCamera, ...]
+    points: Float32
+    colours: UInt8
+    tracks: NDArrayInt
+    reprojection_error_px: float
+    rung: str
+    matching: str
+    tried: dict[str, int]
+    rejected: tuple[Rejected, ...]
+
+    def to_bytes(self) -> bytes:
+        """A portable copy (npz without pickles)."""
+        meta = {
+            "cameras": [
+                {
+                    "name": c.name, "width": c.width, "height": c.height, "focal_px": c.focal_px,
+                    "cx": c.cx, "cy": c.cy, "k1": c.k1, "seen": c.seen,
+                }
+                for c in self.cameras
+            ],
+            "reprojection_error_px": self.reprojection_error_px,
+            "rung": self.rung,
+            "matching": self.matching,
+            "tried": self.tried,
+            "rejected": [r.model_dump() for r in self.rejected],
+        }  # fmt: skip
+        buffer = io.BytesIO()
+        np.savez_compressed(
+            buffer,
+            meta=np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8),
+            poses=np.stack([c.world_to_camera for c in self.cameras]),
+            points=self.points,
+            colours=self.colours,
+            tracks=self.tracks,
+        )
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> SparseModel:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            meta = json.loads(arrays["meta"].tobytes())
+            cameras = tuple(
+                SparseCamera(world_to_camera=pose, **camera)
+                for pose, camera in zip(arrays["poses"], meta.pop("cameras"), strict=True)
+            )
+            rejected = tuple(Rejected(**r) for r in meta.pop("rejected"))
+            return cls(
+                cameras=cameras,
+                points=arrays["points"],
+                colours=arrays["colours"],
+                tracks=arrays["tracks"],
+                rejected=rejected,
+                **meta,
+            )
+
+
+NDArrayInt = np.ndarray[tuple[int], np.dtype[np.int32]]
