@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,22 @@ EDGE_MAY: dict[str, set[str]] = {
 }
 EDGE_ENTRIES = {"index.ts", "sweeper.ts"}
 
+WORKER = ROOT / "worker_image" / "src" / "splat_worker"
+# The GPU worker's folders (and `.`, the modules beside them that everyone uses), each with those it may import.
+WORKER_MAY: dict[str, set[str]] = {
+    "selftest": {"job", "photos", "train", "transfer", "contract", "."},
+    "job": {"photos", "sfm", "train", "export", "transfer", "contract", "."},
+    "export": {"sfm", "."},
+    "sfm": {"photos", "contract", "."},
+    "photos": {"contract", "."},
+    "train": {"."},
+    "transfer": {"contract", "."},
+    "contract": {"."},
+    ".": set(),
+}
+# They put the folders together, and nothing imports them.
+WORKER_ENTRIES = {"splat_worker.__main__", "splat_worker.handler", "splat_worker.selftest.__main__"}
+
 
 def sources(place: str) -> list[Path]:
     path = ROOT / place
@@ -68,6 +85,23 @@ def imports(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
+
+
+def modules(place: str) -> dict[str, Path]:
+    """Every module below a place by its dotted name, counted from the folder that holds the place."""
+    base = (ROOT / place).parent
+    named = {".".join(file.relative_to(base).with_suffix("").parts): file for file in sources(place)}
+    return {name.removesuffix(".__init__"): file for name, file in named.items()}
+
+
+def imported_modules(known: dict[str, Path], name: str) -> set[str]:
+    """Those of `known` that a module imports, wherever in it: also within a function, and for types alone."""
+    found = set()
+    for target in imports(known[name]):
+        while target and target not in known:
+            target = target.rpartition(".")[0]  # noqa: PLW2901
+        found.add(target)
+    return found - {name, ""}
 
 
 def starts_with(name: str, prefix: str) -> bool:
@@ -111,3 +145,60 @@ def test_no_folder_of_the_edge_worker_imports_one_above_it() -> None:
                 wrong.append(f"{file.relative_to(src)} imports {target}")
     assert wrong == []
     assert seen == set(EDGE_MAY), "a folder came or went: say what it may import"
+
+
+def folder_of(name: str) -> str:
+    """Of a module of the worker: `sfm` of splat_worker.sfm.frame, `.` of splat_worker.errors."""
+    first = name.split(".")[1] if "." in name else ""
+    return first if (WORKER / first).is_dir() and first else "."
+
+
+def test_no_folder_of_the_gpu_worker_imports_one_above_it() -> None:
+    known = modules("worker_image/src/splat_worker")
+    wrong = [
+        f"{name} imports {target}"
+        for name in sorted(known)
+        for target in sorted(imported_modules(known, name))
+        if target in WORKER_ENTRIES
+        or (
+            name not in WORKER_ENTRIES
+            and folder_of(target) != folder_of(name)
+            and folder_of(target) not in WORKER_MAY[folder_of(name)]
+        )
+    ]
+    assert wrong == []
+    assert {folder_of(name) for name in known} == set(WORKER_MAY), "a folder came or went: say what it may import"
+
+
+def test_every_module_of_the_gpu_worker_is_imported_from_where_its_names_are_made() -> None:
+    """What a module only imports itself is no name of its own: a second path to a thing hides where it lives."""
+    known = modules("worker_image/src/splat_worker")
+    made = {name: names_made(file) for name, file in known.items()}
+    wrong = []
+    for name, file in known.items():
+        for target in sorted(imports(file)):
+            module, _, thing = target.rpartition(".")
+            if target not in known and module in known and thing not in made[module]:
+                wrong.append(f"{name} imports {thing} from {module}")
+    assert wrong == []
+
+
+def names_made(file: Path) -> set[str]:
+    """Names that a module defines or assigns at its top."""
+    found: set[str] = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+    return found
+
+
+@pytest.mark.parametrize("place", sorted(ALLOWED))
+def test_no_two_modules_of_a_room_import_each_other_by_whatever_way(place: str) -> None:
+    known = modules(place)
+    try:
+        TopologicalSorter({name: imported_modules(known, name) for name in known}).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
