@@ -190,11 +190,13 @@ class Runner:
 
 
 def environment() -> dict[str, str]:
-    """What every suite gets: our tools first, no telemetry."""
+    """What every suite gets: our tools first, compiled kernels, no telemetry."""
     return {
         **os.environ,
         "PATH": os.pathsep.join([str(ROOT / ".venv/bin"), os.environ.get("PATH", "")]),
         "PYTHONWARNINGS": "ignore::DeprecationWarning",
+        # set-up has compiled the trainer's kernels there
+        "NUMBA_CACHE_DIR": str(ROOT / ".tools/kernels"),
         "WRANGLER_SEND_METRICS": "false",
         "WRANGLER_HIDE_BANNER": "true",
         "CLOUDFLARE_CF_FETCH_ENABLED": "false",
