@@ -376,3 +376,22 @@ def test_a_build_pushes_by_content_and_is_referenced_by_digest(deploy: Any, monk
     assert build["buildOnPreview"] is False
     assert build["platforms"] == ["linux/amd64"]
     assert build["cacheFrom"][0]["registry"]["ref"] == build["cacheTo"][0]["registry"]["ref"]
+
+
+@pytest.mark.parametrize("protect", ["true", "false"])
+def test_a_protected_stack_keeps_its_data_even_when_its_declaration_goes(
+    deploy: Callable[..., tuple[Made, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch, protect: str
+) -> None:
+    asked: dict[str, Any] = {}
+    register = pulumi.runtime.mocks.MockMonitor.RegisterResource
+
+    def recorded(monitor: Any, request: Any) -> Any:
+        asked[request.name] = request
+        return register(monitor, request)
+
+    monkeypatch.setattr(pulumi.runtime.mocks.MockMonitor, "RegisterResource", recorded)
+    deploy("prod", protect=protect)
+
+    data = {"storage-bucket", "storage-contents", "edge-script"} if protect == "true" else set()
+    assert {name for name, request in asked.items() if request.retainOnDelete} == data
+    assert {name for name, request in asked.items() if request.protect} >= data
