@@ -140,7 +140,7 @@ def _find_cameras(find, folder: Path, work: Path) -> dict[str, object]:
     sources = [door.Source(name=p.name, path=p) for p in sorted(folder.iterdir()) if p.suffix.lower() == ".jpg"]
     clean = door.prepare(sources, work / "photos", side_max_px=cpu.SFM_SIDE_PX)
     wall, seconds = time.monotonic(), cpu.cpu_s()
-    placed = find(clean.photos, work)
+    placed = find(folder, clean.photos, work)
     return {
         "given": len(clean.photos),
         "placed": placed,
@@ -150,20 +150,23 @@ def _find_cameras(find, folder: Path, work: Path) -> dict[str, object]:
     }
 
 
-def _ours(clean, work: Path) -> int:
+def _ours(_folder: Path, clean, work: Path) -> int:
     from splat_worker.sfm import cameras
     from splat_worker.sfm.preset import SfmPreset
 
     return len(cameras.reconstruct(SfmPreset(threads=usable_cores()), clean, work / "sfm").cameras)
 
 
-def _plain(clean, work: Path) -> int:
-    """COLMAP's three calls with its defaults, on the same clean photos."""
+def _plain(folder: Path, _clean, work: Path) -> int:
+    """COLMAP's three calls with its defaults, on the photos as they came (our clean ones have lost the focal length
+    that it reads, and verifying matches with one takes longer), looked at in the same size."""
     import pycolmap
 
-    database, folder = work / "plain.db", clean[0].path.parent
+    database = work / "plain.db"
+    options = pycolmap.FeatureExtractionOptions()
+    options.max_image_size = cpu.SFM_SIDE_PX
     pycolmap.set_random_seed(0)
-    pycolmap.extract_features(database, folder)
+    pycolmap.extract_features(database, folder, extraction_options=options)
     pycolmap.match_exhaustive(database)
     models = pycolmap.incremental_mapping(database, folder, work)
     return max((model.num_reg_images() for model in models.values()), default=0)

@@ -3,6 +3,7 @@ The program runs in this process and the providers stay up between runs; a proxy
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -42,12 +43,22 @@ class OneProgram(LanguageServer):
     process's folder and environment with the next one."""
 
     def __init__(self, program: Callable[[], None]) -> None:
-        super().__init__(program)
+        def noting_its_loop() -> None:
+            self._loop = asyncio.get_running_loop()
+            program()
+
+        super().__init__(noting_its_loop)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._running = threading.Lock()
 
     def Run(self, request: Any, context: Any) -> Any:
         with self._running:
-            return super().Run(request, context)
+            try:
+                return super().Run(request, context)
+            finally:
+                # The SDK leaves it open where a task of the program ends with an error while the engine dies.
+                if self._loop is not None:
+                    self._loop.close()
 
     def wait(self) -> None:
         assert self._running.acquire(timeout=RUN_LIMIT_S), "the program did not end"

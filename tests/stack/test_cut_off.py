@@ -83,9 +83,7 @@ def unlock(project: Project) -> None:
     )
 
 
-def test_a_run_that_is_cut_off_is_finished_by_the_next_without_a_duplicate(
-    project: Project, cloud: LocalCloud
-) -> None:
+def test_a_run_that_is_cut_off_is_finished_by_the_next_without_a_duplicate(project: Project, cloud: LocalCloud) -> None:
     project.destroy()
     cut_off(project, "up", when=STEP, nth=6)
     unlock(project)
