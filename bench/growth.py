@@ -130,17 +130,17 @@ def _measured(name: str, values: list[object]) -> dict[str, object]:
 
             (work / "drawn").mkdir()
             draw(work / "drawn", count=int(values[0]), width=640, height=480)  # type: ignore[call-overload]
-            return _find_cameras(_ours, work / "drawn", work)
-        return _find_cameras(_ours if name == "sfm" else _plain, Path(str(values[0])), work)
+            return _find_cameras("sfm", work / "drawn", work)
+        return _find_cameras(name, Path(str(values[0])), work)
 
 
-def _find_cameras(find, folder: Path, work: Path) -> dict[str, object]:
+def _find_cameras(by: str, folder: Path, work: Path) -> dict[str, object]:
     from splat_worker.photos import door
 
     sources = [door.Source(name=p.name, path=p) for p in sorted(folder.iterdir()) if p.suffix.lower() == ".jpg"]
     clean = door.prepare(sources, work / "photos", side_max_px=cpu.SFM_SIDE_PX)
     wall, seconds = time.monotonic(), cpu.cpu_s()
-    placed = find(folder, clean.photos, work)
+    placed = _plain(folder, work) if by == "pycolmap" else _ours(clean.photos, work)
     return {
         "given": len(clean.photos),
         "placed": placed,
@@ -150,14 +150,14 @@ def _find_cameras(find, folder: Path, work: Path) -> dict[str, object]:
     }
 
 
-def _ours(_folder: Path, clean, work: Path) -> int:
+def _ours(clean, work: Path) -> int:
     from splat_worker.sfm import cameras
     from splat_worker.sfm.preset import SfmPreset
 
     return len(cameras.reconstruct(SfmPreset(threads=usable_cores()), clean, work / "sfm").cameras)
 
 
-def _plain(folder: Path, _clean, work: Path) -> int:
+def _plain(folder: Path, work: Path) -> int:
     """COLMAP's three calls with its defaults, on the photos as they came (our clean ones have lost the focal length
     that it reads, and verifying matches with one takes longer), looked at in the same size."""
     import pycolmap

@@ -1,5 +1,5 @@
-"""A run that is cut off for real: SIGKILL to the engine and all its children, in the middle of an up and of a destroy.
-The next run finishes, and nothing is there twice. Every step, and every other way to break: test_every_step.py."""
+"""Runs that are cut off: SIGKILL to the engine and all its children, at several steps of up and destroy.
+The next run finishes, and nothing is there twice."""
 
 from __future__ import annotations
 
@@ -83,10 +83,13 @@ def unlock(project: Project) -> None:
     )
 
 
-def test_a_run_that_is_cut_off_is_finished_by_the_next_without_a_duplicate(project: Project, cloud: LocalCloud) -> None:
+def test_runs_that_are_cut_off_are_finished_by_the_next_without_a_duplicate(
+    project: Project, cloud: LocalCloud
+) -> None:
     project.destroy()
-    cut_off(project, "up", when=STEP, nth=6)
-    unlock(project)
+    for nth in (2, 5, 8):
+        cut_off(project, "up", when=STEP, nth=nth)
+        unlock(project)
 
     project.up()
 
@@ -95,8 +98,9 @@ def test_a_run_that_is_cut_off_is_finished_by_the_next_without_a_duplicate(proje
     assert cloud.told()["RUNPOD_ENDPOINT_ID"] == cloud.endpoints()[0]["id"]
     project.preview(expect_no_changes=True)
 
-    cut_off(project, "destroy", when=STEP, nth=3)
-    unlock(project)
+    for nth in (2, 4):
+        cut_off(project, "destroy", when=STEP, nth=nth)
+        unlock(project)
     project.destroy()
 
     cloud.assert_empty()

@@ -19,7 +19,7 @@ class _Report(BaseModel):
 
 
 class Rejected(_Report):
-    """A photo that is not in the scene, and why. `code` is of photos.Reject or sfm.Unplaced."""
+    """A photo that is not in the scene, and why. `code` is of photos.reject.Reject or sfm.diagnosis.Unplaced."""
 
     name: str
     code: str

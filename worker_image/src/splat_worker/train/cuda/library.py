@@ -101,8 +101,9 @@ def load(path: Path | None = None) -> Kernels:
     return Kernels(path or library_path())
 
 
+@lru_cache(maxsize=1)
 def native_available() -> bool:
-    """Whether our kernels can be used; where not, says once in the log why."""
+    """Whether our kernels can be used; where not, says once in the log why. Asked in every rendering."""
     try:
         load()
     except KernelsMissing as missing:
