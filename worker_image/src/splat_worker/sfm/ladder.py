@@ -19,7 +19,7 @@ from splat_worker.sfm.preset import OnProgress, SfmPreset
 log = logging.getLogger(__name__)
 
 ENOUGH_SHARE = 0.7
-"""From this share of placed photos on, a rung that brings nothing more ends the climb: the next ones cost minutes on
+"""From this share of placed photos on, a rung that finds nothing more ends the climb: the next ones cost minutes on
 large sets and bring strangers a place that is not theirs."""
 RANDOM_SEED = 0
 EXPLAINED_MIN = 0.85
@@ -86,11 +86,21 @@ def climb(
         if model is not None and (best is None or merit(model) > merit(best)):
             best, best_rung = model, rung.name
         placed = best.num_reg_images() if best else 0
-        if placed == len(photos) or (placed == before and placed >= ENOUGH_SHARE * len(photos)):
+        seen = max((model.num_reg_images() for model in found), default=0)
+        if is_top(placed, before=before, seen=seen, of=len(photos)):
             break
         if number + 1 < len(LADDER):
             on_progress(end, f"{placed} of {len(photos)} photos placed; trying {LADDER[number + 1].name} settings")
     return best, best_rung, tried
+
+
+def is_top(placed: int, *, before: int, seen: int, of: int) -> bool:
+    """Whether the climb ends at a rung: all photos are placed, or most are and the rung found no more of them.
+
+    placed, before: photos of the best model with this rung and without; seen: of the rung's largest model, believed or
+    not. A model of all photos that is folded tells that they hang together: the next rung may well get it right.
+    """
+    return placed == of or (placed == before and seen <= placed and placed >= ENOUGH_SHARE * of)
 
 
 def _plausible(model: pycolmap.Reconstruction, photos: Sequence[Photo], database: Path) -> bool:
