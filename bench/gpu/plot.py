@@ -14,6 +14,13 @@ import matplotlib as mpl
 mpl.use("svg")
 import matplotlib.pyplot as plt
 
+PEERS = {
+    "default": ("gsplat simple_trainer, default", "#777"),
+    "mcmc": ("gsplat simple_trainer, MCMC", "#b0488f"),
+    "faster-gs": ("Faster-GS", "#8a6d1a"),
+}
+"""Strategy of a peer's run: its name and colour."""
+
 
 def draw_resampling(again: dict[str, Any], out: Path) -> None:
     """PSNR against steps, per set: both kinds of growth and simple_trainer."""
@@ -27,8 +34,8 @@ def draw_resampling(again: dict[str, Any], out: Path) -> None:
                 axes.plot(xs, ys, color=shown[run["name"]], lw=1.2, marker=".", label=run["name"].replace("`", ""))
         for peer in again["simple_trainer"][name]:
             xs, ys = zip(*((r["step"], r["psnr"]) for r in peer["rows"]), strict=True)
-            colour = {"default": "#777", "mcmc": "#b0488f"}[peer["strategy"]]
-            axes.plot(xs, ys, color=colour, lw=1.2, marker=".", label=f"simple_trainer, {peer['strategy']}")
+            label, colour = PEERS[peer["strategy"]]
+            axes.plot(xs, ys, color=colour, lw=1.2, marker=".", label=label)
         axes.set_xlabel("steps")
         axes.set_title(f"{name}: {again['sets'][name]['views']} photos")
     panels[0].set_ylabel("held-out PSNR, dB")
@@ -46,7 +53,7 @@ def draw_jobs(jobs: list[dict[str, Any]], out: Path) -> None:
         for index, (stage, seconds) in enumerate(job["stages_s"].items()):
             axes.barh(row, seconds, left=at, color=plt.cm.tab10(index), label=stage if row == 0 else None)
             at += seconds
-    axes.set_yticks(range(len(jobs)), [f"features at {job['extract_px'] or max(job['size'])} px" for job in jobs])
+    axes.set_yticks(range(len(jobs)), [f"{job['preset']}, {max(job['size'])} px" for job in jobs])
     axes.set_xlabel(f"seconds of a whole job, {jobs[0]['photos']} photos")
     axes.legend(frameon=False, fontsize=8, ncols=8, loc="lower center", bbox_to_anchor=(0.45, 1.0), handlelength=1)
     figure.tight_layout()
@@ -65,10 +72,10 @@ def main() -> int:
             xs, ys = zip(*((r["seconds"], r["psnr"]) for r in run["rows"]), strict=True)
             label = run["preset"] if run["seed"] == 0 else None
             axes.plot(xs, ys, color=colours[run["preset"]], lw=1.2, marker=".", label=label)
-        for peer in facts.get("simple_trainer", []):
+        for peer in facts.get("peers", []):
             xs, ys = zip(*((r["seconds"], r["psnr"]) for r in peer["rows"]), strict=True)
-            colour = {"default": "#777", "mcmc": "#b0488f"}[peer["strategy"]]
-            axes.plot(xs, ys, color=colour, lw=1.2, marker=".", label=f"gsplat simple_trainer, {peer['strategy']}")
+            label, colour = PEERS[peer["strategy"]]
+            axes.plot(xs, ys, color=colour, lw=1.2, marker=".", label=label)
         axes.set_xscale("log")
         axes.set_xlabel("seconds of training")
         axes.set_ylabel("held-out PSNR, dB")
@@ -77,13 +84,15 @@ def main() -> int:
         axes.legend(handles.values(), handles.keys(), frameon=False)
         figure.tight_layout()
         figure.savefig(out / f"gpu-{name}.svg", metadata={"Date": None})
-    if again := report.get("resampling"):
+    if jobs := report.get("whole_job"):
+        draw_jobs(jobs, out)
+    earlier = report.get("earlier", {})
+    if again := earlier.get("resampling"):
         draw_resampling(again, out)
-        draw_jobs(again["whole_job"], out)
-    if report.get("sweep"):
+    if swept := report if report.get("sweep") else earlier if earlier.get("sweep") else None:
         figure, axes = plt.subplots(figsize=(7, 4))
-        for pixels in sorted({r["pixels"] for r in report["sweep"]}):
-            rows = [r for r in report["sweep"] if r["pixels"] == pixels]
+        for pixels in sorted({r["pixels"] for r in swept["sweep"]}):
+            rows = [r for r in swept["sweep"] if r["pixels"] == pixels]
             axes.plot(
                 [r["gaussians"] for r in rows],
                 [r["steps_per_s"] for r in rows],
@@ -94,7 +103,7 @@ def main() -> int:
         axes.set_ylim(bottom=0)
         axes.set_xlabel("Gaussians")
         axes.set_ylabel("training steps per second")
-        axes.set_title(gpu)
+        axes.set_title(swept["machine"]["gpu"])
         axes.legend(frameon=False)
         figure.tight_layout()
         figure.savefig(out / "gpu-steps.svg", metadata={"Date": None})

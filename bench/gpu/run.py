@@ -1,8 +1,10 @@
-"""The GPU benchmark: our trainer, and gsplat's simple_trainer where its file is given, on the same photos.
+"""The GPU benchmark: our trainer, and gsplat's simple_trainer and Faster-GS where their files are given, on the same
+photos.
 Measures and writes bench/gpu.json; draws nothing (plot.py) and changes no preset.
 
 Usage: python -m bench.gpu.run SET_FOLDER... [--script examples/simple_trainer.py] [--seeds 3] [--peer-seeds 1]
-       [--strategies default mcmc] [--out bench/gpu.json] [--peer-limit-s 200]
+       [--strategies default mcmc] [--faster-gs NERFICG FASTER_GS] [--out bench/gpu.json] [--peer-limit-s 200]
+       [--skip jobs sweep]
 A set is an undistorted COLMAP folder (images/, sparse/); bench/gpu/whole_job.py --keep makes one from photos.
 """
 
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,30 +85,55 @@ def train_ours(posed: PosedPhotos, seeds: Sequence[int], presets: Sequence[Prese
     return rows
 
 
-def train_peer(
-    script: Path, folder: Path, runs: Sequence[tuple[str, int]], limit_s: float, scratch: Path
-) -> list[dict[str, object]]:
-    """simple_trainer once per (strategy, seed); a run cut at the limit keeps the marks it reached."""
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """One run of another trainer. module: our harness around its script; arguments: what that takes beside the set."""
+
+    name: str
+    seed: int
+    module: str
+    arguments: tuple[str, ...]
+
+
+def peers_of(options: argparse.Namespace) -> list[Peer]:
+    """What was asked for: each trainer once per strategy and seed."""
+    seeds = range(42, 42 + options.peer_seeds)
+    found = []
+    if options.script:
+        for name in options.strategies:
+            marks = ("--marks", *map(str, PEER_MARKS[name]))
+            arguments = ("--script", str(options.script), "--strategy", name, *marks)
+            found += [Peer(name=name, seed=s, module="bench.gpu.peer_gsplat", arguments=arguments) for s in seeds]
+    if options.faster_gs:
+        arguments = ("--source", *map(str, options.faster_gs), "--schedule", "7000")
+        found += [Peer(name="faster-gs", seed=s, module="bench.gpu.peer_fastergs", arguments=arguments) for s in seeds]
+    return found
+
+
+def train_peers(peers: Sequence[Peer], folder: Path, limit_s: float, scratch: Path) -> list[dict[str, object]]:
+    """Each peer on one set; a run cut at the limit keeps the marks it reached."""
     found = []
     search = os.pathsep.join([*PATHS, *filter(None, [os.environ.get("PYTHONPATH")])])
     # Without it a run whose build of gsplat was for other architectures compiles anew, inside its time limit.
     architecture = ".".join(map(str, torch.cuda.get_device_capability(0)))
     environment = {"TORCH_CUDA_ARCH_LIST": architecture, **os.environ, "PYTHONPATH": search}
-    for strategy, seed in runs:
-        out = scratch / f"peer_{folder.name}_{strategy}_{seed}.json"
-        command = [sys.executable, "-W", "ignore", "-m", "bench.gpu.peer_gsplat", "--script", str(script)]
-        command += ["--data", str(folder), "--out", str(out), "--strategy", strategy, "--seed", str(seed)]
-        command += ["--marks", *map(str, PEER_MARKS[strategy])]
+    for peer in peers:
+        label = f"peer {peer.name} seed {peer.seed}"
+        out = scratch / f"peer_{folder.name}_{peer.name}_{peer.seed}.json"
+        command = [sys.executable, "-W", "ignore", "-m", peer.module, "--data", str(folder), "--out", str(out)]
+        command += ["--seed", str(peer.seed), *peer.arguments]
         with out.with_suffix(".log").open("w") as log:
             try:
                 subprocess.run(
                     command, check=False, timeout=limit_s, stdout=log, stderr=subprocess.STDOUT, env=environment
                 )
             except subprocess.TimeoutExpired:
-                print(f"  peer {strategy} seed {seed} was cut at {limit_s} s", file=sys.stderr)
+                print(f"  {label} was cut at {limit_s} s", file=sys.stderr)
         if out.exists():
             found.append(json.loads(out.read_text()))
-            print(f"  peer {strategy} seed {seed}: {found[-1]['rows'][-1]}", file=sys.stderr, flush=True)
+            print(f"  {label}: {found[-1]['rows'][-1]}", file=sys.stderr, flush=True)
+        else:
+            print(f"  {label} gave nothing; its log: {out.with_suffix('.log')}", file=sys.stderr, flush=True)
     return found
 
 
@@ -208,6 +236,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--peer-seeds", type=int, default=1)
     parser.add_argument("--peer-limit-s", type=float, default=200.0)
     parser.add_argument("--strategies", nargs="+", choices=list(PEER_MARKS), default=["default"])
+    parser.add_argument("--faster-gs", type=Path, nargs=2, metavar=("NERFICG", "FASTER_GS"), help="two checkouts")
+    parser.add_argument("--skip", nargs="*", choices=["jobs", "sweep"], default=[])
     parser.add_argument("--presets", nargs="+", default=["preview", "standard"])
     parser.add_argument("--out", type=Path, default=Path("bench/gpu.json"))
     options = parser.parse_args(arguments)
@@ -226,25 +256,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         presets = [PresetName(p) for p in options.presets]
         facts["ours"] = train_ours(photos, range(options.seeds), presets)
         save()
-    report["jobs"] = memory_after_jobs(posed[options.sets[0]])
-    save()
-    report["sweep"] = sweep(posed[options.sets[-1]])
-    save()
-    if options.script:
+    if "jobs" not in options.skip:
+        report["jobs"] = memory_after_jobs(posed[options.sets[0]])
+        save()
+    if "sweep" not in options.skip:
+        report["sweep"] = sweep(posed[options.sets[-1]])
+        save()
+    if peers := peers_of(options):
         for folder in options.sets:
             facts = report["sets"][folder.name]
-            runs = [(s, seed) for s in options.strategies for seed in range(42, 42 + options.peer_seeds)]
-            facts["simple_trainer"] = train_peer(options.script, folder, runs, options.peer_limit_s, options.out.parent)
-            facts["to_its_quality"] = compare(facts)
+            facts["peers"] = train_peers(peers, folder, options.peer_limit_s, options.out.parent)
+            facts["to_their_quality"] = compare(facts)
             save()
-    print(json.dumps({name: facts.get("to_its_quality") for name, facts in report["sets"].items()}))
+    print(json.dumps({name: facts.get("to_their_quality") for name, facts in report["sets"].items()}))
     return 0
 
 
 def compare(facts: dict[str, list]) -> list[dict[str, object]]:
     """Per run of the peer: our seconds to the PSNR of its last and of its best mark, for each of our runs."""
     found = []
-    for peer in facts["simple_trainer"]:
+    for peer in facts["peers"]:
         marks = {"last": peer["rows"][-1], "best": max(peer["rows"], key=lambda row: row["psnr"])}
         for what, mark in marks.items():
             ours_s = {f"{run['preset']}-{run['seed']}": seconds_to(run["rows"], mark["psnr"]) for run in facts["ours"]}

@@ -1,5 +1,5 @@
-"""Times a whole job on this machine, stage by stage: photos, cameras, training, PLY. No cloud, no bucket.
-Measures the worker's own stages; SOG and SPZ are made where Node and splat-transform are there.
+"""Times a whole job on this machine, stage by stage: photos, cameras, training, files. No cloud, no bucket.
+Measures the worker's own stages; SOG and SPZ are made where Node and splat-transform are there (SPLAT_TOOLS_DIR).
 
 Usage: python -m bench.gpu.whole_job PHOTOS_DIR --out FILE.json [--preset standard] [--matcher gpu|cpu]
        [--extract-px 1000]   (longer side at which features are looked for)
@@ -41,8 +41,8 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
 
     from splat_worker.contract.job_input import Preset
     from splat_worker.errors import JobError
-    from splat_worker.export.ply import write_ply
-    from splat_worker.export.splat_transform import convert, tool
+    from splat_worker.export.artifacts import export_scene
+    from splat_worker.export.splat_transform import tool
     from splat_worker.job.pipeline import SIDE_PX
     from splat_worker.limits import cpu_count
     from splat_worker.photos import door
@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
     from splat_worker.sfm.undistort import posed_photos
     from splat_worker.train.context import Device, TrainContext
     from splat_worker.train.presets import PresetName, resolve_preset
+    from splat_worker.train.render import render
     from splat_worker.train.trainer import train
 
     lap("imports")
@@ -72,7 +73,8 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
             stages[name] = round((reached[0] if reached else time.perf_counter()) - last, 2)
             last = reached[0] if reached else last
         lap("map")
-        sparse = frame.stand(sparse, frame.find_frame(sparse))
+        stands = frame.find_frame(sparse)
+        sparse = frame.stand(sparse, stands)
         posed = posed_photos(sparse, {photo.name: photo.path for photo in prepared.photos})
         lap("undistort")
         preset = resolve_preset(PresetName(options.preset), Device.CUDA, len(posed.views))
@@ -87,15 +89,26 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
             ),
         )
         lap("train")
-        write_ply(scratch / "scene.ply", trained.gaussians)
-        lap("ply")
-        sizes = {}
+        wanted = {"poster.webp", "cameras.json"}
         with contextlib.suppress(JobError):  # without Node the PLY is the scene
             tool()
-            for form in ("sog", "spz"):
-                convert(scratch / "scene.ply", scratch / f"scene.{form}", threads=cpu_count())
-                lap(form)
-                sizes[form] = (scratch / f"scene.{form}").stat().st_size
+            wanted |= {"scene.sog", "scene.spz"}
+        parts: list[tuple[float, str]] = []
+        exported = export_scene(
+            trained.gaussians,
+            posed,
+            scratch / "export",
+            frame=stands,
+            held_out=trained.metrics.names,
+            render=lambda gaussians, camera: render(gaussians, camera, Device.CUDA),
+            wanted=wanted,
+            threads=cpu_count(),
+            on_progress=lambda _, message: parts.append((time.perf_counter(), message)),
+        )
+        lap("export")
+        sizes = {name: path.stat().st_size for name, path in exported.files.items()}
+        ends = [at for at, _ in parts[1:]]
+        export_s = {message: round(end - at, 2) for (at, message), end in zip(parts, ends, strict=False)}
     if options.keep:
         write_posed(posed, options.keep)
     report = {
@@ -107,6 +120,8 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
         "matcher": options.matcher,
         "extract_px": options.extract_px,
         "bytes": sizes,
+        "export_s": export_s,
+        "fidelity_db": exported.fidelity_db,
         "preset": options.preset,
         "size": list(posed.views[0].image.shape[1::-1]),
         "stages_s": stages,
