@@ -1,9 +1,10 @@
 """Runs Faster-GS's own trainer in its framework NeRFICG, and writes PSNR against its training seconds.
-Both checkouts are given by path and never changed; only what a measurement does not use is stubbed.
+Both checkouts are given by path and not changed here; only what a measurement does not use is stubbed.
 
 Usage: python -m bench.gpu.peer_fastergs --source NERFICG FASTERGS --data FOLDER --out FILE.json
        [--seed 0] [--marks 1000 2000 3000 5000 7000] [--schedule 30000] [--set TRAINING.USE_MCMC=true ...]
-The folder is undistorted COLMAP. Needs, built and importable: FasterGSCudaBackend, MortonEncoding, fused_ssim.
+The folder is undistorted COLMAP. Needs, built and importable: FasterGSCudaBackend, MortonEncoding, fused_ssim. With
+CUDA 13 the backend compiles once `cub::Max()` in kernels_forward.cuh is `cuda::maximum<>{}` (<cuda/functional>).
 """
 
 from __future__ import annotations
@@ -106,20 +107,6 @@ def dataset_of(folder: Path) -> Any:
             return cameras, parts
 
     return Folder(str(folder))
-
-
-def allow_no_expandable_segments(trainer_module: types.ModuleType) -> None:
-    """Where the driver refuses such segments outright, go on as upstream does where it is told beforehand."""
-    asked = trainer_module.enable_expandable_segments
-
-    def enabled() -> bool:
-        try:
-            return asked()
-        except RuntimeError:
-            torch.cuda.memory._set_allocator_settings("expandable_segments:False")
-            return False
-
-    trainer_module.enable_expandable_segments = enabled
 
 
 @torch.no_grad()
@@ -227,7 +214,6 @@ def main(arguments: list[str] | None = None) -> int:
         file.write_text(yaml.safe_dump(config))
         framework.setup(require_custom_config=True, config_path=str(file))
         method = importlib.import_module("Methods.FasterGS")
-        allow_no_expandable_segments(importlib.import_module("Methods.FasterGS.Trainer"))
 
         dataset = dataset_of(options.data)
         for view in dataset.data["test"]:

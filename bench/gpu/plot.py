@@ -89,7 +89,7 @@ def main() -> int:
     earlier = report.get("earlier", {})
     if again := earlier.get("resampling"):
         draw_resampling(again, out)
-    if swept := report if report.get("sweep") else earlier if earlier.get("sweep") else None:
+    if swept := next((part for part in (report, earlier) if part.get("sweep")), None):
         figure, axes = plt.subplots(figsize=(7, 4))
         for pixels in sorted({r["pixels"] for r in swept["sweep"]}):
             rows = [r for r in swept["sweep"] if r["pixels"] == pixels]

@@ -1,5 +1,4 @@
-"""The GPU benchmark: our trainer, and gsplat's simple_trainer and Faster-GS where their files are given, on the same
-photos.
+"""The GPU benchmark: our trainer, and other trainers where their files are given, on the same photos.
 Measures and writes bench/gpu.json; draws nothing (plot.py) and changes no preset.
 
 Usage: python -m bench.gpu.run SET_FOLDER... [--script examples/simple_trainer.py] [--seeds 3] [--peer-seeds 1]
