@@ -3,40 +3,21 @@ The next run finishes, and nothing is there twice."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import signal
 import subprocess
 import threading
-from pathlib import Path
 
 import pytest
 
 from scripts.splat_cli.state_file import mend
 from tests.stack.conftest import BUCKET, STACK, LocalCloud, Project
+from tests.stack.killing import kill_all
 
 pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 LIMIT_S = 600
 STEP = re.compile(r" (created|updated|deleted|replaced)( |$)")
-
-
-def kill_all(process: subprocess.Popen[str]) -> None:
-    """SIGKILL to the engine first, then to everything it had started: its plugins have groups of their own."""
-    family = descendants(process.pid)
-    os.kill(process.pid, signal.SIGKILL)
-    for pid in family:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def descendants(pid: int) -> list[int]:
-    found = []
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            found += [int(child), *descendants(int(child))]
-    return found
 
 
 def cut_off(project: Project, command: str, *, when: re.Pattern[str], nth: int) -> int:

@@ -3,11 +3,9 @@ Starts the stand-in's process and the engine's; stops them by their own handles.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,24 +77,6 @@ class Objects:
     def seen(self) -> dict[str, dict[str, Any]]:
         """What the account holds, by id."""
         return {one["id"]: one for path, key in PATHS.values() for one in self.standin.http.get(path).json()[key]}
-
-
-def kill_all(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL to the engine first, then to everything it had started: its plugins have groups of their own."""
-    family = descendants(process.pid)
-    process.kill()
-    for pid in family:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    process.wait()
-
-
-def descendants(pid: int) -> list[int]:
-    found = []
-    for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            found += [int(child), *descendants(int(child))]
-    return found
 
 
 @pytest.fixture(scope="session")
