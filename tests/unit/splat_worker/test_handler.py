@@ -10,7 +10,9 @@ import io
 import json
 import math
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -227,6 +229,99 @@ def test_a_worker_lost_in_training_is_made_up_for_by_the_next_from_previews_to_c
     assert report.photos.registered == 12
     assert seconds["sfm"] < 2
     assert sum(seconds.values()) < 45.0 + 20.0
+
+
+CHILD_THAT_COUNTS = """
+import sys
+from splat_worker.job import child, extras
+from splat_worker.sfm import features
+import pycolmap
+extras.MATCHES_EVERY_S, features.MATCH_CHUNK = 0.1, 10
+extract, match = pycolmap.extract_features, pycolmap.match_image_pairs
+def extracting(*args, image_names, **options):
+    extract(*args, image_names=image_names, **options)
+    print("counted features of", len(image_names), "photos", file=sys.stderr)
+def matching(*args, pairing_options, **options):
+    match(*args, pairing_options=pairing_options, **options)
+    print("counted", len(open(pairing_options.match_list_path).readlines()), "pairs", file=sys.stderr)
+pycolmap.extract_features, pycolmap.match_image_pairs = extracting, matching
+sys.exit(child.main())
+"""
+
+
+def counted(log: str) -> tuple[int, int]:
+    """Photos whose features were looked for and pairs that were compared, as a child that counts wrote."""
+    photos = re.findall(r"counted features of (\d+) photos", log)
+    pairs = re.findall(r"counted (\d+) pairs", log)
+    return sum(map(int, photos)), sum(map(int, pairs))
+
+
+def pairs_in(checkpoint: bytes | None) -> int:
+    """Pairs of photos that are compared in a checkpoint of the search for cameras."""
+    if checkpoint is None or "matches.db" not in (archive := zipfile.ZipFile(io.BytesIO(checkpoint))).namelist():
+        return 0
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        content = bytearray(archive.read("matches.db"))
+        content[18:20] = b"\x01\x01"  # no write-ahead log: there is none beside what lies in memory
+        db.deserialize(bytes(content))
+        return int(db.execute("SELECT count(*) FROM two_view_geometries").fetchone()[0])
+
+
+@pytest.mark.slow
+def test_a_worker_lost_while_photos_are_compared_is_made_up_for_without_comparing_them_again(
+    runpod_server, still_life, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("PYTHONPATH", str(WORKER_IMAGE / "src"))
+    monkeypatch.setenv("SPLAT_ALLOW_PRIVATE_ADDRESSES", "true")
+    less = {
+        "train": {"steps": 20, "size_px": 100},
+        "outputs": {"cameras.json": f"{runpod_server.url}/out/cameras.json?{SIGNATURE}"},
+        "progress": None,
+    }
+
+    def job(project: str) -> dict[str, Any]:
+        submit(runpod_server, still_life, "job", project=project, **less)
+        return dict(runpod_server.jobs.get()["input"])
+
+    def run(project: str) -> Report:
+        found = asyncio.run(host.run(job(project), seconds_max=None, on_event=lambda event: None))
+        return Report.model_validate(found)
+
+    async def lost() -> None:
+        task = asyncio.create_task(host.run(job("lost"), seconds_max=None, on_event=lambda event: None))
+        while not task.done() and not pairs_in(runpod_server.objects.get("/checkpoint/lost")):
+            await asyncio.sleep(0.02)
+        assert host.pid is not None
+        os.killpg(host.pid, signal.SIGKILL)
+        await task
+
+    host = ChildHost((sys.executable, "-c", CHILD_THAT_COUNTS))
+    try:
+        with pytest.raises(JobError):
+            asyncio.run(lost())
+        compared = pairs_in(runpod_server.objects["/checkpoint/lost"])
+        first = counted(capfd.readouterr().err)
+        assert first[0] == 12
+        assert 0 < compared <= first[1] < 66, "it was lost in the middle of comparing"
+
+        resumed = run("lost")
+        log = capfd.readouterr().err
+        assert counted(log) == (0, 66 - compared)
+        assert f"going on with the features of 12 photos and {compared} compared pairs" in log
+        assert resumed.resumed_from == "photos"
+
+        whole = run("never-lost")
+        assert counted(capfd.readouterr().err) == (12, 66)
+        assert whole.resumed_from is None
+    finally:
+        host.kill()
+    assert resumed.photos == whole.photos
+    assert resumed.photos.registered == 12
+    assert resumed.sfm is not None
+    assert whole.sfm is not None
+    assert resumed.sfm.rung == whole.sfm.rung
+    errors_px = resumed.metrics.reprojection_error_px, whole.metrics.reprojection_error_px
+    assert errors_px[0] == pytest.approx(errors_px[1], abs=0.02)
 
 
 @pytest.mark.slow

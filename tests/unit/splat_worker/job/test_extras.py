@@ -1,50 +1,181 @@
-"""Checkpoints beside the search for cameras: one that cannot be made costs nothing else."""
+"""Checkpoints beside the search for cameras: when one is made, of what, and that one which fails costs nothing else."""
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from splat_worker.job import extras
 from splat_worker.job.checkpoint import Checkpoint
-from splat_worker.job.extras import MATCHES_EVERY_S, Extras
+from splat_worker.job.extras import MATCHES_EVERY_S, TOO_LARGE, Extras
 from splat_worker.job.run import Run, SceneJob
+from splat_worker.sfm.kept import Begun
 from splat_worker.transfer.delivery import Folder
 
 
-def test_matches_that_cannot_be_copied_cost_a_checkpoint_and_not_the_job(tmp_path: Path) -> None:
-    class Kept(Folder):
-        def save_checkpoint(self, path: Path) -> None:
-            saved.append(Checkpoint.read(path, "f"))
+@dataclass(frozen=True)
+class Kept(Folder):
+    """Counts the descriptors of every checkpoint that is handed over; holds them back while `open` is clear."""
 
-    saved: list[Checkpoint | None] = []
-    now = [0.0]
-    run = Run(
-        job=SceneJob(project_id="p"),
-        scratch=tmp_path,
-        delivery=Kept(path=tmp_path),
-        on_event=lambda event: None,
-        clock=lambda: now[0],
-    )
-    broken, whole = tmp_path / "broken.db", tmp_path / "whole.db"
-    broken.write_bytes(b"no database" * 500)
-    with contextlib.closing(sqlite3.connect(whole)) as db:
-        db.execute("create table images (name text)")
-        db.execute("insert into images values ('0001.jpg')")
-        db.commit()
-    with Extras(run, "f") as extras:
-        extras.matches(whole)
-        assert not (tmp_path / "matches.copy.db").exists(), "too early for one"
-        now[0] = MATCHES_EVERY_S
-        extras.matches(broken)
-        now[0] *= 2
-        extras.matches(whole)
+    path: Path = Path()
+    saved: list[int] = field(default_factory=list)
+    begun: list[str | None] = field(default_factory=list)
+    open: threading.Event = field(default_factory=threading.Event)
+
+    def save_checkpoint(self, path: Path) -> None:
+        assert self.open.wait(10)
+        back = Checkpoint.read(path, "f")
+        assert back is not None
+        assert back.matches is not None
+        self.begun.append(back.begun and back.begun.rung)
+        with contextlib.closing(sqlite3.connect(back.matches)) as db:
+            assert db.execute("SELECT name FROM images").fetchall() == [("0001.jpg",)]
+            self.saved.append(db.execute("SELECT count(*) FROM descriptors").fetchone()[0])
+
+    def until(self, count: int) -> None:
+        """That many checkpoints are handed over."""
         end = time.monotonic() + 10
-        while not saved and time.monotonic() < end:
+        while len(self.saved) < count and time.monotonic() < end:
             time.sleep(0.01)
-    assert len(saved) == 1
-    assert saved[0] is not None
-    assert saved[0].matches is not None
-    with contextlib.closing(sqlite3.connect(saved[0].matches)) as db:
-        assert db.execute("select name from images").fetchall() == [("0001.jpg",)]
+        assert len(self.saved) == count
+
+
+class Search:
+    """A job that looks for cameras with a database of one photo; its clock shows `now`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = 0.0
+        self.database, self.kept = folder / "matches.db", Kept(path=folder)
+        self.kept.open.set()
+        self.run = Run(
+            job=SceneJob(project_id="p"),
+            scratch=folder,
+            delivery=self.kept,
+            on_event=lambda event: None,
+            clock=lambda: self.now,
+        )
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> Search:
+    made = Search(tmp_path)
+    with contextlib.closing(sqlite3.connect(made.database)) as db:
+        db.execute("CREATE TABLE images (name TEXT)")
+        db.execute("INSERT INTO images VALUES ('0001.jpg')")
+        db.execute("CREATE TABLE descriptors (data BLOB)")
+        db.execute("INSERT INTO descriptors VALUES (zeroblob(100000))")
+        db.commit()
+    return made
+
+
+def test_a_search_that_is_over_within_the_interval_sends_nothing(search: Search) -> None:
+    with Extras(search.run, "f") as beside:
+        search.now = MATCHES_EVERY_S - 0.1
+        beside.matches(search.database, complete=False)
+        beside.matches(search.database, complete=True)
+    assert search.kept.saved == []
+    assert not list(search.run.scratch.glob("matches.c*"))
+
+
+def test_matches_are_kept_every_interval_and_once_more_without_descriptors_when_all_are_there(search: Search) -> None:
+    with Extras(search.run, "f") as beside:
+        search.now = MATCHES_EVERY_S
+        beside.matches(search.database, complete=False)
+        search.kept.until(1)
+        search.now += MATCHES_EVERY_S / 2
+        beside.matches(search.database, complete=False)
+        beside.matches(search.database, complete=True)
+        search.kept.until(2)
+    assert search.kept.saved == [1, 0]
+    assert search.run.warnings == []
+    assert not list(search.run.scratch.glob("matches.c*")), "copies take disk that the job may need"
+
+
+def test_cameras_placed_so_far_are_kept_every_interval_with_one_copy_of_the_database(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies: list[Path] = []
+    copy = extras.copy_database
+    monkeypatch.setattr(extras, "copy_database", lambda *of, **how: copies.append(of[1]) or copy(*of, **how))
+    with Extras(search.run, "f") as beside:
+        beside.matches(search.database, complete=True)
+        for number in range(1, 7):
+            search.now = number * MATCHES_EVERY_S / 2
+            begun = Begun(rung=f"after {search.now:.0f} s", files={"cameras.bin": b"c"})
+            beside.matches(search.database, complete=True, begun=begun)
+            search.kept.until(number // 2)
+        assert search.kept.begun == ["after 10 s", "after 20 s", "after 30 s"]
+        assert search.kept.saved == [0, 0, 0]
+        assert len(copies) == 1
+        assert copies[0].exists()
+    assert not copies[0].exists()
+
+
+def test_while_one_is_on_its_way_no_other_is_copied_but_the_one_that_is_complete(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies: list[Path] = []
+    copy = extras.copy_database
+    monkeypatch.setattr(extras, "copy_database", lambda *of, **how: copies.append(of[1]) or copy(*of, **how))
+    with Extras(search.run, "f") as beside:
+        search.kept.open.clear()
+        for _ in range(3):
+            search.now += MATCHES_EVERY_S
+            beside.matches(search.database, complete=False)
+        beside.matches(search.database, complete=True)
+        search.kept.open.set()
+        search.kept.until(2)
+    assert search.kept.saved == [1, 0]
+    assert len(set(copies)) == len(copies) == 2, "the one that is being sent must not change under it"
+
+
+def test_where_copying_takes_long_there_is_less_of_it(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 s of copying is 2 % of 50 s."""
+
+    def slow(source: Path, target: Path, *, descriptors: bool) -> None:
+        copies.append(search.now)
+        search.now += 1.0
+        copy(source, target, descriptors=descriptors)
+
+    copies: list[float] = []
+    copy = extras.copy_database
+    monkeypatch.setattr(extras, "copy_database", slow)
+    with Extras(search.run, "f") as beside:
+        for number in range(1, 16):
+            search.now = 10.0 * number
+            beside.matches(search.database, complete=False)
+            search.kept.until(len(copies))
+    assert copies == [10.0, 60.0, 110.0]
+
+
+def test_a_database_over_the_limit_is_not_kept_which_is_told_once(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extras, "MATCHES_BYTES_MAX", 50_000)
+    with Extras(search.run, "f") as beside:
+        for _ in range(3):
+            search.now += MATCHES_EVERY_S
+            beside.matches(search.database, complete=False)
+        assert search.run.warnings == [TOO_LARGE]
+        beside.matches(search.database, complete=True)
+        search.kept.until(1)
+    assert search.kept.saved == [0], "without descriptors it is small enough"
+    assert search.run.warnings == [TOO_LARGE]
+
+
+def test_matches_that_cannot_be_copied_cost_a_checkpoint_and_not_the_job(search: Search) -> None:
+    broken = search.run.scratch / "broken.db"
+    broken.write_bytes(b"no database" * 500)
+    with Extras(search.run, "f") as beside:
+        search.now = MATCHES_EVERY_S
+        beside.matches(broken, complete=False)
+        search.now *= 2
+        beside.matches(search.database, complete=False)
+        search.kept.until(1)
+    assert search.kept.saved == [1]

@@ -3,9 +3,11 @@ Silent if broken otherwise: a scene upside-down in its files, a resume that star
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +22,7 @@ from splat_worker.contract.job_report import Report
 from splat_worker.errors import JobError, Stage
 from splat_worker.export.ply import read_ply
 from splat_worker.export.splat_transform import convert
+from splat_worker.job.checkpoint import Checkpoint
 from splat_worker.job.pipeline import run_folder, run_input
 from splat_worker.job.run import Run, SceneJob
 from splat_worker.photos.door import Source
@@ -169,18 +172,31 @@ def test_a_run_that_ends_in_training_goes_on_after_the_cameras(still_life, tmp_p
     assert run("third", other, Told()).resumed_from is None, "other settings must not use this checkpoint"
 
 
+def archive_member(content: bytes, name: str) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return archive.read(name)
+
+
+def members(checkpoint: Path, prefix: str) -> list[str]:
+    with zipfile.ZipFile(checkpoint) as archive:
+        return [name for name in archive.namelist() if name.startswith(prefix)]
+
+
 @pytest.mark.slow
 def test_a_run_that_ends_in_the_search_for_cameras_goes_on_in_it(
-    still_life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    still_life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr("splat_worker.job.extras.MATCHES_EVERY_S", 0.0)
+    monkeypatch.setattr("splat_worker.job.extras.MATCHES_COPY_SHARE_MAX", 1.0)
     monkeypatch.setattr("splat_worker.sfm.features.MATCH_CHUNK", 20)
+    monkeypatch.setattr("splat_worker.sfm.ladder.SNAPSHOT_EVERY_PHOTOS", 3)
     out = tmp_path / "out"
+    kept = out / ".checkpoint"
 
-    def until_kept(event: Event) -> None:
-        if event.message.startswith("Comparing"):
+    def until_kept(event: Event, message: str = "Comparing", member: str = "matches.db") -> None:
+        if event.message.startswith(message):
             end = time.monotonic() + 10
-            while not (out / ".checkpoint").exists() and time.monotonic() < end:
+            while not (kept.exists() and members(kept, member)) and time.monotonic() < end:
                 time.sleep(0.05)
             raise Interrupted
 
@@ -193,13 +209,36 @@ def test_a_run_that_ends_in_the_search_for_cameras_goes_on_in_it(
 
     with pytest.raises(JobError):
         run("first", until_kept)
+    whole = kept.read_bytes()
+    fingerprint = json.loads(archive_member(whole, "manifest.json"))["fingerprint"]
+    (tmp_path / "damaged.db").write_bytes(archive_member(whole, "matches.db")[:30_000])
+    Checkpoint(fingerprint=fingerprint, matches=tmp_path / "damaged.db").write(kept)
+    anew = Told()
+    with pytest.raises(JobError):
+        run("over a damaged copy", lambda event: (anew.append(event), until_kept(event)))
+    assert "Looking for features: 8 of 12 photos" in [event.message for event in anew]
+    assert "starting from the beginning" in caplog.text
+
+    kept.write_bytes(whole)
+
+    def placing_slowly(event: Event) -> None:
+        if event.message.startswith("Placing"):
+            time.sleep(0.2)  # the checkpoint before is to be on its way no longer
+        until_kept(event, "Placing cameras: 11", "begun/")
+
+    with pytest.raises(JobError):
+        run("lost while placing", placing_slowly)
+    assert members(kept, "begun/default/images.bin")
     told = Told()
     report = run("second", told)
     assert report.resumed_from is Stage.PHOTOS
     assert report.photos.registered == 12
     messages = [event.message for event in told if event.stage is Stage.SFM]
     assert "Looking for features: 8 of 12 photos" not in messages
-    assert any(message.startswith("Comparing photos: 66 of 66") for message in messages)
+    placing = [message for message in messages if message.startswith("Placing")]
+    assert messages.index(placing[0]) <= 1, "all features and pairs are there"
+    assert int(placing[0].split()[2]) > 3, "some were placed before"
+    assert placing[-1] == "Placing cameras: 12 of 12"
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ import pytest
 from PIL import Image
 
 from splat_worker.errors import Code, JobError
-from splat_worker.job.extras import copy_database
 from splat_worker.photos.door import Source, prepare
 from splat_worker.photos.sniff import meant_as_photo
 from splat_worker.sfm import frame
-from splat_worker.sfm.cameras import reconstruct
+from splat_worker.sfm.cameras import numbers, reconstruct, spared
+from splat_worker.sfm.kept import Begun, Kept, copy_database
+from splat_worker.sfm.ladder import LADDER
 from splat_worker.sfm.preset import SfmPreset
 from splat_worker.sfm.sparse import SparseModel
 from splat_worker.sfm.undistort import posed_photos
@@ -72,22 +74,28 @@ class Stopped(Exception):
     pass
 
 
-@pytest.mark.parametrize("after", [1, 3], ids=["while features are looked for", "while photos are compared"])
-def test_a_search_that_was_interrupted_repeats_nothing_that_its_database_holds(
-    after: int, still_life, solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("after", "spares"),
+    [(1, Kept(photos=8, pairs=0)), (3, Kept(photos=12, pairs=20)), (6, Kept(photos=12, pairs=66))],
+    ids=["while features are looked for", "while photos are compared", "while cameras are placed"],
+)
+def test_a_search_that_was_interrupted_repeats_nothing_that_its_database_holds(  # noqa: PLR0917
+    after: int, spares: Kept, still_life, solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr("splat_worker.sfm.features.MATCH_CHUNK", 20)
     prepared = prepare(sources_of(still_life.folder), tmp_path / "photos", side_max_px=1000)
     kept, calls = tmp_path / "kept.db", []
 
-    def keep(database: Path) -> None:
-        calls.append(database)
+    def keep(database: Path, *, complete: bool, begun: Begun | None = None) -> None:
+        calls.append(complete)
         if len(calls) == after:
-            copy_database(database, kept)
+            copy_database(database, kept, descriptors=not complete)
             raise Stopped
 
     with pytest.raises(Stopped):
         reconstruct(SfmPreset(), prepared.photos, tmp_path / "first", on_matches=keep)
+    assert calls == [False] * 5 + [True] if after == 6 else [False] * after
+    assert spared(SfmPreset(), prepared.photos, kept) == spares
     looked, compared = [], []
     extract, match = pycolmap.extract_features, pycolmap.match_image_pairs
 
@@ -110,12 +118,93 @@ def test_a_search_that_was_interrupted_repeats_nothing_that_its_database_holds(
         on_progress=lambda f, m: told.append((f, m)),
     )
     _, whole = solved
-    assert (len(looked), len(compared)) == {1: (4, 66), 3: (0, 46)}[after]
+    assert (len(looked), len(compared)) == (12 - spares.photos, 66 - spares.pairs)
     assert told[0][0] > 0.3, "progress starts where the database ends"
     assert [camera.name for camera in model.cameras] == [camera.name for camera in whole.cameras]
     assert error_of_extent(model, dict(zip(still_life.names, still_life.centres, strict=True))) < 0.005
     assert model.reprojection_error_px == pytest.approx(whole.reprojection_error_px, abs=0.02)
     assert len({round(camera.focal_px, 3) for camera in model.cameras}) == 1, "still one camera for all"
+
+
+@pytest.fixture(scope="module")
+def lost_while_placing(still_life, tmp_path_factory):  # type: ignore[no-untyped-def]
+    """The photos, and a database and cameras that a search left which was interrupted while it placed them."""
+    folder = tmp_path_factory.mktemp("lost")
+    prepared = prepare(sources_of(still_life.folder), folder / "photos", side_max_px=1000)
+    found: list[Begun] = []
+
+    def keep(database: Path, *, complete: bool, begun: Begun | None = None) -> None:
+        if begun is None:
+            copy_database(database, folder / "kept.db", descriptors=not complete)
+            return
+        found.append(begun)
+        if len(found) == 2:
+            raise Stopped
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("splat_worker.sfm.ladder.SNAPSHOT_EVERY_PHOTOS", 3)
+        with pytest.raises(Stopped):
+            reconstruct(SfmPreset(), prepared.photos, folder / "first", on_matches=keep)
+    return prepared.photos, folder / "kept.db", found[1]
+
+
+def placed_in(messages: list[str]) -> list[int]:
+    """Photos placed by each word of the mapper."""
+    return [int(m.split()[2]) for m in messages if m.startswith("Placing cameras")]
+
+
+def test_cameras_that_were_placed_are_not_placed_again(lost_while_placing, still_life, solved, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    photos, kept, begun = lost_while_placing
+    told: list[str] = []
+    model = reconstruct(
+        SfmPreset(),
+        photos,
+        tmp_path,
+        on_progress=lambda fraction, message: told.append(message),
+        go_on_from=Path(shutil.copy(kept, tmp_path / "copy.db")),
+        begun=begun,
+    )
+    begun.write(tmp_path / "model")
+    before = pycolmap.Reconstruction(tmp_path / "model").num_reg_images()
+    assert before >= 6
+    assert placed_in(told) == list(range(before + 1, 13))
+    _, whole = solved
+    assert [camera.name for camera in model.cameras] == [camera.name for camera in whole.cameras]
+    assert model.rung == whole.rung == begun.rung
+    assert error_of_extent(model, dict(zip(still_life.names, still_life.centres, strict=True))) < 0.005
+    assert model.reprojection_error_px == pytest.approx(whole.reprojection_error_px, abs=0.02)
+
+
+@pytest.mark.parametrize("harm", ["no files", "cut off", "noise", "another rung's"])
+def test_cameras_of_no_use_are_placed_anew(harm: str, lost_while_placing, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    photos, kept, begun = lost_while_placing
+    harmed = {
+        "no files": Begun(rung=begun.rung, files={}),
+        "cut off": Begun(rung=begun.rung, files={name: part[: len(part) // 2] for name, part in begun.files.items()}),
+        "noise": Begun(rung=begun.rung, files=dict.fromkeys(begun.files, b"\x01noise" * 50)),
+        "another rung's": Begun(rung="global", files=begun.files),
+    }[harm]
+    told: list[str] = []
+    model = reconstruct(
+        SfmPreset(),
+        photos,
+        tmp_path,
+        on_progress=lambda fraction, message: told.append(message),
+        go_on_from=Path(shutil.copy(kept, tmp_path / "copy.db")),
+        begun=harmed,
+    )
+    assert placed_in(told) == list(range(3, 13))
+    assert len(model.cameras) == 12
+
+
+def test_the_numbers_of_a_search_tell_another_size_of_features_and_another_ladder_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    base = numbers(SfmPreset())
+    assert base == numbers(SfmPreset(threads=7)), "cores do not shape the result"
+    assert base != numbers(SfmPreset(extract_max_px=800))
+    monkeypatch.setattr("splat_worker.sfm.cameras.LADDER", LADDER[1:])
+    assert base != numbers(SfmPreset())
 
 
 def test_a_points_colour_is_the_mean_of_the_photos_that_see_it(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

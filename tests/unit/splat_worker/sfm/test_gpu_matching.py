@@ -1,15 +1,24 @@
-"""Matching as matrix products: its rule against a plain loop, and its database against COLMAP's own matcher.
+"""Matching as matrix products: its rule against a plain loop, and its database against COLMAP's own matcher; a lost
+worker's pairs are not matched again.
 Runs on torch's CPU device; on a GPU the same operations run elsewhere.
 """
 
 from __future__ import annotations
+
+import contextlib
+import sqlite3
+from types import SimpleNamespace
 
 import numpy as np
 import pycolmap
 import pytest
 from PIL import Image
 
-from splat_worker.sfm.gpu_matching import MAX_DISTANCE, MAX_RATIO, match_pairs, mutual_matches, unit_descriptors
+from splat_worker.progress import silent
+from splat_worker.sfm import features, gpu_matching
+from splat_worker.sfm.gpu_matching import MAX_DISTANCE, MAX_RATIO, GpuMatcher, mutual_matches, unit_descriptors
+from splat_worker.sfm.kept import copy_database
+from splat_worker.sfm.preset import SfmPreset
 
 
 def plain(one: np.ndarray, other: np.ndarray) -> set[tuple[int, int]]:
@@ -49,36 +58,83 @@ def test_a_photo_with_fewer_than_two_features_matches_nothing(counts):
     assert mutual_matches(one, other).shape == (0, 2)
 
 
-def test_the_database_is_as_colmaps_own_matcher_leaves_it(tmp_path):
-    """Three overlapping cuts of one picture: nearly the same matches, and every pair verified.
+NAMES = [("0.png", "1.png"), ("0.png", "2.png"), ("1.png", "2.png")]
+
+
+@pytest.fixture
+def cuts(tmp_path, monkeypatch):
+    """Three overlapping cuts of one picture in `photos`, and the GPU's matcher on the CPU."""
+    blocks = np.random.default_rng(7).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    picture = Image.fromarray(blocks).resize((640, 480), Image.Resampling.BICUBIC)
+    (tmp_path / "photos").mkdir()
+    for i in range(3):
+        picture.crop((60 * i, 20 * i, 60 * i + 480, 20 * i + 400)).save(tmp_path / "photos" / f"{i}.png")
+    monkeypatch.setattr(features, "_gpu_matcher", lambda database: GpuMatcher(database, device="cpu"))
+    return tmp_path
+
+
+def with_features(database, cuts):
+    pycolmap.set_random_seed(0)
+    pycolmap.extract_features(database, cuts / "photos", device=pycolmap.Device.cpu)
+    return database
+
+
+def compare_all(database, cuts, on_progress=silent):
+    """As a worker with a GPU compares photos: our matches, then COLMAP's verification of them."""
+    photos = [SimpleNamespace(path=cuts / "photos" / f"{i}.png") for i in range(3)]
+    preset = SfmPreset(on_gpu=True, threads=1)
+    features.match_photos(preset, photos, ((0, 1), (0, 2), (1, 2)), database, cuts, on_progress=on_progress)
+
+
+def test_the_database_is_as_colmaps_own_matcher_leaves_it(cuts):
+    """Nearly the same matches, and every pair verified.
 
     Inliers are not compared one by one: COLMAP's verification draws at random in threads (872 and 1117 of the same
     matches were seen).
     """
-    rng = np.random.default_rng(7)
-    blocks = rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
-    picture = Image.fromarray(blocks).resize((640, 480), Image.Resampling.BICUBIC)
-    note = lambda fraction, _: told.append(fraction)  # noqa: E731
-    (tmp_path / "photos").mkdir()
-    for i in range(3):
-        picture.crop((60 * i, 20 * i, 60 * i + 480, 20 * i + 400)).save(tmp_path / "photos" / f"{i}.png")
-    matches, told = {}, []
-    names = [("0.png", "1.png"), ("0.png", "2.png"), ("1.png", "2.png")]
+    matches = {}
     for who in ("colmap", "ours"):
-        database = tmp_path / f"{who}.db"
-        pycolmap.set_random_seed(0)
-        pycolmap.extract_features(database, tmp_path / "photos", device=pycolmap.Device.cpu)
+        database = with_features(cuts / f"{who}.db", cuts)
         if who == "colmap":
             pycolmap.match_exhaustive(database, device=pycolmap.Device.cpu)
         else:
-            match_pairs(database, names, device="cpu", threads=1, on_progress=note)
-            assert told[-1] == 1.0
+            compare_all(database, cuts)
         with pycolmap.Database.open(database) as db:
             _, inliers = db.read_two_view_geometry_num_inliers()
             ids = {image.name: image.image_id for image in db.read_all_images()}  # numbered as threads finish
-            matches[who] = {(a, b): {tuple(m) for m in db.read_matches(ids[a], ids[b]).tolist()} for a, b in names}
+            matches[who] = {(a, b): {tuple(m) for m in db.read_matches(ids[a], ids[b]).tolist()} for a, b in NAMES}
         assert len(inliers) == 3
         assert min(inliers) > 100
     for pair, theirs in matches["colmap"].items():
         both = matches["ours"][pair] & theirs
         assert len(both) > 0.9 * max(len(theirs), len(matches["ours"][pair])), pair
+
+
+def test_pairs_that_a_lost_worker_compared_are_neither_matched_nor_verified_again(cuts, monkeypatch):
+    monkeypatch.setattr(features, "MATCH_CHUNK", 1)
+    told, matched = [], []
+    match = gpu_matching.mutual_matches
+    monkeypatch.setattr(gpu_matching, "mutual_matches", lambda *of: matched.append(of) or match(*of))
+
+    def keep(fraction, _):
+        told.append(fraction)
+        if len(told) == 2:
+            copy_database(cuts / "first.db", cuts / "kept.db")
+
+    compare_all(with_features(cuts / "first.db", cuts), cuts, keep)
+    assert told == pytest.approx([1 / 3, 2 / 3, 1.0])
+    assert len(matched) == 3
+    before = geometries(cuts / "kept.db")
+    assert len(before) == 2
+    compare_all(cuts / "kept.db", cuts, keep)
+    assert told[3:] == [1.0]
+    assert len(matched) == 4
+    after = geometries(cuts / "kept.db")
+    assert len(after) == 3
+    assert before.items() <= after.items(), "not a byte of what was there is another"
+
+
+def geometries(database):
+    """Inlier matches by pair."""
+    with contextlib.closing(sqlite3.connect(database)) as db:
+        return dict(db.execute("SELECT pair_id, data FROM two_view_geometries"))

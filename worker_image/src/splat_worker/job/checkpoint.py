@@ -9,34 +9,48 @@ import json
 import logging
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from splat_worker import __version__
+from splat_worker.sfm.kept import Begun
 from splat_worker.sfm.sparse import SparseModel
 
 log = logging.getLogger(__name__)
 
 VERSION = 2
 PART_BYTES_MAX = 4 << 30
+BEGUN = "begun"
+"""Folder of the archive with the cameras placed so far, in a folder with their rung's name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """matches: COLMAP's database so far, while cameras are still looked for; sparse: model as structure from motion
-    left it, None before; train: the trainer's own bytes, None before its first."""
+    """matches: COLMAP's database so far, while cameras are still looked for; compared: it holds all pairs, and no
+    descriptors any more; begun: cameras placed so far from it; sparse: model as structure from motion left it, None
+    before; train: the trainer's own bytes, None before its first."""
 
     fingerprint: str
     matches: Path | None = None
+    compared: bool = False
+    begun: Begun | None = None
     sparse: SparseModel | None = None
     train: bytes | None = None
 
     def write(self, path: Path) -> None:
-        """One zip, replaced as a whole so that a reader never sees half of it."""
+        """One zip, replaced as a whole so that a reader never sees half of it.
+
+        Descriptors are nearly noise: of 23 MB with them (24 photos) deflate took off a fifth in 0.7 s of a core, of
+        the 5 MB without them two fifths in 0.1 s. So only these are packed.
+        """
         part = path.with_suffix(".part")
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr("manifest.json", json.dumps({"version": VERSION, "fingerprint": self.fingerprint}))
             if self.matches is not None:
-                archive.write(self.matches, "matches.db")
+                packed = zipfile.ZIP_DEFLATED if self.compared else zipfile.ZIP_STORED
+                archive.write(self.matches, "matches.db", packed, compresslevel=1)
+            if self.begun is not None:
+                for name, content in self.begun.files.items():
+                    archive.writestr(f"{BEGUN}/{self.begun.rung}/{name}", content)
             if self.sparse is not None:
                 archive.writestr("sparse.npz", self.sparse.to_bytes())
             if self.train is not None:
@@ -57,12 +71,20 @@ class Checkpoint:
                     return None
                 names = archive.namelist()
                 matches = Path(archive.extract("matches.db", path.parent)) if "matches.db" in names else None
+                begun = _begun(archive) if matches else None
                 sparse = SparseModel.from_bytes(archive.read("sparse.npz")) if "sparse.npz" in names else None
                 train = archive.read("train.bin") if sparse and "train.bin" in names else None
         except Exception as error:  # zipfile and numpy raise almost anything on broken bytes
             log.warning("the checkpoint cannot be read (%s); starting from the beginning", type(error).__name__)
             return None
-        return cls(fingerprint=fingerprint, matches=matches, sparse=sparse, train=train)
+        return cls(fingerprint=fingerprint, matches=matches, begun=begun, sparse=sparse, train=train)
+
+
+def _begun(archive: zipfile.ZipFile) -> Begun | None:
+    parts = [PurePosixPath(name) for name in archive.namelist() if name.startswith(f"{BEGUN}/")]
+    if not parts:
+        return None
+    return Begun(rung=parts[0].parent.name, files={part.name: archive.read(str(part)) for part in parts})
 
 
 def fingerprint(photo_digests: list[tuple[str, str]], settings: dict[str, object]) -> str:

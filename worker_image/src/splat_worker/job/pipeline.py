@@ -5,8 +5,9 @@ Decides nothing about photos or geometry itself; every failure leaves it as a Jo
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pycolmap  # noqa: F401 - before train/, whose runtime.py sets how OpenMP pools that load later wait
@@ -26,7 +27,7 @@ from splat_worker.photos.reject import Reject
 from splat_worker.progress import Event, OnEvent
 from splat_worker.scene import PosedPhotos
 from splat_worker.sfm import frame
-from splat_worker.sfm.cameras import reconstruct
+from splat_worker.sfm.cameras import numbers, reconstruct, spared
 from splat_worker.sfm.preset import SfmPreset
 from splat_worker.sfm.sparse import SparseModel
 from splat_worker.sfm.undistort import posed_photos
@@ -37,6 +38,8 @@ from splat_worker.train.render import render
 from splat_worker.train.trainer import train
 from splat_worker.transfer.delivery import Presigned
 from splat_worker.transfer.transfer import Transfer
+
+log = logging.getLogger(__name__)
 
 SIDE_PX: dict[tuple[str, Preset], int] = {
     ("cpu", Preset.PREVIEW): 1000,
@@ -103,11 +106,30 @@ class _Resumed:
 
 
 def _load_checkpoint(run: Run, digests: list[tuple[str, str]]) -> _Resumed:
-    own = fingerprint(digests, {**run.job.settings(), "side_px": _side_px(run, find_device())})
+    device = find_device()
+    shaping = {"side_px": _side_px(run, device), "cameras": numbers(_sfm_preset(run, device))}
+    own = fingerprint(digests, {**run.job.settings(), **shaping})
     path = run.scratch / "resume.zip"
     if not run.delivery.keeps_checkpoints or not run.delivery.load_checkpoint(path):
         return _Resumed(fingerprint=own, checkpoint=None)
-    return _Resumed(fingerprint=own, checkpoint=Checkpoint.read(path, own))
+    checkpoint = Checkpoint.read(path, own)
+    path.unlink(missing_ok=True)
+    return _Resumed(fingerprint=own, checkpoint=checkpoint)
+
+
+def _of_use(resumed: _Resumed, prepared: Prepared, preset: SfmPreset) -> _Resumed:
+    """Without a checkpoint whose search for cameras does not fit the photos as they came through the door."""
+    kept = resumed.checkpoint
+    if kept is None:
+        return resumed
+    if kept.sparse is not None:
+        if {camera.name for camera in kept.sparse.cameras} <= {photo.name for photo in prepared.photos}:
+            return resumed
+    elif kept.matches is not None and (found := spared(preset, prepared.photos, kept.matches)) is not None:
+        log.info("going on with the features of %d photos and %d compared pairs", found.photos, found.pairs)
+        return resumed
+    log.warning("the cameras in the checkpoint do not fit these photos; starting from the beginning")
+    return replace(resumed, checkpoint=None)
 
 
 def make_scene(run: Run, sources: Sequence[Source], resumed: _Resumed) -> Report:
@@ -115,6 +137,7 @@ def make_scene(run: Run, sources: Sequence[Source], resumed: _Resumed) -> Report
     reset_peak_memory()
     device = find_device()
     prepared = _photos_stage(run, sources, _side_px(run, device))
+    resumed = _of_use(resumed, prepared, _sfm_preset(run, device))
     with Extras(run, resumed.fingerprint) as extras:
         sparse = _sfm_stage(run, prepared, device, extras, resumed=resumed)
         extras.placed(sparse)
@@ -135,6 +158,15 @@ def make_scene(run: Run, sources: Sequence[Source], resumed: _Resumed) -> Report
 
 def _side_px(run: Run, device: Device) -> int:
     return run.job.sfm.side_max_px or SIDE_PX[device.kind, run.job.preset]
+
+
+def _sfm_preset(run: Run, device: Device) -> SfmPreset:
+    return SfmPreset(
+        matching=run.job.sfm.matching,
+        threads=cpu_count(),
+        on_gpu=device.kind == "cuda",
+        extract_max_px=EXTRACT_PX.get((device.kind, run.job.preset)),
+    )
 
 
 def _photos_stage(run: Run, sources: Sequence[Source], side_px: int) -> Prepared:
@@ -176,23 +208,17 @@ _INSTEAD = "Send other photos in place of those left out, each overlapping its n
 
 def _sfm_stage(run: Run, prepared: Prepared, device: Device, extras: Extras, *, resumed: _Resumed) -> SparseModel:
     with run.stage(Stage.SFM, "Finding the cameras") as tell:
-        known = {photo.name for photo in prepared.photos}
         kept = resumed.checkpoint
-        if kept and kept.sparse and {c.name for c in kept.sparse.cameras} <= known:
+        if kept and kept.sparse:
             tell(1.0, "Cameras taken from the checkpoint")
             return kept.sparse
-        preset = SfmPreset(
-            matching=run.job.sfm.matching,
-            threads=cpu_count(),
-            on_gpu=device.kind == "cuda",
-            extract_max_px=EXTRACT_PX.get((device.kind, run.job.preset)),
-        )
         sparse = reconstruct(
-            preset,
+            _sfm_preset(run, device),
             prepared.photos,
             run.scratch / "sfm",
             on_progress=tell,
             go_on_from=kept.matches if kept else None,
+            begun=kept.begun if kept else None,
             on_matches=extras.on_matches,
         )
         placed, given = len(sparse.cameras), len(prepared.photos)

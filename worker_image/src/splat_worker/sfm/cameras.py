@@ -4,8 +4,10 @@ The stages and their share of the progress; each of them is a module of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pycolmap
@@ -16,9 +18,10 @@ from splat_worker.limits import PHOTOS_MIN
 from splat_worker.photos.door import Photo
 from splat_worker.progress import silent
 from splat_worker.sfm.diagnosis import Partners, diagnose, tally
-from splat_worker.sfm.features import extract_features, match_photos
-from splat_worker.sfm.ladder import RANDOM_SEED, climb
-from splat_worker.sfm.matching import choose
+from splat_worker.sfm.features import FEATURES_MAX, extract_features, match_photos
+from splat_worker.sfm.kept import Begun, Kept, what_it_spares
+from splat_worker.sfm.ladder import LADDER, RANDOM_SEED, climb
+from splat_worker.sfm.matching import Pairs, choose, pairs_of
 from splat_worker.sfm.preset import OnProgress, SfmPreset
 from splat_worker.sfm.sparse import SparseCamera, SparseModel
 
@@ -27,7 +30,28 @@ pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value  # an empty rung is 
 TRACK_MIN = 2
 POINT_ERROR_MAX_PX = 2.0
 
-OnMatches = Callable[[Path], None]
+
+class OnMatches(Protocol):
+    """A few more photos or pairs are in the match database, which nobody writes into during the call.
+    complete: all pairs are compared and verified, and placing begins; begun: cameras placed from it so far."""
+
+    def __call__(self, database: Path, *, complete: bool, begun: Begun | None = None) -> None: ...
+
+
+def numbers(preset: SfmPreset) -> dict[str, object]:
+    """What shapes a match database and the cameras that come of it, beside the photos and the job's own settings:
+    work that was begun with other numbers is not gone on with."""
+    return {
+        "colmap": pycolmap.__version__,
+        "features_max": FEATURES_MAX,
+        "extract_max_px": preset.extract_max_px,
+        "ladder": [asdict(rung) for rung in LADDER],
+    }
+
+
+def spared(preset: SfmPreset, photos: Sequence[Photo], copy: Path) -> Kept | None:
+    """What `reconstruct` need not do again if it goes on from this copy of a match database; None: not to be used."""
+    return what_it_spares(copy, photos, _pairs(preset, photos)[1])
 
 
 def reconstruct(
@@ -37,13 +61,14 @@ def reconstruct(
     *,
     on_progress: OnProgress = silent,
     go_on_from: Path | None = None,
+    begun: Begun | None = None,
     on_matches: OnMatches | None = None,
 ) -> SparseModel:
     """Find a camera for every photo, and sparse points. Raises SFM_FAILED with advice where too few are placed.
 
-    work_dir: empty folder for the match database; all photos lie in one folder. on_matches(database) is called
-    whenever a few more photos or pairs are in it; go_on_from: a copy of such a database of the same photos, which is
-    moved into work_dir.
+    work_dir: empty folder for the match database; all photos lie in one folder. go_on_from: a copy of that database as
+    on_matches was given it, of which `spared` says that it is of use; it is moved into work_dir. begun: as on_matches
+    was given it with that database.
     """
     work_dir.mkdir(parents=True, exist_ok=True)
     database = work_dir / "matches.db"
@@ -51,18 +76,28 @@ def reconstruct(
         go_on_from.replace(database)
     pycolmap.set_random_seed(RANDOM_SEED)
 
-    def tell(start: float, share: float, *, closed: bool = True) -> OnProgress:
-        def told(fraction: float, message: str) -> None:
-            on_progress(start + share * fraction, message)
-            if on_matches is not None and closed:
-                on_matches(database)
+    def looked(fraction: float, message: str) -> None:
+        on_progress(0.35 * fraction, message)
+        if on_matches is not None:
+            on_matches(database, complete=False)
 
-        return told
+    def compared(fraction: float, message: str) -> None:
+        on_progress(0.35 + 0.35 * fraction, message)
+        if on_matches is not None:
+            on_matches(database, complete=fraction >= 1.0)
 
-    extract_features(preset, photos, database, tell(0.0, 0.35))
-    matching = choose(preset.matching, [photo.position for photo in photos])
-    match_photos(preset, photos, matching, database, work_dir, on_progress=tell(0.35, 0.35, closed=not preset.on_gpu))
-    best, rung, tried = climb(preset, photos, database, work_dir, lambda f, m: on_progress(0.7 + 0.3 * f, m))
+    extract_features(preset, photos, database, looked)
+    matching, pairs = _pairs(preset, photos)
+    match_photos(preset, photos, pairs, database, work_dir, on_progress=compared)
+    best, rung, tried = climb(
+        preset,
+        photos,
+        database,
+        work_dir,
+        lambda f, m: on_progress(0.7 + 0.3 * f, m),
+        begun=begun,
+        on_begun=on_matches and (lambda placed: on_matches(database, complete=True, begun=placed)),
+    )
     placed = {image.name for image in best.images.values() if image.has_pose} if best else set()
     partners = _partners(photos, database)
     rejected = diagnose(photos, placed, partners)
@@ -75,6 +110,12 @@ def reconstruct(
         )
     best.extract_colors_for_all_images(photos[0].path.parent, num_threads=preset.threads)
     return _as_sparse(best, photos, rung=rung, matching=matching, tried=tried, rejected=rejected)
+
+
+def _pairs(preset: SfmPreset, photos: Sequence[Photo]) -> tuple[Matching, Pairs]:
+    positions = [photo.position for photo in photos]
+    matching = choose(preset.matching, positions)
+    return matching, pairs_of(matching, positions)
 
 
 def _partners(photos: Sequence[Photo], database: Path) -> dict[str, Partners]:

@@ -6,13 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pycolmap
 
-from splat_worker.contract.job_input import Matching
 from splat_worker.photos.door import Photo
-from splat_worker.sfm.matching import Pairs, pairs_of
+from splat_worker.sfm.matching import Pairs
 from splat_worker.sfm.preset import OnProgress, SfmPreset
+
+if TYPE_CHECKING:
+    from splat_worker.sfm.gpu_matching import GpuMatcher
 
 EXTRACT_CHUNK_PER_THREAD = 4
 MATCH_CHUNK = 150
@@ -78,34 +81,37 @@ def _write_camera(database: Path, group: Sequence[Photo]) -> int:
 def match_photos(
     preset: SfmPreset,
     photos: Sequence[Photo],
-    matching: Matching,
+    pairs: Pairs,
     database: Path,
     work_dir: Path,
     *,
     on_progress: OnProgress,
 ) -> None:
+    """Of the pairs that the database has not compared and verified, a few at a time. COLMAP matches and verifies them;
+    pairs that have matches already, as the GPU's, it only verifies."""
     options = pycolmap.FeatureMatchingOptions()
     options.num_threads = preset.threads
-    pairs = pairs_of(matching, [photo.position for photo in photos])
-    if preset.on_gpu:
-        from splat_worker.sfm.gpu_matching import match_pairs  # torch: only where a GPU is
-
-        names = [(photos[i].path.name, photos[j].path.name) for i, j in pairs]
-        match_pairs(database, names, device="cuda", threads=preset.threads, on_progress=on_progress)
-        return
+    gpu = _gpu_matcher(database) if preset.on_gpu else None
     pairing = pycolmap.ImportedPairingOptions()
     pairing.match_list_path = work_dir / "pairs.txt"
     missing = _not_compared(photos, pairs, database)
     before = len(pairs) - len(missing)
     for start in range(0, len(missing), MATCH_CHUNK):
-        chunk = missing[start : start + MATCH_CHUNK]
-        lines = [f"{photos[i].path.name} {photos[j].path.name}" for i, j in chunk]
-        (work_dir / "pairs.txt").write_text("\n".join(lines) + "\n")
+        chunk = [(photos[i].path.name, photos[j].path.name) for i, j in missing[start : start + MATCH_CHUNK]]
+        if gpu is not None:
+            gpu.write_matches(chunk)
+        (work_dir / "pairs.txt").write_text("".join(f"{one} {other}\n" for one, other in chunk))
         pycolmap.match_image_pairs(
             database, matching_options=options, pairing_options=pairing, device=pycolmap.Device.cpu
         )
         done = before + start + len(chunk)
         on_progress(done / len(pairs), f"Comparing photos: {done} of {len(pairs)} pairs")
+
+
+def _gpu_matcher(database: Path) -> GpuMatcher:
+    from splat_worker.sfm.gpu_matching import GpuMatcher  # torch: only where a GPU is
+
+    return GpuMatcher(database, device="cuda")
 
 
 def _not_compared(photos: Sequence[Photo], pairs: Pairs, database: Path) -> Pairs:

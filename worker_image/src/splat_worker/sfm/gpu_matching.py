@@ -8,7 +8,7 @@ nearest neighbour in both directions, nearer than MAX_DISTANCE and than MAX_RATI
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,33 +21,31 @@ if TYPE_CHECKING:
 MAX_RATIO = 0.8
 MAX_DISTANCE = 0.7  # rad
 _COS_MIN = math.cos(MAX_DISTANCE)
-_TELL_EVERY = 100  # pairs between two words of progress
 
 NamePairs = Sequence[tuple[str, str]]
 
 
-def match_pairs(
-    database: Path, pairs: NamePairs, *, device: str, threads: int, on_progress: Callable[[float, str], None]
-) -> None:
-    """Matches the named pairs of photos and verifies them: afterwards the database is as COLMAP's matcher leaves it.
+class GpuMatcher:
+    """Matches of pairs, written into a database. A photo's descriptors stay on the device (torch's name of it) from its
+    first pair on."""
 
-    device: a torch device; threads: cores for the verification.
-    """
-    with pycolmap.Database.open(database) as db:
-        ids = {image.name: image.image_id for image in db.read_all_images()}
-        wanted = sorted({name for pair in pairs for name in pair})
-        descriptors = {name: unit_descriptors(db.read_descriptors(ids[name]).data, device) for name in wanted}
-        for done, (one, other) in enumerate(pairs, start=1):
-            found = mutual_matches(descriptors[one], descriptors[other])
-            if not db.exists_matches(ids[one], ids[other]):
-                db.write_matches(ids[one], ids[other], found)
-            if done % _TELL_EVERY == 0:
-                on_progress(0.5 * done / len(pairs), f"Comparing photos: {done} of {len(pairs)} pairs")
-    on_progress(0.5, f"Verifying {len(pairs)} pairs")
-    verifier = pycolmap.GeometricVerifierOptions()
-    verifier.num_threads = threads
-    pycolmap.geometric_verification(database, verifier_options=verifier)
-    on_progress(1.0, f"Compared photos: {len(pairs)} pairs")
+    def __init__(self, database: Path, *, device: str) -> None:
+        self._database, self._device = database, device
+        self._descriptors: dict[str, Tensor] = {}
+
+    def write_matches(self, pairs: NamePairs) -> None:
+        """Of the named pairs that have none; they are left to be verified, and the database closed."""
+        with pycolmap.Database.open(self._database) as db:
+            ids = {image.name: image.image_id for image in db.read_all_images()}
+            for one, other in pairs:
+                if not db.exists_matches(ids[one], ids[other]):
+                    first, second = (self._of(db, name, ids[name]) for name in (one, other))
+                    db.write_matches(ids[one], ids[other], mutual_matches(first, second))
+
+    def _of(self, db: pycolmap.Database, name: str, image_id: int) -> Tensor:
+        if name not in self._descriptors:
+            self._descriptors[name] = unit_descriptors(db.read_descriptors(image_id).data, self._device)
+        return self._descriptors[name]
 
 
 def unit_descriptors(descriptors: np.ndarray, device: str) -> Tensor:

@@ -1,0 +1,105 @@
+"""Whether a copy of a match database may be gone on from: a small one, and the ways in which it can be of no use.
+Silent if broken otherwise: a job that fails at every attempt over the same damaged copy, or pairs without a match."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pycolmap
+import pytest
+
+from splat_worker.sfm.kept import Kept, copy_database, what_it_spares
+
+PHOTOS = [SimpleNamespace(path=Path(f"{i:04d}.jpg")) for i in range(4)]
+ALL_PAIRS = tuple((i, j) for i in range(4) for j in range(i + 1, 4))
+FEATURES = 400
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Features of the first three photos, and the first of them compared with the others."""
+    path = tmp_path / "matches.db"
+    rng = np.random.default_rng(0)
+    with pycolmap.Database.open(path) as db:
+        camera = pycolmap.Camera(model="SIMPLE_RADIAL", width=640, height=480, params=[700, 320, 240, 0])
+        camera.camera_id = db.write_camera(camera)
+        ids = []
+        for photo in PHOTOS[:3]:
+            ids.append(db.write_image(pycolmap.Image(name=photo.path.name, camera_id=camera.camera_id)))
+            db.write_keypoints(ids[-1], rng.uniform(0, 480, (FEATURES, 2)).astype(np.float32))
+            rows = rng.integers(0, 256, (FEATURES, 128), dtype=np.uint8)
+            db.write_descriptors(ids[-1], pycolmap.FeatureDescriptors(pycolmap.FeatureExtractorType.SIFT, rows))
+        for other in ids[1:]:
+            db.write_matches(ids[0], other, np.zeros((20, 2), np.uint32))
+            db.write_two_view_geometry(ids[0], other, pycolmap.TwoViewGeometry())
+    return path
+
+
+def test_a_copy_spares_what_it_holds(database: Path, tmp_path: Path) -> None:
+    copy_database(database, tmp_path / "copy.db")
+    assert what_it_spares(tmp_path / "copy.db", PHOTOS, ALL_PAIRS) == Kept(photos=3, pairs=2)
+
+
+def test_a_copy_without_descriptors_is_under_half_as_large_and_of_use_only_where_all_is_compared(
+    database: Path, tmp_path: Path
+) -> None:
+    copy_database(database, tmp_path / "whole.db")
+    copy_database(database, tmp_path / "copy.db", descriptors=False)
+    assert (tmp_path / "copy.db").stat().st_size < (tmp_path / "whole.db").stat().st_size / 2
+    assert what_it_spares(tmp_path / "copy.db", PHOTOS[:3], ((0, 1), (0, 2))) == Kept(photos=3, pairs=2)
+    assert what_it_spares(tmp_path / "copy.db", PHOTOS, ALL_PAIRS) is None
+    with pycolmap.Database.open(tmp_path / "copy.db") as db:
+        assert (db.num_images(), db.num_keypoints(), db.num_descriptors()) == (3, 3 * FEATURES, 0)
+        assert db.num_verified_image_pairs() == 2
+
+
+def of_other_photos(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE images SET name = 'stranger.jpg' WHERE image_id = 2")
+        db.commit()
+
+
+def with_a_page_gone(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[8192:12288] = b"\xaa" * 4096
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        of_other_photos,
+        with_a_page_gone,
+        lambda path: path.write_bytes(path.read_bytes()[:20000]),
+        lambda path: path.write_bytes(b"no database" * 500),
+        lambda path: path.write_bytes(b""),
+    ],
+    ids=["other photos", "a page gone", "cut off", "no database", "empty"],
+)
+def test_a_damaged_copy_or_one_of_other_photos_is_of_no_use(harm: Callable[[Path], None], database: Path) -> None:
+    harm(database)
+    assert what_it_spares(database, PHOTOS, ALL_PAIRS) is None
+
+
+@pytest.mark.parametrize("module", ["sfm.cameras", "job.child", "sfm.kept"])
+def test_compressing_survives_pycolmap_whichever_module_is_first(module: str) -> None:
+    """Not so where pycolmap is loaded before zlib: the process ends with "free(): invalid pointer"."""
+    code = f"""
+import splat_worker.{module}
+import pycolmap, os, zlib
+for level in (1, 6, 9):
+    packer = zlib.compressobj(level, zlib.DEFLATED, -15)
+    packed = b"".join(packer.compress(os.urandom(1 << 16)) for _ in range(64)) + packer.flush()
+    zlib.decompress(packed, -15)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4] / "worker_image" / "src")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
