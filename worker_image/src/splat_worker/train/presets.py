@@ -41,8 +41,8 @@ class Preset:
     rate_opacities: float = 5e-2
     rate_colour: float = 8e-3
     rate_sh: float = 4e-4
-    opacity_weight: float = 0.0  # of mean opacity in the loss
-    scale_weight: float = 0.0  # of mean scale over extent in the loss
+    opacity_weight: float = 0.01  # of mean opacity in the loss; both as in 3DGS-MCMC, against learning photos by heart
+    scale_weight: float = 0.01  # of mean scale over extent in the loss
     any_background: float = 0.5  # until then a new colour behind the scene in every step, fading to black
     exposure: bool = False  # take gains of exposure out of the photos that are trained on
     # The rest is the native fit's on a GPU (cuda/fit.py); the shared one has no use for it.
@@ -64,15 +64,13 @@ _CPU: Mapping[PresetName, Preset] = {
     PresetName.HIGH: Preset(steps=10_000, size_px=960, gaussians_max=150_000, sh_degree=2),
 }
 # For the native fit, measured on sets of 20 to 50 photos (bench/gpu/README.md). Slower than the CPU's rates, which
-# have few steps; weights as in 3DGS-MCMC, against learning photos by heart.
+# have few steps.
 _CUDA_FIT: Mapping[str, float] = {
     "rate_means": 4e-4,
     "rate_scales": 8e-3,
     "rate_quats": 2e-3,
     "rate_colour": 4e-3,
     "rate_sh": 2e-4,
-    "opacity_weight": 0.01,
-    "scale_weight": 0.01,
 }
 # Growth by copies of what is there, drawn by opacity, ends with 0.7 to 1.5 dB more on held-out photos than splits where
 # the screen gradient is largest; more steps than these gain nothing on sets of 20 to 50 photos (bench/gpu/README.md).
