@@ -81,7 +81,8 @@ class Checkpoint:
 
 
 def _begun(archive: zipfile.ZipFile) -> Begun | None:
-    parts = [PurePosixPath(name) for name in archive.namelist() if name.startswith(f"{BEGUN}/")]
+    names = [name for name in archive.namelist() if name.startswith(f"{BEGUN}/") and name.endswith(".bin")]
+    parts = [PurePosixPath(name) for name in names]
     if not parts:
         return None
     return Begun(rung=parts[0].parent.name, files={part.name: archive.read(str(part)) for part in parts})
