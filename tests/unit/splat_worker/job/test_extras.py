@@ -74,6 +74,15 @@ def search(tmp_path: Path) -> Search:
     return made
 
 
+@pytest.fixture
+def copies(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Every copy of the database that is made, in order."""
+    made: list[Path] = []
+    copy = extras.copy_database
+    monkeypatch.setattr(extras, "copy_database", lambda *of, **how: made.append(of[1]) or copy(*of, **how))
+    return made
+
+
 def test_a_search_that_is_over_within_the_interval_sends_nothing(search: Search) -> None:
     with Extras(search.run, "f") as beside:
         search.now = MATCHES_EVERY_S - 0.1
@@ -98,11 +107,8 @@ def test_matches_are_kept_every_interval_and_once_more_without_descriptors_when_
 
 
 def test_cameras_placed_so_far_are_kept_every_interval_with_one_copy_of_the_database(
-    search: Search, monkeypatch: pytest.MonkeyPatch
+    search: Search, copies: list[Path]
 ) -> None:
-    copies: list[Path] = []
-    copy = extras.copy_database
-    monkeypatch.setattr(extras, "copy_database", lambda *of, **how: copies.append(of[1]) or copy(*of, **how))
     with Extras(search.run, "f") as beside:
         beside.matches(search.database, complete=True)
         for number in range(1, 7):
@@ -118,11 +124,8 @@ def test_cameras_placed_so_far_are_kept_every_interval_with_one_copy_of_the_data
 
 
 def test_while_one_is_on_its_way_no_other_is_copied_but_the_one_that_is_complete(
-    search: Search, monkeypatch: pytest.MonkeyPatch
+    search: Search, copies: list[Path]
 ) -> None:
-    copies: list[Path] = []
-    copy = extras.copy_database
-    monkeypatch.setattr(extras, "copy_database", lambda *of, **how: copies.append(of[1]) or copy(*of, **how))
     with Extras(search.run, "f") as beside:
         search.kept.open.clear()
         for _ in range(3):

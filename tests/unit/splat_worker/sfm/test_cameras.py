@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from splat_worker.errors import Code, JobError
-from splat_worker.photos.door import Source, prepare
+from splat_worker.photos.door import Photo, Source, prepare
 from splat_worker.photos.sniff import meant_as_photo
 from splat_worker.sfm import frame
 from splat_worker.sfm.cameras import numbers, reconstruct, spared
@@ -153,17 +154,23 @@ def placed_in(messages: list[str]) -> list[int]:
     return [int(m.split()[2]) for m in messages if m.startswith("Placing cameras")]
 
 
-def test_cameras_that_were_placed_are_not_placed_again(lost_while_placing, still_life, solved, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    photos, kept, begun = lost_while_placing
+def gone_on_from(photos: Sequence[Photo], kept: Path, begun: Begun, folder: Path) -> tuple[SparseModel, list[str]]:
+    """The model, and the words of progress on the way to it."""
     told: list[str] = []
     model = reconstruct(
         SfmPreset(),
         photos,
-        tmp_path,
+        folder,
         on_progress=lambda fraction, message: told.append(message),
-        go_on_from=Path(shutil.copy(kept, tmp_path / "copy.db")),
+        go_on_from=Path(shutil.copy(kept, folder / "copy.db")),
         begun=begun,
     )
+    return model, told
+
+
+def test_cameras_that_were_placed_are_not_placed_again(lost_while_placing, still_life, solved, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    photos, kept, begun = lost_while_placing
+    model, told = gone_on_from(photos, kept, begun, tmp_path)
     begun.write(tmp_path / "model")
     before = pycolmap.Reconstruction(tmp_path / "model").num_reg_images()
     assert before >= 6
@@ -184,15 +191,7 @@ def test_cameras_of_no_use_are_placed_anew(harm: str, lost_while_placing, tmp_pa
         "noise": Begun(rung=begun.rung, files=dict.fromkeys(begun.files, b"\x01noise" * 50)),
         "another rung's": Begun(rung="global", files=begun.files),
     }[harm]
-    told: list[str] = []
-    model = reconstruct(
-        SfmPreset(),
-        photos,
-        tmp_path,
-        on_progress=lambda fraction, message: told.append(message),
-        go_on_from=Path(shutil.copy(kept, tmp_path / "copy.db")),
-        begun=harmed,
-    )
+    model, told = gone_on_from(photos, kept, harmed, tmp_path)
     assert placed_in(told) == list(range(3, 13))
     assert len(model.cameras) == 12
 

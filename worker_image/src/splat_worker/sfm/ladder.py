@@ -83,7 +83,7 @@ def climb(
     """Try rungs until one places every photo (or most, and no more than the rung before); the best model of all.
 
     on_begun is given the cameras placed so far now and then; begun: such cameras, of the same database, which their
-    rung goes on from. Rungs before it are run again: they ended early, or the climb had ended with them.
+    rung goes on from. Rungs before it are run again.
     """
     best: pycolmap.Reconstruction | None = None
     best_rung, tried = "", {}
@@ -94,7 +94,15 @@ def climb(
         def within(fraction: float, message: str, begin: float = begin, end: float = end) -> None:
             on_progress(begin + (end - begin) * fraction, message)
 
-        runner = _Runner(preset, rung, photos, database, work_dir / rung.name, within, on_begun)
+        runner = _Runner(
+            preset=preset,
+            rung=rung,
+            photos=photos,
+            database=database,
+            out=work_dir / rung.name,
+            on_progress=within,
+            on_begun=on_begun,
+        )
         found = runner.run(begun if begun and begun.rung == rung.name else None)
         models = [model for model in found if rung is LADDER[0] or _plausible(model, photos, database)]
         model = max(models, key=merit, default=None)
@@ -136,7 +144,7 @@ def merit(model: pycolmap.Reconstruction) -> tuple[int, float]:
     return model.num_reg_images(), -model.compute_mean_reprojection_error()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Runner:
     """One rung on one database. out: a folder of its own."""
 
