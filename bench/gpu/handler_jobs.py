@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = ROOT / "tests" / "unit" / "splat_worker" / "runpod_server.py"
 OUTPUTS = ("scene.ply", "scene.sog", "scene.spz", "preview.sog", "poster.webp", "cameras.json", "report.json")
 JOB_LIMIT_S = 900
+SETTLE_S = 1.0  # after an answer the child gives memory back
 MIB = 1 << 20
 
 
@@ -108,6 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
                     row |= {"psnr": output["metrics"]["psnr_db"], "gaussians": output["metrics"]["gaussians"]}
                 else:
                     row["error"] = answer.get("error") or output.get("error")
+                time.sleep(SETTLE_S)
                 rows.append(row | {"first_word_s": heard, "left": memory_of(worker.pid)})
                 print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
         finally:

@@ -2,7 +2,7 @@
 Measures the worker's own stages; SOG and SPZ are made where Node and splat-transform are there (SPLAT_TOOLS_DIR).
 
 Usage: python -m bench.gpu.whole_job PHOTOS_DIR --out FILE.json [--preset standard] [--matcher gpu|cpu]
-       [--extract-px 1000]   (longer side at which features are looked for)
+       [--extract-px 1600]   (longer side at which features are looked for; the worker's own where not given)
        [--keep FOLDER]       (the posed photos as an undistorted COLMAP folder)
 """
 
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
     from splat_worker.errors import JobError
     from splat_worker.export.artifacts import export_scene
     from splat_worker.export.splat_transform import tool
-    from splat_worker.job.pipeline import SIDE_PX
+    from splat_worker.job.pipeline import EXTRACT_PX, SIDE_PX
     from splat_worker.limits import cpu_count
     from splat_worker.photos import door
     from splat_worker.sfm import cameras, frame
@@ -62,8 +62,9 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
         prepared = door.prepare(sources, scratch / "photos", side_max_px=side_px)
         lap("photos")
         marks: list[tuple[float, str]] = []
+        extract_px = options.extract_px or EXTRACT_PX.get(("cuda", Preset(options.preset)))
         sparse = cameras.reconstruct(
-            SfmPreset(threads=cpu_count(), on_gpu=options.matcher == "gpu", extract_max_px=options.extract_px),
+            SfmPreset(threads=cpu_count(), on_gpu=options.matcher == "gpu", extract_max_px=extract_px),
             prepared.photos,
             scratch / "sfm",
             on_progress=lambda f, _: marks.append((time.perf_counter(), f)),
@@ -118,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
         "rung": sparse.rung,
         "points": len(posed.points),
         "matcher": options.matcher,
-        "extract_px": options.extract_px,
+        "extract_px": extract_px,
         "bytes": sizes,
         "export_s": export_s,
         "fidelity_db": exported.fidelity_db,

@@ -111,7 +111,7 @@ def test_the_database_is_as_colmaps_own_matcher_leaves_it(cuts):
 
 
 def test_pairs_that_a_lost_worker_compared_are_neither_matched_nor_verified_again(cuts, monkeypatch):
-    monkeypatch.setattr(features, "MATCH_CHUNK", 1)
+    monkeypatch.setattr(features, "VERIFY_CHUNK", 1)
     told, matched = [], []
     match = gpu_matching.mutual_matches
     monkeypatch.setattr(gpu_matching, "mutual_matches", lambda *of: matched.append(of) or match(*of))

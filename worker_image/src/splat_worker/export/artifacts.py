@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from splat_worker.progress import silent
 from splat_worker.scene import Camera, Float32, Gaussians, PosedPhotos
 from splat_worker.sfm.frame import UP, Similarity
 
+COMPRESSED = ("scene.sog", "scene.spz")
 POSTER_WIDTH_PX = 960
 POSTER_QUALITY = 86
 FIDELITY_SIDE_PX = 480
@@ -54,18 +56,23 @@ def export_scene(
     files = {"scene.ply": folder / "scene.ply"}
     on_progress(0.0, "Writing scene.ply")
     write_ply(files["scene.ply"], gaussians)
-    picture = render(gaussians, _sized(start, FIDELITY_SIDE_PX))
     fidelity: dict[str, float] = {}
-    for fraction, name in ((0.1, "scene.sog"), (0.5, "scene.spz")):
-        if name in wanted:
-            on_progress(fraction, f"Compressing to {name}")
-            files[name] = folder / name
+    compressed = [name for name in COMPRESSED if name in wanted]
+    if compressed:
+        on_progress(0.1, f"Compressing to {' and '.join(compressed)}")
+        picture = render(gaussians, _sized(start, FIDELITY_SIDE_PX))
+        files |= {name: folder / name for name in compressed}
+
+        def there_and_back(name: str) -> Gaussians:
             if name == "scene.sog":
                 write_sog(files[name], gaussians, threads=threads)
             else:
                 convert(files["scene.ply"], files[name], threads=threads)
-            back = read_back(files[name], folder, threads=threads)
-            fidelity[name] = fidelity_db(picture, render(back, _sized(start, FIDELITY_SIDE_PX)))
+            return read_back(files[name], folder, threads=threads)
+
+        with ThreadPoolExecutor(len(compressed)) as pool:  # most of it is waiting for a process each
+            for name, back in zip(compressed, pool.map(there_and_back, compressed), strict=True):
+                fidelity[name] = fidelity_db(picture, render(back, _sized(start, FIDELITY_SIDE_PX)))
     if "poster.webp" in wanted:
         on_progress(0.85, "Rendering the poster")
         files["poster.webp"] = folder / "poster.webp"

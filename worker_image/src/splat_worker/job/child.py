@@ -5,6 +5,7 @@ Speaks JSON lines over the pipe it was started with; never talks to RunPod, dies
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import logging
 import os
@@ -40,6 +41,7 @@ def main() -> int:
     for line in sys.stdin:
         request = json.loads(line)
         _send(pipe, _answer(request, pipe))
+        give_memory_back()
     return 0
 
 
@@ -58,6 +60,15 @@ def _answer(request: dict[str, Any], pipe: TextIO) -> dict[str, Any]:
         if not isinstance(error, JobError):
             log.exception("a job failed outside its stages")
         return {"failure": Failure.of(as_job_error(error, None)).model_dump(mode="json")}
+
+
+def give_memory_back() -> None:
+    """Hand freed memory to the system between jobs. glibc keeps what threads of COLMAP and numpy freed in an arena of
+    each thread, and a worker that has had many jobs would look, and be counted, as if it leaked."""
+    gc.collect()  # a job's graph has cycles (exceptions with their frames, torch's functions)
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
+    if trim is not None:
+        trim(ctypes.c_size_t(0))
 
 
 def event_to_wire(event: Event) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from splat_worker.train.context import Device, HeldOut
 from splat_worker.train.render import render
 
 _SSIM_MIN_PX = 11
-_AT_ONCE = 4  # photos compared side by side: each takes about 150 bytes a pixel
+_AT_ONCE = 8  # photos compared side by side: each takes about 150 bytes a pixel
 
 
 def measure(
