@@ -55,3 +55,9 @@ def test_halving_halves_what_memory_depends_on():
     assert preset.halved().size_px == preset.size_px // 2
     assert preset.halved().gaussians_max == preset.gaussians_max // 2
     assert preset.halved().steps == preset.steps
+
+
+@pytest.mark.parametrize(("part", "times"), [(0.0, 1.0), (0.5, 1.0), (0.75, 0.1**0.5), (1.0, 0.1)])
+def test_rates_fall_from_the_end_of_growth_on(part, times):
+    preset = resolve_preset(PresetName.STANDARD, Device.CPU, 24, {"densify_until": 0.5, "rates_end": 0.1})
+    assert preset.rates_late(part) == pytest.approx(times)

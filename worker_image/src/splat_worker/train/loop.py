@@ -162,15 +162,15 @@ class Run:
         return torch.from_numpy(left * self.state.rng.random(3)).to(self.device, torch.float32)
 
     def _rates(self, step: int) -> Mapping[str, float]:
-        preset = self.preset
-        decay = preset.rate_means_end ** (step / self.steps)
+        preset, part = self.preset, step / self.steps
+        late = preset.rates_late(part)
         return {
-            "means": preset.rate_means * self.extent * decay,
-            "log_scales": preset.rate_scales,
-            "quats": preset.rate_quats,
-            "logits": preset.rate_opacities,
-            "colour": preset.rate_colour,
-            "sh": preset.rate_sh,
+            "means": preset.rate_means * self.extent * preset.rate_means_end**part,
+            "log_scales": late * preset.rate_scales,
+            "quats": late * preset.rate_quats,
+            "logits": late * preset.rate_opacities,
+            "colour": late * preset.rate_colour,
+            "sh": late * preset.rate_sh,
         }
 
     def _store(self, done: float) -> PhotoStore:

@@ -45,23 +45,30 @@ class Preset:
     scale_weight: float = 0.01  # of mean scale over extent in the loss
     any_background: float = 0.5  # until then a new colour behind the scene in every step, fading to black
     exposure: bool = False  # take gains of exposure out of the photos that are trained on
+    rates_end: float = 1.0  # last rates over first, of all but the means, from the end of growth on
     # The rest is the native fit's on a GPU (cuda/fit.py); the shared one has no use for it.
     resample: bool = False  # grow as 3DGS-MCMC does (cuda/edit.py `resampled`), by a constant factor an edit
-    rates_end: float = 1.0  # last rates over first, of all but the means, from the end of growth on
     start_size: float = 1.0  # of the first Gaussians, times the way to their neighbours
+
+    def rates_late(self, part: float) -> float:
+        """What all rates but the means' are multiplied by at this part of the run (0 to 1)."""
+        settled = max(0.0, part - self.densify_until) / max(1.0 - self.densify_until, 1e-9)
+        return self.rates_end**settled
 
     def halved(self) -> Preset:
         """The same run at half the size and half the Gaussians, for when memory ran out."""
         return replace(self, size_px=max(self.size_px // 2, 1), gaussians_max=max(self.gaussians_max // 2, 1))
 
 
+# What keeps longer runs from learning their photos by heart (docs/decisions/0009).
+_LONG: Mapping[str, float] = {"rates_end": 0.1, "opacity_weight": 0.02, "scale_weight": 0.02}
 # Exposure is left in the photos: gains estimated from sparse points cost 0.4 to 2.4 dB on held-out photos as taken and
 # gave 0 to 1 dB with exposure taken out; without them the scene shows each part as the photos of that part do on
 # average (bench/cpu.md, bench/gpu/README.md).
 _CPU: Mapping[PresetName, Preset] = {
     PresetName.PREVIEW: Preset(steps=1500, size_px=400, gaussians_max=20_000, sh_degree=0),
-    PresetName.STANDARD: Preset(steps=4000, size_px=640, gaussians_max=60_000, sh_degree=1),
-    PresetName.HIGH: Preset(steps=10_000, size_px=960, gaussians_max=150_000, sh_degree=2),
+    PresetName.STANDARD: Preset(steps=4000, size_px=640, gaussians_max=60_000, sh_degree=1, **_LONG),
+    PresetName.HIGH: Preset(steps=10_000, size_px=960, gaussians_max=150_000, sh_degree=2, **_LONG),
 }
 # For the native fit, measured on sets of 20 to 50 photos (bench/gpu/README.md). Slower than the CPU's rates, which
 # have few steps.
@@ -81,9 +88,7 @@ _CUDA_RESAMPLED: Mapping[str, float | bool] = {
     "opacity_prune": 0.005,
     "opacity_start": 0.5,
     "start_size": 0.1,
-    "rates_end": 0.1,
-    "opacity_weight": 0.02,
-    "scale_weight": 0.02,
+    **_LONG,
 }
 _CUDA: Mapping[PresetName, Preset] = {
     PresetName.PREVIEW: Preset(steps=2000, size_px=960, gaussians_max=90_000, sh_degree=1, **_CUDA_FIT),

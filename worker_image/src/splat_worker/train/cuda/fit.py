@@ -104,8 +104,7 @@ class Fit:
         """Adam's rates at this step."""
         p, part = self.preset, self.at_step / self.steps
         mean = p.rate_means * self.extent * p.rate_means_end**part
-        settled = max(0.0, part - p.densify_until) / max(1.0 - p.densify_until, 1e-9)
-        late = p.rates_end**settled
+        late = p.rates_late(part)
         return Rates(
             mean=mean,
             noise=EXPLORATION * mean,
