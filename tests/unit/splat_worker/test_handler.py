@@ -232,7 +232,7 @@ def test_a_worker_lost_in_training_is_made_up_for_by_the_next_from_previews_to_c
 
 
 CHILD_THAT_COUNTS = """
-import sys
+import os, sys, time
 from splat_worker.job import child, extras
 from splat_worker.sfm import features
 import pycolmap
@@ -241,9 +241,15 @@ extract, match = pycolmap.extract_features, pycolmap.match_image_pairs
 def extracting(*args, image_names, **options):
     extract(*args, image_names=image_names, **options)
     print("counted features of", len(image_names), "photos", file=sys.stderr)
+done = 0
 def matching(*args, pairing_options, **options):
+    global done
     match(*args, pairing_options=pairing_options, **options)
-    print("counted", len(open(pairing_options.match_list_path).readlines()), "pairs", file=sys.stderr)
+    count = len(open(pairing_options.match_list_path).readlines())
+    done += count
+    print("counted", count, "pairs", file=sys.stderr)
+    while done >= 40 and os.path.exists(os.environ["HELD_WHILE_THERE"]):
+        time.sleep(0.02)
 pycolmap.extract_features, pycolmap.match_image_pairs = extracting, matching
 sys.exit(child.main())
 """
@@ -269,8 +275,11 @@ def pairs_in(checkpoint: bytes | None) -> int:
 
 @pytest.mark.slow
 def test_a_worker_lost_while_photos_are_compared_is_made_up_for_without_comparing_them_again(
-    runpod_server, still_life, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    runpod_server, still_life, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:  # type: ignore[no-untyped-def]
+    held = tmp_path / "held"  # the child that is to be lost waits in the middle, however slow this process is
+    held.touch()
+    monkeypatch.setenv("HELD_WHILE_THERE", str(held))
     monkeypatch.setenv("PYTHONPATH", str(WORKER_IMAGE / "src"))
     monkeypatch.setenv("SPLAT_ALLOW_PRIVATE_ADDRESSES", "true")
     less = {
@@ -304,6 +313,7 @@ def test_a_worker_lost_while_photos_are_compared_is_made_up_for_without_comparin
         assert first[0] == 12
         assert 0 < compared <= first[1] < 66, "it was lost in the middle of comparing"
 
+        held.unlink()
         resumed = run("lost")
         log = capfd.readouterr().err
         assert counted(log) == (0, 66 - compared)
