@@ -57,7 +57,7 @@ def fit_colour(source: Picture, wanted: Picture, valid: NDArray[np.bool_] | None
     chosen = slice(None) if valid is None else valid.reshape(-1)
     flat = source.reshape(-1, 3).astype(np.float64)[chosen]
     rows = np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
-    # by the normal equations: a tenth of the time, and colours within 0..1 are conditioned well enough for them
+    # by the normal equations: less time, and colours within 0..1 are conditioned well enough for them
     solution, *_ = np.linalg.lstsq(
         rows.T @ rows, rows.T @ wanted.reshape(-1, 3).astype(np.float64)[chosen], rcond=1e-12
     )
