@@ -22,7 +22,7 @@ MATCH_CHUNK = 150
 VERIFY_CHUNK = 1000
 """Photos, pairs to compare, and pairs that the GPU compared and that are only verified: as many are handed to COLMAP at
 once, so that progress can be told every few seconds and all cores are busy. Each handing over costs a tenth of a
-second, which is a fifth of the time of 150 pairs that are only verified."""
+second; two cores verify 150 pairs in 0.8 s."""
 FEATURES_MAX = 8192
 
 
