@@ -63,8 +63,14 @@ def solved(still_life, tmp_path_factory):  # type: ignore[no-untyped-def]
     return run(still_life.folder, tmp_path_factory.mktemp("solved"))
 
 
-def test_every_camera_of_the_drawn_scene_is_within_half_a_percent(still_life, solved) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("by", ["COLMAP", "the GPU's features and matches"])
+def test_every_camera_of_the_drawn_scene_is_within_half_a_percent(  # type: ignore[no-untyped-def]
+    by: str, still_life, solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, model = solved
+    if by != "COLMAP":
+        monkeypatch.setattr("splat_worker.sfm.features.GPU", "cpu")
+        _, model = run(still_life.folder, tmp_path, preset=SfmPreset(on_gpu=True))
     assert len(model.cameras) == len(still_life.names)
     assert error_of_extent(model, dict(zip(still_life.names, still_life.centres, strict=True))) < 0.005
     assert model.reprojection_error_px < 1.0

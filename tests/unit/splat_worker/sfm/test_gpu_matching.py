@@ -16,7 +16,7 @@ from PIL import Image
 
 from splat_worker.progress import silent
 from splat_worker.sfm import features, gpu_matching
-from splat_worker.sfm.gpu_matching import MAX_DISTANCE, MAX_RATIO, GpuMatcher, mutual_matches, unit_descriptors
+from splat_worker.sfm.gpu_matching import MAX_DISTANCE, MAX_RATIO, mutual_matches, unit_descriptors
 from splat_worker.sfm.kept import copy_database
 from splat_worker.sfm.preset import SfmPreset
 
@@ -69,7 +69,7 @@ def cuts(tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     for i in range(3):
         picture.crop((60 * i, 20 * i, 60 * i + 480, 20 * i + 400)).save(tmp_path / "photos" / f"{i}.png")
-    monkeypatch.setattr(features, "_gpu_matcher", lambda database: GpuMatcher(database, device="cpu"))
+    monkeypatch.setattr(features, "GPU", "cpu")
     return tmp_path
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pycolmap
 
@@ -14,9 +13,8 @@ from splat_worker.photos.door import Photo
 from splat_worker.sfm.matching import Pairs
 from splat_worker.sfm.preset import OnProgress, SfmPreset
 
-if TYPE_CHECKING:
-    from splat_worker.sfm.gpu_matching import GpuMatcher
-
+GPU = "cuda"
+"""torch's name of the device of `SfmPreset.on_gpu`."""
 EXTRACT_CHUNK_PER_THREAD = 4
 MATCH_CHUNK = 150
 VERIFY_CHUNK = 1000
@@ -28,10 +26,6 @@ FEATURES_MAX = 8192
 
 def extract_features(preset: SfmPreset, photos: Sequence[Photo], database: Path, on_progress: OnProgress) -> None:
     """Of the photos that the database has none of, a few at a time."""
-    options = pycolmap.FeatureExtractionOptions()
-    options.num_threads = preset.threads
-    options.sift.max_num_features = FEATURES_MAX
-    options.max_image_size = preset.extract_max_px or -1
     with pycolmap.Database.open(database) as db:
         known = {image.name: int(image.camera_id) for image in db.read_all_images()}
     groups: dict[str, list[Photo]] = {}
@@ -45,19 +39,40 @@ def extract_features(preset: SfmPreset, photos: Sequence[Photo], database: Path,
         at_once = EXTRACT_CHUNK_PER_THREAD * preset.threads
         for start in range(0, len(missing), at_once):
             chunk = missing[start : start + at_once]
-            reader = pycolmap.ImageReaderOptions()
-            reader.existing_camera_id = camera_id
-            pycolmap.extract_features(
-                database,
-                chunk[0].path.parent,
-                image_names=[photo.path.name for photo in chunk],
-                camera_mode=pycolmap.CameraMode.SINGLE,
-                reader_options=reader,
-                extraction_options=options,
-                device=pycolmap.Device.cpu,
-            )
+            _extract(preset, chunk, database, camera_id)
             done += len(chunk)
             on_progress(done / len(photos), f"Looking for features: {done} of {len(photos)} photos")
+
+
+def _extract(preset: SfmPreset, photos: Sequence[Photo], database: Path, camera_id: int) -> None:
+    """On the GPU, or by COLMAP: the same features, but for rounding."""
+    if preset.on_gpu:
+        from splat_worker.sfm.gpu_features import write_features  # torch: only where a GPU is
+
+        write_features(
+            photos,
+            database,
+            camera_id=camera_id,
+            side_max_px=preset.extract_max_px,
+            features_max=FEATURES_MAX,
+            threads=preset.threads,
+            device=GPU,
+        )
+        return
+    reader, options = pycolmap.ImageReaderOptions(), pycolmap.FeatureExtractionOptions()
+    reader.existing_camera_id = camera_id
+    options.num_threads = preset.threads
+    options.sift.max_num_features = FEATURES_MAX
+    options.max_image_size = preset.extract_max_px or -1
+    pycolmap.extract_features(
+        database,
+        photos[0].path.parent,
+        image_names=[photo.path.name for photo in photos],
+        camera_mode=pycolmap.CameraMode.SINGLE,
+        reader_options=reader,
+        extraction_options=options,
+        device=pycolmap.Device.cpu,
+    )
 
 
 def _write_camera(database: Path, group: Sequence[Photo]) -> int:
@@ -94,7 +109,11 @@ def match_photos(
     pairs that have matches already, as the GPU's, it only verifies."""
     options = pycolmap.FeatureMatchingOptions()
     options.num_threads = preset.threads
-    gpu = _gpu_matcher(database) if preset.on_gpu else None
+    gpu = None
+    if preset.on_gpu:
+        from splat_worker.sfm.gpu_matching import GpuMatcher
+
+        gpu = GpuMatcher(database, device=GPU)
     pairing = pycolmap.ImportedPairingOptions()
     pairing.match_list_path = work_dir / "pairs.txt"
     missing = _not_compared(photos, pairs, database)
@@ -110,12 +129,6 @@ def match_photos(
         )
         done = before + start + len(chunk)
         on_progress(done / len(pairs), f"Comparing photos: {done} of {len(pairs)} pairs")
-
-
-def _gpu_matcher(database: Path) -> GpuMatcher:
-    from splat_worker.sfm.gpu_matching import GpuMatcher  # torch: only where a GPU is
-
-    return GpuMatcher(database, device="cuda")
 
 
 def _not_compared(photos: Sequence[Photo], pairs: Pairs, database: Path) -> Pairs:

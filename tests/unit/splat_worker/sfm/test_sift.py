@@ -1,0 +1,168 @@
+"""Our features against COLMAP's own extractor, which is the reference, and what must hold of any picture.
+Runs on torch's CPU device; on a GPU the same operations run elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pycolmap
+import pytest
+import torch
+from PIL import Image, ImageDraw, ImageFilter
+
+from splat_worker.progress import silent
+from splat_worker.sfm import features
+from splat_worker.sfm.gpu_features import features_of
+from splat_worker.sfm.preset import SfmPreset
+from splat_worker.sfm.sift import find_features
+
+MOST = 8192
+
+
+def drawn(seed: int = 0, size: tuple[int, int] = (480, 360)) -> Image.Image:
+    """Discs of many sizes over a soft ground: features from the finest octave to the coarsest."""
+    rng = np.random.default_rng(seed)
+    picture = Image.fromarray(rng.integers(60, 190, (9, 12), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    draw = ImageDraw.Draw(picture)
+    for _ in range(350):
+        x, y, r = rng.uniform(0, size[0]), rng.uniform(0, size[1]), rng.lognormal(1.2, 0.7)
+        draw.ellipse((x - r, y - 0.7 * r, x + r, y + 0.7 * r), fill=int(rng.integers(0, 256)))
+    return picture.filter(ImageFilter.GaussianBlur(0.7))
+
+
+def ours(picture: Image.Image | np.ndarray, **options):  # type: ignore[no-untyped-def]
+    grey = np.array(picture)
+    found = features_of(grey, **{"side_max_px": None, "features_max": MOST, "device": "cpu", **options})
+    return found.places.numpy(), found.descriptors.numpy()
+
+
+def theirs(folder: Path, name: str, **options: int) -> tuple[np.ndarray, np.ndarray]:
+    extraction = pycolmap.FeatureExtractionOptions()
+    extraction.num_threads = 1
+    for key, value in options.items():
+        setattr(extraction, key, value)
+    database = folder / f"{name}.db"
+    pycolmap.extract_features(
+        database, folder, image_names=[name], extraction_options=extraction, device=pycolmap.Device.cpu
+    )
+    with pycolmap.Database.open(database) as db:
+        six, descriptors = db.read_keypoints(1), db.read_descriptors(1).data
+    turn, scale = np.arctan2(six[:, 4], six[:, 2]), np.hypot(six[:, 2], six[:, 4])
+    return np.column_stack([six[:, :2], scale, turn]), descriptors
+
+
+def pairs(one: np.ndarray, other: np.ndarray, *, px: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the same feature in both: place, scale within 2 % and direction within 3 degrees."""
+    near = np.hypot(*(one[:, None, i] - other[None, :, i] for i in (0, 1))) < px
+    near &= np.abs(np.log(one[:, None, 2] / other[None, :, 2])) < 0.02
+    near &= np.abs((one[:, None, 3] - other[None, :, 3] + np.pi) % (2 * np.pi) - np.pi) < 0.05
+    return np.nonzero(near)
+
+
+def share(indices: np.ndarray, of: np.ndarray) -> float:
+    return len(set(indices.tolist())) / len(of)
+
+
+def cosines(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    unit = [d / np.linalg.norm(d, axis=1, keepdims=True) for d in (one.astype(float), other.astype(float))]
+    return (unit[0] * unit[1]).sum(1)
+
+
+def test_they_are_those_of_colmaps_own_extractor(tmp_path):
+    drawn().save(tmp_path / "a.png")
+    places, descriptors = theirs(tmp_path, "a.png")
+    our_places, our_descriptors = ours(drawn())
+    assert len(places) > 500
+    i, j = pairs(places, our_places)
+    assert share(i, places) > 0.9  # of a disc's many equal directions, rounding decides
+    assert share(j, our_places) > 0.9
+    same = cosines(descriptors[i], our_descriptors[j])
+    assert np.median(same) > 0.998
+    assert np.mean(same > 0.98) > 0.97
+
+
+def test_looked_for_at_half_the_size_they_have_the_photos_own_pixels(tmp_path):
+    drawn(size=(960, 720)).save(tmp_path / "a.png")
+    places, _ = theirs(tmp_path, "a.png", max_image_size=480)
+    found, _ = ours(drawn(size=(960, 720)), side_max_px=480)
+    assert found[:, 0].max() > 900
+    i, _ = pairs(places, found, px=1.0)  # COLMAP makes the picture smaller by another filter
+    assert share(i, places) > 0.6
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_picture_has_the_same_features_turned(quarters):
+    picture = np.array(drawn(1, (320, 320)))
+    places, descriptors = ours(picture)
+    turned, turned_descriptors = ours(np.rot90(picture, -quarters))
+    for _ in range(quarters):  # clockwise as one looks at it: x, y -> height - y, x
+        places = np.column_stack(
+            [320 - places[:, 1], places[:, 0], places[:, 2], (places[:, 3] + np.pi / 2) % (2 * np.pi)]
+        )
+    i, j = pairs(places, turned, px=0.6)  # the first octave doubles pixels to the right and downwards
+    assert share(i, places) > 0.8
+    assert np.median(cosines(descriptors[i], turned_descriptors[j])) > 0.98
+
+
+def test_only_the_largest_are_kept_and_the_largest_comes_first():
+    places, descriptors = ours(drawn())
+    few, few_descriptors = ours(drawn(), features_max=50)
+    assert (np.diff(places[:, 2]) <= 0).all()
+    assert np.array_equal(few, places[:50])
+    assert np.array_equal(few_descriptors, descriptors[:50])
+
+
+@pytest.mark.parametrize(
+    "picture", [np.full((240, 320), 128), np.zeros((5, 300)), np.zeros((1, 1)), np.tile(np.arange(320), (240, 1)) / 2]
+)
+def test_nothing_is_found_where_nothing_is(picture):
+    places, descriptors = ours(picture.astype(np.uint8))
+    assert places.shape == (0, 4)
+    assert descriptors.shape == (0, 128)
+
+
+def test_of_noise_all_numbers_are_finite_and_all_places_inside():
+    noise = torch.from_numpy(np.random.default_rng(3).random((97, 131), dtype=np.float32))
+    found = find_features(noise, features_max=MOST)
+    assert len(found.places) > 20
+    assert torch.isfinite(found.places).all()
+    x, y = found.places[:, 0], found.places[:, 1]
+    assert x.min() >= 0
+    assert x.max() <= 131
+    assert y.min() >= 0
+    assert y.max() <= 97
+    assert (found.places[:, 2] > 0).all()
+    lengths = found.descriptors.double().norm(dim=1)  # of 512 times a root of shares: 512
+    assert lengths.sub(512).abs().max() < 8
+
+
+def test_a_database_holds_them_as_colmaps_and_a_known_photo_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "GPU", "cpu")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    photos = []
+    for i, key in enumerate(["wide", "wide", "tele"]):
+        drawn(i, (320, 240)).save(folder / f"{i}.png")
+        photos.append(SimpleNamespace(path=folder / f"{i}.png", camera_key=key, focal_px=None, width=320, height=240))
+    preset, database = SfmPreset(on_gpu=True, threads=1), tmp_path / "matches.db"
+    features.extract_features(preset, photos[:2], database, silent)
+    with pycolmap.Database.open(database) as db:
+        before = {image.name: db.read_keypoints(image.image_id).tobytes() for image in db.read_all_images()}
+    told: list[str] = []
+    features.extract_features(preset, photos, database, lambda _, message: told.append(message))
+    assert told == ["Looking for features: 3 of 3 photos"]
+    with pycolmap.Database.open(database) as db:
+        images = {image.name: image for image in db.read_all_images()}
+        after = {name: db.read_keypoints(image.image_id).tobytes() for name, image in images.items()}
+        places, descriptors = theirs(folder, "2.png")
+        mine, held = db.read_keypoints(images["2.png"].image_id), db.read_descriptors(images["2.png"].image_id)
+    assert images["0.png"].camera_id == images["1.png"].camera_id != images["2.png"].camera_id
+    assert before.items() <= after.items()
+    assert held.type == pycolmap.FeatureExtractorType.SIFT
+    assert mine.shape == (len(held.data), 4)
+    assert abs(len(mine) - len(places)) < 0.03 * len(places)
+    i, j = pairs(places, mine)
+    assert share(i, places) > 0.9
+    assert np.median(cosines(descriptors[i], held.data[j])) > 0.998
