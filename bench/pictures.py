@@ -15,9 +15,11 @@ sys.path[:0] = [str(ROOT / "worker_image" / "src"), str(ROOT / "bench")]
 
 import cpu  # noqa: E402
 import numpy as np  # noqa: E402
+import torch  # noqa: E402
 from PIL import Image, ImageDraw  # noqa: E402
 
 from splat_worker.metrics import psnr_db  # noqa: E402
+from splat_worker.scene import View  # noqa: E402
 from splat_worker.train.context import Device, TrainContext  # noqa: E402
 from splat_worker.train.photos import resized, split_views  # noqa: E402
 from splat_worker.train.presets import PresetName, resolve_preset  # noqa: E402
@@ -40,10 +42,10 @@ def main() -> int:
         _, held_out = split_views(posed)
         views = [resized(view, preset.size_px) for view in held_out]
         # the best alone would flatter: another one and the worst are shown
-        worst = min(views, key=lambda view: psnr_db(trained.renders[view.name] / 255.0, view.image / 255.0, view.mask))
+        quality = {view.name: _quality(trained.renders[view.name], view) for view in views}
+        worst = min(views, key=lambda view: quality[view.name])
         for view in [next(v for v in views if v is not worst or len(views) == 1), worst][:PER_SET]:
-            quality = psnr_db(trained.renders[view.name] / 255.0, view.image / 255.0, view.mask)
-            label = f"{cpu.set_name(folder)} {view.name}: photo, render {quality:.1f} dB"
+            label = f"{cpu.set_name(folder)} {view.name}: photo, render {quality[view.name]:.1f} dB"
             rows.append(_row(view.image, trained.renders[view.name], label + (" (the worst)" if view is worst else "")))
     page = Image.new("RGB", (max(r.width for r in rows), sum(r.height + GAP_PX for r in rows)), "white")
     top = 0
@@ -54,6 +56,12 @@ def main() -> int:
     page.save(args.out, quality=82)
     print(f"{args.out}: {args.out.stat().st_size / 1000:.0f} kB")
     return 0
+
+
+def _quality(render: np.ndarray, view: View) -> float:
+    """PSNR in dB."""
+    mask = None if view.mask is None else torch.tensor(view.mask)
+    return psnr_db(torch.tensor(render) / 255.0, torch.tensor(view.image) / 255.0, mask)
 
 
 def _row(photo: np.ndarray, render: np.ndarray, label: str) -> Image.Image:

@@ -12,7 +12,7 @@ from splat_worker.metrics import apply_colour, fit_colour, psnr_db, ssim
 from splat_worker.train.loss import ssim_map
 
 RNG = np.random.default_rng(0)
-PHOTO = RNG.uniform(0.2, 0.8, (40, 52, 3))
+PHOTO = torch.from_numpy(RNG.uniform(0.2, 0.8, (40, 52, 3)))
 
 
 def test_psnr_of_a_known_error():
@@ -21,7 +21,7 @@ def test_psnr_of_a_known_error():
 
 
 def test_psnr_counts_only_valid_pixels():
-    valid = np.zeros(PHOTO.shape[:2], bool)
+    valid = torch.zeros(PHOTO.shape[:2], dtype=torch.bool)
     valid[:10] = True
     spoiled = PHOTO + 0.1
     spoiled[10:] = 5.0
@@ -30,18 +30,20 @@ def test_psnr_counts_only_valid_pixels():
 
 def test_ssim_is_one_for_equal_and_low_for_unrelated_pictures():
     assert ssim(PHOTO, PHOTO) == pytest.approx(1.0)
-    assert ssim(PHOTO, RNG.uniform(0.2, 0.8, PHOTO.shape)) < 0.2
+    assert ssim(PHOTO, torch.from_numpy(RNG.uniform(0.2, 0.8, PHOTO.shape))) < 0.2
 
 
 def test_ssim_of_flat_pictures_follows_the_luminance_term():
     a, b, c1 = 0.4, 0.6, 0.01**2
     want = (2 * a * b + c1) / (a * a + b * b + c1)
-    assert ssim(np.full((20, 20, 3), a), np.full((20, 20, 3), b)) == pytest.approx(want)
+    assert ssim(
+        torch.full((20, 20, 3), a, dtype=torch.float64), torch.full((20, 20, 3), b, dtype=torch.float64)
+    ) == pytest.approx(want)
 
 
 def test_ssim_is_the_mean_of_the_losses_map_away_from_the_border():
-    other = np.clip(PHOTO + RNG.normal(0, 0.1, PHOTO.shape), 0, 1)
-    a, b = (torch.tensor(p.transpose(2, 0, 1)) for p in (PHOTO, other))
+    other = (PHOTO + torch.from_numpy(RNG.normal(0, 0.1, PHOTO.shape))).clamp(0, 1)
+    a, b = (p.permute(2, 0, 1).contiguous() for p in (PHOTO, other))
     assert ssim(PHOTO, other) == pytest.approx(ssim_map(a, b)[:, 5:-5, 5:-5].mean().item(), abs=1e-9)
 
 
@@ -54,5 +56,5 @@ def test_pictures_that_cannot_be_compared_are_refused():
 
 def test_the_colour_fit_undoes_an_exposure_change():
     affine = fit_colour(0.5 * PHOTO + 0.05, PHOTO)
-    assert np.allclose(affine, np.concatenate([2 * np.eye(3), np.full((3, 1), -0.1)], axis=1))
+    assert np.allclose(affine.numpy(), np.concatenate([2 * np.eye(3), np.full((3, 1), -0.1)], axis=1))
     assert psnr_db(apply_colour(affine, 0.5 * PHOTO + 0.05), PHOTO) > 100

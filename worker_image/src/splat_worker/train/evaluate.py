@@ -7,7 +7,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from splat_worker.limits import cpu_count
 from splat_worker.metrics import apply_colour, fit_colour, psnr_db, ssim
@@ -24,9 +26,10 @@ def measure(
 ) -> tuple[HeldOut, dict[str, NDArray[np.uint8]]]:
     """Means over `views` (photos already at the size of measurement), and the pictures, 8 bits as a viewer has them."""
     renders = {view.name: np.rint(render(gaussians, view.camera, device) * 255.0).astype(np.uint8) for view in views}
-    # numpy works outside Python's lock; one photo after the other took as long as half the training on a GPU.
-    with ThreadPoolExecutor(min(_AT_ONCE, cpu_count())) as pool:
-        figures = list(pool.map(lambda view: _compared(renders[view.name], view), views))
+    # torch works outside Python's lock; a GPU is busy with one photo.
+    at_once = 1 if device is Device.CUDA else min(_AT_ONCE, cpu_count())
+    with ThreadPoolExecutor(at_once) as pool:
+        figures = list(pool.map(lambda view: _compared(renders[view.name], view, device), views))
     plain, fitted = ([f[i] for f in figures] for i in range(2))
     similar = [f[2] for f in figures if f[2] is not None]
     largest = max(views, key=lambda view: view.image.shape[0] * view.image.shape[1])
@@ -42,12 +45,16 @@ def measure(
     return held_out, renders
 
 
-def _compared(eight_bits: NDArray[np.uint8], view: View) -> tuple[float, float, float | None]:
+def _compared(eight_bits: NDArray[np.uint8], view: View, device: Device) -> tuple[float, float, float | None]:
     """PSNR, PSNR with the colours fitted, and SSIM where the photo is large enough for it."""
-    picture, photo = eight_bits / 255.0, view.image / 255.0
-    matched = apply_colour(fit_colour(picture, photo, view.mask), picture)
+
+    def put(array: NDArray[np.generic]) -> Tensor:
+        return torch.tensor(array, device=str(device))  # a copy: photos may be read-only
+
+    picture, photo = put(eight_bits).double() / 255.0, put(view.image).double() / 255.0
+    mask = None if view.mask is None else put(view.mask)
+    matched = apply_colour(fit_colour(picture, photo, mask), picture)
     similar = None
     if min(photo.shape[:2]) >= _SSIM_MIN_PX:
-        shown = picture if view.mask is None else np.where(view.mask[..., None], picture, photo)
-        similar = ssim(shown, photo)
-    return psnr_db(picture, photo, view.mask), psnr_db(matched, photo, view.mask), similar
+        similar = ssim(picture if mask is None else torch.where(mask[..., None], picture, photo), photo)
+    return psnr_db(picture, photo, mask), psnr_db(matched, photo, mask), similar
