@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter
 
 from splat_worker.progress import silent
-from splat_worker.sfm import features
+from splat_worker.sfm import features, gpu_features
 from splat_worker.sfm.gpu_features import features_of
 from splat_worker.sfm.preset import SfmPreset
 from splat_worker.sfm.sift import find_features
@@ -33,9 +33,9 @@ def drawn(seed: int = 0, size: tuple[int, int] = (480, 360)) -> Image.Image:
 
 
 def ours(picture: Image.Image | np.ndarray, **options):  # type: ignore[no-untyped-def]
-    grey = np.array(picture)
-    found = features_of(grey, **{"side_max_px": None, "features_max": MOST, "device": "cpu", **options})
-    return found.places.numpy(), found.descriptors.numpy()
+    whole = {"side_max_px": None, "features_max": MOST, "device": "cpu"}
+    (found,) = features_of([np.array(picture)], **{**whole, **options})
+    return found.places, found.descriptors
 
 
 def theirs(folder: Path, name: str, **options: int) -> tuple[np.ndarray, np.ndarray]:
@@ -114,6 +114,27 @@ def test_only_the_largest_are_kept_and_the_largest_comes_first():
     assert np.array_equal(few_descriptors, descriptors[:50])
 
 
+def test_photos_found_together_are_found_as_alone():
+    greys = [np.array(drawn(seed, (200, 150))) for seed in range(3)]
+    together = features_of(greys, None, features_max=MOST, device="cpu")
+    for grey, found in zip(greys, together, strict=True):
+        places, descriptors = ours(grey)
+        assert len(places) > 100
+        i, j = pairs(places, found.places, px=0.01)  # sums of another length are rounded otherwise
+        assert share(i, places) == share(j, found.places) == 1.0
+        assert cosines(descriptors[i], found.descriptors[j]).min() > 0.99
+
+
+def test_photos_of_another_size_or_too_many_pixels_start_another_batch(monkeypatch):
+    monkeypatch.setattr(gpu_features, "BATCH_PIXELS", 2 * 100 * 50)
+    sizes = [(50, 100), (50, 100), (50, 100), (100, 50), (400, 400), (50, 100)]
+    greys = [(str(i), np.zeros(size, np.uint8)) for i, size in enumerate(sizes)]
+    batches = [[name for name, _ in batch] for batch in gpu_features._batches(greys, None)]
+    assert batches == [["0", "1"], ["2"], ["3"], ["4"], ["5"]]
+    assert [len(batch) for batch in gpu_features._batches([greys[4]] * 5, 50)] == [4, 1]
+    assert not list(gpu_features._batches([], None))
+
+
 @pytest.mark.parametrize(
     "picture", [np.full((240, 320), 128), np.zeros((5, 300)), np.zeros((1, 1)), np.tile(np.arange(320), (240, 1)) / 2]
 )
@@ -125,17 +146,17 @@ def test_nothing_is_found_where_nothing_is(picture):
 
 def test_of_noise_all_numbers_are_finite_and_all_places_inside():
     noise = torch.from_numpy(np.random.default_rng(3).random((97, 131), dtype=np.float32))
-    found = find_features(noise, features_max=MOST)
+    (found,) = find_features(noise[None], features_max=MOST)
     assert len(found.places) > 20
-    assert torch.isfinite(found.places).all()
+    assert np.isfinite(found.places).all()
     x, y = found.places[:, 0], found.places[:, 1]
     assert x.min() >= 0
     assert x.max() <= 131
     assert y.min() >= 0
     assert y.max() <= 97
     assert (found.places[:, 2] > 0).all()
-    lengths = found.descriptors.double().norm(dim=1)  # of 512 times a root of shares: 512
-    assert lengths.sub(512).abs().max() < 8
+    lengths = np.linalg.norm(found.descriptors.astype(float), axis=1)  # of 512 times a root of shares: 512
+    assert np.abs(lengths - 512).max() < 8
 
 
 def test_a_database_holds_them_as_colmaps_and_a_known_photo_is_left_alone(tmp_path, monkeypatch):

@@ -11,8 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -36,7 +39,11 @@ _BIN_SIZE = 3.0  # side of a descriptor's cell, in the feature's sigma
 _CELLS, _TURNS = 4, 8
 _CELL_SAMPLES = 4  # a side
 _CLIPPED_AT = 0.2
-_AT_ONCE = 2048  # features described together: 75 MB of weights
+_AT_ONCE = 4096  # features described together: 170 MB of weights
+_DET_MIN = 1e-20
+_FITTED_MAX = 1.5  # a fitted top further from its pixel or level is not one
+# of a pixel: level, y, x
+_NEIGHBOURS = [(s, y, x) for s in (-1, 0, 1) for y in (-1, 0, 1) for x in (-1, 0, 1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,125 +51,152 @@ class Features:
     """places: (N, 4) float32 x, y, scale, orientation, in pixels of the picture (the middle of the first is 0.5, 0.5)
     and rad, largest scale first; descriptors: (N, 128) uint8."""
 
-    places: Tensor
-    descriptors: Tensor
+    places: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
 
 
-def find_features(picture: Tensor, *, features_max: int) -> Features:
-    """Of a (H, W) float32 picture, 0 to 1, on its own device; the largest ones where there are more."""
+def find_features(pictures: Tensor, *, features_max: int) -> list[Features]:
+    """Of each of (B, H, W) float32 pictures, 0 to 1, on their own device; the largest ones where there are more.
+
+    Takes about 500 bytes a pixel. A GPU spends its time on being told what to do, so several pictures cost it little
+    more than one.
+    """
     with torch.no_grad():
-        found = [part for octave in _octaves(picture) for part in _of_octave(octave)]
-    places = torch.cat([part.places for part in found] or [picture.new_zeros(0, 4)])
-    descriptors = torch.cat([part.descriptors for part in found] or [picture.new_zeros(0, 128, dtype=torch.uint8)])
-    order = torch.argsort(places[:, 2], descending=True, stable=True)[:features_max]
-    return Features(places=places[order], descriptors=descriptors[order])
+        found = [part for octave in _octaves(pictures) for part in _of_octave(octave)]
+    if not found:
+        none = Features(places=np.zeros((0, 4), np.float32), descriptors=np.zeros((0, 128), np.uint8))
+        return [none] * len(pictures)
+    picture, places, descriptors = (torch.cat(parts).cpu().numpy() for parts in zip(*found, strict=True))
+    out = []
+    for number in range(len(pictures)):
+        mine = np.flatnonzero(picture == number)
+        mine = mine[np.argsort(-places[mine, 2], kind="stable")][:features_max]
+        out.append(Features(places=places[mine], descriptors=descriptors[mine]))
+    return out
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Octave:
-    """levels: (LEVELS + 3, H, W) Gaussians of rising sigma; pixel: its pixels' size in those of the picture."""
+    """levels: (B, LEVELS + 3, H, W) Gaussians of rising sigma; pixel: its pixels' size in those of the pictures."""
 
     levels: Tensor
     pixel: float
 
 
-def _octaves(picture: Tensor) -> Iterator[_Octave]:
-    first, blur = _twice_the_size(picture), 2 * _SIGMA_CAMERA
+def _octaves(pictures: Tensor) -> Iterator[_Octave]:
+    first, blur = _twice_the_size(pictures), 2 * _SIGMA_CAMERA
     for number in range(OCTAVES):
-        if min(first.shape) < SIDE_MIN_PX:
+        if min(first.shape[1:]) < SIDE_MIN_PX:
             return
         levels = [_blurred(first, math.sqrt(_SIGMA**2 - blur**2)) if blur < _SIGMA else first]
         for level in range(1, LEVELS + 3):
             sigma, before = (_SIGMA * 2 ** (n / LEVELS) for n in (level, level - 1))
             levels.append(_blurred(levels[-1], math.sqrt(sigma**2 - before**2)))
-        yield _Octave(levels=torch.stack(levels), pixel=0.5 * 2**number)
-        first, blur = levels[LEVELS][::2, ::2], _SIGMA
+        yield _Octave(levels=torch.stack(levels, 1), pixel=0.5 * 2**number)
+        first, blur = levels[LEVELS][:, ::2, ::2], _SIGMA
 
 
-def _twice_the_size(picture: Tensor) -> Tensor:
+def _twice_the_size(pictures: Tensor) -> Tensor:
     """Every pixel stays where it was, at twice its coordinates; those between are means."""
-    height, width = picture.shape
-    out = picture.new_empty(2 * height, 2 * width)
-    out[::2, ::2] = picture
-    right = torch.cat([picture[:, 1:], picture[:, -1:]], 1)
-    out[::2, 1::2] = (picture + right) / 2
-    out[1::2] = (out[::2] + torch.cat([out[2::2], out[-2:-1]])) / 2
+    count, height, width = pictures.shape
+    out = pictures.new_empty(count, 2 * height, 2 * width)
+    out[:, ::2, ::2] = pictures
+    right = torch.cat([pictures[:, :, 1:], pictures[:, :, -1:]], 2)
+    out[:, ::2, 1::2] = (pictures + right) / 2
+    out[:, 1::2] = (out[:, ::2] + torch.cat([out[:, 2::2], out[:, -2:-1]], 1)) / 2
     return out
 
 
-def _blurred(picture: Tensor, sigma: float) -> Tensor:
+def _blurred(pictures: Tensor, sigma: float) -> Tensor:
     """Sums of shifted pictures: a convolution would be rounded to TF32, and differences of 0.007 are looked for."""
     reach = max(math.ceil(4 * sigma), 1)
     taps = [math.exp(-0.5 * (offset / sigma) ** 2) for offset in range(-reach, reach + 1)]
-    for dim in (0, 1):
-        pads = (0, 0, reach, reach) if dim == 0 else (reach, reach, 0, 0)
-        wide = functional.pad(picture[None, None], pads, mode="replicate")[0, 0]
-        size = picture.shape[dim]
-        picture = torch.zeros_like(picture)
+    for dim in (1, 2):
+        pads = (0, 0, reach, reach) if dim == 1 else (reach, reach, 0, 0)
+        wide = functional.pad(pictures[None], pads, mode="replicate")[0]
+        size = pictures.shape[dim]
+        pictures = torch.zeros_like(pictures, memory_format=torch.contiguous_format)
         for start, tap in enumerate(taps):
-            picture.add_(wide.narrow(dim, start, size), alpha=tap / sum(taps))
-    return picture
+            pictures.add_(wide.narrow(dim, start, size), alpha=tap / sum(taps))
+    return pictures
 
 
-def _of_octave(octave: _Octave) -> Iterator[Features]:
-    at, sigma = _tops(octave.levels)
+def _of_octave(octave: _Octave) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Picture's number (N,), places (N, 4) and descriptors (N, 128), some at a time."""
+    picture, at, sigma = _tops(octave.levels)
     if not len(at):
         return
     # at which of the levels a feature is looked at: the nearest
     level = (LEVELS * torch.log2(sigma / _SIGMA)).round().long().clamp(1, LEVELS)
-    slopes = _slopes(octave.levels)
+    slopes, page = _slopes(octave.levels), picture * LEVELS + level - 1
     for part in torch.arange(len(at), device=at.device).split(_AT_ONCE):
-        index, turn = _orientations(slopes, at[part], sigma[part], level[part])
+        index, turn = _orientations(slopes, page[part], at[part], sigma[part])
         chosen = part[index]
-        described = _described(slopes, at[chosen], sigma[chosen], level[chosen], turn)
+        described = _described(slopes, page[chosen], at[chosen], sigma[chosen], turn)
         xy = at[chosen] * octave.pixel + 0.5
-        places = torch.cat([xy, (sigma[chosen] * octave.pixel)[:, None], turn[:, None]], 1)
-        yield Features(places=places, descriptors=described)
+        yield (
+            picture[chosen],
+            torch.cat([xy, (sigma[chosen] * octave.pixel)[:, None], turn[:, None]], 1),
+            described,
+        )
 
 
-def _tops(levels: Tensor) -> tuple[Tensor, Tensor]:
-    """(N, 2) x, y and (N,) sigma of the extremes of the differences of Gaussians, in pixels of the octave."""
-    dog = levels[1:] - levels[:-1]
-    _, height, width = dog.shape
-    peaks = torch.zeros_like(dog[1:-1], dtype=torch.bool)
+def _tops(levels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Picture's number (N,), (N, 2) x, y and (N,) sigma of the extremes of the differences of Gaussians, in pixels of
+    the octave."""
+    dog = levels[:, 1:] - levels[:, :-1]
+    _, pages, height, width = dog.shape
+    peaks = torch.zeros_like(dog[:, 1:-1], dtype=torch.bool)
     for sign in (1.0, -1.0):
         signed = sign * dog
         largest = functional.max_pool2d(signed, 3, 1, padding=1)
-        around = torch.maximum(torch.maximum(largest[:-2], largest[1:-1]), largest[2:])
-        peaks |= (signed[1:-1] >= around) & (signed[1:-1] > 0.8 * PEAK_MIN)
-    s, y, x = (peaks[:, 1:-1, 1:-1]).nonzero().T + 1
+        around = torch.maximum(torch.maximum(largest[:, :-2], largest[:, 1:-1]), largest[:, 2:])
+        peaks |= (signed[:, 1:-1] >= around) & (signed[:, 1:-1] > 0.8 * PEAK_MIN)
+    picture, s, y, x = peaks[:, :, 1:-1, 1:-1].nonzero().T
+    s, y, x = s + 1, y + 1, x + 1
     flat = dog.reshape(-1)
-
-    def value(ds: int, dy: int, dx: int) -> Tensor:
-        return flat[((s + ds) * height + y + dy) * width + x + dx]
-
+    steps = torch.tensor([(ds * height + dy) * width + dx for ds, dy, dx in _NEIGHBOURS], device=dog.device)
+    stencils = _stencils(dog.device)
     for left in reversed(range(_REFINEMENTS)):
-        centre = value(0, 0, 0)
-        gx, gy, gs = (
-            (value(*d) - value(*(-c for c in d))) / 2  # type: ignore[arg-type]
-            for d in ((0, 0, 1), (0, 1, 0), (1, 0, 0))
-        )
-        hxx, hyy, hss = (
-            value(*d) + value(*(-c for c in d)) - 2 * centre  # type: ignore[arg-type]
-            for d in ((0, 0, 1), (0, 1, 0), (1, 0, 0))
-        )
-        hxy = (value(0, 1, 1) + value(0, -1, -1) - value(0, -1, 1) - value(0, 1, -1)) / 4
-        hxs = (value(1, 0, 1) + value(-1, 0, -1) - value(-1, 0, 1) - value(1, 0, -1)) / 4
-        hys = (value(1, 1, 0) + value(-1, -1, 0) - value(-1, 1, 0) - value(1, -1, 0)) / 4
-        dx, dy, ds = _solved((hxx, hyy, hss, hxy, hxs, hys), (-gx, -gy, -gs))
+        middle = ((picture * pages + s) * height + y) * width + x
+        fitted = stencils @ flat[middle + steps[:, None]]
+        slope, bend = fitted[1:4].T, fitted[4:].T.reshape(-1, 3, 3)
+        offset = _solved(bend, -slope)
         if left:
-            x = x + (((dx > _MOVE_AT) & (x < width - 2)).long() - ((dx < -_MOVE_AT) & (x > 1)).long())
-            y = y + (((dy > _MOVE_AT) & (y < height - 2)).long() - ((dy < -_MOVE_AT) & (y > 1)).long())
-    peak = centre + (gx * dx + gy * dy + gs * ds) / 2
-    trace, det = hxx + hyy, hxx * hyy - hxy * hxy
+            over, under = offset > _MOVE_AT, offset < -_MOVE_AT
+            x = x + (over[:, 0] & (x < width - 2)).long() - (under[:, 0] & (x > 1)).long()
+            y = y + (over[:, 1] & (y < height - 2)).long() - (under[:, 1] & (y > 1)).long()
+    peak = fitted[0] + (slope * offset).sum(1) / 2
+    trace, det = bend[:, 0, 0] + bend[:, 1, 1], bend[:, 0, 0] * bend[:, 1, 1] - bend[:, 0, 1] ** 2
     good = (peak.abs() > PEAK_MIN) & (det > 0) & (trace**2 * EDGE_RATIO_MAX < (EDGE_RATIO_MAX + 1) ** 2 * det)
-    good &= (dx.abs() < 1.5) & (dy.abs() < 1.5) & (ds.abs() < 1.5)
-    fx, fy = x + dx, y + dy
-    good &= (fx >= 0) & (fx <= width - 1) & (fy >= 0) & (fy <= height - 1)
-    # two starts may have moved to one place
-    good &= _first_of_each(((s * height + y) * width + x).masked_fill(~good, -1))
-    sigma = _SIGMA * 2 ** ((s + ds) / LEVELS)
-    return torch.stack([fx[good], fy[good]], 1), sigma[good]
+    good &= (offset.abs() < _FITTED_MAX).all(1)
+    at = torch.stack([x, y], 1) + offset[:, :2]
+    good &= (at >= 0).all(1) & (at[:, 0] <= width - 1) & (at[:, 1] <= height - 1)
+    good &= _first_of_each(middle.masked_fill(~good, -1))  # two starts may have moved to one place
+    sigma = _SIGMA * 2 ** ((s + offset[:, 2]) / LEVELS)
+    return picture[good], at[good], sigma[good]
+
+
+@lru_cache(maxsize=4)
+def _stencils(device: torch.device) -> Tensor:
+    """(13, 27): of a neighbourhood its middle, the slopes along x, y and level, and the nine bends."""
+    weight = {neighbour: i for i, neighbour in enumerate(_NEIGHBOURS)}
+    rows = torch.zeros(13, 27)
+    rows[0, weight[0, 0, 0]] = 1.0
+    units = ((0, 0, 1), (0, 1, 0), (1, 0, 0))
+    for i, one in enumerate(units):
+        back = tuple(-c for c in one)
+        rows[1 + i, weight[one]] = 0.5
+        rows[1 + i, weight[back]] = -0.5
+        for j, other in enumerate(units):
+            row = rows[4 + 3 * i + j]
+            if i == j:
+                row[weight[one]], row[weight[back]], row[weight[0, 0, 0]] = 1.0, 1.0, -2.0
+                continue
+            for sign_one, sign_other in ((1, 1), (-1, -1), (1, -1), (-1, 1)):
+                corner = tuple(sign_one * a + sign_other * b for a, b in zip(one, other, strict=True))
+                row[weight[corner]] = sign_one * sign_other / 4
+    return rows.to(device)
 
 
 def _first_of_each(keys: Tensor) -> Tensor:
@@ -175,36 +209,33 @@ def _first_of_each(keys: Tensor) -> Tensor:
     return first
 
 
-def _solved(matrix: tuple[Tensor, ...], right: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
-    """Solutions of symmetric 3x3 systems (the diagonal, then xy, xz, yz) by cofactors; 0 where there is none."""
-    (a, b, c, ab, ac, bc), (x, y, z) = matrix, right
-    caa, cab, cac = b * c - bc * bc, ac * bc - ab * c, ab * bc - ac * b
-    cbb, cbc, ccc = a * c - ac * ac, ab * ac - a * bc, a * b - ab * ab
-    det = a * caa + ab * cab + ac * cac
-    scale = torch.where(det.abs() > 1e-20, 1 / det, torch.zeros_like(det))
-    return (
-        (caa * x + cab * y + cac * z) * scale,
-        (cab * x + cbb * y + cbc * z) * scale,
-        (cac * x + cbc * y + ccc * z) * scale,
+def _solved(matrices: Tensor, right: Tensor) -> Tensor:
+    """(N, 3) solutions of symmetric (N, 3, 3) systems by their cofactors; 0 where there is none."""
+    one, two, three = matrices.unbind(1)
+    cofactors = torch.stack(
+        [torch.linalg.cross(two, three), torch.linalg.cross(three, one), torch.linalg.cross(one, two)], 1
     )
+    det = (one * cofactors[:, 0]).sum(1, keepdim=True)
+    solution = (cofactors * right[:, :, None]).sum(1)
+    return torch.where(det.abs() > _DET_MIN, solution / det, torch.zeros_like(solution))
 
 
 def _slopes(levels: Tensor) -> Tensor:
-    """(LEVELS, H, W, 2) slopes along x and y of the levels that features are looked at on."""
-    chosen = functional.pad(levels[None, 1 : LEVELS + 1], (1, 1, 1, 1), mode="replicate")[0]
-    across = chosen[:, 1:-1, 2:] - chosen[:, 1:-1, :-2]
-    down = chosen[:, 2:, 1:-1] - chosen[:, :-2, 1:-1]
+    """(B * LEVELS, H, W, 2) slopes along x and y of the levels that features are looked at on."""
+    wide = functional.pad(levels[:, 1 : LEVELS + 1], (1, 1, 1, 1), mode="replicate").flatten(0, 1)
+    across = wide[:, 1:-1, 2:] - wide[:, 1:-1, :-2]
+    down = wide[:, 2:, 1:-1] - wide[:, :-2, 1:-1]
     return torch.stack([across, down], -1) / 2
 
 
-def _sampled(slopes: Tensor, at: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+def _sampled(slopes: Tensor, page: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
     """Length and angle of the slopes at (N, S, 2) places, between pixels by both neighbours; 0 outside the picture."""
     _, height, width, _ = slopes.shape
     x, y = at.unbind(-1)
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     left, top = x.floor().long().clamp(0, width - 2), y.floor().long().clamp(0, height - 2)
     fx, fy = (x - left)[..., None], (y - top)[..., None]
-    corner = ((level[:, None] - 1) * height + top) * width + left
+    corner = (page[:, None] * height + top) * width + left
     flat = slopes.reshape(-1, 2)
     upper = torch.lerp(flat[corner], flat[corner + 1], fx)
     lower = torch.lerp(flat[corner + width], flat[corner + width + 1], fx)
@@ -226,12 +257,12 @@ def _grid(side: int, reach: float, device: torch.device) -> Tensor:
     return torch.stack([x.reshape(-1), y.reshape(-1)], 1)
 
 
-def _orientations(slopes: Tensor, at: Tensor, sigma: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+def _orientations(slopes: Tensor, page: Tensor, at: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
     """(M,) indices of features and (M,) their main directions in rad: one or two of each."""
     grid = _grid(_TURN_SAMPLES, 3 * _TURN_WINDOW, at.device)
     square = (grid**2).sum(1)
     window = torch.exp(-0.5 * square / _TURN_WINDOW**2) * (square <= (3 * _TURN_WINDOW) ** 2 + 1e-3)
-    length, angle = _sampled(slopes, at[:, None] + sigma[:, None, None] * grid, level)
+    length, angle = _sampled(slopes, page, at[:, None] + sigma[:, None, None] * grid)
     histogram = _shared_out(angle, length * window, _DIRECTIONS, 0.5).sum(1)
     for _ in range(6):
         histogram = (histogram.roll(1, 1) + histogram + histogram.roll(-1, 1)) / 3
@@ -246,7 +277,7 @@ def _orientations(slopes: Tensor, at: Tensor, sigma: Tensor, level: Tensor) -> t
     return index, turn[index, which]
 
 
-def _described(slopes: Tensor, at: Tensor, sigma: Tensor, level: Tensor, turn: Tensor) -> Tensor:
+def _described(slopes: Tensor, page: Tensor, at: Tensor, sigma: Tensor, turn: Tensor) -> Tensor:
     """(N, 128) uint8: square roots of the histograms as shares of their sum (RootSIFT), times 512."""
     side = (_CELLS + 1) * _CELL_SAMPLES
     grid = _grid(side, (_CELLS + 1) / 2 - 0.5 / _CELL_SAMPLES, at.device)
@@ -262,7 +293,7 @@ def _described(slopes: Tensor, at: Tensor, sigma: Tensor, level: Tensor, turn: T
         ],
         -1,
     )
-    length, angle = _sampled(slopes, at[:, None] + _BIN_SIZE * sigma[:, None, None] * turned, level)
+    length, angle = _sampled(slopes, page, at[:, None] + _BIN_SIZE * sigma[:, None, None] * turned)
     histogram = weights.T @ _shared_out(turn[:, None] - angle, length, _TURNS, 0.0)
     flat = functional.normalize(histogram.reshape(-1, 128), dim=1).clamp(max=_CLIPPED_AT)
     root = functional.normalize(flat, p=1.0, dim=1).sqrt()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pycolmap
+from PIL import Image
 
 from splat_worker.limits import cpu_count
 from splat_worker.scene import PosedPhotos, UInt8, View
@@ -27,11 +28,9 @@ def posed_photos(model: SparseModel, files: Mapping[str, Path]) -> PosedPhotos:
 
 
 def _view(camera: SparseCamera, path: Path) -> View:
-    image = pycolmap.Bitmap.read(path, True)
-    if image is None:
-        raise FileNotFoundError(f"the clean copy of {camera.name} cannot be read")
+    with Image.open(path) as photo:  # pillow reads in several threads; pycolmap's own reader holds Python's lock
+        pixels: UInt8 = np.array(photo.convert("RGB"))
     k = np.array([[camera.focal_px, 0, camera.cx], [0, camera.focal_px, camera.cy], [0, 0, 1]], dtype=np.float64)
-    pixels: UInt8 = image.to_array()
     if abs(camera.k1) > K1_NONE:
         bent = pycolmap.Camera(
             model="SIMPLE_RADIAL",
@@ -39,6 +38,8 @@ def _view(camera: SparseCamera, path: Path) -> View:
             height=camera.height,
             params=[camera.focal_px, camera.cx, camera.cy, camera.k1],
         )
-        straight_image, straight = pycolmap.undistort_image(pycolmap.UndistortCameraOptions(), image, bent)
+        straight_image, straight = pycolmap.undistort_image(
+            pycolmap.UndistortCameraOptions(), pycolmap.Bitmap.from_array(pixels), bent
+        )
         pixels, k = straight_image.to_array(), np.asarray(straight.calibration_matrix())
     return View(name=camera.name, image=np.ascontiguousarray(pixels), world_to_camera=camera.world_to_camera, k=k)

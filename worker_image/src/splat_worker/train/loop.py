@@ -176,7 +176,8 @@ class Run:
     def _store(self, done: float) -> PhotoStore:
         scale = next((scale for until, scale in self.preset.coarse if done < until), 1.0)
         if scale not in self._stores:
-            size = max(round(self.preset.size_px * scale), 1)
+            longest = max(max(view.image.shape[:2]) for view in self.training)
+            size = max(round(min(self.preset.size_px, longest) * scale), 1)
             self._stores = {scale: PhotoStore(self.training, size, self.device)}
         return self._stores[scale]
 

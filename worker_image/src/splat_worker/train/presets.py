@@ -28,7 +28,7 @@ class Preset:
     size_px: int  # longest side of the photos that are trained on
     gaussians_max: int  # hard cap, initial ones included
     sh_degree: int  # view-dependent colour: 0 none
-    coarse: tuple[tuple[float, float], ...] = ((0.25, 0.5),)  # (until this fraction, at this scale)
+    coarse: tuple[tuple[float, float], ...] = ((0.25, 0.5),)  # (until this fraction, at this share of the photos' size)
     densify_from: float = 0.06
     densify_until: float = 0.6
     densify_every: int = 100

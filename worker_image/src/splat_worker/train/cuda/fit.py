@@ -49,6 +49,7 @@ class Fit:
         self.rng = np.random.default_rng(seed)
         self.photos = Photos(views, device, maps)
         sizes = [size_at(v, preset.size_px) for v in views]
+        self._longest_px = max(max(size) for size in sizes)
         self.engine = Engine(
             start,
             capacity=max(preset.gaussians_max, len(start)),
@@ -159,7 +160,7 @@ class Fit:
         scale = next((scale for until, scale in self.preset.coarse if part < until), 1.0)
         if scale != self._scale:
             self._scale = scale
-            self._views = self.photos.at(max(round(self.preset.size_px * scale), 16))
+            self._views = self.photos.at(max(round(self._longest_px * scale), 16))
             self.engine.forget_rooms()
 
 
