@@ -53,8 +53,9 @@ def draw_jobs(jobs: list[dict[str, Any]], out: Path) -> None:
         for index, (stage, seconds) in enumerate(job["stages_s"].items()):
             axes.barh(row, seconds, left=at, color=plt.cm.tab10(index), label=stage if row == 0 else None)
             at += seconds
-    axes.set_yticks(range(len(jobs)), [f"{job['preset']}, {max(job['size'])} px" for job in jobs])
-    axes.set_xlabel(f"seconds of a whole job, {jobs[0]['photos']} photos")
+    axes.set_yticks(range(len(jobs)), [f"{job['preset']}, {job['as']}" for job in jobs])
+    axes.invert_yaxis()
+    axes.set_xlabel(f"seconds of a whole job, {jobs[0]['photos']} photos, {max(jobs[0]['size'])} px")
     axes.legend(frameon=False, fontsize=8, ncols=8, loc="lower center", bbox_to_anchor=(0.45, 1.0), handlelength=1)
     figure.tight_layout()
     figure.savefig(out / "gpu-job.svg", metadata={"Date": None})

@@ -11,6 +11,7 @@ import pycolmap
 import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFilter
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from splat_worker.progress import silent
 from splat_worker.sfm import features, gpu_features
@@ -157,6 +158,28 @@ def test_of_noise_all_numbers_are_finite_and_all_places_inside():
     assert (found.places[:, 2] > 0).all()
     lengths = np.linalg.norm(found.descriptors.astype(float), axis=1)  # of 512 times a root of shares: 512
     assert np.abs(lengths - 512).max() < 8
+
+
+class Operations(TorchDispatchMode):
+    """Names of all that torch is asked to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        self.names.add(func.name())
+        return func(*args, **(kwargs or {}))
+
+
+def test_nothing_is_asked_of_the_libraries_that_the_image_leaves_out():
+    """image/left_out.py: no cuDNN, cuSOLVER or cuFFT; a call of one would end the worker, and only on a GPU."""
+    with Operations() as asked:
+        ours(drawn(size=(200, 150)), side_max_px=160)
+    asked.names -= {"aten::linalg_cross", "aten::linalg_vector_norm"}  # torch's own
+    assert len(asked.names) > 40
+    assert not [name for name in asked.names if "conv" in name.replace("convert", "") or "linalg" in name]
+    assert not [name for name in asked.names if any(word in name for word in ("fft", "solve", "svd", "eig", "sparse"))]
 
 
 def test_a_database_holds_them_as_colmaps_and_a_known_photo_is_left_alone(tmp_path, monkeypatch):

@@ -32,6 +32,14 @@ def same(a: Gaussians, b: Gaussians) -> bool:
     return all(np.array_equal(getattr(a, f), getattr(b, f)) for f in fields)
 
 
+@pytest.mark.parametrize("size_px", [40, 96, 1600])
+def test_the_coarse_stage_has_half_the_photos_size_however_large_the_preset_would_take_them(posed, size_px):
+    run = loop.Run(posed, preset(size_px=size_px, coarse=((0.25, 0.5),)), TrainContext(), [])
+    widths = [max(run._store(done).views[0].image.shape[:2]) for done in (0.0, 0.24, 0.25, 0.99)]
+    whole = min(size_px, max(posed.views[0].image.shape[:2]))
+    assert widths == [whole // 2] * 2 + [whole] * 2
+
+
 class Clock:
     """Time that passes by asking: `per_call_s` each."""
 

@@ -19,8 +19,8 @@ from torch.nn import functional
 from splat_worker.photos.door import Photo
 from splat_worker.sfm.sift import Features, find_features
 
-BATCH_PIXELS = 6_000_000
-"""Of photos whose features are found together: 3 GB of a GPU, and eight photos of 1000x750 px."""
+BATCH_PIXELS = 4_000_000
+"""Of photos whose features are found together: 3 GB of a GPU's memory, five photos of 1000x750 px."""
 LUMA = (0.2126, 0.7152, 0.0722, 0.0)
 """Of red, green and blue (ITU-R BT.709), as COLMAP makes a photo grey."""
 Grey = NDArray[np.uint8]

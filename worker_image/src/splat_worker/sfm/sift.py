@@ -58,7 +58,7 @@ class Features:
 def find_features(pictures: Tensor, *, features_max: int) -> list[Features]:
     """Of each of (B, H, W) float32 pictures, 0 to 1, on their own device; the largest ones where there are more.
 
-    Takes about 500 bytes a pixel. A GPU spends its time on being told what to do, so several pictures cost it little
+    Takes about 800 bytes a pixel. A GPU spends its time on being told what to do, so several pictures cost it little
     more than one.
     """
     with torch.no_grad():
@@ -108,7 +108,8 @@ def _twice_the_size(pictures: Tensor) -> Tensor:
 
 
 def _blurred(pictures: Tensor, sigma: float) -> Tensor:
-    """Sums of shifted pictures: a convolution would be rounded to TF32, and differences of 0.007 are looked for."""
+    """Sums of shifted pictures: a convolution would need cuDNN, which the image leaves out, and round to TF32 where
+    differences of 0.007 are looked for."""
     reach = max(math.ceil(4 * sigma), 1)
     taps = [math.exp(-0.5 * (offset / sigma) ** 2) for offset in range(-reach, reach + 1)]
     for dim in (1, 2):

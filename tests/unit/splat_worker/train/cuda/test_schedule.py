@@ -52,6 +52,16 @@ def test_rates_stay_until_growth_ends_and_fall_to_their_last_share(emulated) -> 
         assert row == pytest.approx([share * first for first in found[0]])
 
 
+@pytest.mark.parametrize("size_px", [16, 32, 1600])
+def test_the_coarse_stage_has_half_the_photos_size_however_large_the_preset_would_take_them(emulated, size_px) -> None:
+    fit, widths = fit_of(emulated, steps=100, size_px=size_px, coarse=((0.25, 0.5),)), []
+    for fit.at_step in (0, 24, 25, 99):
+        fit._set_size()
+        widths.append(fit._views[0].rgb.shape[1])
+    whole = min(size_px, SIZE[0])
+    assert widths == [max(whole // 2, 16)] * 2 + [whole] * 2
+
+
 def test_an_edit_that_resamples_reaches_its_target(emulated) -> None:
     fit = fit_of(emulated, steps=1000, resample=True)
     fit.at_step = 500
