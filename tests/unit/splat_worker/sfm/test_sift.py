@@ -160,6 +160,41 @@ def test_of_noise_all_numbers_are_finite_and_all_places_inside():
     assert np.abs(lengths - 512).max() < 8
 
 
+@pytest.mark.parametrize("room_for", [0, 1, 2])
+def test_a_gpu_without_room_takes_photos_one_by_one_and_then_leaves_them_to_colmap(tmp_path, monkeypatch, room_for):
+    looked: list[int] = []
+
+    def within(pictures, **options):  # type: ignore[no-untyped-def]
+        looked.append(len(pictures))
+        if len(pictures) > room_for:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return find_features(pictures, **options)
+
+    monkeypatch.setattr(gpu_features, "find_features", within)
+    monkeypatch.setattr(features, "GPU", "cpu")
+    photos = photos_in(tmp_path / "photos", ["wide", "wide"])
+    database = tmp_path / "matches.db"
+    features.extract_features(SfmPreset(on_gpu=True, threads=1), photos, database, silent)
+    assert looked == {0: [2, 1], 1: [2, 1, 1], 2: [2]}[room_for]
+    with pycolmap.Database.open(database) as db:
+        images = db.read_all_images()
+        counts = {image.name: db.num_descriptors_for_image(image.image_id) for image in images}
+    assert len({image.camera_id for image in images}) == 1
+    for name in ("0.png", "1.png"):
+        places, _ = theirs(tmp_path / "photos", name)
+        assert abs(counts[name] - len(places)) < 0.03 * len(places)
+
+
+def photos_in(folder: Path, camera_keys: list[str]) -> list[SimpleNamespace]:
+    folder.mkdir()
+    photos = []
+    for i, key in enumerate(camera_keys):
+        path = folder / f"{i}.png"
+        drawn(i, (320, 240)).save(path)
+        photos.append(SimpleNamespace(path=path, camera_key=key, focal_px=None, width=320, height=240))
+    return photos
+
+
 class Operations(TorchDispatchMode):
     """Names of all that torch is asked to do."""
 

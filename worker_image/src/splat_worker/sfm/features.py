@@ -4,6 +4,7 @@ Goes on from whatever the database already holds; decides no pairs and places no
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pycolmap
 from splat_worker.photos.door import Photo
 from splat_worker.sfm.matching import Pairs
 from splat_worker.sfm.preset import OnProgress, SfmPreset
+
+log = logging.getLogger(__name__)
 
 GPU = "cuda"
 """torch's name of the device of `SfmPreset.on_gpu`."""
@@ -45,19 +48,8 @@ def extract_features(preset: SfmPreset, photos: Sequence[Photo], database: Path,
 
 
 def _extract(preset: SfmPreset, photos: Sequence[Photo], database: Path, camera_id: int) -> None:
-    """On the GPU, or by COLMAP: the same features, but for rounding."""
-    if preset.on_gpu:
-        from splat_worker.sfm.gpu_features import write_features  # torch: only where a GPU is
-
-        write_features(
-            photos,
-            database,
-            camera_id=camera_id,
-            side_max_px=preset.extract_max_px,
-            features_max=FEATURES_MAX,
-            threads=preset.threads,
-            device=GPU,
-        )
+    """On the GPU, or by COLMAP where there is none or it has no room: the same features, but for rounding."""
+    if preset.on_gpu and _extract_on_gpu(preset, photos, database, camera_id):
         return
     reader, options = pycolmap.ImageReaderOptions(), pycolmap.FeatureExtractionOptions()
     reader.existing_camera_id = camera_id
@@ -73,6 +65,29 @@ def _extract(preset: SfmPreset, photos: Sequence[Photo], database: Path, camera_
         extraction_options=options,
         device=pycolmap.Device.cpu,
     )
+
+
+def _extract_on_gpu(preset: SfmPreset, photos: Sequence[Photo], database: Path, camera_id: int) -> bool:
+    """Whether the GPU had room for them; COLMAP goes on where it had not."""
+    import torch  # only where a GPU is
+
+    from splat_worker.sfm.gpu_features import write_features
+
+    try:
+        write_features(
+            photos,
+            database,
+            camera_id=camera_id,
+            side_max_px=preset.extract_max_px,
+            features_max=FEATURES_MAX,
+            threads=preset.threads,
+            device=GPU,
+        )
+    except torch.cuda.OutOfMemoryError:
+        log.warning("the GPU has no room to look for features; the CPU does")
+        torch.cuda.empty_cache()
+        return False
+    return True
 
 
 def _write_camera(database: Path, group: Sequence[Photo]) -> int:

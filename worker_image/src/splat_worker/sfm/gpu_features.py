@@ -4,6 +4,7 @@ What a feature is, sift.py says. Imports torch, so it is imported only where a G
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,8 +37,9 @@ def write_features(
     threads: int,
     device: str,
 ) -> None:
-    """Of photos in one folder that the database does not know; camera_id: of all of them. side_max_px: longer side at
-    which features are looked for, None for the photos' own; places are those of the photos either way."""
+    """Of photos in one folder that the database has no features of; camera_id: of all of them. side_max_px: longer side
+    at which features are looked for, None for the photos' own; places are those of the photos either way. Raises
+    torch.cuda.OutOfMemoryError where the GPU cannot hold one photo; those before it are written."""
     reader = pycolmap.ImageReaderOptions()
     reader.existing_camera_id = camera_id
     names = [photo.path.name for photo in photos]
@@ -46,11 +48,22 @@ def write_features(
         ids = {image.name: image.image_id for image in db.read_all_images()}
         greys = zip(names, pool.map(_grey, [photo.path for photo in photos]), strict=True)
         for batch in _batches(greys, side_max_px):
-            found = features_of([grey for _, grey in batch], side_max_px, features_max=features_max, device=device)
+            found = _within_memory([grey for _, grey in batch], side_max_px, features_max=features_max, device=device)
             for (name, _), features in zip(batch, found, strict=True):
                 db.write_keypoints(ids[name], features.places)
                 kind = pycolmap.FeatureExtractorType.SIFT
                 db.write_descriptors(ids[name], pycolmap.FeatureDescriptors(kind, features.descriptors))
+
+
+def _within_memory(
+    greys: Sequence[Grey], side_max_px: int | None, *, features_max: int, device: str
+) -> Sequence[Features]:
+    """All at once, or one after the other where the GPU has no room for that."""
+    if len(greys) > 1:
+        with contextlib.suppress(torch.cuda.OutOfMemoryError):
+            return features_of(greys, side_max_px, features_max=features_max, device=device)
+        torch.cuda.empty_cache()
+    return [features_of([grey], side_max_px, features_max=features_max, device=device)[0] for grey in greys]
 
 
 def features_of(greys: Sequence[Grey], side_max_px: int | None, *, features_max: int, device: str) -> list[Features]:
