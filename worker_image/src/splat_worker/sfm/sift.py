@@ -1,4 +1,4 @@
-"""SIFT features of a picture as tensor operations, which a GPU does in milliseconds and a CPU core in a second.
+"""SIFT features of a picture as tensor operations, which a GPU does in milliseconds and a CPU core in two seconds.
 Arrays in, arrays out; opens no file and knows no database. Imports torch, so only those who need it import this.
 
 Lowe, Distinctive Image Features from Scale-Invariant Keypoints (IJCV 2004), with the constants of COLMAP 4.2's own
