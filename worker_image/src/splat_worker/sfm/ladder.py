@@ -69,7 +69,7 @@ GROWTH_BETWEEN_ADJUSTMENTS = 1.4
 places the same photos, and their points lie 0.01 px nearer or within 0.001 px as far off."""
 SETTLED_AT = 1e-6
 """Relative change of the squared error at which an adjustment of some or all cameras is done (COLMAP: 0, all of its 50
-steps). On three sets the same models within 0.001 px, in 0.83 to 0.93 of the mapper's time."""
+steps). On three sets the same models within 0.001 px, in 0.83 to 0.94 of the mapper's time."""
 ADJUSTED_BY_ONE_THREAD = 200_000
 """Residuals up to which one thread adjusts cameras (COLMAP: 50 000; 50 photos have 70 000). Two threads are no faster
 there, and cost about an eighth more of the cores' time; more than two were not tried."""
