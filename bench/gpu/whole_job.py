@@ -1,7 +1,8 @@
 """Times a whole job on this machine, stage by stage: photos, cameras, training, files. No cloud, no bucket.
 Measures the worker's own stages; SOG and SPZ are made where Node and splat-transform are there (SPLAT_TOOLS_DIR).
 
-Usage: python -m bench.gpu.whole_job PHOTOS_DIR --out FILE.json [--preset standard] [--matcher gpu|cpu]
+Usage: python -m bench.gpu.whole_job PHOTOS_DIR --out FILE.json [--preset standard] [--sfm gpu|cpu]
+       (--sfm: where features are found and compared)
        [--extract-px 1600]   (longer side at which features are looked for; the worker's own where not given)
        [--keep FOLDER]       (the posed photos as an undistorted COLMAP folder)
 """
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
     parser.add_argument("photos", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--preset", default="standard")
-    parser.add_argument("--matcher", choices=["gpu", "cpu"], default="gpu")
+    parser.add_argument("--sfm", choices=["gpu", "cpu"], default="gpu")
     parser.add_argument("--extract-px", type=int)
     parser.add_argument("--keep", type=Path)
     options = parser.parse_args(arguments)
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
         marks: list[tuple[float, str]] = []
         extract_px = options.extract_px or EXTRACT_PX.get(("cuda", Preset(options.preset)))
         sparse = cameras.reconstruct(
-            SfmPreset(threads=cpu_count(), on_gpu=options.matcher == "gpu", extract_max_px=extract_px),
+            SfmPreset(threads=cpu_count(), on_gpu=options.sfm == "gpu", extract_max_px=extract_px),
             prepared.photos,
             scratch / "sfm",
             on_progress=lambda f, _: marks.append((time.perf_counter(), f)),
@@ -118,7 +119,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
         "reprojection_px": sparse.reprojection_error_px,
         "rung": sparse.rung,
         "points": len(posed.points),
-        "matcher": options.matcher,
+        "sfm": options.sfm,
         "extract_px": extract_px,
         "bytes": sizes,
         "export_s": export_s,

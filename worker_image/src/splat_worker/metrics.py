@@ -9,7 +9,10 @@ import math
 import torch
 from torch import Tensor
 
+from splat_worker.blur import blurred, gaussian_taps
+
 _WINDOW_PX, _SIGMA_PX = 11, 1.5
+_WINDOW = gaussian_taps(_SIGMA_PX, _WINDOW_PX // 2)
 _C1, _C2 = 0.01**2, 0.03**2
 _BAND_ROWS = 128  # of a picture at once on a CPU: fewer wait for Python's lock, more for memory
 
@@ -46,22 +49,10 @@ def ssim(a: Tensor, b: Tensor) -> float:
 def _similarity(a: Tensor, b: Tensor) -> Tensor:
     """Of every window within (H, W) pictures. Float32 is too coarse where all is flat."""
     x, y = a.double().contiguous(), b.double().contiguous()
-    mx, my = _blur(x), _blur(y)
-    xx, yy, xy = _blur(x * x) - mx * mx, _blur(y * y) - my * my, _blur(x * y) - mx * my
+    mx, my, xx, yy, xy = (blurred(part, _WINDOW) for part in (x, y, x * x, y * y, x * y))
+    xx, yy, xy = xx - mx * mx, yy - my * my, xy - mx * my
     numerator = (2 * mx * my + _C1) * (2 * xy + _C2)
     return numerator / ((mx * mx + my * my + _C1) * (xx + yy + _C2))
-
-
-def _blur(image: Tensor) -> Tensor:
-    """Gaussian window over rows and columns of (H, W), only where it lies wholly inside."""
-    weights = [math.exp(-0.5 * ((i - _WINDOW_PX // 2) / _SIGMA_PX) ** 2) for i in range(_WINDOW_PX)]
-    for dim in (0, 1):
-        size = image.shape[dim] - _WINDOW_PX + 1
-        total = torch.zeros_like(image.narrow(dim, 0, size), memory_format=torch.contiguous_format)
-        for i, weight in enumerate(weights):
-            total.add_(image.narrow(dim, i, size), alpha=weight / sum(weights))
-        image = total
-    return image
 
 
 def fit_colour(source: Tensor, wanted: Tensor, valid: Tensor | None = None) -> Tensor:

@@ -220,11 +220,7 @@ def test_nothing_is_asked_of_the_libraries_that_the_image_leaves_out():
 def test_a_database_holds_them_as_colmaps_and_a_known_photo_is_left_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(features, "GPU", "cpu")
     folder = tmp_path / "photos"
-    folder.mkdir()
-    photos = []
-    for i, key in enumerate(["wide", "wide", "tele"]):
-        drawn(i, (320, 240)).save(folder / f"{i}.png")
-        photos.append(SimpleNamespace(path=folder / f"{i}.png", camera_key=key, focal_px=None, width=320, height=240))
+    photos = photos_in(folder, ["wide", "wide", "tele"])
     preset, database = SfmPreset(on_gpu=True, threads=1), tmp_path / "matches.db"
     features.extract_features(preset, photos[:2], database, silent)
     with pycolmap.Database.open(database) as db:

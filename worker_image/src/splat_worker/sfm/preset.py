@@ -14,8 +14,7 @@ OnProgress = Callable[[float, str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class SfmPreset:
-    """matching: which pairs; threads: cores COLMAP may use; on_gpu: features are found and compared
-    on the GPU.
+    """matching: which pairs; threads: cores COLMAP may use; on_gpu: features are found and compared on the GPU.
 
     extract_max_px: longer side at which features are looked for, None for the photos' own; cameras are those of the
     photos either way.

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from splat_worker.blur import blurred, gaussian_taps
+
 OCTAVES = 4
 LEVELS = 3
 PEAK_MIN = 0.02 / LEVELS
@@ -108,18 +110,10 @@ def _twice_the_size(pictures: Tensor) -> Tensor:
 
 
 def _blurred(pictures: Tensor, sigma: float) -> Tensor:
-    """Sums of shifted pictures: a convolution would need cuDNN, which the image leaves out, and round to TF32 where
-    differences of 0.007 are looked for."""
+    """As large as before: a picture's last pixels go on beyond its border."""
     reach = max(math.ceil(4 * sigma), 1)
-    taps = [math.exp(-0.5 * (offset / sigma) ** 2) for offset in range(-reach, reach + 1)]
-    for dim in (1, 2):
-        pads = (0, 0, reach, reach) if dim == 1 else (reach, reach, 0, 0)
-        wide = functional.pad(pictures[None], pads, mode="replicate")[0]
-        size = pictures.shape[dim]
-        pictures = torch.zeros_like(pictures, memory_format=torch.contiguous_format)
-        for start, tap in enumerate(taps):
-            pictures.add_(wide.narrow(dim, start, size), alpha=tap / sum(taps))
-    return pictures
+    wide = functional.pad(pictures[None], (reach,) * 4, mode="replicate")[0]
+    return blurred(wide, gaussian_taps(sigma, reach))
 
 
 def _of_octave(octave: _Octave) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

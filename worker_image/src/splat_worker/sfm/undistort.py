@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pycolmap
+from numpy.typing import NDArray
 from PIL import Image
 
 from splat_worker.limits import cpu_count
@@ -32,14 +33,37 @@ def _view(camera: SparseCamera, path: Path) -> View:
         pixels: UInt8 = np.array(photo.convert("RGB"))
     k = np.array([[camera.focal_px, 0, camera.cx], [0, camera.focal_px, camera.cy], [0, 0, 1]], dtype=np.float64)
     if abs(camera.k1) > K1_NONE:
-        bent = pycolmap.Camera(
-            model="SIMPLE_RADIAL",
-            width=camera.width,
-            height=camera.height,
-            params=[camera.focal_px, camera.cx, camera.cy, camera.k1],
-        )
-        straight_image, straight = pycolmap.undistort_image(
-            pycolmap.UndistortCameraOptions(), pycolmap.Bitmap.from_array(pixels), bent
-        )
-        pixels, k = straight_image.to_array(), np.asarray(straight.calibration_matrix())
+        pixels, k = _straightened(pixels, camera)
     return View(name=camera.name, image=np.ascontiguousarray(pixels), world_to_camera=camera.world_to_camera, k=k)
+
+
+def _straightened(pixels: UInt8, camera: SparseCamera) -> tuple[UInt8, NDArray[np.float64]]:
+    """The photo without its lens, and its (3, 3) pinhole camera; what the photo does not reach is cut off.
+
+    COLMAP keeps the optical axis in the middle, so a picture that comes out an odd number of pixels smaller or larger
+    is moved by half of one, and every pixel becomes the mean of four: the sample photos lost half their contrast
+    between neighbours and gained 2 dB of PSNR. So sizes change by as many whole pixels on either side.
+    """
+    options = pycolmap.UndistortCameraOptions()
+    seen = pycolmap.undistort_camera(options, _with_lens(camera, 0, 0))
+    right, down = (seen.width - camera.width) // 2, (seen.height - camera.height) // 2
+    more_right, more_down = max(right, 0), max(down, 0)
+    wide = np.pad(pixels, ((more_down, more_down), (more_right, more_right), (0, 0)), mode="edge")
+    options.min_scale = options.max_scale = 1.0
+    picture, straight = pycolmap.undistort_image(
+        options, pycolmap.Bitmap.from_array(wide), _with_lens(camera, more_right, more_down)
+    )
+    k, (left, top) = np.array(straight.calibration_matrix()), (more_right - right, more_down - down)
+    k[:2, 2] -= left, top
+    height, width = wide.shape[:2]
+    return picture.to_array()[top : height - top, left : width - left], k
+
+
+def _with_lens(camera: SparseCamera, right: int, down: int) -> pycolmap.Camera:
+    """COLMAP's camera of a photo that has as many more pixels on either side."""
+    return pycolmap.Camera(
+        model="SIMPLE_RADIAL",
+        width=camera.width + 2 * right,
+        height=camera.height + 2 * down,
+        params=[camera.focal_px, camera.cx + right, camera.cy + down, camera.k1],
+    )

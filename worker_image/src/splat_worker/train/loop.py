@@ -174,7 +174,7 @@ class Run:
         }
 
     def _store(self, done: float) -> PhotoStore:
-        scale = next((scale for until, scale in self.preset.coarse if done < until), 1.0)
+        scale = self.preset.scale_at(done)
         if scale not in self._stores:
             longest = max(max(view.image.shape[:2]) for view in self.training)
             size = max(round(min(self.preset.size_px, longest) * scale), 1)

@@ -55,6 +55,10 @@ class Preset:
         settled = max(0.0, part - self.densify_until) / max(1.0 - self.densify_until, 1e-9)
         return self.rates_end**settled
 
+    def scale_at(self, part: float) -> float:
+        """Share of the photos' size that is trained on at this part of the run (0 to 1)."""
+        return next((scale for until, scale in self.coarse if part < until), 1.0)
+
     def halved(self) -> Preset:
         """The same run at half the size and half the Gaussians, for when memory ran out."""
         return replace(self, size_px=max(self.size_px // 2, 1), gaussians_max=max(self.gaussians_max // 2, 1))

@@ -156,8 +156,7 @@ class Fit:
         return inside and self.at_step % p.densify_every == 0
 
     def _set_size(self) -> None:
-        part = self.at_step / self.steps
-        scale = next((scale for until, scale in self.preset.coarse if part < until), 1.0)
+        scale = self.preset.scale_at(self.at_step / self.steps)
         if scale != self._scale:
             self._scale = scale
             self._views = self.photos.at(max(round(self._longest_px * scale), 16))
