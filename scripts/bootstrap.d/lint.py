@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine import go_toolchain
-from runner import Step, Tell
+from runner import Context, Step
 
 PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
 
@@ -16,10 +16,10 @@ def actionlint_step(root: Path) -> Step:
     module = root / "scripts/lint/actionlint"
     binary = root / ".tools/actionlint"
 
-    def act(tell: Tell) -> None:
-        tell.say("building actionlint from its pinned module")
-        tell.run(
-            [go_toolchain(tell, root), "build", "-mod=readonly", "-buildvcs=false", "-o", binary, PACKAGE],
+    def act(context: Context) -> None:
+        context.update("building actionlint from its pinned module")
+        context.run(
+            [go_toolchain(context, root), "build", "-mod=readonly", "-buildvcs=false", "-o", binary, PACKAGE],
             cwd=module,
             env={"GOTOOLCHAIN": "local", "CGO_ENABLED": "0"},
         )
@@ -31,5 +31,4 @@ def actionlint_step(root: Path) -> Step:
         inputs=[module / name for name in ("go.mod", "go.sum", "tools.go")],
         made=[binary],
         after=["pulumi engine"],
-        hint="check that the Go module proxy can be reached (GOPROXY), then run the same command",
     )

@@ -4,12 +4,13 @@ Every Python package is checked against a hash, every npm package against its lo
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
-from runner import Step, Tell
+from runner import Context, Step
 
 # Settings of the user's own machine must not change what a lock says.
 UV_ENVIRONMENT = {
@@ -18,7 +19,6 @@ UV_ENVIRONMENT = {
     "UV_NO_PROGRESS": "1",
     "VIRTUAL_ENV": "",
 }
-NETWORK_HINT = "check that the package registries can be reached (a proxy? a certificate?), then run the same command"
 
 
 def package_steps(root: Path, *, test: bool, worker: bool) -> list[Step]:
@@ -30,69 +30,90 @@ def package_steps(root: Path, *, test: bool, worker: bool) -> list[Step]:
 
 
 def _bin(environment: Path) -> Path:
-    return environment / ("Scripts" if os.name == "nt" else "bin")
+    return environment / "bin"
 
 
 def _stamp(root: Path, name: str) -> Path:
     return root / ".tools/stamps" / name
 
 
-def _interpreter() -> str:
-    return f"{sys.executable} {sys.version}"
+def _interpreter(environment: Path) -> str:
+    """What an environment depends on beside its lock: the Python below it and its own place."""
+    return f"{sys.executable} {sys.version} {environment}"
 
 
 def _uv(root: Path) -> Step:
     environment = root / ".tools/uv"
     lock = root / "requirements/bootstrap.txt"
 
-    def act(tell: Tell) -> None:
-        tell.say("fetching uv, the package installer")
-        tell.run([sys.executable, "-m", "venv", "--clear", environment])
-        tell.run([_bin(environment) / "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock])
+    def act(context: Context) -> None:
+        context.update("fetching uv, the package installer")
+        context.run([sys.executable, "-m", "venv", "--clear", environment])
+        context.run([_bin(environment) / "python", "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock])
 
     return Step(
         name="uv",
         stamp=_stamp(root, "uv"),
         action=act,
-        inputs=[lock, _interpreter()],
+        inputs=[lock, _interpreter(environment)],
         made=[_bin(environment) / "uv"],
-        hint=NETWORK_HINT,
     )
 
 
-def _environment(tell: Tell, root: Path, environment: Path, lock: Path, *, sources: list[Path]) -> None:
-    """A virtual environment that holds exactly what the lock says, and finds our own packages."""
+def _environment(context: Context, root: Path, environment: Path, lock: Path, *, sources: list[Path]) -> None:
+    """A virtual environment that holds exactly what the lock names, and finds our own packages."""
     uv = _bin(root / ".tools/uv") / "uv"
     python = _bin(environment) / "python"
-    if not python.exists():
-        tell.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, environment], env=UV_ENVIRONMENT)
+    if not _is_usable(environment):
+        context.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, environment], env=UV_ENVIRONMENT)
     command = [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, lock]
-    tell.run(command, cwd=root, env=UV_ENVIRONMENT)
-    packages = Path(sysconfig.get_path("purelib", vars={"base": str(environment), "platbase": str(environment)}))
+    context.run(command, cwd=root, env=UV_ENVIRONMENT)
+    # The environment's own answer: distributions (Debian, Ubuntu) give their system's Python another layout.
+    asked = context.run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
+    packages = Path(asked.strip())
     (packages / "splat-checkout.pth").write_text("".join(f"{source}\n" for source in sources))
+    _made_by(environment).write_text(_interpreter(environment))
+
+
+def _is_usable(environment: Path) -> bool:
+    """Whether it was made here, by this Python: a moved folder and a newer Python both break its scripts."""
+    try:
+        same = _made_by(environment).read_text() == _interpreter(environment)
+        return same and subprocess.run([_bin(environment) / "python", "-c", ""], check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def _made_by(environment: Path) -> Path:
+    return environment / "made-by"
+
+
+def _write_launcher(command: Path, python: Path) -> None:
+    """`splat` as a shell script: the first line of a script can hold no space and only 127 bytes of a path."""
+    code = "from scripts.splat_cli.main import main; main()"
+    # -P: the folder that the user stands in must not be searched for modules.
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(str(python))} -P -c {shlex.quote(code)} "$@"\n')
+    command.chmod(0o755)
 
 
 def _deploy(root: Path, *, test: bool) -> Step:
     environment = root / ".venv"
     lock = root / ("requirements/test.txt" if test or _is_test_environment(environment) else "requirements/deploy.txt")
 
-    def act(tell: Tell) -> None:
-        tell.say("installing Pulumi's SDK, the local cloud and Node")
-        _environment(tell, root, environment, lock, sources=[root])
+    def act(context: Context) -> None:
+        context.update("installing Pulumi's SDK, the local cloud and Node")
+        _environment(context, root, environment, lock, sources=[root])
         if lock.name == "test.txt":
             _test_mark(environment).touch()
-        command = _bin(environment) / "splat"
-        command.write_text(f"#!{_bin(environment) / 'python'}\nfrom scripts.splat_cli.main import main\n\nmain()\n")
-        command.chmod(0o755)
+        _write_launcher(_bin(environment) / "splat", _bin(environment) / "python")
 
     return Step(
         name="deploy environment",
         stamp=_stamp(root, "deploy"),
         action=act,
-        inputs=[lock, _interpreter()],
+        inputs=[lock, _interpreter(environment)],
         made=[_bin(environment) / "python", _bin(environment) / "node", _bin(environment) / "splat"],
         after=["uv"],
-        hint=NETWORK_HINT,
     )
 
 
@@ -110,9 +131,9 @@ def _worker(root: Path, *, test: bool) -> Step:
     with_tests = test or _is_test_environment(environment)
     lock = root / "worker_image" / ("requirements-test.txt" if with_tests else "requirements.txt")
 
-    def act(tell: Tell) -> None:
-        tell.say("installing PyTorch, COLMAP and gsplat (about 3 GB the first time)")
-        _environment(tell, root, environment, lock, sources=[root / "worker_image/src"])
+    def act(context: Context) -> None:
+        context.update("installing PyTorch, COLMAP and gsplat (about 3 GB the first time)")
+        _environment(context, root, environment, lock, sources=[root / "worker_image/src"])
         if lock.name == "requirements-test.txt":
             _test_mark(environment).touch()
 
@@ -120,10 +141,9 @@ def _worker(root: Path, *, test: bool) -> Step:
         name="worker environment",
         stamp=_stamp(root, "worker"),
         action=act,
-        inputs=[lock, _interpreter()],
+        inputs=[lock, _interpreter(environment)],
         made=[_bin(environment) / "python"],
         after=["uv"],
-        hint=NETWORK_HINT,
     )
 
 
@@ -138,10 +158,10 @@ def node_environment(root: Path) -> dict[str, str]:
     }
 
 
-def _npm_ci(root: Path, folder: Path, *, name: str, words: str) -> Step:
-    def act(tell: Tell) -> None:
-        tell.say(words)
-        tell.run(
+def _npm_ci(root: Path, folder: Path, *, name: str, doing: str) -> Step:
+    def act(context: Context) -> None:
+        context.update(doing)
+        context.run(
             [_bin(root / ".venv") / "npm", "ci", "--no-audit", "--no-fund"],
             cwd=folder,
             env=node_environment(root),
@@ -154,23 +174,22 @@ def _npm_ci(root: Path, folder: Path, *, name: str, words: str) -> Step:
         inputs=[folder / "package-lock.json"],
         made=[folder / "node_modules/.package-lock.json"],
         after=["deploy environment"],
-        hint=NETWORK_HINT,
     )
 
 
 def _edge_packages(root: Path) -> Step:
-    return _npm_ci(root, root / "edge_worker", name="edge packages", words="installing workerd and the web app's parts")
+    return _npm_ci(root, root / "edge_worker", name="edge packages", doing="installing workerd and the web app's parts")
 
 
 def _export_tools(root: Path) -> Step:
-    return _npm_ci(root, root / "worker_image/tools", name="export tools", words="installing the splat converters")
+    return _npm_ci(root, root / "worker_image/tools", name="export tools", doing="installing the splat converters")
 
 
-def _sources(folder: Path, *, but: set[str]) -> list[Path]:
+def _sources(folder: Path, *, without: set[str]) -> list[Path]:
     """Every file below, sorted, without generated folders: the input of a build."""
     found: list[Path] = []
     for here, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in but)
+        folders[:] = sorted(name for name in folders if name not in without)
         found += [Path(here) / name for name in sorted(files)]
     return found
 
@@ -178,19 +197,19 @@ def _sources(folder: Path, *, but: set[str]) -> list[Path]:
 def _edge_build(root: Path) -> Step:
     folder = root / "edge_worker"
 
-    def act(tell: Tell) -> None:
-        tell.say("building the Worker and its web app")
+    def act(context: Context) -> None:
+        context.update("building the Worker and its web app")
         shutil.rmtree(folder / "dist", ignore_errors=True)
-        tell.run([_bin(root / ".venv") / "npm", "run", "build"], cwd=folder, env=node_environment(root))
+        context.run([_bin(root / ".venv") / "npm", "run", "build"], cwd=folder, env=node_environment(root))
 
     return Step(
         name="edge build",
         stamp=_stamp(root, "edge-build"),
         action=act,
-        inputs=_sources(folder, but={"node_modules", "dist", "test", "coverage", ".wrangler"}),
+        inputs=_sources(folder, without={"node_modules", "dist", "test", "coverage", ".wrangler"}),
         made=[folder / "dist/index.js", folder / "dist/web/index.html"],
         after=["edge packages"],
-        hint="read the log named above; the sources of the web app or the Worker do not build",
+        hint="the Worker or its web app does not build: fix what the log names, then run the same command",
     )
 
 
@@ -198,10 +217,10 @@ def _kernels(root: Path) -> Step:
     environment = root / ".venv-worker"
     sources = sorted((root / "worker_image/src/splat_worker/train").rglob("*.py"))
 
-    def act(tell: Tell) -> None:
-        tell.say("compiling the trainer's kernels for this processor")
+    def act(context: Context) -> None:
+        context.update("compiling the trainer's kernels for this processor")
         cache = {"NUMBA_CACHE_DIR": str(root / ".tools/kernels")}
-        tell.run([_bin(environment) / "python", "-m", "splat_worker.train.warmup"], cwd=root, env=cache)
+        context.run([_bin(environment) / "python", "-m", "splat_worker.train.warmup"], cwd=root, env=cache)
 
     return Step(
         name="kernels",

@@ -1,4 +1,4 @@
-"""Runs steps side by side where they can, shows what each does, and stamps what is done.
+"""Runs steps side by side where they can, and stamps what is done, so an interrupted set-up continues.
 Knows nothing of what the steps install."""
 
 from __future__ import annotations
@@ -6,15 +6,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import signal
 import subprocess
-import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+
+from board import Board
+from causes import Cause, Kind, of_command, of_exception
 
 REDRAW_S = 0.2
 GRACE_S = 5.0
@@ -22,58 +24,28 @@ LAST_LINES = 8
 LINE_WIDTH = 160
 
 
-# What tools say when the cause is not the step but the machine, and what a person does about it.
-KNOWN_CAUSES = (
-    (
-        r"ENOTEMPTY|ETXTBSY|Text file busy",
-        "another set-up of this folder still writes, perhaps one that was cut off: run the same command in a minute",
-    ),
-    (
-        r"No space left on device|ENOSPC|disk quota exceeded",
-        "the disk is full: free some space, then run the same command; it goes on where it stopped",
-    ),
-    (
-        r"name resolution|could not resolve|dns error|no such host|ENOTFOUND|EAI_AGAIN|Network is unreachable"
-        r"|ENETUNREACH|Connection refused|ECONNREFUSED|i/o timeout|timed out|ETIMEDOUT",
-        "the package registries (PyPI, npm, Go proxy) cannot be reached: check the network or the proxy settings"
-        " (HTTPS_PROXY), then run the same command",
-    ),
-    (
-        r"CERTIFICATE_VERIFY_FAILED|self.signed certificate|unable to get local issuer|x509:|UnknownIssuer",
-        "a certificate on the way to the package registries is not trusted: give the one of your proxy in"
-        " SSL_CERT_FILE, PIP_CERT and NODE_EXTRA_CA_CERTS, then run the same command",
-    ),
-    (
-        r"do not match the hashes|integrity checksum failed|EINTEGRITY|checksum mismatch",
-        "what arrived is not what the lock names: a proxy may have changed it, so run the same command once more",
-    ),
-)
-
-
-def known_cause(said: str) -> str | None:
-    """The next step for a failure that has nothing to do with the step itself, by the words of its tool."""
-    return next((hint for words, hint in KNOWN_CAUSES if re.search(words, said, re.IGNORECASE)), None)
-
-
 class Failed(Exception):
     """A step that cannot go on: which, why, and what a person does next."""
 
-    def __init__(self, step: str, reason: str, hint: str) -> None:
+    def __init__(self, step: str, reason: str, hint: str, *, kind: Kind = Kind.COMMAND) -> None:
         super().__init__(f"{step}: {reason}")
-        self.step, self.reason, self.hint = step, reason, hint
+        self.step, self.reason, self.hint, self.kind = step, reason, hint, kind
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One thing to install. Done when its stamp equals the digest of `inputs` and `made` exist."""
+    """One thing to install. Done when its stamp equals the digest of `inputs` and `made` exist.
+
+    hint: the next step where one of its commands fails for a reason that causes.py does not know.
+    """
 
     name: str
     stamp: Path
-    action: Callable[[Tell], None]
+    action: Callable[[Context], None]
     inputs: Sequence[Path | str] = ()
     made: Sequence[Path] = ()
     after: Sequence[str] = ()
-    hint: str = "read the log named above; the same command goes on where it stopped"
+    hint: str = "read the log named above, then run the same command; finished steps are reused"
 
     def digest(self) -> str:
         """SHA-256 over the content of input files and over input words."""
@@ -93,23 +65,27 @@ class Step:
 
 
 @dataclass
-class Tell:
-    """What a running step uses to say what it does and to run commands into its log."""
+class Context:
+    """What a running step gets: a line on the board, a log, and commands whose output goes to the log."""
 
-    step: str
+    step: Step
     log: Path
     board: Board
     stopping: threading.Event
 
-    def say(self, words: str) -> None:
-        self.board.tell(self.step, words)
+    def update(self, doing: str) -> None:
+        self.board.update(self.step.name, doing)
 
-    def run(self, command: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
-        """Run a command; its output goes to the log. Raises Failed with the last lines."""
+    def note(self, sentence: str) -> None:
+        self.board.note(sentence)
+
+    def run(self, command: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+        """Run a command; its output goes to the log. Returns it. Raises Failed with its last lines."""
         words = [str(part) for part in command]
         with self.log.open("a") as log:
             log.write("$ " + " ".join(words) + "\n")
             log.flush()
+            begin = self.log.stat().st_size
             process = subprocess.Popen(
                 words,
                 cwd=cwd,
@@ -117,22 +93,29 @@ class Tell:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # npm and uv start others: all of them are stopped together, or they write on into a later set-up.
+                # npm and uv start others: all of them stop together, or they write on into a later set-up.
                 start_new_session=True,
             )
             while process.poll() is None:
                 if self.stopping.wait(0.1):
                     _end(process)
                     raise KeyboardInterrupt
+        with self.log.open(errors="replace") as log:
+            log.seek(begin)
+            output = log.read()
         if process.returncode != 0:
-            lines = self.log.read_text(errors="replace").splitlines()[-LAST_LINES:]
-            last = "\n".join("  " + line[:LINE_WIDTH] for line in lines)
-            reason = f"{Path(words[0]).name} ended with {process.returncode} ({self.log}):\n{last}"
-            raise Failed(self.step, reason, known_cause("\n".join(lines)) or "")
+            raise self._failure(words[0], process.returncode, output)
+        return output
+
+    def _failure(self, program: str, code: int, output: str) -> Failed:
+        cause = of_command(code, output)
+        lines = [f"  {line[:LINE_WIDTH]}" for line in output.splitlines()[-LAST_LINES:]]
+        reason = "\n".join([f"{Path(program).name} exited with {code} (log: {self.log})", *lines])
+        return Failed(self.step.name, reason, cause.hint or self.step.hint, kind=cause.kind)
 
 
 def _end(leader: subprocess.Popen[bytes]) -> None:
-    """End a process and those it started; after some seconds without being asked."""
+    """End a process and those it started; without asking after some seconds."""
     for number, patience_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, GRACE_S)):
         with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(leader.pid, number)
@@ -140,94 +123,28 @@ def _end(leader: subprocess.Popen[bytes]) -> None:
     leader.wait()
 
 
-@dataclass
-class Board:
-    """Live lines on a terminal; one line per begin and end elsewhere. Always on stderr."""
-
-    names: list[str]
-    logs: Path
-    started: dict[str, float] = field(default_factory=dict)
-    ended: dict[str, str] = field(default_factory=dict)
-    words: dict[str, str] = field(default_factory=dict)
-    drawn: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self.width = max(len(name) for name in self.names)
-
-    def begin(self, name: str) -> None:
-        with self.lock:
-            self.started[name] = time.monotonic()
-
-    def tell(self, name: str, words: str) -> None:
-        with self.lock:
-            self.words[name] = words
-        if not self.live:
-            print(f"  {name:<{self.width}}  {words} …", file=sys.stderr, flush=True)
-
-    def end(self, name: str, mark: str) -> None:
-        with self.lock:
-            spent = time.monotonic() - self.started[name]
-            self.ended[name] = f"{mark} {spent:.0f} s"
-        if not self.live:
-            print(f"  {name:<{self.width}}  {self.ended[name]}", file=sys.stderr, flush=True)
-
-    def draw(self) -> None:
-        if not self.live:
-            return
-        with self.lock:
-            lines = []
-            for name in self.names:
-                if name in self.ended:
-                    lines.append(f"  {name:<{self.width}}  {self.ended[name]}")
-                elif name in self.started:
-                    spent = time.monotonic() - self.started[name]
-                    lines.append(f"  {name:<{self.width}}  {self.words.get(name, '…')} ({spent:.0f} s)")
-                else:
-                    lines.append(f"  {name:<{self.width}}  waits")
-            up = f"\x1b[{self.drawn}A" if self.drawn else ""
-            sys.stderr.write(up + "".join(f"\x1b[2K{line[:110]}\n" for line in lines))
-            sys.stderr.flush()
-            self.drawn = len(lines)
-
-    def close(self) -> None:
-        self.draw()
-
-
-def run_all(steps: Sequence[Step], board: Board) -> None:
-    """Run every step once what it comes after is done. Raises the first Failed; others end first."""
+def run_all(steps: Sequence[Step], board: Board, *, logs: Path) -> None:
+    """Run every step once the steps before it are done. Raises the first Failed, after the others have ended."""
     stopping = threading.Event()
     done: set[str] = set()
-    failures: list[BaseException] = []
+    failures: list[Failed] = []
     names = {step.name for step in steps}
     threads: dict[str, threading.Thread] = {}
-    board.logs.mkdir(parents=True, exist_ok=True)
 
     def work(step: Step) -> None:
-        log = board.logs / (step.name.replace(" ", "-") + ".log")
-        log.write_text("")
         board.begin(step.name)
+        outcome = ""
         try:
-            step.action(Tell(step.name, log, board, stopping))
-            missing = [str(path) for path in step.made if not path.exists()]
-            if missing:
-                raise Failed(step.name, f"made no {', '.join(missing)}; see {log}", step.hint)
-            step.stamp.parent.mkdir(parents=True, exist_ok=True)
-            step.stamp.write_text(step.digest())
-            board.end(step.name, "done in")
+            _perform(step, Context(step, logs / f"{step.name.replace(' ', '-')}.log", board, stopping))
             done.add(step.name)
         except Failed as failure:
-            board.end(step.name, "failed after")
-            failures.append(Failed(failure.step, failure.reason, failure.hint or step.hint))
+            outcome = "failed"
+            failures.append(failure)
             stopping.set()
         except KeyboardInterrupt:
-            board.end(step.name, "stopped after")
-        except Exception as error:
-            board.end(step.name, "failed after")
-            reason = f"{type(error).__name__}: {error} (log: {log})"
-            failures.append(Failed(step.name, reason, known_cause(reason) or step.hint))
-            stopping.set()
+            outcome = "stopped"
+        finally:
+            board.end(step.name, outcome)
 
     try:
         while not stopping.is_set():
@@ -245,5 +162,31 @@ def run_all(steps: Sequence[Step], board: Board) -> None:
             stopping.set()
         for thread in threads.values():
             thread.join()
-    if failures:
-        raise failures[0]
+        board.draw()
+    raise failures[0]
+
+
+def _perform(step: Step, context: Context) -> None:
+    """The step's action, then its stamp. Every exception but Ctrl-C becomes a Failed."""
+    try:
+        context.log.parent.mkdir(parents=True, exist_ok=True)
+        context.log.write_text("")
+        step.action(context)
+        missing = [str(path) for path in step.made if not path.exists()]
+        if missing:
+            reason = f"{', '.join(missing)} is missing after the step (log: {context.log})"
+            raise Failed(step.name, reason, step.hint)
+        step.stamp.parent.mkdir(parents=True, exist_ok=True)
+        step.stamp.write_text(step.digest())
+    except Failed:
+        raise
+    except Exception as error:
+        raise _of_exception(step, context, error) from error
+
+
+def _of_exception(step: Step, context: Context, error: Exception) -> Failed:
+    cause: Cause = of_exception(error)
+    with contextlib.suppress(OSError), context.log.open("a") as log:
+        traceback.print_exception(error, file=log)
+    reason = f"{type(error).__name__}: {error} (log: {context.log})"
+    return Failed(step.name, reason, cause.hint, kind=cause.kind)

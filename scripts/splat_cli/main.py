@@ -276,7 +276,7 @@ def main() -> None:
     """Entry point: errors become a sentence and a hint, never a traceback."""
     try:
         # Without standalone mode typer returns an exit code instead of leaving: 130 after Ctrl-C.
-        code = app(standalone_mode=False)
+        code = app(prog_name="splat", standalone_mode=False)
     except TyperException as error:
         wrong_usage: Any = error  # a wrong option or argument: it shows the usage and the reason
         wrong_usage.show()
