@@ -5,7 +5,7 @@ SPLAT := .venv/bin/splat
 PYTEST := .venv/bin/python -m pytest
 WORKER_PYTEST := .venv-worker/bin/python -m pytest -c worker_image/pyproject.toml --rootdir .
 
-.PHONY: up down photos-there folders-named worker test test-fast lint image bootstrap bootstrap-test bench-cpu bench-gpu clean
+.PHONY: up down photos-there folders-named worker test test-fast lint image machines bootstrap bootstrap-test bench-cpu bench-gpu clean
 
 # As typed: a folder's name may hold spaces, quotes and dollar signs.
 export SPLAT_PHOTOS = $(value PHOTOS)
@@ -30,6 +30,9 @@ lint: bootstrap-test
 
 image: bootstrap-test ## build the worker image with Docker (as root: an engine of its own), and run a job in it
 	@scripts/test image
+
+machines: bootstrap-test ## make up on new machines (as root: Debian systems made by debootstrap)
+	@scripts/test machines
 
 photos-there: # before set-up takes its minutes
 	@$(call at_home,SPLAT_PHOTOS); \

@@ -97,6 +97,7 @@ IMAGE = (
     # Minutes of building, as root: asked for, never part of `all`, where tests/docker skips and says so.
     Suite(name="worker image", command=(*PYTEST, "tests/docker"), environment={"SPLAT_TEST_IMAGE": "1"}),
 )
+MACHINES = (Suite(name="new machines", command=(*PYTEST, "tests/machines"), environment={"SPLAT_TEST_MACHINES": "1"}),)
 STEPS = (
     # Every step of up and destroy cut off in every way: half an hour; `all` takes the telling ones.
     Suite(
@@ -105,7 +106,14 @@ STEPS = (
         environment={"SPLAT_EVERY_STEP": os.environ.get("SPLAT_EVERY_STEP", "all")},
     ),
 )
-PARTS: Mapping[str, Sequence[Suite]] = {"all": ALL, "fast": FAST, "lint": LINT, "image": IMAGE, "steps": STEPS}
+PARTS: Mapping[str, Sequence[Suite]] = {
+    "all": ALL,
+    "fast": FAST,
+    "lint": LINT,
+    "image": IMAGE,
+    "machines": MACHINES,
+    "steps": STEPS,
+}
 
 
 class Runner:

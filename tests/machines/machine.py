@@ -59,7 +59,8 @@ class Machine:
     def make(self) -> None:
         """Install the system. Raises CalledProcessError with debootstrap's last lines in its notes."""
         scripts = Path("/usr/share/debootstrap/scripts")
-        command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", self.suite, str(self.root), MIRROR]
+        include = f"--include={','.join(PACKAGES)}"
+        command = ["debootstrap", "--variant=minbase", include, self.suite, str(self.root), MIRROR]
         if not (scripts / self.suite).exists():
             command.append(str(scripts / "sid"))  # a Debian newer than this debootstrap
         done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
@@ -72,9 +73,9 @@ class Machine:
                 shutil.copyfile(name, self.root / name.lstrip("/"))
         passwd = self.root / "etc/passwd"
         passwd.write_text(f"{passwd.read_text()}{USER}:x:{USER_ID}:{USER_ID}::{HOME}:/bin/sh\n")
-        self._inside(HOME).mkdir(parents=True)
-        self._inside(CACHES).mkdir(parents=True)
-        os.chown(self._inside(HOME), USER_ID, USER_ID)
+        self.host_path(HOME).mkdir(parents=True)
+        self.host_path(CACHES).mkdir(parents=True)
+        os.chown(self.host_path(HOME), USER_ID, USER_ID)
 
     def start(self) -> None:
         """Namespaces that live until `stop`: processes of one command are still there for the next."""
@@ -104,10 +105,11 @@ class Machine:
 
     def clone(self, source: Path, *, to: Path = PROJECT) -> None:
         """The checkout's HEAD, cloned as the README says, by the user."""
-        place = self._inside(to)
+        place = self.host_path(to)
         place.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(["git", "clone", "--quiet", str(source), str(place)], check=True)
-        subprocess.run(["chown", "-R", f"{USER_ID}:{USER_ID}", str(self._inside(HOME)), str(self.downloads)], check=True)
+        for owned in (self.host_path(HOME), self.downloads):
+            subprocess.run(["chown", "-R", f"{USER_ID}:{USER_ID}", str(owned)], check=True)
 
     def run(
         self,
@@ -118,7 +120,7 @@ class Machine:
         environment: Mapping[str, str] | None = None,
     ) -> Finished:
         """A command line of the user's, in a folder, with an empty environment and umask 077."""
-        words = "umask 077; cd \"$1\"; shift; exec \"$@\""
+        words = 'umask 077; cd "$1"; shift; exec "$@"'
         inside = ["chroot", f"--userspec={USER_ID}:{USER_ID}", str(self.root), "/usr/bin/env", "-i"]
         inside += [f"{name}={value}" for name, value in {**self._environment(), **(environment or {})}.items()]
         inside += ["sh", "-c", words, "sh", str(folder), *command]
@@ -138,18 +140,14 @@ class Machine:
         subprocess.run([*self._enter(network=True), *command], check=True, capture_output=True, timeout=60)
 
     def processes(self) -> list[str]:
-        """Command lines of the user's processes."""
-        finished = self.run(
-            "sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '", limit_s=30, folder=HOME
-        )
-        return [word for word in finished.output.split() if str(PROJECT) in word]
-
-    def _inside(self, path: Path) -> Path:
-        return self.root / str(path).lstrip("/")
+        """Command lines of the user's processes, but the shell's that asks."""
+        script = "for one in /proc/[0-9]*; do [ -O $one ] && tr '\\0' ' ' <$one/cmdline && echo; done 2>/dev/null; true"
+        lines = self.run("sh", "-c", script, limit_s=30, folder=HOME).output.splitlines()
+        return [line for line in lines if line.strip() and "/proc/[0-9]" not in line]
 
     def host_path(self, path: Path) -> Path:
         """Where the host sees a path of the machine."""
-        return self._inside(path)
+        return self.root / str(path).lstrip("/")
 
     def _enter(self, *, network: bool) -> Sequence[str]:
         assert self.init is not None, "start the machine first"
