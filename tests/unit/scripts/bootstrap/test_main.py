@@ -83,7 +83,7 @@ def test_it_announces_minutes_and_size_first_and_one_line_per_step(
     steps = [step(tmp_path, "worker environment"), step(tmp_path, "uv")]
     bootstrap._set_up(steps)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "Setting up in this folder: about 3 min and 5 GB the first time."
+    assert lines[0] == "Setting up in this folder: about 4 min and 5 GB the first time."
     assert sorted(lines[1:3]) == ["  uv                  0 s", "  worker environment  0 s"]
     assert lines[3:] == ["Set-up done in 0 s."]
 
