@@ -1,4 +1,4 @@
-// The input of a RunPod job. tests compare it with the worker's own schema, docs/contracts/job-input.schema.json.
+// The input of a RunPod job. Tests compare it with the worker's own schema, docs/contracts/job-input.schema.json.
 import * as z from "zod/mini";
 
 import { positiveInt } from "../schema.ts";
