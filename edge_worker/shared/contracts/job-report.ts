@@ -28,7 +28,7 @@ export const FailureSchema = z.object({
 });
 
 export const ReportSchema = z.looseObject({
-  version: z.literal(1),
+  version: z._default(z.literal(1), 1),
   project_id: z.string(),
   attempt: z.int(),
   preset: z.string(),
