@@ -1,5 +1,5 @@
 // Cloudflare Access's assertions: genuine, for us, and now, or nobody.
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { toBase64Url } from "../../src/crypto.ts";
 import { readAssertion } from "../../src/identity/access.ts";
@@ -39,6 +39,10 @@ async function team(): Promise<Signer> {
   };
 }
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 let own: Signer;
 beforeAll(async () => {
   own = await team();
@@ -63,6 +67,7 @@ describe("an assertion", () => {
     ["yesterday", { exp: NOW / 1000 - 31 }],
     ["tomorrow", { nbf: NOW / 1000 + 31 }],
     ["nobody", { email: "" }],
+    ["ever", { exp: undefined }],
   ])("for %s is nobody's", async (_what, change) => {
     expect(await readAssertion(await own.sign({ ...good(own), ...change }), settings(own), NOW, own.fetch)).toBeNull();
   });
@@ -95,7 +100,10 @@ test("keys are fetched once an hour, and for an unknown id once a minute at most
   const signer = await team();
   const assertion = await signer.sign({ ...good(signer), exp: NOW });
   const unknown = await signer.sign(good(signer), { alg: "RS256", kid: "chosen-by-the-caller" });
-  const read = (text: string, at: number): Promise<string | null> => readAssertion(text, settings(signer), at, signer.fetch);
+  const read = (text: string, at: number): Promise<string | null> => {
+    vi.setSystemTime(at);
+    return readAssertion(text, settings(signer), at, signer.fetch);
+  };
   await read(assertion, NOW);
   await read(assertion, NOW + 1000);
   for (let index = 0; index < 5; index += 1) await read(unknown, NOW + 2000);
