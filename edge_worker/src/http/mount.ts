@@ -8,7 +8,6 @@ import type { Env } from "../env.ts";
 import { ApiError, errorResponse } from "../errors.ts";
 import { authenticate, requireOwnOrigin, requireScope, type Identity } from "../identity/auth.ts";
 import { settingsOf, type Settings } from "../settings.ts";
-import { apiHeaders } from "./headers.ts";
 
 export type App = Hono<{ Bindings: Env }>;
 export type Ctx = Context<{ Bindings: Env }>;
@@ -203,9 +202,7 @@ function check<T>(schema: z.ZodMiniType<T>, value: unknown, where: string): T {
 
 /** Packs whatever was thrown; only our own errors speak, anything else is an INTERNAL without details. */
 export function packError(error: unknown, c: Ctx): Response {
-  const response = error instanceof ApiError ? error.toResponse() : internal(error, c);
-  for (const [name, value] of Object.entries(apiHeaders())) response.headers.set(name, value);
-  return response;
+  return error instanceof ApiError ? error.toResponse() : internal(error, c);
 }
 
 function internal(error: unknown, c: Ctx): Response {
