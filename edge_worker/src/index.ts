@@ -1,6 +1,6 @@
 // The Worker's entry: mounts routes, names the objects, hands the hourly event to the sweeper.
 // Holds no logic of its own.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 
 import type { Env } from "./env.ts";
 import { ApiError } from "./errors.ts";

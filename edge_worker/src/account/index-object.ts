@@ -73,8 +73,6 @@ export interface AccountFigures {
 }
 
 export class Index extends DurableObject<Env> {
-  /** Replaced in tests. */
-  clock: () => number = () => Date.now();
   readonly #sql: SqlStorage;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -118,7 +116,7 @@ export class Index extends DurableObject<Env> {
 
   /** Counts a job before it is submitted, or refuses it with the numbers. The same attempt twice counts once. */
   reserve(reservation: Reservation): Refusal | { readonly usdLeft: number } {
-    const now = this.clock();
+    const now = Date.now();
     const { limits } = settingsOf(this.env);
     const usage = this.#usage(now);
     const usdLeft = limits.budget_usd_per_month - usage.usdThisMonth;
@@ -141,7 +139,7 @@ export class Index extends DurableObject<Env> {
 
   /** Counts bytes that `identity` may upload now on top of its others of the day (UTC), or refuses them with the numbers. */
   grantUpload(identity: string, bytes: number): Refusal | null {
-    const now = this.clock();
+    const now = Date.now();
     const day = startOfDay(now);
     this.#sql.exec("DELETE FROM upload WHERE day < ?", day);
     const [row] = this.#sql.exec("SELECT bytes FROM upload WHERE identity = ? AND day = ?", identity, day).toArray();
@@ -168,7 +166,7 @@ export class Index extends DurableObject<Env> {
 
   async addLoginCode(code: string, identity: LoginIdentity, expiresAt: number): Promise<void> {
     const digest = await sha256Hex(code);
-    this.#sql.exec("DELETE FROM login WHERE expires_at <= ?", this.clock());
+    this.#sql.exec("DELETE FROM login WHERE expires_at <= ?", Date.now());
     this.#sql.exec(
       "INSERT INTO login (sha256, name, token_sha256, expires_at) VALUES (?, ?, ?, ?)",
       digest,
@@ -182,12 +180,12 @@ export class Index extends DurableObject<Env> {
   async takeLoginCode(code: string): Promise<LoginIdentity | null> {
     const digest = await sha256Hex(code);
     const [row] = this.#sql.exec("DELETE FROM login WHERE sha256 = ? RETURNING *", digest).toArray();
-    if (row === undefined || Number(row["expires_at"]) <= this.clock()) return null;
+    if (row === undefined || Number(row["expires_at"]) <= Date.now()) return null;
     return { name: String(row["name"]), tokenSha256: String(row["token_sha256"]) };
   }
 
   figures(): AccountFigures {
-    const now = this.clock();
+    const now = Date.now();
     const projectsByState: Record<string, number> = Object.fromEntries(STATES.map((state) => [state, 0]));
     for (const row of this.#sql.exec("SELECT state, count(*) AS n FROM project GROUP BY state")) projectsByState[String(row["state"])] = Number(row["n"]);
     const jobsByOutcome: Record<string, number> = { done: 0, failed: 0, cancelled: 0 };
@@ -216,7 +214,7 @@ export class Index extends DurableObject<Env> {
   settle({ projectId, attempt, outcome, usd, seconds, stages }: Settlement): void {
     this.#sql.exec(
       "UPDATE job SET settled_at = ?, outcome = ?, usd = ?, seconds = ?, stages = ? WHERE project = ? AND attempt = ? AND settled_at IS NULL",
-      this.clock(),
+      Date.now(),
       outcome,
       usd,
       seconds,

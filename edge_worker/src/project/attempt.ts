@@ -88,7 +88,7 @@ export async function buildInput(plan: AttemptPlan, settings: Settings): Promise
 }
 
 /** Sends the job once. The event says what is known afterwards: taken, refused, or unknown. */
-export async function submit(plan: AttemptPlan, settings: Settings, runpod: RunPod, clock: () => number): Promise<Event> {
+export async function submit(plan: AttemptPlan, settings: Settings, runpod: RunPod): Promise<Event> {
   const { projectId, attempt } = plan;
   const grant: Grant = { projectId, attempt, nonce: plan.nonce, expiresAt: plan.deadlineAt };
   const times = attemptTimes(settings.limits.job_seconds_max);
@@ -99,7 +99,7 @@ export async function submit(plan: AttemptPlan, settings: Settings, runpod: RunP
     return { type: "submitted", attempt, runpodId };
   } catch (error) {
     if (!(error instanceof RunPodError)) throw error;
-    if (error.kind === "unknown_outcome") return { type: "submit_unknown", attempt, adoptUntil: clock() + ADOPT_MS };
+    if (error.kind === "unknown_outcome") return { type: "submit_unknown", attempt, adoptUntil: Date.now() + ADOPT_MS };
     return { type: "submit_refused", attempt, failure: submissionFailure(error) };
   }
 }

@@ -34,16 +34,14 @@ const SYNC_FRESH_MS = 1000;
 
 export class ProjectCore {
   readonly store: ProjectStore;
-  readonly now: () => number;
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
   #settings: Settings | undefined;
   #syncedAt = 0;
 
-  constructor(ctx: DurableObjectState, env: Env, now: () => number) {
+  constructor(ctx: DurableObjectState, env: Env) {
     this.#ctx = ctx;
     this.#env = env;
-    this.now = now;
     this.store = new ProjectStore(ctx.storage.sql);
   }
 
@@ -86,7 +84,7 @@ export class ProjectCore {
     // Read after the wait: from here to the write nothing else runs.
     const before = this.store.row?.job;
     if (before === undefined) return;
-    const job = transition(before, confirmed, this.now());
+    const job = transition(before, confirmed, Date.now());
     if (job !== before) {
       this.changed({ job });
       if (this.store.row?.index_dirty === true) await this.tellIndex();
@@ -96,7 +94,7 @@ export class ProjectCore {
 
   changed(changes: Partial<Pick<ProjectRow, "name" | "job">>): void {
     const before = this.store.row;
-    const updated_at = Math.max(this.now(), (before?.updated_at ?? 0) + 1);
+    const updated_at = Math.max(Date.now(), (before?.updated_at ?? 0) + 1);
     // Progress is for those who watch; the index learns names and states.
     const told = changes.job === undefined || changes.job.state !== before?.job.state;
     this.store.update({ ...changes, updated_at, ...(told ? { index_dirty: true } : {}) });
@@ -122,7 +120,7 @@ export class ProjectCore {
   async arm(): Promise<void> {
     const row = this.store.row;
     if (row === undefined || row.deleting_until !== null) return;
-    const now = this.now();
+    const now = Date.now();
     const due = nextAlarm(row.job, now, { askedAt: row.asked_at, hurry: row.hurry });
     const at = row.index_dirty ? Math.min(due ?? Number.POSITIVE_INFINITY, now + RETRY_EVERY_MS) : due;
     if (at === null) await this.#ctx.storage.deleteAlarm();
@@ -135,9 +133,9 @@ export class ProjectCore {
   async syncPhotos({ exact }: { readonly exact: boolean }): Promise<void> {
     const row = this.row();
     if (ACTIVE.has(row.job.state)) return;
-    if (!exact && this.now() - this.#syncedAt < SYNC_FRESH_MS) return;
+    if (!exact && Date.now() - this.#syncedAt < SYNC_FRESH_MS) return;
     await this.shelf.sync(row.id);
-    this.#syncedAt = this.now();
+    this.#syncedAt = Date.now();
     this.#countPhotos();
     if (this.row().index_dirty) await this.tellIndex();
   }
@@ -154,7 +152,7 @@ export class ProjectCore {
   #countPhotos(): void {
     const before = this.row().job;
     const { count, uploaded } = this.store.photoTotals();
-    const job = transition(before, { type: "photos", declared: count, uploaded }, this.now());
+    const job = transition(before, { type: "photos", declared: count, uploaded }, Date.now());
     if (job !== before) this.changed({ job });
   }
 
@@ -167,11 +165,11 @@ export class ProjectCore {
   async poll({ hook }: { readonly hook: boolean }): Promise<void> {
     const { id, job } = this.row();
     if (!ACTIVE.has(job.state)) return this.arm();
-    this.store.update({ asked_at: this.now(), hurry: false });
+    this.store.update({ asked_at: Date.now(), hurry: false });
     if (job.runpodId === null) return this.takeFromBucket();
     try {
       const status = await this.runpod.status(job.runpodId);
-      const event = await interpret(job, id, status, () => readBucketReport(this.#env.BUCKET, id, job.attempt), this.now());
+      const event = await interpret(job, id, status, () => readBucketReport(this.#env.BUCKET, id, job.attempt), Date.now());
       // The webhook can be ahead of what /status says: look again soon.
       if (hook && (event.type === "in_queue" || event.type === "in_progress" || event.type === "progress")) this.store.update({ hurry: true });
       await this.apply(event);
@@ -218,7 +216,7 @@ export class ProjectCore {
   /** Marks the project as gone; sweep() does the rest, now and by alarm. */
   async beginDeletion(): Promise<void> {
     const row = this.row();
-    const now = this.now();
+    const now = Date.now();
     const job = transition(row.job, { type: "cancel" }, now);
     // A worker that is still running holds addresses to write to until the deadline, a browser until its addresses expire.
     const workerUntil = job.attempt > 0 && job.deadlineAt !== null && job.state !== "done" ? job.deadlineAt : now;
@@ -246,7 +244,7 @@ export class ProjectCore {
       if (objects.length > 0) await this.#env.BUCKET.delete(objects.map(({ key }) => key));
       more = truncated;
     }
-    const now = this.now();
+    const now = Date.now();
     const pending = this.store.row?.index_dirty === true || (this.store.row?.job.toCancel.length ?? 0) > 0;
     if (now >= row.deleting_until && !pending) {
       await this.#ctx.storage.deleteAlarm();
@@ -267,7 +265,7 @@ export class ProjectCore {
     for (const socket of sockets) {
       const { until } = socket.deserializeAttachment() as WatchTerms;
       try {
-        if (until !== null && this.now() >= until) {
+        if (until !== null && Date.now() >= until) {
           socket.close(SESSION_ENDED, "The sign-in has expired.");
           continue;
         }

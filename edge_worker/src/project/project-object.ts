@@ -11,7 +11,7 @@ import { hmac, randomBytes, randomToken, sha256Hex, toBase64, toBase64Url } from
 import type { Env } from "../env.ts";
 import { ApiError, isRefusal, type Refusal } from "../errors.ts";
 import type { Grant } from "../identity/capability.ts";
-import { verifySignedMessage, type SignatureVerdict } from "../identity/signed-message.ts";
+import { rejectionOf } from "../identity/signed-message.ts";
 import { parseJson } from "../schema.ts";
 import { ADOPT_MS, attemptTimes, submit, type AttemptPlan } from "./attempt.ts";
 import { ProjectCore, guard, type WatchTerms } from "./core.ts";
@@ -29,8 +29,6 @@ const SNIFF_LEFT_MAX = 20;
 const NEW_KEY = "Send a new Idempotency-Key.";
 
 export class Project extends DurableObject<Env> {
-  /** Replaced in tests. */
-  clock: () => number = () => Date.now();
   readonly #core: ProjectCore;
   /** A job is being started: the photos that it was planned with must not change before it has begun. */
   #starting = false;
@@ -38,7 +36,7 @@ export class Project extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#core = new ProjectCore(ctx, env, () => this.clock());
+    this.#core = new ProjectCore(ctx, env);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
@@ -49,8 +47,8 @@ export class Project extends DurableObject<Env> {
     return guard(async () => {
       const { store } = this.#core;
       if (store.row === undefined) {
-        store.create(id, name, this.clock());
-        store.remember("create", id, { asked: name, answer: id }, this.clock());
+        store.create(id, name, Date.now());
+        store.remember("create", id, { asked: name, answer: id }, Date.now());
       } else if (store.row.deleting_until !== null) {
         throw new ApiError("CONFLICT", "This Idempotency-Key has made a project that was deleted.", { hint: NEW_KEY });
       } else {
@@ -96,7 +94,7 @@ export class Project extends DurableObject<Env> {
       const known = onceKey === null ? null : sameQuestion(store.recall("photos", onceKey), asked);
       if (known !== null) {
         const names = new Set(JSON.parse(known) as string[]);
-        return shelf.sign(id, store.photos().filter(({ as }) => names.has(as)), this.clock());
+        return shelf.sign(id, store.photos().filter(({ as }) => names.has(as)), Date.now());
       }
       const bytes = shelf.plan(declared, settings.limits).added.reduce((sum, photo) => sum + photo.bytes, 0);
       const refusal = bytes === 0 ? null : await index.grantUpload(caller, bytes);
@@ -105,8 +103,8 @@ export class Project extends DurableObject<Env> {
       this.#changeable();
       const plan = shelf.plan(declared, settings.limits);
       shelf.add(plan);
-      if (onceKey !== null) store.remember("photos", onceKey, { asked, answer: JSON.stringify(plan.photos.map(({ as }) => as)) }, this.clock());
-      const uploads = await shelf.sign(id, plan.photos, this.clock());
+      if (onceKey !== null) store.remember("photos", onceKey, { asked, answer: JSON.stringify(plan.photos.map(({ as }) => as)) }, Date.now());
+      const uploads = await shelf.sign(id, plan.photos, Date.now());
       await this.#core.photosChanged();
       return uploads;
     });
@@ -168,7 +166,7 @@ export class Project extends DurableObject<Env> {
     const photos = core.store.photos();
     const { settings } = core;
     checkPhotoSet(photos, settings.limits);
-    const now = this.clock();
+    const now = Date.now();
     const plan = this.#plan(chosen, photos, now);
     const { usd } = estimate(chosen, photos.length, await core.index.samples(), settings.price);
     const reserved = await core.index.reserve({
@@ -185,7 +183,7 @@ export class Project extends DurableObject<Env> {
     if (onceKey !== null) core.store.remember("start", onceKey, { asked, answer: String(plan.attempt) }, now);
     await core.apply({ type: "start", preset: chosen, deadlineAt: plan.deadlineAt });
     await core.apply({ type: "submit_unknown", attempt: plan.attempt, adoptUntil: now + ADOPT_MS });
-    await core.apply(await submit({ ...plan, usdMax: roundUsd(reserved.usdLeft) }, settings, core.runpod, this.clock));
+    await core.apply(await submit({ ...plan, usdMax: roundUsd(reserved.usdLeft) }, settings, core.runpod));
     return core.view();
   }
 
@@ -220,16 +218,16 @@ export class Project extends DurableObject<Env> {
     return true;
   }
 
-  /** A worker's signed progress. */
-  async onProgress(grant: Grant, headers: Record<string, string>, body: string): Promise<SignatureVerdict | "unknown" | "unreadable"> {
+  /** A worker's signed progress. `unknown`: the grant is not of the current attempt. */
+  async onProgress(grant: Grant, headers: Record<string, string>, body: string): Promise<"ok" | "unknown" | "unreadable" | { readonly rejected: string }> {
     if (!this.#grantFits(grant)) return "unknown";
     const { id, progress_secret } = this.#core.row();
-    const verdict = await verifySignedMessage(progress_secret ?? "", new Headers(headers), body, this.clock());
-    if (verdict !== "ok") return verdict;
+    const rejected = rejectionOf(progress_secret ?? "", headers, body);
+    if (rejected !== null) return { rejected };
     const parsed = ProgressSchema.safeParse(parseJson(body));
     if (!parsed.success || parsed.data.project_id !== id || parsed.data.attempt !== grant.attempt) return "unreadable";
     const { seq, stage, fraction, message, eta_s, preview, attempt } = parsed.data;
-    const at = new Date(this.clock()).toISOString();
+    const at = new Date(Date.now()).toISOString();
     const progress = { stage, fraction, message, eta_s: eta_s ?? null, preview: preview ?? null, at };
     await this.#core.apply({ type: "progress", attempt, seq, progress });
     return "ok";
@@ -242,13 +240,13 @@ export class Project extends DurableObject<Env> {
     return guard(async () => {
       const { store, settings } = this.#core;
       const { id } = this.#core.row();
-      if (onceKey === null) return createShare(store, id, randomToken(SHARE_SECRET_BYTES), expiresInS, this.clock());
+      if (onceKey === null) return createShare(store, id, randomToken(SHARE_SECRET_BYTES), expiresInS, Date.now());
       const asked = String(expiresInS);
       const secrets = await Promise.all(settings.hookKeys.map((key) => derivedSecret(key, `share\n${id}\n${onceKey}`)));
       const made = sameQuestion(store.recall("share", onceKey), asked);
-      if (made !== null) return await findShare(store, id, made, secrets, this.clock());
-      const share = await createShare(store, id, secrets[0] ?? "", expiresInS, this.clock());
-      store.remember("share", onceKey, { asked, answer: share.id }, this.clock());
+      if (made !== null) return await findShare(store, id, made, secrets, Date.now());
+      const share = await createShare(store, id, secrets[0] ?? "", expiresInS, Date.now());
+      store.remember("share", onceKey, { asked, answer: share.id }, Date.now());
       return share;
     });
   }
@@ -256,7 +254,7 @@ export class Project extends DurableObject<Env> {
   shares(): Promise<ListedShare[] | Refusal> {
     return guard(async () => {
       this.#core.row();
-      return listShares(this.#core.store, this.clock());
+      return listShares(this.#core.store, Date.now());
     });
   }
 
@@ -271,7 +269,7 @@ export class Project extends DurableObject<Env> {
   /** The project for the holder of a share's secret. */
   openShare(secret: string): Promise<ProjectView | Refusal> {
     return guard(async () => {
-      await checkShare(this.#core.store, secret, this.clock());
+      await checkShare(this.#core.store, secret, Date.now());
       return this.#core.view();
     });
   }
@@ -307,7 +305,7 @@ export class Project extends DurableObject<Env> {
     const row = core.store.row;
     if (row === undefined) return;
     // An alarm that throws is repeated a few times only: the next one is set before any work.
-    await this.ctx.storage.setAlarm(this.clock() + ALARM_FALLBACK_MS);
+    await this.ctx.storage.setAlarm(Date.now() + ALARM_FALLBACK_MS);
     if (row.deleting_until !== null) {
       await this.#exclusive(() => core.sweep());
       return;
@@ -317,7 +315,7 @@ export class Project extends DurableObject<Env> {
     await core.poll({ hook: false });
     const { deadlineAt } = core.store.row?.job ?? { deadlineAt: null };
     // A worker that has delivered everything and then hangs has done its job all the same.
-    if (deadlineAt !== null && this.clock() >= deadlineAt) await core.takeFromBucket();
+    if (deadlineAt !== null && Date.now() >= deadlineAt) await core.takeFromBucket();
     await core.apply({ type: "clock", attempt: core.store.row?.job.attempt ?? 0 });
     if (core.store.row?.index_dirty === true) await core.tellIndex();
     await core.arm();

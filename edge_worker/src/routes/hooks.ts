@@ -44,7 +44,7 @@ export const hookEndpoints: readonly Endpoint[] = [
       if (verdict === "ok") return new Response(null, { status: 204 });
       if (verdict === "unknown") throw notValid();
       if (verdict === "unreadable") throw new ApiError("BAD_REQUEST", "This is not a progress message of this attempt.");
-      throw new ApiError("UNAUTHENTICATED", `The message's signature is ${verdict}.`);
+      throw new ApiError("UNAUTHENTICATED", `The signature was rejected: ${verdict.rejected}.`);
     },
   }),
 ];

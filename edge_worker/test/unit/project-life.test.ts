@@ -1,7 +1,7 @@
 // What happens to a project beside its job: watchers that sleep, uploads and their daily bytes, repeated calls, the sweeper.
 // The real objects in workerd, under the clock of support/scene.ts.
 import { env, runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
 import type { Project } from "../../shared/contracts/project.ts";
 import { keys } from "../../src/clients/bucket-keys.ts";
@@ -86,16 +86,8 @@ describe("a watcher", () => {
 describe("bytes of a day", () => {
   const LIMIT = 21_474_836_480;
   async function at<T>(now: number, work: (index: Index) => T): Promise<T> {
-    return runInDurableObject(index, (instance) => {
-      const own = instance as unknown as Index;
-      const before = own.clock;
-      own.clock = () => now;
-      try {
-        return work(own);
-      } finally {
-        own.clock = before;
-      }
-    });
+    vi.setSystemTime(now);
+    return runInDurableObject(index, (instance) => work(instance as unknown as Index));
   }
 
   test("are counted for each identity, refused with what is left and until when, and free again after midnight UTC", async () => {
