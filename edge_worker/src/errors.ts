@@ -24,10 +24,10 @@ export interface ErrorBody {
 
 export interface ErrorOptions {
   /** What the caller can do next. */
-  readonly hint?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly hint?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** A status more exact than the code's own. */
-  readonly status?: number;
+  readonly status?: number | undefined;
 }
 
 /** An answer other than success, thrown anywhere below a route and packed in one place. */
@@ -47,11 +47,11 @@ export class ApiError extends Error {
   }
 
   toResponse(): Response {
-    return errorResponse(this.toRefusal(), this.status);
+    return errorResponse(this.toRefusal());
   }
 
   toRefusal(): Refusal {
-    return { refused: true, code: this.code, message: this.message, hint: this.hint, headers: this.headers };
+    return { refused: true, code: this.code, message: this.message, hint: this.hint, headers: this.headers, status: this.status };
   }
 }
 
@@ -62,6 +62,8 @@ export interface Refusal {
   readonly message: string;
   readonly hint?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Absent: the code's own. */
+  readonly status?: number | undefined;
 }
 
 export function isRefusal(value: unknown): value is Refusal {
@@ -71,14 +73,21 @@ export function isRefusal(value: unknown): value is Refusal {
 /** Returns the value, or throws the refusal as the ApiError that it was. */
 export function unwrap<T>(value: T): Exclude<T, Refusal> {
   if (!isRefusal(value)) return value as Exclude<T, Refusal>;
-  throw new ApiError(value.code, value.message, {
-    ...(value.hint === undefined ? {} : { hint: value.hint }),
-    headers: value.headers ?? {},
-  });
+  const { code, message, hint, headers, status } = value;
+  throw new ApiError(code, message, { hint, headers, status });
 }
 
-export function errorResponse(refusal: Omit<Refusal, "refused">, status: number = ERROR_STATUS[refusal.code]): Response {
-  const { code, message, hint, headers } = refusal;
+/** Turns an ApiError into plain data: a thrown error would lose its class on the way to the Worker. */
+export async function guard<T>(work: () => Promise<T>): Promise<T | Refusal> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ApiError) return error.toRefusal();
+    throw error;
+  }
+}
+
+export function errorResponse({ code, message, hint, headers, status }: Omit<Refusal, "refused">): Response {
   const body: ErrorBody = { error: { code, message, ...(hint === undefined ? {} : { hint }) } };
-  return Response.json(body, { status, headers: { "cache-control": "no-store", ...headers } });
+  return Response.json(body, { status: status ?? ERROR_STATUS[code], headers: { "cache-control": "no-store", ...headers } });
 }

@@ -82,7 +82,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsR
   const tokens = json("API_TOKENS", z.array(TokenSchema));
   const access = env["ACCESS"] === undefined ? null : (json("ACCESS", AccessSchema) ?? null);
   if (tokens?.length === 0 && access === null) {
-    problems.push("API_TOKENS holds no token and ACCESS is not set, so nobody could sign in");
+    problems.push("API_TOKENS is empty and ACCESS is not set, so nobody can sign in");
   }
   const settings = {
     stack: text("STACK"),

@@ -21,7 +21,7 @@ export async function sweepAbandoned(env: Env, now: number): Promise<number> {
       if (isRefusal(refusal)) await index.remove(id);
       else swept += 1;
     } catch (error) {
-      console.error(`an abandoned project could not be deleted: ${String(error)}`);
+      console.error(`could not delete an abandoned project: ${String(error)}`);
     }
   }
   return swept;

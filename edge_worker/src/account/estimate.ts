@@ -38,8 +38,8 @@ export function estimate(preset: Preset, photos: number, samples: readonly Sampl
     usd: roundUsd(seconds * price.usd_per_s),
     basis:
       factors.length === 0
-        ? "A first guess: no job of this preset has run here yet."
-        : `The median of the last ${factors.length} ${factors.length === 1 ? "job" : "jobs"} of this preset here.`,
+        ? "First guess: no job with this preset has run here yet."
+        : `Median of the last ${factors.length} ${factors.length === 1 ? "job" : "jobs"} with this preset.`,
     price,
   };
 }

@@ -9,7 +9,7 @@ import type { Env } from "../env.ts";
 import type { Refusal } from "../errors.ts";
 import { settingsOf } from "../settings.ts";
 import { SAMPLES_MAX, type Sample } from "./estimate.ts";
-import { checkQuota, checkUploadQuota, startOfDay, startOfMonth, type Usage } from "./quota.ts";
+import { checkQuota, checkUploadQuota, startOfDay, startOfMonth, type Reached, type Usage } from "./quota.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS project (
@@ -122,8 +122,8 @@ export class Index extends DurableObject<Env> {
     const usdLeft = limits.budget_usd_per_month - usage.usdThisMonth;
     const known = this.#sql.exec("SELECT 1 FROM job WHERE project = ? AND attempt = ?", reservation.projectId, reservation.attempt).toArray();
     if (known.length > 0) return { usdLeft };
-    const refusal = checkQuota(usage, limits, reservation.usd, now);
-    if (refusal !== null) return refusal;
+    const reached = checkQuota(usage, limits, reservation.usd, now);
+    if (reached !== null) return refused(reached);
     this.#sql.exec(
       "INSERT INTO job (project, attempt, started_at, expires_at, usd, preset, photos) VALUES (?, ?, ?, ?, ?, ?, ?)",
       reservation.projectId,
@@ -143,8 +143,8 @@ export class Index extends DurableObject<Env> {
     const day = startOfDay(now);
     this.#sql.exec("DELETE FROM upload WHERE day < ?", day);
     const [row] = this.#sql.exec("SELECT bytes FROM upload WHERE identity = ? AND day = ?", identity, day).toArray();
-    const refusal = checkUploadQuota(Number(row?.["bytes"] ?? 0), bytes, settingsOf(this.env).limits, now);
-    if (refusal !== null) return refusal;
+    const reached = checkUploadQuota(Number(row?.["bytes"] ?? 0), bytes, settingsOf(this.env).limits, now);
+    if (reached !== null) return refused(reached);
     this.#sql.exec(
       "INSERT INTO upload (identity, day, bytes) VALUES (?, ?, ?) ON CONFLICT (identity, day) DO UPDATE SET bytes = bytes + excluded.bytes",
       identity,
@@ -245,4 +245,10 @@ export class Index extends DurableObject<Env> {
     );
     return Object.fromEntries([...rows].map((row) => [String(row["stage"]), { jobs: Number(row["jobs"]), seconds: Number(row["seconds"]) }]));
   }
+}
+
+/** Whoever uploads photos cannot raise a limit: the key goes to the log, for operators. */
+function refused({ refusal, configurationKey }: Reached): Refusal {
+  console.warn(`limit reached: to raise it, set ${configurationKey} with \`pulumi config set\``);
+  return refusal;
 }

@@ -74,7 +74,7 @@ export class RunPod {
       policy: { executionTimeout: policy.executionTimeoutMs, ttl: policy.ttlMs },
     });
     const parsed = RunReply.safeParse(reply);
-    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /run holds no job id.");
+    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /run has no job id.");
     return parsed.data.id;
   }
 
@@ -82,7 +82,7 @@ export class RunPod {
     const reply = await this.#call("GET", `status/${encodeURIComponent(jobId)}`, undefined, { 404: null });
     if (reply === null) return { kind: "gone" };
     const parsed = StatusReply.safeParse(reply);
-    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /status cannot be read.");
+    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /status is not readable.");
     return readStatus(parsed.data);
   }
 
@@ -93,7 +93,7 @@ export class RunPod {
 
   async health(): Promise<Health> {
     const parsed = HealthReply.safeParse(await this.#call("GET", "health"));
-    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /health cannot be read.");
+    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /health is not readable.");
     return parsed.data;
   }
 
@@ -159,6 +159,6 @@ function readStatus(reply: z.infer<typeof StatusReply>): RemoteStatus {
     case "CANCELLED":
       return { kind: "cancelled" };
     default:
-      throw new RunPodError("unknown_outcome", 200, `RunPod's job status "${reply.status.slice(0, 40)}" is not known.`);
+      throw new RunPodError("unknown_outcome", 200, `RunPod's job status "${reply.status.slice(0, 40)}" is unknown.`);
   }
 }

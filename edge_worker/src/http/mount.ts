@@ -73,8 +73,8 @@ export function mount(app: App, endpoints: readonly Endpoint[], open: readonly O
   for (const path of new Set(all.map((one) => one.path))) {
     const allowed = all.filter((one) => one.path === path).map(({ method }) => method);
     const allow = [...allowed, ...(allowed.includes("GET") ? ["HEAD"] : [])].join(", ");
-    app.all(path, () => {
-      throw new ApiError("METHOD_NOT_ALLOWED", `This path takes ${allow}.`, { headers: { allow } });
+    app.all(path, (c) => {
+      throw new ApiError("METHOD_NOT_ALLOWED", `${c.req.method} is not allowed here. Use ${allow}.`, { headers: { allow } });
     });
   }
 }
@@ -115,8 +115,8 @@ async function identify(c: Ctx, settings: Settings, now: number): Promise<Identi
 }
 
 export function notConfigured(problems: readonly string[]): ApiError {
-  return new ApiError("NOT_CONFIGURED", `The service is not set up: ${problems.join("; ")}.`, {
-    hint: "`pulumi up` sets every binding; `pulumi config` shows what is missing.",
+  return new ApiError("NOT_CONFIGURED", `The service is not configured: ${problems.join("; ")}.`, {
+    hint: "If you run this service, set what is missing with `pulumi config set`, then run `pulumi up`.",
   });
 }
 
@@ -124,7 +124,7 @@ async function limitRate(c: Ctx, identity: Identity | null): Promise<void> {
   const key = identity === null ? `address:${networkOf(c.req.header("cf-connecting-ip") ?? "")}` : `identity:${identity.tokenSha256}`;
   const { success } = await c.env.RATE_LIMIT.limit({ key });
   if (!success) {
-    throw new ApiError("TOO_MANY_REQUESTS", "Too many requests in the last seconds.", { hint: "Wait ten seconds.", headers: { "retry-after": "10" } });
+    throw new ApiError("TOO_MANY_REQUESTS", "Too many requests.", { hint: "Wait 10 seconds.", headers: { "retry-after": "10" } });
   }
 }
 
@@ -149,7 +149,7 @@ async function readBody<T>(c: Ctx, schema: z.ZodMiniType<T>, optional: boolean):
   try {
     value = JSON.parse(text);
   } catch {
-    throw new ApiError("BAD_REQUEST", "The body is not JSON.");
+    throw new ApiError("BAD_REQUEST", "The request body is not JSON.");
   }
   return check(schema, value, "body");
 }
@@ -172,7 +172,7 @@ export async function readText(request: Request, bytesMax: number): Promise<stri
     }
   } catch (error) {
     // Whoever hangs up in mid-body does us no harm and is nobody's fault here.
-    throw error instanceof ApiError ? error : new ApiError("BAD_REQUEST", "The body broke off.");
+    throw error instanceof ApiError ? error : new ApiError("BAD_REQUEST", "The request body was interrupted.");
   }
   if (bytes > bytesMax) throw tooLarge(bytesMax);
   const joined = new Uint8Array(bytes);
@@ -184,12 +184,12 @@ export async function readText(request: Request, bytesMax: number): Promise<stri
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(joined);
   } catch {
-    throw new ApiError("BAD_REQUEST", "The body is not UTF-8 text.");
+    throw new ApiError("BAD_REQUEST", "The request body is not UTF-8 text.");
   }
 }
 
 function tooLarge(bytesMax: number): ApiError {
-  return new ApiError("TOO_LARGE", `The body is over ${bytesMax} bytes.`);
+  return new ApiError("TOO_LARGE", `The request body is larger than ${bytesMax} bytes.`);
 }
 
 function check<T>(schema: z.ZodMiniType<T>, value: unknown, where: string): T {
@@ -208,5 +208,5 @@ export function packError(error: unknown, c: Ctx): Response {
 function internal(error: unknown, c: Ctx): Response {
   // The route's pattern, not the path: capabilities and login codes are part of paths.
   console.error(`${c.req.method} ${c.req.routePath}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  return errorResponse({ code: "INTERNAL", message: "Something went wrong on our side.", hint: "Try again; the log has the details." });
+  return errorResponse({ code: "INTERNAL", message: "Something went wrong on our side.", hint: "Try again. If it happens again, contact whoever runs this service." });
 }

@@ -17,7 +17,7 @@ const PARAMETERS: Readonly<Record<string, { readonly description: string; readon
   share_id: { description: "The id of a share link", schema: { type: "string", pattern: "^s_[0-9a-z]{10}$" } },
   token: { description: "What follows /s/ in a share link", schema: { type: "string", pattern: "^p_[0-9a-z]{16}\\.[A-Za-z0-9_-]{32}$" } },
   capability: {
-    description: "An address that is its own proof, made for one attempt",
+    description: "A signed capability for one attempt",
     schema: { type: "string", pattern: "^v1\\.p_[0-9a-z]{16}\\.[1-9][0-9]{0,8}\\.[A-Za-z0-9_-]{22}\\.[0-9]{1,12}\\.[A-Za-z0-9_-]{43}$" },
   },
 };
@@ -74,7 +74,7 @@ function describeOperation(one: Endpoint): Json {
       : { requestBody: { required: one.bodyOptional !== true, content: { "application/json": { schema: toSchema(one.body, "input") } } } }),
     responses: {
       ...Object.fromEntries(Object.entries(one.answers).map(([status, answer]) => [status, describeAnswer(answer)])),
-      default: { description: "A refusal", content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } } },
+      default: { description: "An error", content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } } },
     },
   };
 }
@@ -93,7 +93,7 @@ const IDEMPOTENCY_PARAMETER: Json = {
   name: "Idempotency-Key",
   in: "header",
   required: false,
-  description: "The same key again makes nothing new and answers the same thing",
+  description: "A repeated key creates nothing new and gets the same answer",
   schema: { type: "string", pattern: "^[!-~]{1,200}$" },
 };
 

@@ -29,7 +29,7 @@ export async function authenticate(c: Context, settings: Settings, now: number):
   if (header !== undefined) {
     const token = BEARER.exec(header)?.[1];
     const known = token === undefined ? undefined : findToken(settings.tokens, await sha256Hex(token), now);
-    if (known === undefined) throw new ApiError("UNAUTHENTICATED", "The bearer token is not known or has expired.");
+    if (known === undefined) throw new ApiError("UNAUTHENTICATED", "This bearer token is unknown or has expired.");
     return { name: known.name, scopes: known.scopes, via: "token", tokenSha256: known.sha256, expiresAt: expiryOf(known) };
   }
   const vouched = await readAccess(c, settings, now);
@@ -37,8 +37,8 @@ export async function authenticate(c: Context, settings: Settings, now: number):
   const cookie = getCookie(c, cookieName(settings));
   const identity = cookie === undefined ? null : await readSession(cookie, settings, now);
   if (identity === null) {
-    throw new ApiError("UNAUTHENTICATED", "This call needs a bearer token or a signed-in browser.", {
-      hint: "`splat open` signs a browser in; scripts send Authorization: Bearer <token>.",
+    throw new ApiError("UNAUTHENTICATED", "Sign in first, or send a bearer token.", {
+      hint: "Run `splat open` to sign in a browser. Scripts send `Authorization: Bearer <token>`.",
     });
   }
   return identity;
@@ -49,18 +49,18 @@ async function readAccess(c: Context, { access }: Settings, now: number): Promis
   if (access === null || assertion === undefined) return null;
   const name = await readAssertion(assertion, access, now).catch((error: unknown) => {
     console.error(String(error));
-    throw new ApiError("UPSTREAM", "Cloudflare Access cannot be asked for its keys right now.", { hint: "Try again in a minute." });
+    throw new ApiError("UPSTREAM", "Your sign-in could not be checked: Cloudflare Access did not send its keys.", { hint: "Try again in a minute." });
   });
-  if (name === null) throw new ApiError("UNAUTHENTICATED", "Cloudflare Access's assertion is not valid for this application.");
+  if (name === null) throw new ApiError("UNAUTHENTICATED", "This Cloudflare Access sign-in is not valid for this application.");
   const isOperator = access.operators.some((one) => one.toLowerCase() === name);
   const scope = isOperator ? "operate" : access.others;
-  if (scope === null) throw new ApiError("FORBIDDEN", `"${name}" is not on the list of this stack's people.`);
+  if (scope === null) throw new ApiError("FORBIDDEN", `"${name}" has no access to this service.`, { hint: "Ask whoever runs it to add you." });
   return { name, scopes: [scope], via: "access", tokenSha256: await sha256Hex(`access\n${name}`), expiresAt: null };
 }
 
 export function requireScope(identity: Identity, scope: Scope): void {
   if (allows(identity.scopes, scope)) return;
-  throw new ApiError("FORBIDDEN", `This call needs the scope "${scope}"; "${identity.name}" has: ${identity.scopes.join(", ")}.`);
+  throw new ApiError("FORBIDDEN", `This call needs the scope "${scope}". "${identity.name}" has ${identity.scopes.join(", ")}.`);
 }
 
 /**
@@ -73,7 +73,7 @@ export function requireOwnOrigin(c: Context, identity: Identity, settings: Setti
   if (identity.via === "token" && (origin === undefined || c.req.header("upgrade") === undefined)) return;
   const own = [new URL(c.req.url).origin, new URL(settings.workerUrl).origin];
   if (origin === undefined || !own.includes(origin)) {
-    throw new ApiError("FORBIDDEN", "A signed-in browser may change things only from the app's own pages.");
+    throw new ApiError("FORBIDDEN", "This request comes from another site. A signed-in browser can change things only from the app's own pages.");
   }
 }
 

@@ -1,8 +1,8 @@
 // One project's rows in its object's SQLite: the project, its job, photos, shares, attempts of the past.
 // Reads and writes only; every rule is in job-state.ts, photos.ts and project-object.ts.
 import type { PhotoType } from "../../shared/photo-types.ts";
-import { NEW_JOB, type Job } from "./job-state.ts";
-import type { Photo } from "./photos.ts";
+import { NEW_JOB, type Job } from "./job/state.ts";
+import type { Photo, PhotoRow } from "./photos/rules.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS project (
@@ -87,11 +87,6 @@ export interface ShareRow {
   readonly secret_sha256: string;
   readonly created_at: number;
   readonly expires_at: number | null;
-}
-
-/** A stored photo; real_type: by its first bytes, null before it was looked at, "" if it is no picture of ours. */
-export interface PhotoRow extends Photo {
-  readonly realType: PhotoType | "" | null;
 }
 
 type SqlRow = Record<string, SqlStorageValue>;

@@ -5,9 +5,6 @@ import type { Report } from "../../shared/contracts/job-report.ts";
 import type { Project, SharedProject } from "../../shared/contracts/project.ts";
 import type { ProjectRow } from "./store.ts";
 
-/** Tells a project's object until when (ms since 1970, empty: for ever) the identity behind a websocket is good. */
-export const WATCH_UNTIL_HEADER = "x-watch-until";
-
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 export function viewProject(row: ProjectRow, photos: { readonly count: number; readonly bytes: number }): Project {

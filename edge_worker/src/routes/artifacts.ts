@@ -23,7 +23,7 @@ export const artifactEndpoints: readonly Endpoint[] = [
     method: "GET",
     path: "/api/projects/:id/artifacts/:name",
     access: "view",
-    summary: "One result of the current attempt; ranges and If-None-Match are understood",
+    summary: "One result of the current attempt; supports ranges and If-None-Match",
     answers: { 200: "the bytes", 206: "a range of them", 304: "not changed", 416: "a range outside of them" },
     handle: async ({ c, env, param }) => serveArtifact(c, env, unwrap(await projectStub(env, param("id")).view()), param("name")),
   }),
@@ -31,7 +31,7 @@ export const artifactEndpoints: readonly Endpoint[] = [
     method: "POST",
     path: "/api/projects/:id/shares",
     access: "operate",
-    summary: "Make an unlisted, view-only link to the scene",
+    summary: "Create an unlisted, view-only link to the scene",
     body: z.strictObject({ expires_in_s: z.nullish(intBetween(SHARE_EXPIRY_S.min, SHARE_EXPIRY_S.max)) }),
     bodyOptional: true,
     idempotent: true,
@@ -45,7 +45,7 @@ export const artifactEndpoints: readonly Endpoint[] = [
     method: "GET",
     path: "/api/projects/:id/shares",
     access: "operate",
-    summary: "Links that work now; their addresses were shown once",
+    summary: "Links that work now, without their addresses",
     answers: { 200: SharesAnswer },
     handle: async ({ c, env, param }) => {
       const shares = unwrap(await projectStub(env, param("id")).shares());
@@ -67,7 +67,7 @@ export const artifactEndpoints: readonly Endpoint[] = [
     method: "GET",
     path: "/api/shared/:token",
     access: "none",
-    summary: "The project behind a share link, reduced to what its holder may see",
+    summary: "The project behind a share link, without its private fields",
     answers: { 200: SharedProjectSchema },
     handle: async ({ c, env, param }) => c.json(viewShared(await openShare(env, param("token")), param("token"))),
   }),
@@ -84,7 +84,7 @@ export const artifactEndpoints: readonly Endpoint[] = [
 async function openShare(env: Env, token: string): Promise<Project> {
   const match = /^(p_[0-9a-z]{16})\.([A-Za-z0-9_-]{32})$/.exec(token);
   const [, projectId, secret] = match ?? [];
-  if (projectId === undefined || secret === undefined) throw new ApiError("NOT_FOUND", "This link does not exist (any more).");
+  if (projectId === undefined || secret === undefined) throw new ApiError("NOT_FOUND", "This link is invalid or has expired.");
   return unwrap(await projectStub(env, projectId).openShare(secret));
 }
 
@@ -120,7 +120,7 @@ async function readObject(bucket: R2Bucket, key: string, headers: Headers, range
     // R2 refuses a range outside the object with an error; whether that was it, the size tells.
     const size = range === null ? undefined : (await bucket.head(key))?.size;
     if (range === null || size === undefined || locate(range, size) !== null) throw error;
-    throw new ApiError("BAD_REQUEST", `The range lies outside the ${size} bytes of this artifact.`, {
+    throw new ApiError("BAD_REQUEST", `This artifact has ${size} bytes. The range lies outside of them.`, {
       status: 416,
       headers: { "content-range": `bytes */${size}` },
     });
@@ -128,7 +128,7 @@ async function readObject(bucket: R2Bucket, key: string, headers: Headers, range
 }
 
 function noArtifact(name: string): ApiError {
-  return new ApiError("NOT_FOUND", `The project has no artifact "${name.slice(0, NAME_SHOWN)}".`);
+  return new ApiError("NOT_FOUND", `This project has no artifact "${name.slice(0, NAME_SHOWN)}".`);
 }
 
 function preconditionStatus(c: Ctx): number {

@@ -57,7 +57,7 @@ async function admit(purpose: Purpose, capability: string, settings: Settings, n
 
 /** One sentence for every reason: the caller learns nothing about which part was wrong. */
 function notValid(): ApiError {
-  return new ApiError("FORBIDDEN", "This address is not valid (any more).");
+  return new ApiError("FORBIDDEN", "This address is invalid or has expired.");
 }
 
 function readHint(body: string): string | null {

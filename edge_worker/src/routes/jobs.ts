@@ -29,7 +29,7 @@ export const jobEndpoints: readonly Endpoint[] = [
     method: "POST",
     path: "/api/projects/:id/jobs/retry",
     access: "upload",
-    summary: "Start a new attempt with the preset of the last one; its checkpoint is kept",
+    summary: "Start a new attempt with the preset and the checkpoint of the last one",
     idempotent: true,
     answers: { 202: ProjectSchema },
     handle: async ({ c, env, param, idempotencyKey }) => c.json(await start(env, param("id"), null, idempotencyKey), 202),

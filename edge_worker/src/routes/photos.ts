@@ -9,7 +9,7 @@ import { estimate } from "../account/estimate.ts";
 import { indexStub } from "../account/stub.ts";
 import { unwrap } from "../errors.ts";
 import { endpoint, type Call, type Endpoint } from "../http/mount.ts";
-import { PhotoDeclarationSchema } from "../project/photos.ts";
+import { PhotoDeclarationSchema } from "../project/photos/rules.ts";
 import { projectStub } from "../project/stub.ts";
 import { intParameter } from "../schema.ts";
 
@@ -70,7 +70,7 @@ export const photoEndpoints: readonly Endpoint[] = [
     method: "GET",
     path: "/api/estimate",
     access: "view",
-    summary: "The same for a number of photos, before anything is uploaded",
+    summary: "The same for any number of photos, before anything is uploaded",
     query: z.object({ preset: z.enum(PRESETS), photos: intParameter(0, PHOTOS_IN_ESTIMATE_MAX) }),
     answers: { 200: EstimateAnswer },
     handle: async (call) => answerEstimate(call, call.query.preset, call.query.photos),

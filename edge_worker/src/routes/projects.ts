@@ -10,7 +10,7 @@ import { derivedId, randomId } from "../crypto.ts";
 import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Endpoint } from "../http/mount.ts";
 import { PROJECT_ID_LETTERS, projectStub } from "../project/stub.ts";
-import { WATCH_UNTIL_HEADER } from "../project/view.ts";
+import { WATCH_UNTIL_HEADER } from "../project/watchers.ts";
 import { intParameter, words } from "../schema.ts";
 
 const PAGE_DEFAULT = 50;
@@ -22,7 +22,7 @@ const NameBody = z.strictObject({ name: words(PROJECT_NAME_LENGTH_MAX, z.trim(),
 const CURSOR_FORM = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)~(p_[0-9a-z]{16})$/;
 
 const ListQuery = z.object({
-  cursor: z.optional(z.string().check(z.regex(CURSOR_FORM, "not one that a list has answered"))),
+  cursor: z.optional(z.string().check(z.regex(CURSOR_FORM, "not a cursor from a list"))),
   limit: z.optional(intParameter(1, PAGE_MAX)),
 });
 
@@ -31,7 +31,7 @@ export const projectEndpoints: readonly Endpoint[] = [
     method: "POST",
     path: "/api/projects",
     access: "upload",
-    summary: "Make a project",
+    summary: "Create a project",
     body: NameBody,
     idempotent: true,
     answers: { 201: ProjectSchema },

@@ -43,7 +43,7 @@ export const sessionEndpoints: readonly Endpoint[] = [
     handle: async ({ c, env, settings, identity, now }) => {
       if (identity === null) throw new ApiError("UNAUTHENTICATED", "Nobody is signed in.");
       if (identity.via === "access") {
-        throw new ApiError("CONFLICT", "You are signed in by Cloudflare Access; others sign in there too.", { hint: "Add them to the Access policy." });
+        throw new ApiError("CONFLICT", "You are signed in through Cloudflare Access. Others sign in there, too.", { hint: "Add them to the Access policy." });
       }
       const code = randomToken(32);
       const expiresAt = now + LOGIN_CODE_S * 1000;
@@ -56,7 +56,7 @@ export const sessionEndpoints: readonly Endpoint[] = [
     method: "GET",
     path: "/api/settings",
     access: "view",
-    summary: "Limits, presets and the price that jobs are counted at",
+    summary: "Limits, presets and the price of a job",
     answers: { 200: SettingsAnswer },
     handle: async ({ c, settings }) => {
       const { photos_min, photos_max, photo_bytes_max } = settings.limits;
@@ -71,7 +71,7 @@ export const version = BUILD_VERSION;
 export const healthEndpoint: OpenEndpoint = {
   method: "GET",
   path: "/api/health",
-  summary: "Whether the Worker runs, of which stack and version",
+  summary: "Whether the Worker runs, with its stack and version",
   answers: { 200: z.object({ status: z.literal("ok"), stack: z.nullable(z.string()), version: z.string() }) },
   handle: (c) => c.json({ status: "ok", stack: c.env.STACK ?? null, version }),
 };

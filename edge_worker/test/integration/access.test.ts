@@ -286,13 +286,13 @@ describe("documents and headers", () => {
 describe("an installation", () => {
   test.each([
     ["RUNPOD_API_KEY", null, "RUNPOD_API_KEY is not set"],
-    ["API_TOKENS", "[]", "API_TOKENS holds no token and ACCESS is not set, so nobody could sign in"],
+    ["API_TOKENS", "[]", "API_TOKENS is empty and ACCESS is not set, so nobody can sign in"],
     ["HOOK_KEYS", '["c2hvcnQ="]', "HOOK_KEYS is not valid: 0: 32 bytes in base64"],
     ["LIMITS", "{}", "LIMITS is not valid: photos_min: Invalid input: expected number, received undefined"],
   ])("without a good %s answers 503 and names it, but is healthy", async (name, value, problem) => {
     await cloud.deploy({ bindings: { [name]: value } });
     const answer = await cloud.call("GET", "/api/projects");
-    expect([answer.status, answer.json.error.code, answer.json.error.message]).toEqual([503, "NOT_CONFIGURED", `The service is not set up: ${problem}.`]);
+    expect([answer.status, answer.json.error.code, answer.json.error.message]).toEqual([503, "NOT_CONFIGURED", `The service is not configured: ${problem}.`]);
     expect((await cloud.call("GET", "/api/health", { as: null })).status).toBe(200);
     await cloud.deploy();
   });

@@ -106,12 +106,12 @@ test("limits on money and jobs are told with their numbers, before anything star
   await uploadPhotos(cloud, id, 5);
   const start = (): ReturnType<Cloud["call"]> => cloud.call("POST", `/api/projects/${id}/jobs`, { body: { preset: "preview" } });
   const busy = await start();
-  expect([busy.status, busy.json.error.message, busy.headers.get("retry-after")]).toEqual([429, expect.stringContaining("allowed 0 at once"), "60"]);
+  expect([busy.status, busy.json.error.message, busy.headers.get("retry-after")]).toEqual([429, "The limit of 0 jobs at once is reached.", "60"]);
   await cloud.deploy({ limits: { budget_usd_per_month: 0.01 } });
   const poor = await start();
   expect([poor.status, poor.json.error.code]).toEqual([402, "BUDGET_EXCEEDED"]);
   await cloud.deploy({ limits: { jobs_per_day: 0 } });
-  expect((await start()).json.error.message).toMatch(/^1 jobs were started today, allowed 0 a day, until \d{4}-\d\d-\d\dT00:00:00Z\.$/);
+  expect((await start()).json.error.message).toBe("The daily limit of 0 jobs is reached until 00:00 UTC.");
   expect(cloud.runpod.jobsOf(id)).toEqual([]);
   expect((await cloud.call("GET", `/api/projects/${id}`)).json.state).toBe("ready");
   await cloud.deploy();

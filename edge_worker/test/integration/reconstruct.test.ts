@@ -52,7 +52,7 @@ describe("the whole path", () => {
 
   test("an estimate learns from the jobs that ran", async () => {
     const { json } = await cloud.call("GET", "/api/estimate?preset=preview&photos=6", { as: "view" });
-    expect(json).toMatchObject({ seconds: 10, usd: 0.0031, basis: "The median of the last 1 job of this preset here." });
+    expect(json).toMatchObject({ seconds: 10, usd: 0.0031, basis: "Median of the last 1 job with this preset." });
   });
 
   test("a worker's failure is told with its code and hint", async () => {
@@ -168,14 +168,14 @@ describe("ways off the path", () => {
     const id = await newProject(cloud);
     await uploadPhotos(cloud, id, 4);
     const few = await cloud.call("POST", `/api/projects/${id}/jobs`, { body: { preset: "preview" } });
-    expect([few.status, few.json.error.message]).toEqual([409, "The project has 4 photos; a scene needs at least 5."]);
+    expect([few.status, few.json.error.message]).toEqual([409, "The project has 4 photos. A scene needs at least 5."]);
     const declared = await cloud.call("POST", `/api/projects/${id}/photos`, { body: { photos: [{ name: "notes.jpg", type: "image/jpeg", bytes: 5 }] } });
     const missing = await cloud.call("POST", `/api/projects/${id}/jobs`, { body: { preset: "preview" } });
     expect(missing.json.error.message).toBe('1 of 5 photos are not uploaded yet: "notes.jpg" (0005.jpg).');
     const [{ url, headers }] = declared.json.uploads;
     expect((await fetch(url, { method: "PUT", headers, body: "hello" })).status).toBe(200);
     const alien = await cloud.call("POST", `/api/projects/${id}/jobs`, { body: { preset: "preview" } });
-    expect(alien.json.error.message).toBe('1 of 5 files are not JPEG, PNG, WebP or HEIC pictures: "notes.jpg" (0005.jpg).');
+    expect(alien.json.error.message).toBe('1 of 5 files are not JPEG, PNG, WebP or HEIC photos: "notes.jpg" (0005.jpg).');
     expect(cloud.runpod.jobsOf(id)).toEqual([]);
   });
 });

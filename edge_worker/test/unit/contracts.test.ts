@@ -4,15 +4,15 @@ import { describe, expect, test } from "vitest";
 import { JobInputSchema } from "../../shared/contracts/job-input.ts";
 import { ProgressSchema, ReportSchema } from "../../shared/contracts/job-report.ts";
 import { ProjectSchema } from "../../shared/contracts/project.ts";
-import { readFailure, readOutput } from "../../src/project/outcome.ts";
+import { readFailure, readOutput } from "../../src/project/job/outcome.ts";
 import failureExample from "../../../docs/contracts/job-failure.json";
 import inputExample from "../../../docs/contracts/job-input.json";
 import reportExample from "../../../docs/contracts/job-report.json";
 import progressExample from "../../../docs/contracts/progress.json";
 import projectExample from "../../../docs/contracts/project.json";
 import { verify } from "../../src/identity/capability.ts";
-import { attemptTimes, buildInput, interpret } from "../../src/project/attempt.ts";
-import { NEW_JOB, type Job } from "../../src/project/job-state.ts";
+import { attemptTimes, buildInput, interpret } from "../../src/project/job/attempt.ts";
+import { NEW_JOB, type Job } from "../../src/project/job/state.ts";
 import { viewProject } from "../../src/project/view.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { BINDINGS } from "./bindings.ts";
@@ -96,7 +96,7 @@ describe("what a job says", () => {
     ["nothing", undefined],
     ["a number", 7],
   ])("%s as an error is INTERNAL and not passed on", (_what, error) => {
-    expect(readFailure(error)).toMatchObject({ code: "INTERNAL", message: "The worker failed without saying why." });
+    expect(readFailure(error)).toMatchObject({ code: "INTERNAL", message: "The worker failed without giving a reason." });
   });
 
   test("a time limit in the platform's words is TIME_LIMIT, and an unknown code is INTERNAL", () => {

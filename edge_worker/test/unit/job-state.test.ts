@@ -5,8 +5,8 @@ import { describe, expect, test } from "vitest";
 import reportExample from "../../../docs/contracts/job-report.json";
 import { ReportSchema } from "../../shared/contracts/job-report.ts";
 import { ACTIVE, FINAL, STATES, type State } from "../../shared/stages.ts";
-import type { Failure } from "../../src/project/outcome.ts";
-import { NEW_JOB, transition, type Event, type EventType, type Job } from "../../src/project/job-state.ts";
+import type { Failure } from "../../src/project/job/outcome.ts";
+import { NEW_JOB, transition, type Event, type EventType, type Job } from "../../src/project/job/state.ts";
 
 const NOW = 1_000_000;
 const DEADLINE = NOW + 1_000;

@@ -7,7 +7,7 @@ import type { Project } from "../../shared/contracts/project.ts";
 import { keys } from "../../src/clients/bucket-keys.ts";
 import type { Index } from "../../src/account/index-object.ts";
 import type { Env } from "../../src/env.ts";
-import { WATCH_UNTIL_HEADER } from "../../src/project/view.ts";
+import { WATCH_UNTIL_HEADER } from "../../src/project/watchers.ts";
 import { ABANDONED_AFTER_MS, sweepAbandoned } from "../../src/sweeper.ts";
 import { HOUR, MINUTE, Scene, listed, runpod } from "./support/scene.ts";
 
@@ -95,7 +95,7 @@ describe("bytes of a day", () => {
     expect(await at(noon, (own) => own.grantUpload("ada", LIMIT - 10))).toBeNull();
     expect(await at(noon, (own) => own.grantUpload("ada", 11))).toMatchObject({
       code: "TOO_MANY_REQUESTS",
-      message: `These photos have 11 bytes; 10 of ${LIMIT} bytes a day are left to you until 2030-01-02T00:00:00Z.`,
+      message: "These photos are 11 B. Your daily upload limit of 21.5 GB is down to 10 B until 00:00 UTC.",
       headers: { "retry-after": String(12 * 3600) },
     });
     expect(await at(noon, (own) => own.grantUpload("ada", 10))).toBeNull();

@@ -4,9 +4,10 @@ import { env, runInDurableObject } from "cloudflare:test";
 import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 
+import configuration from "../../../Pulumi.yaml?raw";
 import type { Project } from "../../shared/contracts/project.ts";
 import { keys } from "../../src/clients/bucket-keys.ts";
-import { attemptTimes } from "../../src/project/attempt.ts";
+import { attemptTimes } from "../../src/project/job/attempt.ts";
 import { MINUTE, Scene, listed, runpod, type Reply } from "./support/scene.ts";
 
 /** Random histories of the object, each of some hours. */
@@ -75,6 +76,7 @@ describe("a job of two hours", () => {
   });
 
   test("that never ends fails at its deadline, and its cancel is repeated until RunPod takes it", async () => {
+    const logged = vi.spyOn(console, "warn").mockImplementation(() => undefined);
     const scene = await Scene.withPhotos();
     runpod.status = () => ({ status: 200, body: { status: "IN_PROGRESS" } });
     runpod.cancel = () => "unreachable";
@@ -89,6 +91,8 @@ describe("a job of two hours", () => {
     await scene.pass(MINUTE);
     expect(runpod.cancelled).toEqual(["job-1"]);
     expect(await scene.alarmAt()).toBeNull();
+    expect(logged).toHaveBeenCalledWith(expect.stringContaining("TIME_LIMIT; to allow more time, set jobSecondsMax"));
+    expect(configuration).toContain("\n  jobSecondsMax:\n");
   });
 });
 
@@ -234,14 +238,17 @@ describe("a submission", () => {
   });
 
   test.each([
-    { status: 401, hint: "RUNPOD_API_KEY" },
-    { status: 404, hint: "pulumi up" },
-    { status: 429, hint: "in a minute" },
-  ])("that RunPod refuses with $status fails at once and says what to do", async ({ status, hint }) => {
+    { status: 401, hint: "contact whoever runs this service", log: "its API key is not accepted" },
+    { status: 404, hint: "contact whoever runs this service", log: "check that the endpoint exists" },
+    { status: 429, hint: "in a minute", log: "no more jobs" },
+  ])("that RunPod rejects with $status fails at once, with a next step for people and another in the log for operators", async ({ status, hint, log }) => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const scene = await Scene.withPhotos();
     runpod.run = () => ({ status });
     const view = await scene.start();
     expect(view).toMatchObject({ state: "failed", error: { code: "UPSTREAM", hint: expect.stringContaining(hint) } });
+    expect(view.error?.hint).not.toContain("pulumi");
+    expect(logged).toHaveBeenCalledWith(expect.stringContaining(log));
   });
 
   test("is not believed from a webhook that names somebody else's job", async () => {
@@ -350,7 +357,7 @@ describe("money", () => {
     runpod.now += 100_000;
     runpod.status = () => ({ status: 200, body: { status: "FAILED", error: "CUDA error" } });
     await scene.webhook();
-    expect((await scene.view()).error?.message).toBe("The worker failed without saying why.");
+    expect((await scene.view()).error?.message).toBe("The worker failed without giving a reason.");
     expect(await booked()).toBeCloseTo(before + 100 * 0.00031, 3);
   });
 });

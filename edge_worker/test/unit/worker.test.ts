@@ -97,7 +97,7 @@ describe("while nothing is configured", () => {
     async (path) => {
       const answer = await call(path, { change: { API_TOKENS: "[]" } });
       expect([answer.status, answer.error?.code]).toEqual([503, "NOT_CONFIGURED"]);
-      expect(answer.error?.message).toContain("API_TOKENS holds no token and ACCESS is not set");
+      expect(answer.error?.message).toContain("API_TOKENS is empty and ACCESS is not set");
       expect(answer.error?.hint).toContain("pulumi up");
     },
   );
@@ -121,7 +121,7 @@ test("what goes wrong inside is told without a detail, and logged without the ad
   const broken = { PROJECT: { idFromName: () => { throw new Error("storage of p_secret is gone"); } } };
   const token = `p_0123456789abcdef.${"S".repeat(32)}`;
   const answer = await call(`/api/shared/${token}`, { change: broken });
-  expect(answer.json).toEqual({ error: { code: "INTERNAL", message: "Something went wrong on our side.", hint: "Try again; the log has the details." } });
+  expect(answer.json).toEqual({ error: { code: "INTERNAL", message: "Something went wrong on our side.", hint: "Try again. If it happens again, contact whoever runs this service." } });
   expect(answer.headers.get("content-security-policy")).toBe("default-src 'none'; frame-ancestors 'none'");
   expect(logged).toHaveBeenCalledWith(expect.stringContaining("GET /api/shared/:token: Error: storage"));
   expect(JSON.stringify(logged.mock.calls)).not.toContain(token);

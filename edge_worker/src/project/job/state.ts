@@ -1,8 +1,8 @@
 // What a project is, and what each event makes of it: one pure function, a row per state and event in its test.
 // No clock, no network, no storage; a final state is left only by `start`, which is a new attempt.
-import type { Report } from "../../shared/contracts/job-report.ts";
-import type { Progress } from "../../shared/contracts/project.ts";
-import { ACTIVE, type Preset, type State } from "../../shared/stages.ts";
+import type { Report } from "../../../shared/contracts/job-report.ts";
+import type { Progress } from "../../../shared/contracts/project.ts";
+import { ACTIVE, type Preset, type State } from "../../../shared/stages.ts";
 import type { Failure } from "./outcome.ts";
 
 /** One project's job; times in ms since 1970. */
@@ -190,14 +190,14 @@ function cancelledFor(reason: string | undefined): { failure?: Failure } {
 
 const DEADLINE_PASSED: Failure = {
   code: "TIME_LIMIT",
-  message: "The job did not end before its deadline.",
-  hint: "Start it again with a smaller preset, or raise job_seconds_max.",
+  message: "The job did not finish before its deadline.",
+  hint: "Start it again with a smaller preset or fewer photos.",
   stage: null,
 };
 
 const SUBMISSION_LOST: Failure = {
   code: "UPSTREAM",
-  message: "RunPod did not confirm that it took the job.",
-  hint: "Start it again; RunPod's status page says whether it has a problem.",
+  message: "RunPod did not confirm that it accepted the job.",
+  hint: "Start it again.",
   stage: null,
 };

@@ -1,7 +1,7 @@
 // What a job's `output` or `error` at RunPod means: our report, our failure, or a failure to read either.
 // Never passes a traceback on to people.
-import { FAILURE_CODES, FailureSchema, ReportSchema, type FailureCode, type Report } from "../../shared/contracts/job-report.ts";
-import { parseJson } from "../schema.ts";
+import { FAILURE_CODES, FailureSchema, ReportSchema, type FailureCode, type Report } from "../../../shared/contracts/job-report.ts";
+import { parseJson } from "../../schema.ts";
 
 export interface Failure {
   readonly code: FailureCode;
@@ -14,7 +14,7 @@ export type Outcome =
   | { readonly kind: "report"; readonly report: Report }
   | { readonly kind: "failure"; readonly failure: Failure };
 
-const RETRY = "Start it again; if it happens again, look at the worker's log.";
+const RETRY = "Start it again. If it fails again, contact whoever runs this service.";
 const MESSAGE_LENGTH_MAX = 1000;
 
 /** The outcome of a COMPLETED job's `output`: our report, a failure inside it, or a failure to read it. */
@@ -25,7 +25,7 @@ export function readOutput(output: unknown): Outcome {
   if (inner !== undefined) return { kind: "failure", failure: readFailure(inner) };
   return {
     kind: "failure",
-    failure: { code: "INTERNAL", message: "The job ended without a report that can be read.", hint: RETRY, stage: null },
+    failure: { code: "INTERNAL", message: "The job ended without a readable report.", hint: RETRY, stage: null },
   };
 }
 
@@ -46,7 +46,7 @@ export function readFailure(error: unknown): Failure {
     };
   }
   if (typeof error === "string" && /timed out/i.test(error)) {
-    return { code: "TIME_LIMIT", message: "The job did not end within its time limit.", hint: "Use fewer photos or a smaller preset.", stage: null };
+    return { code: "TIME_LIMIT", message: "The job reached its time limit.", hint: "Use fewer photos or a smaller preset.", stage: null };
   }
-  return { code: "INTERNAL", message: "The worker failed without saying why.", hint: RETRY, stage: null };
+  return { code: "INTERNAL", message: "The worker failed without giving a reason.", hint: RETRY, stage: null };
 }

@@ -2,11 +2,12 @@
 // Server-made names only; a user's file name is shown, never used as a key.
 import * as z from "zod/mini";
 
-import { PHOTO_NAME_LENGTH_MAX, type Limits } from "../../shared/limits.ts";
-import { MEDIA_TYPES, PHOTO_TYPES, type PhotoType } from "../../shared/photo-types.ts";
-import { positiveInt } from "../../shared/schema.ts";
-import { ApiError } from "../errors.ts";
-import { words } from "../schema.ts";
+import { PHOTO_NAME_LENGTH_MAX, type Limits } from "../../../shared/limits.ts";
+import { MEDIA_TYPES, PHOTO_TYPES, type PhotoType } from "../../../shared/photo-types.ts";
+import { positiveInt } from "../../../shared/schema.ts";
+import { ApiError } from "../../errors.ts";
+import { readableBytes } from "../../format.ts";
+import { words } from "../../schema.ts";
 
 export const PhotoDeclarationSchema = z.strictObject({
   name: words(PHOTO_NAME_LENGTH_MAX),
@@ -23,6 +24,11 @@ export interface Photo {
   readonly bytes: number;
   readonly sha256: string | null;
   readonly uploaded: boolean;
+}
+
+/** realType: by its first bytes; null before they were checked, "" if they are of no photo that we take. */
+export interface PhotoRow extends Photo {
+  readonly realType: PhotoType | "" | null;
 }
 
 export interface Plan {
@@ -42,7 +48,7 @@ export function planUploads(
 ): Plan {
   for (const { name, bytes } of declared) {
     if (bytes > limits.photo_bytes_max) {
-      throw new ApiError("TOO_LARGE", `"${name}" has ${bytes} bytes, allowed ${limits.photo_bytes_max}.`, {
+      throw new ApiError("TOO_LARGE", `"${name}" is ${readableBytes(bytes)}. The limit is ${readableBytes(limits.photo_bytes_max)} per photo.`, {
         hint: "Make the photo smaller, for example 4000 pixels wide.",
       });
     }
@@ -60,15 +66,43 @@ export function planUploads(
   });
   const count = existing.length + added.length;
   if (count > limits.photos_max) {
-    throw new ApiError("CONFLICT", `The project would have ${count} photos, allowed ${limits.photos_max}.`, {
-      hint: "Delete photos that show little, then add others.",
+    throw new ApiError("CONFLICT", `The project would have ${count} photos. The limit is ${limits.photos_max}.`, {
+      hint: "Delete the photos that show least, then add others.",
     });
   }
   const bytes = [...existing, ...added].reduce((sum, photo) => sum + photo.bytes, 0);
   if (bytes > limits.project_bytes_max) {
-    throw new ApiError("TOO_LARGE", `The project would have ${bytes} bytes of photos, allowed ${limits.project_bytes_max}.`, {
+    throw new ApiError("TOO_LARGE", `The photos would be ${readableBytes(bytes)} together. The limit is ${readableBytes(limits.project_bytes_max)} per project.`, {
       hint: "Make the photos smaller, or delete some.",
     });
   }
   return { photos, added, nextNumber: nextNumber + added.length };
+}
+
+const NAMES_SHOWN = 5;
+
+/** Throws unless the photos can go into a job: all uploaded, all pictures, enough of them. */
+export function checkPhotoSet(photos: readonly PhotoRow[], limits: Limits): void {
+  const missing = photos.filter(({ uploaded }) => !uploaded);
+  if (missing.length > 0) {
+    throw new ApiError("CONFLICT", `${missing.length} of ${photos.length} photos are not uploaded yet: ${names(missing)}.`, {
+      hint: "Upload them or delete them from the project, then start again.",
+    });
+  }
+  const alien = photos.filter(({ realType }) => realType === "");
+  if (alien.length > 0) {
+    throw new ApiError("CONFLICT", `${alien.length} of ${photos.length} files are not JPEG, PNG, WebP or HEIC photos: ${names(alien)}.`, {
+      hint: "Delete them from the project, then start again.",
+    });
+  }
+  if (photos.length < limits.photos_min) {
+    throw new ApiError("CONFLICT", `The project has ${photos.length} photos. A scene needs at least ${limits.photos_min}.`, {
+      hint: "Add photos taken from more sides. Each should overlap its neighbours by about two thirds.",
+    });
+  }
+}
+
+function names(photos: readonly PhotoRow[]): string {
+  const shown = photos.slice(0, NAMES_SHOWN).map(({ name, as }) => `"${name}" (${as})`);
+  return photos.length > NAMES_SHOWN ? `${shown.join(", ")} and ${photos.length - NAMES_SHOWN} more` : shown.join(", ");
 }

@@ -1,16 +1,16 @@
 // One attempt against RunPod: build the input, submit once, ask for its status, end what must not go on.
 // Says what it learnt as events; never changes the project's state by itself.
-import { CHECKPOINT_TYPE, OUTPUT_NAMES, OUTPUT_TYPES, type JobInput } from "../../shared/contracts/job-input.ts";
-import { ProgressSchema, ReportSchema, type Report } from "../../shared/contracts/job-report.ts";
-import type { Preset } from "../../shared/stages.ts";
-import { keys } from "../clients/bucket-keys.ts";
-import { readFailure, readOutput } from "./outcome.ts";
-import { Presigner } from "../clients/presign.ts";
-import { RunPod, RunPodError, type RemoteStatus } from "../clients/runpod.ts";
-import { issue, type Grant } from "../identity/capability.ts";
-import type { Settings } from "../settings.ts";
-import type { Event, Job } from "./job-state.ts";
-import type { PhotoRow } from "./store.ts";
+import { CHECKPOINT_TYPE, OUTPUT_NAMES, OUTPUT_TYPES, type JobInput } from "../../../shared/contracts/job-input.ts";
+import { ProgressSchema, ReportSchema, type Report } from "../../../shared/contracts/job-report.ts";
+import type { Preset } from "../../../shared/stages.ts";
+import { keys } from "../../clients/bucket-keys.ts";
+import { readFailure, readOutput, type Failure } from "./outcome.ts";
+import { Presigner } from "../../clients/presign.ts";
+import { RunPod, RunPodError, type RemoteStatus } from "../../clients/runpod.ts";
+import { issue, type Grant } from "../../identity/capability.ts";
+import type { Settings } from "../../settings.ts";
+import type { Event, Job } from "./state.ts";
+import type { PhotoRow } from "../photos/rules.ts";
 
 /** How long a job may wait for a worker before it is given up, on top of its own time limit. */
 const QUEUE_ALLOWANCE_S = 3600;
@@ -100,18 +100,21 @@ export async function submit(plan: AttemptPlan, settings: Settings, runpod: RunP
   } catch (error) {
     if (!(error instanceof RunPodError)) throw error;
     if (error.kind === "unknown_outcome") return { type: "submit_unknown", attempt, adoptUntil: Date.now() + ADOPT_MS };
+    console.error(`RunPod rejected a job (${error.status}): ${operatorAdvice(error)}`);
     return { type: "submit_refused", attempt, failure: submissionFailure(error) };
   }
 }
 
-function submissionFailure(error: RunPodError): { code: "UPSTREAM"; message: string; hint: string; stage: null } {
+function submissionFailure(error: RunPodError): Failure {
   const hint =
-    error.kind === "busy"
-      ? "RunPod takes no more jobs right now: start it again in a minute."
-      : error.status === 401 || error.status === 403
-        ? "RUNPOD_API_KEY is not accepted: set a valid key and run `pulumi up`."
-        : "Check that the endpoint still exists: `pulumi up` repairs it.";
+    error.kind === "busy" ? "RunPod accepts no more jobs right now. Start it again in a minute." : "Start it again later. If it fails again, contact whoever runs this service.";
   return { code: "UPSTREAM", message: error.message, hint, stage: null };
+}
+
+/** For the log: what to change in the stack where RunPod rejects its jobs. */
+function operatorAdvice({ kind, status }: RunPodError): string {
+  if (kind === "busy") return "it accepts no more jobs right now";
+  return status === 401 || status === 403 ? "its API key is not accepted: set a valid one, then run `pulumi up`" : "check that the endpoint exists: `pulumi up --refresh` creates it again";
 }
 
 /** What a status of the attempt's job means. bucketReport: the report that the worker left in the bucket, read only if RunPod has forgotten. */
@@ -133,12 +136,12 @@ export async function interpret(
       if (outcome.kind === "failure") return failed(attempt, outcome.failure);
       return isOurs(outcome.report, projectId, attempt)
         ? { type: "completed", attempt, report: outcome.report }
-        : failed(attempt, { code: "INTERNAL", message: "The job ended with the report of another job.", hint: null, stage: null });
+        : failed(attempt, { code: "INTERNAL", message: "The job returned the report of another job.", hint: null, stage: null });
     }
     case "failed":
       return failed(attempt, readFailure(status.error));
     case "timed_out":
-      return failed(attempt, { code: "TIME_LIMIT", message: "RunPod ended the job at its time limit.", hint: "Use fewer photos or a smaller preset.", stage: null });
+      return failed(attempt, { code: "TIME_LIMIT", message: "RunPod stopped the job at its time limit.", hint: "Use fewer photos or a smaller preset.", stage: null });
     case "cancelled":
       return { type: "cancelled_remotely", attempt };
     case "gone": {
@@ -147,7 +150,7 @@ export async function interpret(
       if (report !== null) return { type: "completed", attempt, report };
       // A job that RunPod cannot find must not go on somewhere while its owner starts another.
       return {
-        ...failed(attempt, { code: "UPSTREAM", message: "RunPod no longer knows the job, and it left no report.", hint: "Start it again.", stage: null }),
+        ...failed(attempt, { code: "UPSTREAM", message: "RunPod has no record of the job, and the job left no report.", hint: "Start it again.", stage: null }),
         stop: true,
       };
     }
@@ -194,6 +197,6 @@ function readPolledProgress(attempt: number, projectId: string, output: unknown,
   return { type: "progress", attempt, seq, progress: { stage, fraction, message, eta_s: eta_s ?? null, preview: preview ?? null, at } };
 }
 
-function failed(attempt: number, failure: Extract<Event, { type: "failed" }>["failure"]): Extract<Event, { type: "failed" }> {
+function failed(attempt: number, failure: Failure): Extract<Event, { type: "failed" }> {
   return { type: "failed", attempt, failure };
 }
