@@ -30,7 +30,7 @@ export interface ErrorOptions {
   readonly status?: number | undefined;
 }
 
-/** An answer other than success, thrown anywhere below a route and packed in one place. */
+/** Any answer other than success: thrown anywhere below a route, packed in one place. */
 export class ApiError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
@@ -55,7 +55,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The form in which an object's refusal crosses to the Worker: plain data, since errors lose their class on the way. */
+/** An ApiError on its way from an object to the Worker: plain data, since thrown errors lose their class. */
 export interface Refusal {
   readonly refused: true;
   readonly code: ErrorCode;
@@ -77,7 +77,7 @@ export function unwrap<T>(value: T): Exclude<T, Refusal> {
   throw new ApiError(code, message, { hint, headers, status });
 }
 
-/** Turns an ApiError into plain data: a thrown error would lose its class on the way to the Worker. */
+/** Turns an ApiError into plain data. */
 export async function guard<T>(work: () => Promise<T>): Promise<T | Refusal> {
   try {
     return await work();

@@ -18,7 +18,7 @@ export { Project } from "./project/project-object.ts";
 const app: App = new Hono();
 
 app.use(securityHeaders);
-// Half an installation serves nothing: pages too would only fail later, and less clearly.
+// A partial configuration serves nothing: pages, too, would only fail later and less clearly.
 app.use(async (c, next) => {
   const configured = readSettings(c.env);
   if (!configured.ok && c.req.path !== HEALTH_PATH) throw notConfigured(configured.problems);

@@ -1,5 +1,5 @@
 // The bindings' values, read once into typed settings.
-// Never hands out a half-configured service: what is missing is named, and every route but health answers 503.
+// Never returns a partial configuration: it names what is missing, and every route but health answers 503.
 import * as z from "zod/mini";
 
 import { PriceSchema, type Price } from "../shared/contracts/price.ts";
@@ -34,7 +34,7 @@ export interface Settings {
   readonly runpod: { readonly jobUrl: string; readonly endpointId: string; readonly apiKey: string };
   readonly price: Price;
   readonly limits: Limits;
-  /** Current key first; the second is accepted, never used to sign. */
+  /** Current key first; the second only verifies. */
   readonly hookKeys: readonly string[];
   readonly tokens: readonly ApiToken[];
   readonly access: AccessSettings | null;
@@ -44,7 +44,7 @@ export type SettingsResult = { readonly ok: true; readonly settings: Settings } 
 
 const cache = new WeakMap<object, SettingsResult>();
 
-/** Reads all bindings; the result is kept per environment object, which lives as long as the isolate. */
+/** Reads all bindings; the result is cached for each environment object, which lives as long as the isolate. */
 export function readSettings(env: Env): SettingsResult {
   const known = cache.get(env);
   if (known !== undefined) return known;
@@ -53,7 +53,7 @@ export function readSettings(env: Env): SettingsResult {
   return result;
 }
 
-/** Pure part of readSettings; problems name the binding and what is wrong, never its value. */
+/** Pure part of readSettings; problems name the binding and the reason, never its value. */
 export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsResult {
   const problems: string[] = [];
   const text = (name: string): string => {

@@ -1,5 +1,5 @@
-// How long a job will take and what it will cost, from figures measured and, once there are some, from past reports.
-// Pure; an estimate is for people and for the budget's reservation, never a promise.
+// How long a job will take and what it will cost, by a first guess, then by past reports.
+// Pure; an estimate is for people and for the budget's reservation, not a promise.
 import type { Estimate } from "../../shared/contracts/api.ts";
 import type { Price } from "../../shared/contracts/price.ts";
 import type { Preset } from "../../shared/stages.ts";
@@ -13,7 +13,7 @@ export interface Sample {
 
 /**
  * Before any job has run: seconds = fixed + perPhoto * photos, on one 24 GB GPU.
- * Own first guesses (2026-11-23), deliberately on the high side; one finished job replaces them.
+ * Our own guesses (2026-11-23), deliberately high; one finished job replaces them.
  */
 const FIRST_GUESS: Readonly<Record<Preset, { readonly fixed: number; readonly perPhoto: number }>> = {
   preview: { fixed: 60, perPhoto: 1.5 },
@@ -27,7 +27,7 @@ export const SAMPLES_MAX = 20;
 /** samples: past jobs of any preset, newest first; only those of `preset` are used. */
 export function estimate(preset: Preset, photos: number, samples: readonly Sample[], price: Price): Estimate {
   const guess = (count: number): number => FIRST_GUESS[preset].fixed + FIRST_GUESS[preset].perPhoto * count;
-  // Each past job tells how much slower or faster than the guess this installation is; the median forgives outliers.
+  // Each past job shows how much slower or faster than the guess this installation is; the median ignores outliers.
   const factors = samples
     .filter((sample) => sample.preset === preset)
     .slice(0, SAMPLES_MAX)

@@ -1,5 +1,5 @@
-// The account's one object: list of projects, quotas and spending, learnt durations, one-time login codes.
-// Never the truth about a project: each project tells it what changed, and may tell it twice.
+// The account's one object: list of projects, quotas and spending, measured durations, one-time login codes.
+// Not the source of truth about a project: each project reports what changed, possibly twice.
 import { DurableObject } from "cloudflare:workers";
 
 import type { Project } from "../../shared/contracts/project.ts";
@@ -44,7 +44,7 @@ export interface Reservation {
   readonly preset: Preset;
   readonly photos: number;
   readonly usd: number;
-  /** After this time (ms) a job that was never settled counts no longer as under way. */
+  /** After this time (ms) a job that was never settled no longer counts as running. */
   readonly expiresAt: number;
 }
 
@@ -59,7 +59,7 @@ export interface Settlement {
 
 export interface LoginIdentity {
   readonly name: string;
-  /** The token that made the link: the session ends when it is taken away. */
+  /** The token that made the link: the session ends when it is revoked. */
   readonly tokenSha256: string;
 }
 
@@ -81,7 +81,7 @@ export class Index extends DurableObject<Env> {
     this.#sql.exec(SCHEMA);
   }
 
-  /** Takes a project's newest view; an older version (ms of its update) than the known one changes nothing. */
+  /** Stores a project's newest view; a version (ms of its update) older than the stored one changes nothing. */
   record(view: Project, version: number, settlement: Settlement | null): void {
     const listed: Project = { ...view, progress: null, report: null };
     this.#sql.exec(
@@ -103,7 +103,7 @@ export class Index extends DurableObject<Env> {
 
   /** A page of projects, newest first. after: {createdAt, id} of the last one of the page before. */
   list(limit: number, after: { readonly createdAt: string; readonly id: string } | null): { projects: Project[]; more: boolean } {
-    // Two questions, so that either one reads its page from the index and no row more.
+    // Two statements, so that each reads only its page from the index.
     const newest = "ORDER BY created_at DESC, id DESC LIMIT ?";
     const rows = (
       after === null
@@ -114,7 +114,7 @@ export class Index extends DurableObject<Env> {
     return { projects, more: rows.length > limit };
   }
 
-  /** Counts a job before it is submitted, or refuses it with the numbers. The same attempt twice counts once. */
+  /** Counts a job before it is submitted, or refuses it. The same attempt twice counts once. */
   reserve(reservation: Reservation): Refusal | { readonly usdLeft: number } {
     const now = Date.now();
     const { limits } = settingsOf(this.env);
@@ -137,7 +137,7 @@ export class Index extends DurableObject<Env> {
     return { usdLeft };
   }
 
-  /** Counts bytes that `identity` may upload now on top of its others of the day (UTC), or refuses them with the numbers. */
+  /** Counts bytes that `identity` uploads in addition to its others of the day (UTC), or refuses them. */
   grantUpload(identity: string, bytes: number): Refusal | null {
     const now = Date.now();
     const day = startOfDay(now);
@@ -210,7 +210,7 @@ export class Index extends DurableObject<Env> {
       .map((row) => String(row["id"]));
   }
 
-  /** Books what an ended attempt cost; told again, it changes nothing. */
+  /** Books what an ended attempt cost; a repeated settlement changes nothing. */
   settle({ projectId, attempt, outcome, usd, seconds, stages }: Settlement): void {
     this.#sql.exec(
       "UPDATE job SET settled_at = ?, outcome = ?, usd = ?, seconds = ?, stages = ? WHERE project = ? AND attempt = ? AND settled_at IS NULL",

@@ -1,4 +1,4 @@
-// Keys of objects in the bucket. Nothing that a user names goes into one.
+// Keys of objects in the bucket. They contain no name that a user chose.
 import type { OutputName } from "../../shared/contracts/job-input.ts";
 
 export const keys = {

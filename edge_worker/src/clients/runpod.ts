@@ -1,5 +1,5 @@
 // Client of RunPod's job API (https://docs.runpod.io/serverless/endpoints/operation-reference), replies checked by zod.
-// Never retries a POST by itself: whether a job was taken may be unknown, and a second one costs money.
+// Never retries a POST: it may be unknown whether a job was accepted, and a second job costs money.
 import * as z from "zod/mini";
 
 import type { JobInput } from "../../shared/contracts/job-input.ts";
@@ -31,7 +31,7 @@ export type RemoteStatus =
   /** 404: past its time to live, purged, or never there. */
   | { readonly kind: "gone" };
 
-/** By what the caller can do: fix the call, wait, or look whether it happened. */
+/** By what the caller can do: fix the call, wait, or check whether it happened. */
 export type RunPodErrorKind = "refused" | "busy" | "unknown_outcome";
 
 export class RunPodError extends Error {
@@ -66,7 +66,7 @@ export class RunPod {
     this.#fetch = fetcher;
   }
 
-  /** Queues a job; returns its id. `unknown_outcome`: it may have been queued all the same. */
+  /** Queues a job; returns its id. `unknown_outcome`: it may have been queued nevertheless. */
   async run(input: JobInput, webhook: string, policy: RunPolicy): Promise<string> {
     const reply = await this.#call("POST", "run", {
       input,
@@ -86,7 +86,7 @@ export class RunPod {
     return readStatus(parsed.data);
   }
 
-  /** Ends a job; one that is gone or over counts as ended. */
+  /** Ends a job; a job that is gone or finished counts as ended. */
   async cancel(jobId: string): Promise<void> {
     await this.#call("POST", `cancel/${encodeURIComponent(jobId)}`, undefined, { 400: null, 404: null });
   }
@@ -98,7 +98,7 @@ export class RunPod {
   }
 
   async #call(method: string, path: string, body?: unknown, known: Readonly<Record<number, unknown>> = {}): Promise<unknown> {
-    // Not AbortSignal.timeout: its timer would run on after the answer and keep the project's object from hibernating.
+    // Not AbortSignal.timeout: its timer would continue after the answer and keep the project's object from hibernating.
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), TIMEOUT_MS);
     try {

@@ -1,5 +1,5 @@
 // From a table of endpoints to routes: who may call, what is read, what is answered, in one place.
-// Handlers see checked values only; every refusal leaves in the one envelope.
+// Handlers see checked values only; every error leaves in the one envelope.
 import type { Context, Hono } from "hono";
 import type * as z from "zod/mini";
 
@@ -12,7 +12,7 @@ import { settingsOf, type Settings } from "../settings.ts";
 export type App = Hono<{ Bindings: Env }>;
 export type Ctx = Context<{ Bindings: Env }>;
 
-/** `any`: signed in, whatever the scopes. `capability`: the address itself is the proof. */
+/** `any`: signed in, with any scope. `capability`: the address itself is the proof. */
 export type Access = Scope | "any" | "none" | "capability";
 export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
@@ -35,7 +35,7 @@ export interface Call<Query, Body> {
   readonly body: Body;
   /** A path parameter; empty text if the path has none of that name. */
   readonly param: (name: string) => string;
-  /** The call's Idempotency-Key with its caller's digest before it, so that nobody meets another's; null if there is none. */
+  /** The Idempotency-Key after its caller's digest, so that two callers can use the same key; null if there is none. */
   readonly idempotencyKey: string | null;
   readonly now: number;
 }
@@ -48,11 +48,11 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   readonly summary: string;
   readonly query?: z.ZodMiniType<Query>;
   readonly body?: z.ZodMiniType<Body>;
-  /** A body may be left out altogether. */
+  /** The body may be absent. */
   readonly bodyOptional?: boolean;
-  /** Understands an Idempotency-Key. */
+  /** Accepts an Idempotency-Key. */
   readonly idempotent?: boolean;
-  /** status -> schema of the JSON, or words for what is not JSON. */
+  /** status -> schema of the JSON, or a description of what is not JSON. */
   readonly answers: Readonly<Record<number, z.ZodMiniType | string>>;
   readonly handle: (call: Call<Query, Body>) => Promise<Response>;
 }
@@ -63,7 +63,7 @@ export function endpoint<Query = undefined, Body = undefined>(definition: Endpoi
 }
 
 const BODY_BYTES_MAX = 64 * 1024;
-// Four times the largest body that any route takes; reading it costs a few milliseconds.
+// Four times the largest body of any route; reading it costs a few milliseconds.
 const REFUSED_BYTES_READ_MAX = 4 * 1024 * 1024;
 
 export function mount(app: App, endpoints: readonly Endpoint[], open: readonly OpenEndpoint[]): void {
@@ -83,7 +83,7 @@ async function serve(c: Ctx, one: Endpoint): Promise<Response> {
   const settings = settingsOf(c.env);
   const now = Date.now();
   const signedIn = one.access !== "none" && one.access !== "capability";
-  // Strangers are limited before anything is computed for them, members by their name.
+  // The rate of strangers is limited by address before anything is computed for them, of members by identity.
   const identity = signedIn ? await identify(c, settings, now) : null;
   await limitRate(c, identity);
   if (identity !== null) {
@@ -155,8 +155,8 @@ async function readBody<T>(c: Ctx, schema: z.ZodMiniType<T>, optional: boolean):
 }
 
 /**
- * The body as text, refused when it is over the limit, whatever its declared length. Of what is too much, never kept,
- * a little is read on: an answer in mid-body ends the connection, and its sender may see that before the reason.
+ * The body as text. Rejects one over the limit, by its real length. Of a body that is too large, some more is read and
+ * discarded: an answer in mid-body ends the connection, and its sender may see that before the reason.
  */
 export async function readText(request: Request, bytesMax: number): Promise<string> {
   const readMax = Math.max(bytesMax, REFUSED_BYTES_READ_MAX);
@@ -171,7 +171,7 @@ export async function readText(request: Request, bytesMax: number): Promise<stri
       if (bytes <= bytesMax) chunks.push(chunk);
     }
   } catch (error) {
-    // Whoever hangs up in mid-body does us no harm and is nobody's fault here.
+    // A client that disconnects in mid-body is no error of ours.
     throw error instanceof ApiError ? error : new ApiError("BAD_REQUEST", "The request body was interrupted.");
   }
   if (bytes > bytesMax) throw tooLarge(bytesMax);
@@ -200,7 +200,7 @@ function check<T>(schema: z.ZodMiniType<T>, value: unknown, where: string): T {
   throw new ApiError("BAD_REQUEST", `${path}: ${issue?.message ?? "not valid"}`);
 }
 
-/** Packs whatever was thrown; only our own errors speak, anything else is an INTERNAL without details. */
+/** The answer to anything thrown: our own errors as they are, anything else as INTERNAL without details. */
 export function packError(error: unknown, c: Ctx): Response {
   return error instanceof ApiError ? error.toResponse() : internal(error, c);
 }

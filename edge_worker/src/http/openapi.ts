@@ -1,5 +1,5 @@
-// The API's description (OpenAPI 3.1), made from the same table and zod schemas that serve it.
-// Made once per isolate, on the first request for it.
+// The API's description (OpenAPI 3.1), made from the table and the zod schemas that serve it.
+// Made once per isolate, at the first request for it.
 import * as z from "zod/mini";
 
 import { OUTPUT_NAMES } from "../../shared/contracts/job-input.ts";
@@ -9,7 +9,7 @@ import type { Access, Endpoint } from "./mount.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What path parameters are. Anything else in their place is answered like a thing that is not there. */
+/** Forms of path parameters. Anything else in their place is not found. */
 const PARAMETERS: Readonly<Record<string, { readonly description: string; readonly schema: Json }>> = {
   id: { description: "A project's id", schema: { type: "string", pattern: "^p_[0-9a-z]{16}$" } },
   as: { description: "The server-made name of a photo", schema: { type: "string", pattern: "^[0-9]{4,9}\\.[a-z]{3,4}$" } },
@@ -40,7 +40,7 @@ const ERROR_SCHEMA: Json = {
   additionalProperties: false,
 };
 
-/** endpoints: all that is served, the ones that work unconfigured too. */
+/** endpoints: all of them, also those that work without a configuration. */
 export function describeApi(endpoints: readonly Endpoint[], version: string, server: string): Json {
   const paths: Record<string, Record<string, Json>> = {};
   for (const one of endpoints) {

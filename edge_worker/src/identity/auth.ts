@@ -1,5 +1,5 @@
 // Who is calling: bearer token, session cookie or Cloudflare Access, and what they may do.
-// Tokens are known by their SHA-256 only; a cookie works for requests of our own pages only.
+// Tokens are stored by their SHA-256 only; a cookie works only for requests from our own pages.
 import type { Context } from "hono";
 import { getCookie } from "hono/cookie";
 
@@ -13,9 +13,9 @@ export interface Identity {
   readonly name: string;
   readonly scopes: readonly Scope[];
   readonly via: "token" | "session" | "access";
-  /** Digest that tells callers apart: of the token that stands behind (a session ends with it), or of Access's name. */
+  /** Tells callers apart: the digest of the token (of a session, the token that it was made with), or of the name from Access. */
   readonly tokenSha256: string;
-  /** ms since 1970; null: good until it is taken away. */
+  /** ms since 1970; null: no end. */
   readonly expiresAt: number | null;
 }
 
@@ -23,7 +23,7 @@ export interface Identity {
 export const SESSION_S = 7 * 24 * 3600;
 const BEARER = /^Bearer ([\x21-\x7e]{8,512})$/i;
 
-/** The caller, or an UNAUTHENTICATED error. A bad bearer token is never made up for by a good cookie. */
+/** The caller, or an UNAUTHENTICATED error. A valid cookie does not make up for a bad bearer token. */
 export async function authenticate(c: Context, settings: Settings, now: number): Promise<Identity> {
   const header = c.req.header("authorization");
   if (header !== undefined) {
@@ -64,12 +64,12 @@ export function requireScope(identity: Identity, scope: Scope): void {
 }
 
 /**
- * Refuses what another site makes a signed-in browser send. Cookies, Access's too, travel by themselves, a
- * bearer token does not; our own pages are at the request's host or at WORKER_URL.
+ * Rejects what another site makes a signed-in browser send. Browsers add cookies by themselves, Access's too, but
+ * no bearer token. Our own pages are at the request's host or at WORKER_URL.
  */
 export function requireOwnOrigin(c: Context, identity: Identity, settings: Settings): void {
   const origin = c.req.header("origin");
-  // No page can add a bearer token to a websocket, so a foreign page's origin beside one is a fault somewhere.
+  // No page can add a bearer token to a websocket, so a foreign page's origin beside a token is an error.
   if (identity.via === "token" && (origin === undefined || c.req.header("upgrade") === undefined)) return;
   const own = [new URL(c.req.url).origin, new URL(settings.workerUrl).origin];
   if (origin === undefined || !own.includes(origin)) {
@@ -78,7 +78,7 @@ export function requireOwnOrigin(c: Context, identity: Identity, settings: Setti
 }
 
 function findToken(tokens: readonly ApiToken[], digest: string, now: number): ApiToken | undefined {
-  // Digests of guesses are compared, so the time this takes tells nothing about a token.
+  // Compares digests of guesses, so its time reveals nothing about a token.
   const known = tokens.find(({ sha256 }) => sha256 === digest);
   if (known === undefined || now >= (expiryOf(known) ?? Number.POSITIVE_INFINITY)) return undefined;
   return known;
@@ -87,8 +87,6 @@ function findToken(tokens: readonly ApiToken[], digest: string, now: number): Ap
 function expiryOf({ expires_at }: ApiToken): number | null {
   return expires_at ? Date.parse(expires_at) : null;
 }
-
-// ---- sessions: a signed statement in a cookie; nothing is stored --------------------------------------------------
 
 /** __Host- needs https; the local stack is served over http on the loopback address. */
 export function cookieName(settings: Pick<Settings, "workerUrl">): string {
@@ -128,7 +126,7 @@ async function readSession(cookie: string, settings: Settings, now: number): Pro
   if (!genuine.includes(true)) return null;
   const claims = JSON.parse(new TextDecoder().decode(fromBase64Url(body))) as SessionClaims;
   if (now >= claims.exp * 1000) return null;
-  // The token's scopes of today: a session never may more than the token that stands behind it.
+  // The token's scopes as they are now: a session never has more than its token.
   const behind = findToken(settings.tokens, claims.token, now);
   if (behind === undefined) return null;
   const expiresAt = Math.min(claims.exp * 1000, expiryOf(behind) ?? Number.POSITIVE_INFINITY);

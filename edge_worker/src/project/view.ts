@@ -1,5 +1,5 @@
-// A project's row as the API shows it, whole for members and reduced for share links.
-// Pure mapping; internal ids, nonces, secrets and prices of other jobs never pass.
+// A project's row as the API shows it, complete for members, reduced for share links.
+// Pure mapping; internal ids, nonces, secrets and prices of other jobs are left out.
 import { OUTPUT_NAMES, isOutputName } from "../../shared/contracts/job-input.ts";
 import type { Report } from "../../shared/contracts/job-report.ts";
 import type { Project, SharedProject } from "../../shared/contracts/project.ts";

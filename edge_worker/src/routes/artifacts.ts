@@ -1,4 +1,4 @@
-// Results: streamed from the bucket with ranges, for members and for holders of a share link; and the links themselves.
+// Results: streamed from the bucket with ranges, for members and for holders of a share link. And the links themselves.
 // Only names of the contract are read; nothing that a user uploaded is served from this origin.
 import * as z from "zod/mini";
 
@@ -117,7 +117,7 @@ async function readObject(bucket: R2Bucket, key: string, headers: Headers, range
   try {
     return await bucket.get(key, { onlyIf: headers, ...(range === null ? {} : { range }) });
   } catch (error) {
-    // R2 refuses a range outside the object with an error; whether that was it, the size tells.
+    // R2 fails for a range outside the object; the size shows whether that was the reason.
     const size = range === null ? undefined : (await bucket.head(key))?.size;
     if (range === null || size === undefined || locate(range, size) !== null) throw error;
     throw new ApiError("BAD_REQUEST", `This artifact has ${size} bytes. The range lies outside of them.`, {

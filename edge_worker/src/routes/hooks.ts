@@ -1,4 +1,4 @@
-// What RunPod and workers tell us: the address proves which attempt, the content proves nothing by itself.
+// Calls from RunPod and workers: the address proves which attempt, the content proves nothing by itself.
 // A capability is checked before any object is touched and is never logged.
 import * as z from "zod/mini";
 
@@ -55,7 +55,7 @@ async function admit(purpose: Purpose, capability: string, settings: Settings, n
   return verdict.grant;
 }
 
-/** One sentence for every reason: the caller learns nothing about which part was wrong. */
+/** One message for every reason: the caller does not learn which part was wrong. */
 function notValid(): ApiError {
   return new ApiError("FORBIDDEN", "This address is invalid or has expired.");
 }

@@ -1,5 +1,5 @@
 // Jobs: start, cancel, retry.
-// First bytes are looked at here in rounds, so that one object's call stays within the platform's subrequests.
+// First bytes are checked in rounds, so that each call of the object stays within the platform's subrequests.
 import * as z from "zod/mini";
 
 import { ProjectSchema, type Project } from "../../shared/contracts/project.ts";

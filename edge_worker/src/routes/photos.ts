@@ -1,5 +1,5 @@
-// Photos: presigned uploads in batches, the list of what arrived, deletion; and the estimate that depends on their number.
-// No photo byte passes through here.
+// Photos: presigned uploads in batches, the list of what arrived, deletion; and the estimate, which depends on their number.
+// No photo bytes pass through here.
 import * as z from "zod/mini";
 
 import { EstimateAnswer, PhotosAnswer, UploadsAnswer } from "../../shared/contracts/api.ts";

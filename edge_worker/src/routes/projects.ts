@@ -1,4 +1,4 @@
-// Projects: make, list, read, rename, delete, watch.
+// Projects: create, list, read, rename, delete, watch.
 // Thin: reads the call, asks the project's object, packs the answer.
 import * as z from "zod/mini";
 
@@ -18,7 +18,7 @@ const PAGE_MAX = 100;
 
 const NameBody = z.strictObject({ name: words(PROJECT_NAME_LENGTH_MAX, z.trim(), z.normalize("NFC")) });
 
-/** Time of making and id of the last project of a page. */
+/** Creation time and id of the last project of a page. */
 const CURSOR_FORM = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)~(p_[0-9a-z]{16})$/;
 
 const ListQuery = z.object({

@@ -1,4 +1,4 @@
-// Health, who am I, settings, and how a browser gets in: a one-time link that sets a cookie.
+// Health, session, settings, and sign-in links: a one-time link sets a browser's cookie.
 // A login code is shown once and never logged.
 import * as z from "zod/mini";
 
@@ -79,7 +79,7 @@ export const healthEndpoint: OpenEndpoint = {
 /** The one path that answers while nothing is configured. */
 export const HEALTH_PATH = healthEndpoint.path;
 
-/** GET /login/<code>: uses the code up, sets the cookie, leads to the app. Only GET: link previews often send HEAD. */
+/** GET /login/<code>: uses up the code, sets the cookie, redirects to the app. Only GET: link previews often send HEAD. */
 export async function openLoginLink(c: Ctx): Promise<Response> {
   const settings = settingsOf(c.env);
   const now = Date.now();

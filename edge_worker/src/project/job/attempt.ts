@@ -1,5 +1,5 @@
-// One attempt against RunPod: build the input, submit once, ask for its status, end what must not go on.
-// Says what it learnt as events; never changes the project's state by itself.
+// One attempt at RunPod: build the input, submit it once, read what a status means.
+// Returns events; never changes the project's state by itself.
 import { CHECKPOINT_TYPE, OUTPUT_NAMES, OUTPUT_TYPES, type JobInput } from "../../../shared/contracts/job-input.ts";
 import { ProgressSchema, ReportSchema, type Report } from "../../../shared/contracts/job-report.ts";
 import type { Preset } from "../../../shared/stages.ts";
@@ -12,15 +12,15 @@ import type { Settings } from "../../settings.ts";
 import type { Event, Job } from "./state.ts";
 import type { PhotoRow } from "../photos/rules.ts";
 
-/** How long a job may wait for a worker before it is given up, on top of its own time limit. */
+/** How long a job may wait for a worker, on top of its own time limit. */
 const QUEUE_ALLOWANCE_S = 3600;
-/** Our deadline lies a little after RunPod's own, so that its word comes first. */
+/** Our deadline is a little after RunPod's own, so that RunPod's result comes first. */
 const DEADLINE_SLACK_S = 120;
-/** RunPod's execution limit lies a little after the worker's own limit, so that the worker can still say what happened. */
+/** RunPod's execution limit is a little after the worker's own limit, so that the worker can still report what happened. */
 const EXECUTION_SLACK_S = 60;
 /** RunPod's bounds of executionTimeout and ttl (operation-reference, 2026-08-20). */
 const RUNPOD_TIME_MAX_S = 7 * 24 * 3600;
-/** How long an attempt without an id may still show itself: its worker's first progress or its webhook. */
+/** How long an attempt without an id may still be recognised by its worker's first progress or its webhook. */
 export const ADOPT_MS = 15 * 60_000;
 
 export interface AttemptTimes {
@@ -87,7 +87,7 @@ export async function buildInput(plan: AttemptPlan, settings: Settings): Promise
   };
 }
 
-/** Sends the job once. The event says what is known afterwards: taken, refused, or unknown. */
+/** Sends the job once. The event holds what is known afterwards: accepted, rejected, or unknown. */
 export async function submit(plan: AttemptPlan, settings: Settings, runpod: RunPod): Promise<Event> {
   const { projectId, attempt } = plan;
   const grant: Grant = { projectId, attempt, nonce: plan.nonce, expiresAt: plan.deadlineAt };
@@ -114,10 +114,10 @@ function submissionFailure(error: RunPodError): Failure {
 /** For the log: what to change in the stack where RunPod rejects its jobs. */
 function operatorAdvice({ kind, status }: RunPodError): string {
   if (kind === "busy") return "it accepts no more jobs right now";
-  return status === 401 || status === 403 ? "its API key is not accepted: set a valid one, then run `pulumi up`" : "check that the endpoint exists: `pulumi up --refresh` creates it again";
+  return status === 401 || status === 403 ? "its API key is not accepted: set a valid one, then run `pulumi up`" : "check that the endpoint exists, then run `pulumi up`";
 }
 
-/** What a status of the attempt's job means. bucketReport: the report that the worker left in the bucket, read only if RunPod has forgotten. */
+/** What a status of the attempt's job means. bucketReport: the report that the worker left in the bucket, read only if RunPod has no record of the job. */
 export async function interpret(
   job: Job,
   projectId: string,
@@ -145,10 +145,10 @@ export async function interpret(
     case "cancelled":
       return { type: "cancelled_remotely", attempt };
     case "gone": {
-      // Results live 30 minutes at RunPod; the report in the bucket lives as long as the project.
+      // RunPod keeps results for 30 minutes; the report in the bucket stays as long as the project.
       const report = await bucketReport();
       if (report !== null) return { type: "completed", attempt, report };
-      // A job that RunPod cannot find must not go on somewhere while its owner starts another.
+      // A job that RunPod cannot find must not keep running somewhere while its owner starts another.
       return {
         ...failed(attempt, { code: "UPSTREAM", message: "RunPod has no record of the job, and the job left no report.", hint: "Start it again.", stage: null }),
         stop: true,
@@ -157,7 +157,7 @@ export async function interpret(
   }
 }
 
-/** Whether a job that names itself in a hook's body really is this attempt's: by what RunPod itself says of it. */
+/** Whether a job that a hook's body names really belongs to this attempt, by RunPod's own status of it. */
 export function provesAttempt(status: RemoteStatus, projectId: string, attempt: number): boolean {
   if (status.kind === "completed") {
     const outcome = readOutput(status.output);
@@ -168,7 +168,7 @@ export function provesAttempt(status: RemoteStatus, projectId: string, attempt: 
   return progress.success && progress.data.project_id === projectId && progress.data.attempt === attempt;
 }
 
-/** The report that this attempt's worker left in the bucket as its last step; null if there is none of its own. */
+/** The report that this attempt's worker left in the bucket as its last step; null if there is none. */
 export async function readBucketReport(bucket: R2Bucket, projectId: string, attempt: number): Promise<Report | null> {
   const object = await bucket.get(keys.output(projectId, attempt, "report.json"));
   if (object === null) return null;
@@ -176,7 +176,7 @@ export async function readBucketReport(bucket: R2Bucket, projectId: string, atte
   return parsed.success && isOurs(parsed.data, projectId, attempt) ? parsed.data : null;
 }
 
-/** The report with those artifacts only that really lie in the bucket at the size it says. */
+/** The report with only those artifacts that are in the bucket at their reported size. */
 export async function confirmArtifacts(bucket: R2Bucket, projectId: string, report: Report): Promise<Report> {
   const prefix = keys.attempt(projectId, report.attempt);
   const { objects } = await bucket.list({ prefix });

@@ -30,8 +30,8 @@ export function readOutput(output: unknown): Outcome {
 }
 
 /**
- * The failure in a FAILED job's `error`: an object or its JSON text in our form, else a text of the SDK or the platform.
- * Other texts can hold tracebacks with paths and values: only known sentences of the platform pass.
+ * The failure in a FAILED job's `error`: an object or its JSON text in our form, else text of the SDK or the platform.
+ * Such text can hold tracebacks with paths and values, so only known sentences of the platform are recognised.
  */
 export function readFailure(error: unknown): Failure {
   const value = typeof error === "string" ? parseJson(error) : error;

@@ -32,14 +32,14 @@ export interface PhotoRow extends Photo {
 }
 
 export interface Plan {
-  /** One photo per declaration, in its order; `as` of an earlier declaration is kept (a resumed upload). */
+  /** One photo per declaration, in its order; a resumed upload keeps its `as`. */
   readonly photos: readonly Photo[];
   /** Those of `photos` that are new. */
   readonly added: readonly Photo[];
   readonly nextNumber: number;
 }
 
-/** Names the declared photos and checks caps. Throws ApiError with the numbers that were passed and are allowed. */
+/** Names the declared photos and checks the limits. Throws ApiError with the value and the limit. */
 export function planUploads(
   declared: readonly PhotoDeclaration[],
   existing: readonly Photo[],
@@ -48,7 +48,7 @@ export function planUploads(
 ): Plan {
   for (const { name, bytes } of declared) {
     if (bytes > limits.photo_bytes_max) {
-      throw new ApiError("TOO_LARGE", `"${name}" is ${readableBytes(bytes)}. The limit is ${readableBytes(limits.photo_bytes_max)} per photo.`, {
+      throw new ApiError("TOO_LARGE", `"${name}" is ${readableBytes(bytes)}, more than the limit of ${readableBytes(limits.photo_bytes_max)} per photo.`, {
         hint: "Make the photo smaller, for example 4000 pixels wide.",
       });
     }
@@ -66,13 +66,13 @@ export function planUploads(
   });
   const count = existing.length + added.length;
   if (count > limits.photos_max) {
-    throw new ApiError("CONFLICT", `The project would have ${count} photos. The limit is ${limits.photos_max}.`, {
+    throw new ApiError("CONFLICT", `The project would have ${count} photos, more than the limit of ${limits.photos_max}.`, {
       hint: "Delete the photos that show least, then add others.",
     });
   }
   const bytes = [...existing, ...added].reduce((sum, photo) => sum + photo.bytes, 0);
   if (bytes > limits.project_bytes_max) {
-    throw new ApiError("TOO_LARGE", `The photos would be ${readableBytes(bytes)} together. The limit is ${readableBytes(limits.project_bytes_max)} per project.`, {
+    throw new ApiError("TOO_LARGE", `The photos would be ${readableBytes(bytes)} together, more than the limit of ${readableBytes(limits.project_bytes_max)} per project.`, {
       hint: "Make the photos smaller, or delete some.",
     });
   }
@@ -81,7 +81,7 @@ export function planUploads(
 
 const NAMES_SHOWN = 5;
 
-/** Throws unless the photos can go into a job: all uploaded, all pictures, enough of them. */
+/** Throws unless the photos can go into a job: all uploaded, all of known types, enough of them. */
 export function checkPhotoSet(photos: readonly PhotoRow[], limits: Limits): void {
   const missing = photos.filter(({ uploaded }) => !uploaded);
   if (missing.length > 0) {

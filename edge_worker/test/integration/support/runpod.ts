@@ -1,4 +1,4 @@
-// A scripted RunPod: the job API over real HTTP, whose jobs do what a test says.
+// A scripted RunPod: the job API over real HTTP, whose jobs do what a test scripts.
 // Answers as facts from RunPod's documentation say; never does anything by itself.
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
