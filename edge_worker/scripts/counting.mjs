@@ -1,5 +1,5 @@
-// Counters in the Worker's own modules, so that the tests over HTTP tell which lines they ran.
-// Only a bundle for tests is built with this: it answers its counters to anybody.
+// Counters in the Worker's own modules, so that tests over HTTP show which lines they ran.
+// For test bundles only: they answer their counters to anybody.
 import { readFile } from "node:fs/promises";
 import { stripTypeScriptTypes } from "node:module";
 import path from "node:path";

@@ -224,7 +224,6 @@ describe("addresses and scopes", () => {
   });
 });
 
-// ---- random requests ------------------------------------------------------------------------------------------------
 
 const word = fc.oneof(
   fc.string({ maxLength: 12, unit: "binary" }),

@@ -15,7 +15,6 @@ export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const T0 = Date.now() + 30 * 24 * HOUR;
 
-// ---- a scripted RunPod behind fetch -------------------------------------------------------------------------------
 
 export type Reply = { readonly status: number; readonly body?: unknown } | "unreachable" | "takes effect, answer lost";
 
@@ -63,7 +62,6 @@ export class RunPodScript {
   }
 }
 
-// ---- a project under the script's clock -----------------------------------------------------------------------------
 
 export let runpod: RunPodScript;
 beforeEach(() => {

@@ -4,11 +4,11 @@ import { env, runInDurableObject } from "cloudflare:test";
 import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 
-import configuration from "../../../Pulumi.yaml?raw";
-import type { Project } from "../../shared/contracts/project.ts";
-import { keys } from "../../src/clients/bucket-keys.ts";
-import { attemptTimes } from "../../src/project/job/attempt.ts";
-import { MINUTE, Scene, listed, runpod, type Reply } from "./support/scene.ts";
+import configuration from "../../../../Pulumi.yaml?raw";
+import type { Project } from "../../../shared/contracts/project.ts";
+import { keys } from "../../../src/clients/bucket-keys.ts";
+import { attemptTimes } from "../../../src/project/job/attempt.ts";
+import { MINUTE, Scene, listed, runpod, type Reply } from "../support/scene.ts";
 
 /** Random histories of the object, each of some hours. */
 const HISTORIES = 15;

@@ -1,21 +1,21 @@
 // The examples of docs/contracts: this side reads them, and what it makes has their form.
 import { describe, expect, test } from "vitest";
 
-import { JobInputSchema } from "../../shared/contracts/job-input.ts";
-import { ProgressSchema, ReportSchema } from "../../shared/contracts/job-report.ts";
-import { ProjectSchema } from "../../shared/contracts/project.ts";
-import { readFailure, readOutput } from "../../src/project/job/outcome.ts";
-import failureExample from "../../../docs/contracts/job-failure.json";
-import inputExample from "../../../docs/contracts/job-input.json";
-import reportExample from "../../../docs/contracts/job-report.json";
-import progressExample from "../../../docs/contracts/progress.json";
-import projectExample from "../../../docs/contracts/project.json";
-import { verify } from "../../src/identity/capability.ts";
-import { attemptTimes, buildInput, interpret } from "../../src/project/job/attempt.ts";
-import { NEW_JOB, type Job } from "../../src/project/job/state.ts";
-import { viewProject } from "../../src/project/view.ts";
-import { parseSettings, type Settings } from "../../src/settings.ts";
-import { BINDINGS } from "./bindings.ts";
+import { JobInputSchema } from "../../../shared/contracts/job-input.ts";
+import { ProgressSchema, ReportSchema } from "../../../shared/contracts/job-report.ts";
+import { ProjectSchema } from "../../../shared/contracts/project.ts";
+import { readFailure, readOutput } from "../../../src/project/job/outcome.ts";
+import failureExample from "../../../../docs/contracts/job-failure.json";
+import inputExample from "../../../../docs/contracts/job-input.json";
+import reportExample from "../../../../docs/contracts/job-report.json";
+import progressExample from "../../../../docs/contracts/progress.json";
+import projectExample from "../../../../docs/contracts/project.json";
+import { verify } from "../../../src/identity/capability.ts";
+import { attemptTimes, buildInput, interpret } from "../../../src/project/job/attempt.ts";
+import { NEW_JOB, type Job } from "../../../src/project/job/state.ts";
+import { viewProject } from "../../../src/project/view.ts";
+import { parseSettings, type Settings } from "../../../src/settings.ts";
+import { BINDINGS } from "../support/bindings.ts";
 
 function settings(): Settings {
   const result = parseSettings(BINDINGS);

@@ -1,8 +1,8 @@
 // Cloudflare Access's assertions: genuine, for us, and now, or nobody.
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
-import { toBase64Url } from "../../src/crypto.ts";
-import { readAssertion } from "../../src/identity/access.ts";
+import { toBase64Url } from "../../../src/crypto.ts";
+import { readAssertion } from "../../../src/identity/access.ts";
 
 const NOW = 1_800_000_000_000;
 const AUD = "audience-tag";

@@ -2,11 +2,11 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import reportExample from "../../../docs/contracts/job-report.json";
-import { ReportSchema } from "../../shared/contracts/job-report.ts";
-import { ACTIVE, FINAL, STATES, type State } from "../../shared/stages.ts";
-import type { Failure } from "../../src/project/job/outcome.ts";
-import { NEW_JOB, transition, type Event, type EventType, type Job } from "../../src/project/job/state.ts";
+import reportExample from "../../../../docs/contracts/job-report.json";
+import { ReportSchema } from "../../../shared/contracts/job-report.ts";
+import { ACTIVE, FINAL, STATES, type State } from "../../../shared/stages.ts";
+import type { Failure } from "../../../src/project/job/outcome.ts";
+import { NEW_JOB, transition, type Event, type EventType, type Job } from "../../../src/project/job/state.ts";
 
 const NOW = 1_000_000;
 const DEADLINE = NOW + 1_000;
@@ -180,7 +180,6 @@ describe("an attempt", () => {
   });
 });
 
-// ---- random histories ---------------------------------------------------------------------------------------------
 
 const attempt = fc.integer({ min: 0, max: 3 });
 const id = fc.constantFrom("r1", "r2", "r3");

@@ -1,8 +1,8 @@
 // The page and the server accept exactly the photos of docs/contracts/photo-types.json.
 import { describe, expect, test } from "vitest";
 
-import contract from "../../../docs/contracts/photo-types.json";
-import { EXTENSIONS, HEAD_BYTES, MEDIA_TYPES, PHOTO_TYPES, photoType } from "../../shared/photo-types.ts";
+import contract from "../../../../docs/contracts/photo-types.json";
+import { EXTENSIONS, HEAD_BYTES, MEDIA_TYPES, PHOTO_TYPES, photoType } from "../../../shared/photo-types.ts";
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
 

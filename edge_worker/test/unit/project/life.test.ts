@@ -3,13 +3,13 @@
 import { env, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
 
-import type { Project } from "../../shared/contracts/project.ts";
-import { keys } from "../../src/clients/bucket-keys.ts";
-import type { Index } from "../../src/account/index-object.ts";
-import type { Env } from "../../src/env.ts";
-import { WATCH_UNTIL_HEADER } from "../../src/project/watchers.ts";
-import { ABANDONED_AFTER_MS, sweepAbandoned } from "../../src/sweeper.ts";
-import { HOUR, MINUTE, Scene, listed, runpod } from "./support/scene.ts";
+import type { Project } from "../../../shared/contracts/project.ts";
+import { keys } from "../../../src/clients/bucket-keys.ts";
+import type { Index } from "../../../src/account/index-object.ts";
+import type { Env } from "../../../src/env.ts";
+import { WATCH_UNTIL_HEADER } from "../../../src/project/watchers.ts";
+import { ABANDONED_AFTER_MS, sweepAbandoned } from "../../../src/sweeper.ts";
+import { HOUR, MINUTE, Scene, listed, runpod } from "../support/scene.ts";
 
 const index = env.INDEX.get(env.INDEX.idFromName("account"));
 const photo = (name: string, bytes = 4): { name: string; type: "image/jpeg"; bytes: number } => ({ name, type: "image/jpeg", bytes });

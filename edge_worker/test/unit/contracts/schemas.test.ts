@@ -2,13 +2,13 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod/mini";
 
-import failureSchema from "../../../docs/contracts/job-failure.schema.json";
-import inputSchema from "../../../docs/contracts/job-input.schema.json";
-import reportSchema from "../../../docs/contracts/job-report.schema.json";
-import { JobInputSchema, OUTPUT_NAMES } from "../../shared/contracts/job-input.ts";
-import { FAILURE_CODES, FailureSchema, ReportSchema } from "../../shared/contracts/job-report.ts";
-import { PRESETS, STAGES } from "../../shared/stages.ts";
-import { gaps, type JsonSchema } from "./support/schema-gaps.ts";
+import failureSchema from "../../../../docs/contracts/job-failure.schema.json";
+import inputSchema from "../../../../docs/contracts/job-input.schema.json";
+import reportSchema from "../../../../docs/contracts/job-report.schema.json";
+import { JobInputSchema, OUTPUT_NAMES } from "../../../shared/contracts/job-input.ts";
+import { FAILURE_CODES, FailureSchema, ReportSchema } from "../../../shared/contracts/job-report.ts";
+import { PRESETS, STAGES } from "../../../shared/stages.ts";
+import { gaps, type JsonSchema } from "../support/schema-gaps.ts";
 
 const sent = (schema: z.ZodMiniType): JsonSchema => z.toJSONSchema(schema, { io: "output" }) as JsonSchema;
 const read = (schema: z.ZodMiniType): JsonSchema => z.toJSONSchema(schema, { io: "input" }) as JsonSchema;
