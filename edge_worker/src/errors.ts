@@ -1,5 +1,8 @@
 // The one error envelope of the API: {"error": {"code", "message", "hint"?}}, with stable codes.
 // Never carries a token, a signed address or another service's raw text.
+import type * as z from "zod/mini";
+
+import type { ErrorAnswer } from "../shared/contracts/api.ts";
 
 export const ERROR_STATUS = {
   BAD_REQUEST: 400,
@@ -17,10 +20,6 @@ export const ERROR_STATUS = {
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_STATUS;
-
-export interface ErrorBody {
-  readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint?: string };
-}
 
 export interface ErrorOptions {
   /** What the caller can do next. */
@@ -88,6 +87,6 @@ export async function guard<T>(work: () => Promise<T>): Promise<T | Refusal> {
 }
 
 export function errorResponse({ code, message, hint, headers, status }: Omit<Refusal, "refused">): Response {
-  const body: ErrorBody = { error: { code, message, ...(hint === undefined ? {} : { hint }) } };
+  const body: z.infer<typeof ErrorAnswer> = { error: { code, message, ...(hint === undefined ? {} : { hint }) } };
   return Response.json(body, { status: status ?? ERROR_STATUS[code], headers: { "cache-control": "no-store", ...headers } });
 }

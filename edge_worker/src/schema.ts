@@ -23,10 +23,6 @@ export function words(lengthMax: number, ...tidy: z.core.$ZodCheck<string>[]): z
   );
 }
 
-export function intBetween(min: number, max: number): z.ZodMiniNumberFormat {
-  return z.int().check(z.gte(min), z.lte(max));
-}
-
 /** A whole number in a query's text, in digits only. JavaScript would also read "", " 1", "0x10" and "1e2" as numbers. */
 export function intParameter(min: number, max: number): z.ZodMiniType<number> {
   const digits = z.string().check(z.regex(/^-?[0-9]{1,15}$/, "a whole number"));

@@ -32,7 +32,6 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS login (
     sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, token_sha256 TEXT NOT NULL, expires_at INTEGER NOT NULL
   );
-  DROP TABLE IF EXISTS login_code;
 `;
 
 /** The name of the one object. */

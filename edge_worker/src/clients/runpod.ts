@@ -3,6 +3,7 @@
 import * as z from "zod/mini";
 
 import type { JobInput } from "../../shared/contracts/job-input.ts";
+import type { Settings } from "../settings.ts";
 
 const TIMEOUT_MS = 10_000;
 
@@ -51,17 +52,11 @@ export interface RunPolicy {
   readonly ttlMs: number;
 }
 
-export interface RunPodSettings {
-  readonly jobUrl: string;
-  readonly endpointId: string;
-  readonly apiKey: string;
-}
-
 export class RunPod {
-  readonly #settings: RunPodSettings;
+  readonly #settings: Settings["runpod"];
   readonly #fetch: typeof fetch;
 
-  constructor(settings: RunPodSettings, fetcher: typeof fetch = (input, init) => fetch(input, init)) {
+  constructor(settings: Settings["runpod"], fetcher: typeof fetch = (input, init) => fetch(input, init)) {
     this.#settings = settings;
     this.#fetch = fetcher;
   }

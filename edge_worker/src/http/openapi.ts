@@ -22,23 +22,9 @@ const PARAMETERS: Readonly<Record<string, { readonly description: string; readon
   },
 };
 
-const ERROR_SCHEMA: Json = {
-  type: "object",
-  required: ["error"],
-  properties: {
-    error: {
-      type: "object",
-      required: ["code", "message"],
-      properties: {
-        code: { type: "string", enum: Object.keys(ERROR_STATUS) },
-        message: { type: "string" },
-        hint: { type: "string" },
-      },
-      additionalProperties: false,
-    },
-  },
-  additionalProperties: false,
-};
+const ErrorSchema = z.strictObject({
+  error: z.strictObject({ code: z.enum(Object.keys(ERROR_STATUS)), message: z.string(), hint: z.optional(z.string()) }),
+});
 
 /** endpoints: all of them, also those that work without a configuration. */
 export function describeApi(endpoints: readonly Endpoint[], version: string, server: string): Json {
@@ -53,7 +39,7 @@ export function describeApi(endpoints: readonly Endpoint[], version: string, ser
     servers: [{ url: server }],
     paths,
     components: {
-      schemas: { Error: ERROR_SCHEMA },
+      schemas: { Error: toSchema(ErrorSchema, "output") },
       securitySchemes: {
         token: { type: "http", scheme: "bearer", description: `A token of this stack; scopes: ${SCOPES.join(" < ")}.` },
         session: { type: "apiKey", in: "cookie", name: "session", description: "Set by a one-time link; __Host-session over https." },

@@ -12,7 +12,6 @@ import { endpoint, type Ctx, type Endpoint } from "../http/mount.ts";
 import { locate, parseRange, type ByteRange } from "../http/range.ts";
 import { projectStub } from "../project/stub.ts";
 import { isReadable, viewShared } from "../project/view.ts";
-import { intBetween } from "../schema.ts";
 
 const NAME_SHOWN = 100;
 
@@ -32,7 +31,7 @@ export const artifactEndpoints: readonly Endpoint[] = [
     path: "/api/projects/:id/shares",
     access: "operate",
     summary: "Create an unlisted, view-only link to the scene",
-    body: z.strictObject({ expires_in_s: z.nullish(intBetween(SHARE_EXPIRY_S.min, SHARE_EXPIRY_S.max)) }),
+    body: z.strictObject({ expires_in_s: z.nullish(z.int().check(z.gte(SHARE_EXPIRY_S.min), z.lte(SHARE_EXPIRY_S.max))) }),
     bodyOptional: true,
     idempotent: true,
     answers: { 201: ShareAnswer },
