@@ -11,7 +11,7 @@ export interface Usage {
   readonly usdThisMonth: number;
 }
 
-/** A limit that is reached: what the caller gets, and the key that an operator can raise. */
+/** A limit that is reached: the caller's answer, and the key that an operator can raise. */
 export interface Reached {
   readonly refusal: Refusal;
   readonly configurationKey: string;

@@ -1,5 +1,5 @@
-// One project's object: what may be asked of it, one method a question, its alarm and its websockets.
-// Puts the parts together; the rules are in them.
+// One project's Durable Object: one method for each question, its alarm and its websockets.
+// Connects the parts; the rules are in them.
 import { DurableObject } from "cloudflare:workers";
 
 import type { Upload } from "../../shared/contracts/api.ts";

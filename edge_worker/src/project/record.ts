@@ -1,5 +1,5 @@
-// The one place where a project changes: events become rows, watchers and the account's index hear of it, the alarm is set.
-// Decides nothing about who may ask for a change; what an event means is in job/state.ts.
+// The one place where a project changes: it stores the change, updates watchers and the account's index, sets the alarm.
+// Does not decide who may ask for a change; job/state.ts decides what an event means.
 import type { Project } from "../../shared/contracts/project.ts";
 import { ACTIVE, FINAL } from "../../shared/stages.ts";
 import type { Index } from "../account/index-object.ts";
@@ -18,7 +18,7 @@ import type { Watchers } from "./watchers.ts";
 
 /** For operators, in the log: the people who see the project cannot change a limit. */
 const MORE_TIME = "to allow more time, set jobSecondsMax with `pulumi config set`";
-/** How soon to try again what another object or RunPod did not take. */
+/** How soon to repeat a call that another object or RunPod did not accept. */
 export const RETRY_EVERY_MS = 10_000;
 
 export class ProjectRecord {

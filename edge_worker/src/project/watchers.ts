@@ -2,7 +2,7 @@
 // Sends views only; identity and Origin were checked by the route.
 import type { Project } from "../../shared/contracts/project.ts";
 
-/** Tells a project's object until when (ms since 1970, empty: no end) the identity behind a websocket is valid. */
+/** Request header with the time (ms since 1970, empty: no end) until which the identity behind a websocket is valid. */
 export const WATCH_UNTIL_HEADER = "x-watch-until";
 
 /** Stored with each websocket. until: ms since 1970 when its identity expires; null: never. */

@@ -26,7 +26,7 @@ export interface Photo {
   readonly uploaded: boolean;
 }
 
-/** realType: by its first bytes; null before they were checked, "" if they are of no photo that we take. */
+/** realType: by its first bytes; null before the check, "" for no accepted type. */
 export interface PhotoRow extends Photo {
   readonly realType: PhotoType | "" | null;
 }

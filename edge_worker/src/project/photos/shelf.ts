@@ -47,7 +47,7 @@ export class PhotoShelf {
     const bytes = this.#plan(declared).added.reduce((sum, photo) => sum + photo.bytes, 0);
     const refusal = bytes === 0 ? null : await this.#record.index.grantUpload(caller, bytes);
     if (refusal !== null) return refusal;
-    // Others had their turn meanwhile: a job may have started, numbers may have been given.
+    // Other calls ran meanwhile: a job may have started, names may have been given.
     this.#record.changeable();
     const plan = this.#plan(declared);
     this.#store.addPhotos(plan.added);
