@@ -1,5 +1,5 @@
-// Bundles src/index.ts into dist/index.js, the one module that `pulumi up` ships; with --coverage, into dist/coverage/index.js,
-// which counts its own lines for the tests and is never shipped. No timestamp, no path of this machine: same source, same bytes.
+// Bundles src/index.ts into dist/index.js, the one module that `pulumi up` deploys. With --coverage, into dist/coverage/index.js,
+// which counts its own lines for tests and is never deployed. No timestamp, no local path: same source, same bytes.
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,7 +37,7 @@ if (!coverage && contents.byteLength > MAX_BUNDLE_BYTES) {
   process.stderr.write(`dist/index.js is ${contents.byteLength} bytes, allowed ${MAX_BUNDLE_BYTES}: look for an import of a whole library.\n`);
   process.exit(1);
 }
-// Put in place in one step: somebody may be deploying the old one.
+// Replaced in one step: a deployment may be reading the old file.
 await mkdir(path.dirname(outfile), { recursive: true });
 await writeFile(`${outfile}.next`, contents);
 await rename(`${outfile}.next`, outfile);

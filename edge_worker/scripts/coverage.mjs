@@ -1,5 +1,5 @@
-// Which lines of src/ the tests ran, in workerd (unit) and over HTTP (integration) together; fails below the floors.
-// By lines, since the two are instrumented from different texts; a line counts as run if either layer ran it.
+// Which lines of src/ and shared/ the tests ran, in workerd (unit) and over HTTP (integration) together; fails below the floors.
+// By lines, since the two are instrumented from different texts. A line counts as run if either layer ran it.
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -10,12 +10,12 @@ import { createCoverageMap } from "@vitest/istanbul-lib-coverage";
 const FLOOR = { all: 97, file: 85 };
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** file -> line -> most times that one layer ran it. */
+/** file -> line -> how often, in the layer that ran it most. */
 const lines = new Map();
 for (const layer of ["unit", "integration"]) {
   const folder = path.join(root, "coverage", layer);
   const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
-  if (names.length === 0) throw new Error(`${folder} is empty: run \`npm test\`, which makes it.`);
+  if (names.length === 0) throw new Error(`${folder} is empty. Run \`npm test\`, which fills it.`);
   for (const name of names) {
     const map = createCoverageMap(JSON.parse(await readFile(path.join(folder, name), "utf8")));
     for (const file of map.files()) {
@@ -39,7 +39,7 @@ await writeFile(path.join(root, "coverage/summary.json"), `${JSON.stringify({ li
 for (const { file, percent: share, missed } of rows) {
   if (missed.length > 0) process.stdout.write(`${file.padEnd(28)} ${share.toFixed(1).padStart(5)} %  not run: ${missed.join(", ")}\n`);
 }
-process.stdout.write(`lines of src/ that the tests ran: ${ran} of ${all}, ${total.toFixed(1)} % (floor ${FLOOR.all}; ${FLOOR.file} for each file)\n`);
+process.stdout.write(`lines of src/ and shared/ that the tests ran: ${ran} of ${all}, ${total.toFixed(1)} % (floor ${FLOOR.all}; ${FLOOR.file} for each file)\n`);
 const low = rows.filter(({ percent: share }) => share < FLOOR.file);
 if (total < FLOOR.all || low.length > 0) {
   process.stdout.write(`below the floor: ${[...(total < FLOOR.all ? ["all together"] : []), ...low.map(({ file }) => file)].join(", ")}\n`);

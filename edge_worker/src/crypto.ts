@@ -1,5 +1,5 @@
 // Small helpers over WebCrypto: encodings, SHA-256, HMAC, random names, comparison in constant time.
-// Holds no key and no rule.
+// Holds no keys and no rules.
 
 const encoder = new TextEncoder();
 
@@ -70,7 +70,7 @@ function nameOf(prefix: string, bytes: Uint8Array): string {
   return `${prefix}_${Array.from(bytes, (byte) => ID_ALPHABET[byte & 31]).join("")}`;
 }
 
-/** Equal texts; both sides are hashed first, so neither length nor position of a difference shows in time. */
+/** Compares two texts; both are hashed first, so that the time reveals neither length nor position of a difference. */
 export async function equalSecrets(a: string, b: string): Promise<boolean> {
   const [x, y] = await Promise.all([a, b].map((text) => crypto.subtle.digest("SHA-256", encoder.encode(text))));
   return x !== undefined && y !== undefined && crypto.subtle.timingSafeEqual(x, y);

@@ -1,4 +1,3 @@
-// The Worker's bindings, by name and kind.
 /** Bindings as declared by infra/components/edge.py and wrangler.jsonc; docs/contracts.md has the table. */
 export interface Env {
   readonly ASSETS: Fetcher;

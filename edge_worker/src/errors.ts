@@ -1,5 +1,8 @@
 // The one error envelope of the API: {"error": {"code", "message", "hint"?}}, with stable codes.
 // Never carries a token, a signed address or another service's raw text.
+import type * as z from "zod/mini";
+
+import type { ErrorAnswer } from "../shared/contracts/api.ts";
 
 export const ERROR_STATUS = {
   BAD_REQUEST: 400,
@@ -18,19 +21,15 @@ export const ERROR_STATUS = {
 
 export type ErrorCode = keyof typeof ERROR_STATUS;
 
-export interface ErrorBody {
-  readonly error: { readonly code: ErrorCode; readonly message: string; readonly hint?: string };
-}
-
 export interface ErrorOptions {
   /** What the caller can do next. */
-  readonly hint?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly hint?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** A status more exact than the code's own. */
-  readonly status?: number;
+  readonly status?: number | undefined;
 }
 
-/** An answer other than success, thrown anywhere below a route and packed in one place. */
+/** Any answer other than success: thrown anywhere below a route, packed in one place. */
 export class ApiError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
@@ -47,21 +46,23 @@ export class ApiError extends Error {
   }
 
   toResponse(): Response {
-    return errorResponse(this.toRefusal(), this.status);
+    return errorResponse(this.toRefusal());
   }
 
   toRefusal(): Refusal {
-    return { refused: true, code: this.code, message: this.message, hint: this.hint, headers: this.headers };
+    return { refused: true, code: this.code, message: this.message, hint: this.hint, headers: this.headers, status: this.status };
   }
 }
 
-/** The form in which an object's refusal crosses to the Worker: plain data, since errors lose their class on the way. */
+/** An ApiError on its way from an object to the Worker: plain data, since thrown errors lose their class. */
 export interface Refusal {
   readonly refused: true;
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Absent: the code's own. */
+  readonly status?: number | undefined;
 }
 
 export function isRefusal(value: unknown): value is Refusal {
@@ -71,14 +72,21 @@ export function isRefusal(value: unknown): value is Refusal {
 /** Returns the value, or throws the refusal as the ApiError that it was. */
 export function unwrap<T>(value: T): Exclude<T, Refusal> {
   if (!isRefusal(value)) return value as Exclude<T, Refusal>;
-  throw new ApiError(value.code, value.message, {
-    ...(value.hint === undefined ? {} : { hint: value.hint }),
-    headers: value.headers ?? {},
-  });
+  const { code, message, hint, headers, status } = value;
+  throw new ApiError(code, message, { hint, headers, status });
 }
 
-export function errorResponse(refusal: Omit<Refusal, "refused">, status: number = ERROR_STATUS[refusal.code]): Response {
-  const { code, message, hint, headers } = refusal;
-  const body: ErrorBody = { error: { code, message, ...(hint === undefined ? {} : { hint }) } };
-  return Response.json(body, { status, headers: { "cache-control": "no-store", ...headers } });
+/** Turns an ApiError into plain data. */
+export async function guard<T>(work: () => Promise<T>): Promise<T | Refusal> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ApiError) return error.toRefusal();
+    throw error;
+  }
+}
+
+export function errorResponse({ code, message, hint, headers, status }: Omit<Refusal, "refused">): Response {
+  const body: z.infer<typeof ErrorAnswer> = { error: { code, message, ...(hint === undefined ? {} : { hint }) } };
+  return Response.json(body, { status: status ?? ERROR_STATUS[code], headers: { "cache-control": "no-store", ...headers } });
 }

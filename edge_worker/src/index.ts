@@ -1,10 +1,10 @@
 // The Worker's entry: mounts routes, names the objects, hands the hourly event to the sweeper.
 // Holds no logic of its own.
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 
 import type { Env } from "./env.ts";
 import { ApiError } from "./errors.ts";
-import { SECURE_ONLY, apiHeaders } from "./http/headers.ts";
+import { documentHeaders, securityHeaders } from "./http/headers.ts";
 import { mount, notConfigured, packError, type App } from "./http/mount.ts";
 import { endpoints, openEndpoints } from "./routes/index.ts";
 import { PAGE_PATHS, page } from "./routes/pages.ts";
@@ -17,7 +17,8 @@ export { Project } from "./project/project-object.ts";
 
 const app: App = new Hono();
 
-// Half an installation serves nothing: pages too would only fail later, and less clearly.
+app.use(securityHeaders);
+// A partial configuration serves nothing: pages, too, would only fail later and less clearly.
 app.use(async (c, next) => {
   const configured = readSettings(c.env);
   if (!configured.ok && c.req.path !== HEALTH_PATH) throw notConfigured(configured.problems);
@@ -25,15 +26,11 @@ app.use(async (c, next) => {
 });
 app.use("/api/*", async (c, next) => {
   await next();
-  // A websocket's answer has headers that cannot change.
-  if (c.res.status === 101) return;
-  const secure = c.env.WORKER_URL?.startsWith("https://") ? SECURE_ONLY : {};
-  for (const [name, value] of Object.entries<string>({ ...apiHeaders(), ...secure })) c.res.headers.set(name, value);
-  if (!c.res.headers.has("cache-control")) c.res.headers.set("cache-control", "no-store");
+  if (c.res.status !== 101 && !c.res.headers.has("cache-control")) c.res.headers.set("cache-control", "no-store");
 });
 mount(app, endpoints, openEndpoints);
 app.get("/login/:code", openLoginLink);
-for (const path of PAGE_PATHS) app.get(path, page);
+for (const path of PAGE_PATHS) app.get(path, documentHeaders, page);
 app.notFound((c) => packError(new ApiError("NOT_FOUND", "There is nothing at this path."), c));
 app.onError(packError);
 

@@ -1,8 +1,5 @@
-// An object's methods as those that call it from elsewhere see them.
-/**
- * An object's methods as its callers see them. The platform's own stub type gives up on reports, which
- * hold fields that we do not know; they are JSON and travel all the same.
- */
+// The type of a Durable Object's stub: its methods as callers elsewhere see them.
+// The platform's own type rejects reports, which hold fields of any JSON; they travel nevertheless.
 export type Remote<T> = {
   readonly [K in keyof T as T[K] extends (...args: never[]) => unknown ? K : never]: T[K] extends (...args: infer A) => infer R
     ? (...args: A) => Promise<Awaited<R>>

@@ -1,27 +1,18 @@
-// zod's small form, with its English sentences, and the few shapes that many schemas share.
-// The full form costs 70 kB of bundle for the same checks.
+// zod's messages in English, and shapes that only requests have: names, numbers in a query.
+// Pure, except for the choice of language.
 import * as z from "zod/mini";
 import en from "zod/v4/locales/en.js";
 
+import { INVISIBLE } from "../shared/limits.ts";
+
 z.config(en());
 
-export const count = z.int().check(z.nonnegative());
-export const positiveInt = z.int().check(z.positive());
-/** Seconds, US dollars and the like. */
-export const amount = z.number().check(z.nonnegative());
-
-export function text(min: number, max: number): z.ZodMiniString {
-  return z.string().check(z.minLength(min), z.maxLength(max));
-}
-
-/** Control characters, line ends, and those that turn the direction of writing: a name that holds one can pass for another. */
-const UNSEEN = "\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069";
-/** Also nothing to look at, but harmless beside letters. */
+/** Invisible, too, but harmless beside letters. */
 const BLANK = "\\s\\u200b-\\u200f\\u2060\\ufeff";
-const READABLE = `^[^${UNSEEN}]*[^${UNSEEN}${BLANK}][^${UNSEEN}]*$`;
+const READABLE = `^[^${INVISIBLE}]*[^${INVISIBLE}${BLANK}][^${INVISIBLE}]*$`;
 const READABLE_FORM = new RegExp(READABLE, "u");
 
-/** A name that people read; its length in characters, as JSON Schema counts them. tidy: applied to what was found good. */
+/** A name that people read; its length in characters, as JSON Schema counts them. tidy: applied to a valid name. */
 export function words(lengthMax: number, ...tidy: z.core.$ZodCheck<string>[]): z.ZodMiniString {
   return z.string().check(
     // Half a surrogate pair would come back from storage as another text.
@@ -32,17 +23,13 @@ export function words(lengthMax: number, ...tidy: z.core.$ZodCheck<string>[]): z
   );
 }
 
-export function intBetween(min: number, max: number): z.ZodMiniNumberFormat {
-  return z.int().check(z.gte(min), z.lte(max));
-}
-
-/** A whole number in a query's text, in digits: what JavaScript would also read as one ("", " 1", "0x10", "1e2") is none. */
+/** A whole number in a query's text, in digits only. JavaScript would also read "", " 1", "0x10" and "1e2" as numbers. */
 export function intParameter(min: number, max: number): z.ZodMiniType<number> {
   const digits = z.string().check(z.regex(/^-?[0-9]{1,15}$/, "a whole number"));
   return z.pipe(z.pipe(digits, z.transform(Number)), z.int().check(z.gte(min), z.lte(max)));
 }
 
-/** The value of a JSON text; undefined, which no schema takes, for any other text. */
+/** The value of a JSON text; undefined, which no schema accepts, for any other text. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

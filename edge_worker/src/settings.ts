@@ -1,34 +1,12 @@
 // The bindings' values, read once into typed settings.
-// Never hands out a half-configured service: what is missing is named, and every route but health answers 503.
+// Never returns a partial configuration: it names what is missing, and every route but health answers 503.
 import * as z from "zod/mini";
 
+import { PriceSchema, type Price } from "../shared/contracts/price.ts";
+import { LimitsSchema, type Limits } from "../shared/limits.ts";
+import { SCOPES } from "../shared/scopes.ts";
 import type { Env } from "./env.ts";
-import { amount, count, parseJson, positiveInt } from "./schema.ts";
-
-/** `view` reads, `upload` makes and starts, `operate` deletes, shares and sees the whole service. Each holds the ones before. */
-export const SCOPES = ["view", "upload", "operate"] as const;
-export type Scope = (typeof SCOPES)[number];
-
-export const PriceSchema = z.object({
-  gpu: z.string(),
-  usd_per_s: amount,
-  as_of: z.string(),
-  source: z.string(),
-});
-export type Price = z.infer<typeof PriceSchema>;
-
-export const LimitsSchema = z.object({
-  photos_min: positiveInt,
-  photos_max: positiveInt,
-  photo_bytes_max: positiveInt,
-  project_bytes_max: positiveInt,
-  upload_bytes_per_day: positiveInt,
-  job_seconds_max: positiveInt,
-  jobs_per_day: count,
-  jobs_at_once: count,
-  budget_usd_per_month: amount,
-});
-export type Limits = z.infer<typeof LimitsSchema>;
+import { parseJson } from "./schema.ts";
 
 const TokenSchema = z.object({
   name: z.string().check(z.minLength(1)),
@@ -56,7 +34,7 @@ export interface Settings {
   readonly runpod: { readonly jobUrl: string; readonly endpointId: string; readonly apiKey: string };
   readonly price: Price;
   readonly limits: Limits;
-  /** Current key first; the second is accepted, never used to sign. */
+  /** Current key first; the second only verifies. */
   readonly hookKeys: readonly string[];
   readonly tokens: readonly ApiToken[];
   readonly access: AccessSettings | null;
@@ -66,7 +44,7 @@ export type SettingsResult = { readonly ok: true; readonly settings: Settings } 
 
 const cache = new WeakMap<object, SettingsResult>();
 
-/** Reads all bindings; the result is kept per environment object, which lives as long as the isolate. */
+/** Reads all bindings; the result is cached for each environment object, which lives as long as the isolate. */
 export function readSettings(env: Env): SettingsResult {
   const known = cache.get(env);
   if (known !== undefined) return known;
@@ -75,7 +53,7 @@ export function readSettings(env: Env): SettingsResult {
   return result;
 }
 
-/** Pure part of readSettings; problems name the binding and what is wrong, never its value. */
+/** Pure part of readSettings; problems name the binding and the reason, never its value. */
 export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsResult {
   const problems: string[] = [];
   const text = (name: string): string => {
@@ -104,7 +82,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsR
   const tokens = json("API_TOKENS", z.array(TokenSchema));
   const access = env["ACCESS"] === undefined ? null : (json("ACCESS", AccessSchema) ?? null);
   if (tokens?.length === 0 && access === null) {
-    problems.push("API_TOKENS holds no token and ACCESS is not set, so nobody could sign in");
+    problems.push("API_TOKENS is empty and ACCESS is not set, so nobody can sign in");
   }
   const settings = {
     stack: text("STACK"),

@@ -1,7 +1,8 @@
-// How long a job will take and what it will cost, from figures measured and, once there are some, from past reports.
-// Pure; an estimate is for people and for the budget's reservation, never a promise.
-import type { Preset } from "../contracts/job-input.ts";
-import type { Price } from "../settings.ts";
+// How long a job will take and what it will cost, by a first guess, then by past reports.
+// Pure; an estimate is for people and for the budget's reservation, not a promise.
+import type { Estimate } from "../../shared/contracts/api.ts";
+import type { Price } from "../../shared/contracts/price.ts";
+import type { Preset } from "../../shared/stages.ts";
 
 export interface Sample {
   readonly preset: Preset;
@@ -10,17 +11,9 @@ export interface Sample {
   readonly seconds: number;
 }
 
-export interface Estimate {
-  readonly seconds: number;
-  readonly usd: number;
-  /** Where the figures come from, in words. */
-  readonly basis: string;
-  readonly price: Price;
-}
-
 /**
  * Before any job has run: seconds = fixed + perPhoto * photos, on one 24 GB GPU.
- * Own first guesses (2026-11-23), deliberately on the high side; one finished job replaces them.
+ * Our own guesses (2026-11-23), deliberately high; one finished job replaces them.
  */
 const FIRST_GUESS: Readonly<Record<Preset, { readonly fixed: number; readonly perPhoto: number }>> = {
   preview: { fixed: 60, perPhoto: 1.5 },
@@ -34,7 +27,7 @@ export const SAMPLES_MAX = 20;
 /** samples: past jobs of any preset, newest first; only those of `preset` are used. */
 export function estimate(preset: Preset, photos: number, samples: readonly Sample[], price: Price): Estimate {
   const guess = (count: number): number => FIRST_GUESS[preset].fixed + FIRST_GUESS[preset].perPhoto * count;
-  // Each past job tells how much slower or faster than the guess this installation is; the median forgives outliers.
+  // Each past job shows how much slower or faster than the guess this installation is; the median ignores outliers.
   const factors = samples
     .filter((sample) => sample.preset === preset)
     .slice(0, SAMPLES_MAX)
@@ -45,8 +38,8 @@ export function estimate(preset: Preset, photos: number, samples: readonly Sampl
     usd: roundUsd(seconds * price.usd_per_s),
     basis:
       factors.length === 0
-        ? "A first guess: no job of this preset has run here yet."
-        : `The median of the last ${factors.length} ${factors.length === 1 ? "job" : "jobs"} of this preset here.`,
+        ? "First guess: no job with this preset has run here yet."
+        : `Median of the last ${factors.length} ${factors.length === 1 ? "job" : "jobs"} with this preset.`,
     price,
   };
 }

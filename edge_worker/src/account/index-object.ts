@@ -1,16 +1,15 @@
-// The account's one object: list of projects, quotas and spending, learnt durations, one-time login codes.
-// Never the truth about a project: each project tells it what changed, and may tell it twice.
+// The account's one object: list of projects, quotas and spending, measured durations, one-time login codes.
+// Not the source of truth about a project: each project reports what changed, possibly twice.
 import { DurableObject } from "cloudflare:workers";
 
-import { PRESETS, type Preset } from "../contracts/job-input.ts";
-import { STATES } from "../contracts/project.ts";
-import type { ProjectView } from "../contracts/project.ts";
+import type { Project } from "../../shared/contracts/project.ts";
+import { PRESETS, STATES, type Preset } from "../../shared/stages.ts";
 import { sha256Hex } from "../crypto.ts";
 import type { Env } from "../env.ts";
 import type { Refusal } from "../errors.ts";
 import { settingsOf } from "../settings.ts";
 import { SAMPLES_MAX, type Sample } from "./estimate.ts";
-import { checkQuota, checkUploadQuota, startOfDay, startOfMonth, type Usage } from "./quota.ts";
+import { checkQuota, checkUploadQuota, startOfDay, startOfMonth, type Reached, type Usage } from "./quota.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS project (
@@ -33,7 +32,6 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS login (
     sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, token_sha256 TEXT NOT NULL, expires_at INTEGER NOT NULL
   );
-  DROP TABLE IF EXISTS login_code;
 `;
 
 /** The name of the one object. */
@@ -45,7 +43,7 @@ export interface Reservation {
   readonly preset: Preset;
   readonly photos: number;
   readonly usd: number;
-  /** After this time (ms) a job that was never settled counts no longer as under way. */
+  /** After this time (ms) a job that was never settled no longer counts as running. */
   readonly expiresAt: number;
 }
 
@@ -60,7 +58,7 @@ export interface Settlement {
 
 export interface LoginIdentity {
   readonly name: string;
-  /** The token that made the link: the session ends when it is taken away. */
+  /** The token that made the link: the session ends when it is revoked. */
   readonly tokenSha256: string;
 }
 
@@ -74,8 +72,6 @@ export interface AccountFigures {
 }
 
 export class Index extends DurableObject<Env> {
-  /** Replaced in tests. */
-  clock: () => number = () => Date.now();
   readonly #sql: SqlStorage;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -84,9 +80,9 @@ export class Index extends DurableObject<Env> {
     this.#sql.exec(SCHEMA);
   }
 
-  /** Takes a project's newest view; an older version (ms of its update) than the known one changes nothing. */
-  record(view: ProjectView, version: number, settlement: Settlement | null): void {
-    const listed: ProjectView = { ...view, progress: null, report: null };
+  /** Stores a project's newest view; a version (ms of its update) older than the stored one changes nothing. */
+  record(view: Project, version: number, settlement: Settlement | null): void {
+    const listed: Project = { ...view, progress: null, report: null };
     this.#sql.exec(
       `INSERT INTO project (id, created_at, state, version, view) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET state = excluded.state, version = excluded.version, view = excluded.view
@@ -105,28 +101,28 @@ export class Index extends DurableObject<Env> {
   }
 
   /** A page of projects, newest first. after: {createdAt, id} of the last one of the page before. */
-  list(limit: number, after: { readonly createdAt: string; readonly id: string } | null): { projects: ProjectView[]; more: boolean } {
-    // Two questions, so that either one reads its page from the index and no row more.
+  list(limit: number, after: { readonly createdAt: string; readonly id: string } | null): { projects: Project[]; more: boolean } {
+    // Two statements, so that each reads only its page from the index.
     const newest = "ORDER BY created_at DESC, id DESC LIMIT ?";
     const rows = (
       after === null
         ? this.#sql.exec(`SELECT view FROM project ${newest}`, limit + 1)
         : this.#sql.exec(`SELECT view FROM project WHERE (created_at, id) < (?, ?) ${newest}`, after.createdAt, after.id, limit + 1)
     ).toArray();
-    const projects = rows.slice(0, limit).map((row) => JSON.parse(String(row["view"])) as ProjectView);
+    const projects = rows.slice(0, limit).map((row) => JSON.parse(String(row["view"])) as Project);
     return { projects, more: rows.length > limit };
   }
 
-  /** Counts a job before it is submitted, or refuses it with the numbers. The same attempt twice counts once. */
+  /** Counts a job before it is submitted, or refuses it. The same attempt twice counts once. */
   reserve(reservation: Reservation): Refusal | { readonly usdLeft: number } {
-    const now = this.clock();
+    const now = Date.now();
     const { limits } = settingsOf(this.env);
     const usage = this.#usage(now);
     const usdLeft = limits.budget_usd_per_month - usage.usdThisMonth;
     const known = this.#sql.exec("SELECT 1 FROM job WHERE project = ? AND attempt = ?", reservation.projectId, reservation.attempt).toArray();
     if (known.length > 0) return { usdLeft };
-    const refusal = checkQuota(usage, limits, reservation.usd, now);
-    if (refusal !== null) return refusal;
+    const reached = checkQuota(usage, limits, reservation.usd, now);
+    if (reached !== null) return refused(reached);
     this.#sql.exec(
       "INSERT INTO job (project, attempt, started_at, expires_at, usd, preset, photos) VALUES (?, ?, ?, ?, ?, ?, ?)",
       reservation.projectId,
@@ -140,14 +136,14 @@ export class Index extends DurableObject<Env> {
     return { usdLeft };
   }
 
-  /** Counts bytes that `identity` may upload now on top of its others of the day (UTC), or refuses them with the numbers. */
+  /** Counts bytes that `identity` uploads in addition to its others of the day (UTC), or refuses them. */
   grantUpload(identity: string, bytes: number): Refusal | null {
-    const now = this.clock();
+    const now = Date.now();
     const day = startOfDay(now);
     this.#sql.exec("DELETE FROM upload WHERE day < ?", day);
     const [row] = this.#sql.exec("SELECT bytes FROM upload WHERE identity = ? AND day = ?", identity, day).toArray();
-    const refusal = checkUploadQuota(Number(row?.["bytes"] ?? 0), bytes, settingsOf(this.env).limits, now);
-    if (refusal !== null) return refusal;
+    const reached = checkUploadQuota(Number(row?.["bytes"] ?? 0), bytes, settingsOf(this.env).limits, now);
+    if (reached !== null) return refused(reached);
     this.#sql.exec(
       "INSERT INTO upload (identity, day, bytes) VALUES (?, ?, ?) ON CONFLICT (identity, day) DO UPDATE SET bytes = bytes + excluded.bytes",
       identity,
@@ -169,7 +165,7 @@ export class Index extends DurableObject<Env> {
 
   async addLoginCode(code: string, identity: LoginIdentity, expiresAt: number): Promise<void> {
     const digest = await sha256Hex(code);
-    this.#sql.exec("DELETE FROM login WHERE expires_at <= ?", this.clock());
+    this.#sql.exec("DELETE FROM login WHERE expires_at <= ?", Date.now());
     this.#sql.exec(
       "INSERT INTO login (sha256, name, token_sha256, expires_at) VALUES (?, ?, ?, ?)",
       digest,
@@ -183,12 +179,12 @@ export class Index extends DurableObject<Env> {
   async takeLoginCode(code: string): Promise<LoginIdentity | null> {
     const digest = await sha256Hex(code);
     const [row] = this.#sql.exec("DELETE FROM login WHERE sha256 = ? RETURNING *", digest).toArray();
-    if (row === undefined || Number(row["expires_at"]) <= this.clock()) return null;
+    if (row === undefined || Number(row["expires_at"]) <= Date.now()) return null;
     return { name: String(row["name"]), tokenSha256: String(row["token_sha256"]) };
   }
 
   figures(): AccountFigures {
-    const now = this.clock();
+    const now = Date.now();
     const projectsByState: Record<string, number> = Object.fromEntries(STATES.map((state) => [state, 0]));
     for (const row of this.#sql.exec("SELECT state, count(*) AS n FROM project GROUP BY state")) projectsByState[String(row["state"])] = Number(row["n"]);
     const jobsByOutcome: Record<string, number> = { done: 0, failed: 0, cancelled: 0 };
@@ -213,11 +209,11 @@ export class Index extends DurableObject<Env> {
       .map((row) => String(row["id"]));
   }
 
-  /** Books what an ended attempt cost; told again, it changes nothing. */
+  /** Books what an ended attempt cost; a repeated settlement changes nothing. */
   settle({ projectId, attempt, outcome, usd, seconds, stages }: Settlement): void {
     this.#sql.exec(
       "UPDATE job SET settled_at = ?, outcome = ?, usd = ?, seconds = ?, stages = ? WHERE project = ? AND attempt = ? AND settled_at IS NULL",
-      this.clock(),
+      Date.now(),
       outcome,
       usd,
       seconds,
@@ -248,4 +244,10 @@ export class Index extends DurableObject<Env> {
     );
     return Object.fromEntries([...rows].map((row) => [String(row["stage"]), { jobs: Number(row["jobs"]), seconds: Number(row["seconds"]) }]));
   }
+}
+
+/** Whoever uploads photos cannot raise a limit: the key goes to the log, for operators. */
+function refused({ refusal, configurationKey }: Reached): Refusal {
+  console.warn(`limit reached: to raise it, set ${configurationKey} with \`pulumi config set\``);
+  return refusal;
 }

@@ -1,14 +1,20 @@
-// Whether one more job or upload fits the limits: jobs a day and at once, US dollars a month, bytes a day. Pure, numbers in its words.
+// Whether one more job or upload fits the limits: jobs a day and at once, US dollars a month, bytes a day. Pure.
 // The rate limit stops bursts; this stops spending.
+import type { Limits } from "../../shared/limits.ts";
 import type { Refusal } from "../errors.ts";
-import type { Limits } from "../settings.ts";
-import { roundUsd } from "./estimate.ts";
+import { readableBytes, readableUsd } from "../format.ts";
 
 export interface Usage {
   readonly jobsToday: number;
   readonly jobsNow: number;
-  /** Settled this month plus reserved by jobs under way. */
+  /** Settled this month plus reserved by jobs that have not ended. */
   readonly usdThisMonth: number;
+}
+
+/** A limit that is reached: the caller's answer, and the key that an operator can raise. */
+export interface Reached {
+  readonly refusal: Refusal;
+  readonly configurationKey: string;
 }
 
 const DAY_MS = 86_400_000;
@@ -27,46 +33,40 @@ export function startOfNextMonth(now: number): number {
   return Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 1);
 }
 
-/** The refusal, or null if the job may start. All times are UTC. */
-export function checkQuota(usage: Usage, limits: Limits, estimateUsd: number, now: number): Refusal | null {
-  const tomorrow = startOfDay(now) + DAY_MS;
+/** Null if the job may start. All times are UTC. */
+export function checkQuota(usage: Usage, limits: Limits, estimateUsd: number, now: number): Reached | null {
   if (usage.jobsToday >= limits.jobs_per_day) {
-    return refusal("TOO_MANY_REQUESTS", `${usage.jobsToday} jobs were started today, allowed ${limits.jobs_per_day} a day, until ${iso(tomorrow)}.`, tomorrow - now);
+    const message = `The daily limit of ${limits.jobs_per_day} jobs is reached until 00:00 UTC.`;
+    return wait("jobsPerDay", message, "Start the job after that.", untilTomorrow(now));
   }
   if (usage.jobsNow >= limits.jobs_at_once) {
-    return refusal("TOO_MANY_REQUESTS", `${usage.jobsNow} jobs are under way, allowed ${limits.jobs_at_once} at once, until one of them ends.`, 60_000);
+    const message = `The limit of ${limits.jobs_at_once} jobs at once is reached.`;
+    return wait("jobsAtOnce", message, "Start the job when another one has ended.", 60_000);
   }
-  const left = limits.budget_usd_per_month - usage.usdThisMonth;
-  if (estimateUsd > left) {
-    return {
-      refused: true,
-      code: "BUDGET_EXCEEDED",
-      message: `The job is estimated at ${roundUsd(estimateUsd)} USD; ${roundUsd(Math.max(0, left))} of ${limits.budget_usd_per_month} USD are left until ${iso(startOfNextMonth(now))}.`,
-      hint: "Choose a smaller preset, wait, or raise budget_usd_per_month in the stack's configuration.",
-    };
-  }
-  return null;
+  const budget = limits.budget_usd_per_month;
+  const left = Math.max(0, budget - usage.usdThisMonth);
+  if (estimateUsd <= left) return null;
+  const reset = new Date(startOfNextMonth(now)).toLocaleDateString("en-GB", { day: "numeric", month: "long", timeZone: "UTC" });
+  const message = `This job is estimated at ${readableUsd(estimateUsd)}. ${readableUsd(left)} of the monthly budget of ${readableUsd(budget)} is left until ${reset}.`;
+  const hint = "Choose a smaller preset, or start the job after that.";
+  return { refusal: { refused: true, code: "BUDGET_EXCEEDED", message, hint }, configurationKey: "budgetUsdPerMonth" };
 }
 
-/** The refusal, or null if `bytes` more may be uploaded by an identity that was granted `usedBytes` today (UTC). */
-export function checkUploadQuota(usedBytes: number, bytes: number, limits: Limits, now: number): Refusal | null {
+/** Null if `bytes` more may be uploaded by an identity that was granted `usedBytes` today (UTC). */
+export function checkUploadQuota(usedBytes: number, bytes: number, limits: Limits, now: number): Reached | null {
   const allowed = limits.upload_bytes_per_day;
   if (usedBytes + bytes <= allowed) return null;
-  const tomorrow = startOfDay(now) + DAY_MS;
-  const message = `These photos have ${bytes} bytes; ${Math.max(0, allowed - usedBytes)} of ${allowed} bytes a day are left to you until ${iso(tomorrow)}.`;
-  return refusal("TOO_MANY_REQUESTS", message, tomorrow - now);
+  const left = allowed - usedBytes;
+  const rest = left <= 0 ? "used up" : `down to ${readableBytes(left)}`;
+  const message = `These photos are ${readableBytes(bytes)}. Your daily upload limit of ${readableBytes(allowed)} is ${rest} until 00:00 UTC.`;
+  return wait("uploadBytesPerDay", message, "Upload them after that, or make them smaller.", untilTomorrow(now));
 }
 
-function refusal(code: Refusal["code"], message: string, retryAfterMs: number): Refusal {
-  return {
-    refused: true,
-    code,
-    message,
-    hint: "Wait, or raise the limit in the stack's configuration.",
-    headers: { "retry-after": String(Math.ceil(retryAfterMs / 1000)) },
-  };
+function wait(configurationKey: string, message: string, hint: string, retryAfterMs: number): Reached {
+  const headers = { "retry-after": String(Math.ceil(retryAfterMs / 1000)) };
+  return { refusal: { refused: true, code: "TOO_MANY_REQUESTS", message, hint, headers }, configurationKey };
 }
 
-function iso(ms: number): string {
-  return new Date(ms).toISOString().replace(".000Z", "Z");
+function untilTomorrow(now: number): number {
+  return startOfDay(now) + DAY_MS - now;
 }

@@ -4,7 +4,7 @@ import { AwsV4Signer } from "aws4fetch";
 
 import type { Settings } from "../settings.ts";
 
-/** S3 takes 1 s to 7 days. */
+/** S3 allows 1 s to 7 days. */
 const EXPIRY_MAX_S = 604_800;
 
 export interface PutTerms {
@@ -17,11 +17,11 @@ export interface PutTerms {
 
 export interface SignedPut {
   readonly url: string;
-  /** Every one must be sent as given. content-length is set by the client from the body and is signed too. */
+  /** Each must be sent as given. content-length is set by the client from the body and is signed too. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** The day's signing key, derived once per isolate instead of once per call; the library knows it by key pair and date. */
+/** The day's signing key, derived once per isolate instead of once per call; the library caches it by key pair and date. */
 const derivedKeys = new Map<string, ArrayBuffer>();
 
 export class Presigner {
@@ -55,7 +55,7 @@ export class Presigner {
       region: "auto",
       cache: derivedKeys,
       signQuery: true,
-      // Without it only the host is signed, and any type or size would be taken.
+      // Without it only the host is signed, and any type or size would be accepted.
       allHeaders: true,
     });
     return (await signer.sign()).url.toString();

@@ -1,8 +1,9 @@
 // Client of RunPod's job API (https://docs.runpod.io/serverless/endpoints/operation-reference), replies checked by zod.
-// Never retries a POST by itself: whether a job was taken may be unknown, and a second one costs money.
+// Never retries a POST: it may be unknown whether a job was accepted, and a second job costs money.
 import * as z from "zod/mini";
 
-import type { JobInput } from "../contracts/job-input.ts";
+import type { JobInput } from "../../shared/contracts/job-input.ts";
+import type { Settings } from "../settings.ts";
 
 const TIMEOUT_MS = 10_000;
 
@@ -31,7 +32,7 @@ export type RemoteStatus =
   /** 404: past its time to live, purged, or never there. */
   | { readonly kind: "gone" };
 
-/** By what the caller can do: fix the call, wait, or look whether it happened. */
+/** By what the caller can do: fix the call, wait, or check whether it happened. */
 export type RunPodErrorKind = "refused" | "busy" | "unknown_outcome";
 
 export class RunPodError extends Error {
@@ -51,22 +52,16 @@ export interface RunPolicy {
   readonly ttlMs: number;
 }
 
-export interface RunPodSettings {
-  readonly jobUrl: string;
-  readonly endpointId: string;
-  readonly apiKey: string;
-}
-
 export class RunPod {
-  readonly #settings: RunPodSettings;
+  readonly #settings: Settings["runpod"];
   readonly #fetch: typeof fetch;
 
-  constructor(settings: RunPodSettings, fetcher: typeof fetch = (input, init) => fetch(input, init)) {
+  constructor(settings: Settings["runpod"], fetcher: typeof fetch = (input, init) => fetch(input, init)) {
     this.#settings = settings;
     this.#fetch = fetcher;
   }
 
-  /** Queues a job; returns its id. `unknown_outcome`: it may have been queued all the same. */
+  /** Queues a job; returns its id. `unknown_outcome`: it may have been queued nevertheless. */
   async run(input: JobInput, webhook: string, policy: RunPolicy): Promise<string> {
     const reply = await this.#call("POST", "run", {
       input,
@@ -74,7 +69,7 @@ export class RunPod {
       policy: { executionTimeout: policy.executionTimeoutMs, ttl: policy.ttlMs },
     });
     const parsed = RunReply.safeParse(reply);
-    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /run holds no job id.");
+    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /run has no job id.");
     return parsed.data.id;
   }
 
@@ -82,23 +77,23 @@ export class RunPod {
     const reply = await this.#call("GET", `status/${encodeURIComponent(jobId)}`, undefined, { 404: null });
     if (reply === null) return { kind: "gone" };
     const parsed = StatusReply.safeParse(reply);
-    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /status cannot be read.");
+    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /status is not readable.");
     return readStatus(parsed.data);
   }
 
-  /** Ends a job; one that is gone or over counts as ended. */
+  /** Ends a job; a job that is gone or finished counts as ended. */
   async cancel(jobId: string): Promise<void> {
     await this.#call("POST", `cancel/${encodeURIComponent(jobId)}`, undefined, { 400: null, 404: null });
   }
 
   async health(): Promise<Health> {
     const parsed = HealthReply.safeParse(await this.#call("GET", "health"));
-    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /health cannot be read.");
+    if (!parsed.success) throw new RunPodError("unknown_outcome", 200, "RunPod's answer to /health is not readable.");
     return parsed.data;
   }
 
   async #call(method: string, path: string, body?: unknown, known: Readonly<Record<number, unknown>> = {}): Promise<unknown> {
-    // Not AbortSignal.timeout: its timer would run on after the answer and keep the project's object from hibernating.
+    // Not AbortSignal.timeout: its timer would continue after the answer and keep the project's object from hibernating.
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), TIMEOUT_MS);
     try {
@@ -159,6 +154,6 @@ function readStatus(reply: z.infer<typeof StatusReply>): RemoteStatus {
     case "CANCELLED":
       return { kind: "cancelled" };
     default:
-      throw new RunPodError("unknown_outcome", 200, `RunPod's job status "${reply.status.slice(0, 40)}" is not known.`);
+      throw new RunPodError("unknown_outcome", 200, `RunPod's job status "${reply.status.slice(0, 40)}" is unknown.`);
   }
 }

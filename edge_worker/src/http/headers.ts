@@ -1,43 +1,47 @@
-// Security headers of documents and API answers.
+// Security headers: a policy that allows nothing for every answer, and one that lets the page work for documents.
 // Assets get theirs from web/public/_headers; nothing here reflects what a request says.
+import type { Context, MiddlewareHandler } from "hono";
+import { secureHeaders } from "hono/secure-headers";
 
-const COMMON: Readonly<Record<string, string>> = {
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-  "cross-origin-opener-policy": "same-origin",
-  "cross-origin-resource-policy": "same-origin",
+import type { Env } from "../env.ts";
+import { settingsOf } from "../settings.ts";
+
+type Middleware = MiddlewareHandler<{ Bindings: Env }>;
+
+/** Browsers that have seen this never ask the host over plain HTTP again. Only for https: the local stack has none. */
+const STRICT_TRANSPORT = "max-age=31536000";
+
+const COMMON = { strictTransportSecurity: false, xFrameOptions: "DENY" } as const;
+const setStrict = secureHeaders({
+  ...COMMON,
+  overwrite: false,
+  contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+});
+
+/** For every answer. A header that a handler set stays. */
+export const securityHeaders: Middleware = async (c, next) => {
+  await next();
+  // The headers of a websocket's answer cannot change.
+  if (c.res.status === 101) return;
+  await setStrict(c, () => Promise.resolve());
+  if (c.env.WORKER_URL?.startsWith("https://")) c.res.headers.set("strict-transport-security", STRICT_TRANSPORT);
 };
 
-/** Once told, a browser never asks this host in clear again. */
-export const SECURE_ONLY = { "strict-transport-security": "max-age=31536000" } as const;
-
-export function apiHeaders(): Readonly<Record<string, string>> {
-  return { ...COMMON, "content-security-policy": "default-src 'none'; frame-ancestors 'none'", "x-frame-options": "DENY" };
-}
-
-/** s3Endpoint: where the page uploads to. */
-export function documentHeaders(s3Endpoint: string, secure: boolean): Readonly<Record<string, string>> {
-  const policy = [
-    "default-src 'none'",
-    "script-src 'self'",
-    "worker-src 'self' blob:",
-    `connect-src 'self' ${new URL(s3Endpoint).origin}`,
-    "img-src 'self' blob:",
-    "font-src 'self'",
-    "style-src 'self'",
-    "manifest-src 'self'",
-    "base-uri 'none'",
-    "form-action 'self'",
-    "frame-ancestors 'none'",
-  ];
-  return {
-    ...COMMON,
-    "content-security-policy": policy.join("; "),
-    "permissions-policy": "camera=(self), geolocation=(), microphone=(), payment=(), usb=()",
-    "x-frame-options": "DENY",
-    "cache-control": "no-cache",
-    // Links that are shared are unlisted, and nothing else here is for search engines either.
-    "x-robots-tag": "noindex",
-    ...(secure ? SECURE_ONLY : {}),
-  };
-}
+/** For documents: the page loads its own files only and uploads to the bucket. */
+export const documentHeaders: Middleware = secureHeaders({
+  ...COMMON,
+  contentSecurityPolicy: {
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'"],
+    workerSrc: ["'self'", "blob:"],
+    connectSrc: ["'self'", (c: Context<{ Bindings: Env }>) => new URL(settingsOf(c.env).s3.endpoint).origin],
+    imgSrc: ["'self'", "blob:"],
+    fontSrc: ["'self'"],
+    styleSrc: ["'self'"],
+    manifestSrc: ["'self'"],
+    baseUri: ["'none'"],
+    formAction: ["'self'"],
+    frameAncestors: ["'none'"],
+  },
+  permissionsPolicy: { camera: ["self"], geolocation: [], microphone: [], payment: [], usb: [] },
+});

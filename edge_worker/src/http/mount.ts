@@ -1,18 +1,18 @@
 // From a table of endpoints to routes: who may call, what is read, what is answered, in one place.
-// Handlers see checked values only; every refusal leaves in the one envelope.
+// Handlers see checked values only; every error leaves in the one envelope.
 import type { Context, Hono } from "hono";
 import type * as z from "zod/mini";
 
+import type { Scope } from "../../shared/scopes.ts";
 import type { Env } from "../env.ts";
 import { ApiError, errorResponse } from "../errors.ts";
 import { authenticate, requireOwnOrigin, requireScope, type Identity } from "../identity/auth.ts";
-import { settingsOf, type Scope, type Settings } from "../settings.ts";
-import { apiHeaders } from "./headers.ts";
+import { settingsOf, type Settings } from "../settings.ts";
 
 export type App = Hono<{ Bindings: Env }>;
 export type Ctx = Context<{ Bindings: Env }>;
 
-/** `any`: signed in, whatever the scopes. `capability`: the address itself is the proof. */
+/** `any`: signed in, with any scope. `capability`: the address itself is the proof. */
 export type Access = Scope | "any" | "none" | "capability";
 export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
@@ -35,7 +35,7 @@ export interface Call<Query, Body> {
   readonly body: Body;
   /** A path parameter; empty text if the path has none of that name. */
   readonly param: (name: string) => string;
-  /** The call's Idempotency-Key with its caller's digest before it, so that nobody meets another's; null if there is none. */
+  /** The Idempotency-Key after its caller's digest, so that two callers can use the same key; null if there is none. */
   readonly idempotencyKey: string | null;
   readonly now: number;
 }
@@ -48,11 +48,11 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   readonly summary: string;
   readonly query?: z.ZodMiniType<Query>;
   readonly body?: z.ZodMiniType<Body>;
-  /** A body may be left out altogether. */
+  /** The body may be absent. */
   readonly bodyOptional?: boolean;
-  /** Understands an Idempotency-Key. */
+  /** Accepts an Idempotency-Key. */
   readonly idempotent?: boolean;
-  /** status -> schema of the JSON, or words for what is not JSON. */
+  /** status -> schema of the JSON, or a description of what is not JSON. */
   readonly answers: Readonly<Record<number, z.ZodMiniType | string>>;
   readonly handle: (call: Call<Query, Body>) => Promise<Response>;
 }
@@ -63,7 +63,7 @@ export function endpoint<Query = undefined, Body = undefined>(definition: Endpoi
 }
 
 const BODY_BYTES_MAX = 64 * 1024;
-// Four times the largest body that any route takes; reading it costs a few milliseconds.
+// Four times the largest body of any route; reading it costs a few milliseconds.
 const REFUSED_BYTES_READ_MAX = 4 * 1024 * 1024;
 
 export function mount(app: App, endpoints: readonly Endpoint[], open: readonly OpenEndpoint[]): void {
@@ -73,8 +73,8 @@ export function mount(app: App, endpoints: readonly Endpoint[], open: readonly O
   for (const path of new Set(all.map((one) => one.path))) {
     const allowed = all.filter((one) => one.path === path).map(({ method }) => method);
     const allow = [...allowed, ...(allowed.includes("GET") ? ["HEAD"] : [])].join(", ");
-    app.all(path, () => {
-      throw new ApiError("METHOD_NOT_ALLOWED", `This path takes ${allow}.`, { headers: { allow } });
+    app.all(path, (c) => {
+      throw new ApiError("METHOD_NOT_ALLOWED", `${c.req.method} is not allowed here. Use ${allow}.`, { headers: { allow } });
     });
   }
 }
@@ -83,7 +83,7 @@ async function serve(c: Ctx, one: Endpoint): Promise<Response> {
   const settings = settingsOf(c.env);
   const now = Date.now();
   const signedIn = one.access !== "none" && one.access !== "capability";
-  // Strangers are limited before anything is computed for them, members by their name.
+  // The rate of strangers is limited by address before anything is computed for them, of members by identity.
   const identity = signedIn ? await identify(c, settings, now) : null;
   await limitRate(c, identity);
   if (identity !== null) {
@@ -115,8 +115,8 @@ async function identify(c: Ctx, settings: Settings, now: number): Promise<Identi
 }
 
 export function notConfigured(problems: readonly string[]): ApiError {
-  return new ApiError("NOT_CONFIGURED", `The service is not set up: ${problems.join("; ")}.`, {
-    hint: "`pulumi up` sets every binding; `pulumi config` shows what is missing.",
+  return new ApiError("NOT_CONFIGURED", `The service is not configured: ${problems.join("; ")}.`, {
+    hint: "If you run this service, set what is missing with `pulumi config set`, then run `pulumi up`.",
   });
 }
 
@@ -124,7 +124,7 @@ async function limitRate(c: Ctx, identity: Identity | null): Promise<void> {
   const key = identity === null ? `address:${networkOf(c.req.header("cf-connecting-ip") ?? "")}` : `identity:${identity.tokenSha256}`;
   const { success } = await c.env.RATE_LIMIT.limit({ key });
   if (!success) {
-    throw new ApiError("TOO_MANY_REQUESTS", "Too many requests in the last seconds.", { hint: "Wait ten seconds.", headers: { "retry-after": "10" } });
+    throw new ApiError("TOO_MANY_REQUESTS", "Too many requests.", { hint: "Wait 10 seconds.", headers: { "retry-after": "10" } });
   }
 }
 
@@ -149,14 +149,14 @@ async function readBody<T>(c: Ctx, schema: z.ZodMiniType<T>, optional: boolean):
   try {
     value = JSON.parse(text);
   } catch {
-    throw new ApiError("BAD_REQUEST", "The body is not JSON.");
+    throw new ApiError("BAD_REQUEST", "The request body is not JSON.");
   }
   return check(schema, value, "body");
 }
 
 /**
- * The body as text, refused when it is over the limit, whatever its declared length. Of what is too much, never kept,
- * a little is read on: an answer in mid-body ends the connection, and its sender may see that before the reason.
+ * The body as text. Rejects one over the limit, by its real length. Of a body that is too large, some more is read and
+ * discarded: an answer in mid-body ends the connection, and its sender may see that before the reason.
  */
 export async function readText(request: Request, bytesMax: number): Promise<string> {
   const readMax = Math.max(bytesMax, REFUSED_BYTES_READ_MAX);
@@ -171,8 +171,8 @@ export async function readText(request: Request, bytesMax: number): Promise<stri
       if (bytes <= bytesMax) chunks.push(chunk);
     }
   } catch (error) {
-    // Whoever hangs up in mid-body does us no harm and is nobody's fault here.
-    throw error instanceof ApiError ? error : new ApiError("BAD_REQUEST", "The body broke off.");
+    // A client that disconnects in mid-body is no error of ours.
+    throw error instanceof ApiError ? error : new ApiError("BAD_REQUEST", "The request body was interrupted.");
   }
   if (bytes > bytesMax) throw tooLarge(bytesMax);
   const joined = new Uint8Array(bytes);
@@ -184,12 +184,12 @@ export async function readText(request: Request, bytesMax: number): Promise<stri
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(joined);
   } catch {
-    throw new ApiError("BAD_REQUEST", "The body is not UTF-8 text.");
+    throw new ApiError("BAD_REQUEST", "The request body is not UTF-8 text.");
   }
 }
 
 function tooLarge(bytesMax: number): ApiError {
-  return new ApiError("TOO_LARGE", `The body is over ${bytesMax} bytes.`);
+  return new ApiError("TOO_LARGE", `The request body is larger than ${bytesMax} bytes.`);
 }
 
 function check<T>(schema: z.ZodMiniType<T>, value: unknown, where: string): T {
@@ -200,15 +200,13 @@ function check<T>(schema: z.ZodMiniType<T>, value: unknown, where: string): T {
   throw new ApiError("BAD_REQUEST", `${path}: ${issue?.message ?? "not valid"}`);
 }
 
-/** Packs whatever was thrown; only our own errors speak, anything else is an INTERNAL without details. */
+/** The answer to anything thrown: our own errors as they are, anything else as INTERNAL without details. */
 export function packError(error: unknown, c: Ctx): Response {
-  const response = error instanceof ApiError ? error.toResponse() : internal(error, c);
-  for (const [name, value] of Object.entries(apiHeaders())) response.headers.set(name, value);
-  return response;
+  return error instanceof ApiError ? error.toResponse() : internal(error, c);
 }
 
 function internal(error: unknown, c: Ctx): Response {
   // The route's pattern, not the path: capabilities and login codes are part of paths.
   console.error(`${c.req.method} ${c.req.routePath}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  return errorResponse({ code: "INTERNAL", message: "Something went wrong on our side.", hint: "Try again; the log has the details." });
+  return errorResponse({ code: "INTERNAL", message: "Something went wrong on our side.", hint: "Try again. If it happens again, contact whoever runs this service." });
 }

@@ -1,15 +1,15 @@
-// The API's description (OpenAPI 3.1), made from the same table and zod schemas that serve it.
-// Made once per isolate, on the first request for it.
+// The API's description (OpenAPI 3.1), made from the table and the zod schemas that serve it.
+// Made once per isolate, at the first request for it.
 import * as z from "zod/mini";
 
-import { OUTPUT_NAMES } from "../contracts/job-input.ts";
+import { OUTPUT_NAMES } from "../../shared/contracts/job-input.ts";
+import { SCOPES } from "../../shared/scopes.ts";
 import { ERROR_STATUS } from "../errors.ts";
-import { SCOPES } from "../settings.ts";
 import type { Access, Endpoint } from "./mount.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What path parameters are. Anything else in their place is answered like a thing that is not there. */
+/** Forms of path parameters. Anything else in their place is not found. */
 const PARAMETERS: Readonly<Record<string, { readonly description: string; readonly schema: Json }>> = {
   id: { description: "A project's id", schema: { type: "string", pattern: "^p_[0-9a-z]{16}$" } },
   as: { description: "The server-made name of a photo", schema: { type: "string", pattern: "^[0-9]{4,9}\\.[a-z]{3,4}$" } },
@@ -17,30 +17,16 @@ const PARAMETERS: Readonly<Record<string, { readonly description: string; readon
   share_id: { description: "The id of a share link", schema: { type: "string", pattern: "^s_[0-9a-z]{10}$" } },
   token: { description: "What follows /s/ in a share link", schema: { type: "string", pattern: "^p_[0-9a-z]{16}\\.[A-Za-z0-9_-]{32}$" } },
   capability: {
-    description: "An address that is its own proof, made for one attempt",
+    description: "A signed capability for one attempt",
     schema: { type: "string", pattern: "^v1\\.p_[0-9a-z]{16}\\.[1-9][0-9]{0,8}\\.[A-Za-z0-9_-]{22}\\.[0-9]{1,12}\\.[A-Za-z0-9_-]{43}$" },
   },
 };
 
-const ERROR_SCHEMA: Json = {
-  type: "object",
-  required: ["error"],
-  properties: {
-    error: {
-      type: "object",
-      required: ["code", "message"],
-      properties: {
-        code: { type: "string", enum: Object.keys(ERROR_STATUS) },
-        message: { type: "string" },
-        hint: { type: "string" },
-      },
-      additionalProperties: false,
-    },
-  },
-  additionalProperties: false,
-};
+const ErrorSchema = z.strictObject({
+  error: z.strictObject({ code: z.enum(Object.keys(ERROR_STATUS)), message: z.string(), hint: z.optional(z.string()) }),
+});
 
-/** endpoints: all that is served, the ones that work unconfigured too. */
+/** endpoints: all of them, also those that work without a configuration. */
 export function describeApi(endpoints: readonly Endpoint[], version: string, server: string): Json {
   const paths: Record<string, Record<string, Json>> = {};
   for (const one of endpoints) {
@@ -53,7 +39,7 @@ export function describeApi(endpoints: readonly Endpoint[], version: string, ser
     servers: [{ url: server }],
     paths,
     components: {
-      schemas: { Error: ERROR_SCHEMA },
+      schemas: { Error: toSchema(ErrorSchema, "output") },
       securitySchemes: {
         token: { type: "http", scheme: "bearer", description: `A token of this stack; scopes: ${SCOPES.join(" < ")}.` },
         session: { type: "apiKey", in: "cookie", name: "session", description: "Set by a one-time link; __Host-session over https." },
@@ -74,7 +60,7 @@ function describeOperation(one: Endpoint): Json {
       : { requestBody: { required: one.bodyOptional !== true, content: { "application/json": { schema: toSchema(one.body, "input") } } } }),
     responses: {
       ...Object.fromEntries(Object.entries(one.answers).map(([status, answer]) => [status, describeAnswer(answer)])),
-      default: { description: "A refusal", content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } } },
+      default: { description: "An error", content: { "application/json": { schema: { $ref: "#/components/schemas/Error" } } } },
     },
   };
 }
@@ -93,7 +79,7 @@ const IDEMPOTENCY_PARAMETER: Json = {
   name: "Idempotency-Key",
   in: "header",
   required: false,
-  description: "The same key again makes nothing new and answers the same thing",
+  description: "A repeated key creates nothing new and gets the same answer",
   schema: { type: "string", pattern: "^[!-~]{1,200}$" },
 };
 

@@ -1,5 +1,5 @@
 // HTTP byte ranges (RFC 9110, 14): one range of a request header, and where it lies in an object.
-// Pure; anything but a single byte range is left out, as the RFC allows, and the whole is sent.
+// Pure; anything but a single byte range is ignored, as the RFC allows, and the whole object is sent.
 
 export type ByteRange = { readonly offset: number; readonly length?: number } | { readonly suffix: number };
 

@@ -1,20 +1,21 @@
 // Who is calling: bearer token, session cookie or Cloudflare Access, and what they may do.
-// Tokens are known by their SHA-256 only; a cookie works for requests of our own pages only.
+// Tokens are stored by their SHA-256 only; a cookie works only for requests from our own pages.
 import type { Context } from "hono";
 import { getCookie } from "hono/cookie";
 
+import { allows, type Scope } from "../../shared/scopes.ts";
 import { fromBase64Url, hmac, sha256Hex, toBase64Url, verifyHmac } from "../crypto.ts";
 import { ApiError } from "../errors.ts";
-import { SCOPES, type ApiToken, type Scope, type Settings } from "../settings.ts";
+import type { ApiToken, Settings } from "../settings.ts";
 import { ASSERTION_HEADER, readAssertion } from "./access.ts";
 
 export interface Identity {
   readonly name: string;
   readonly scopes: readonly Scope[];
   readonly via: "token" | "session" | "access";
-  /** Digest that tells callers apart: of the token that stands behind (a session ends with it), or of Access's name. */
+  /** Tells callers apart: the digest of the token (of a session, the token that it was made with), or of the name from Access. */
   readonly tokenSha256: string;
-  /** ms since 1970; null: good until it is taken away. */
+  /** ms since 1970; null: no end. */
   readonly expiresAt: number | null;
 }
 
@@ -22,13 +23,13 @@ export interface Identity {
 export const SESSION_S = 7 * 24 * 3600;
 const BEARER = /^Bearer ([\x21-\x7e]{8,512})$/i;
 
-/** The caller, or an UNAUTHENTICATED error. A bad bearer token is never made up for by a good cookie. */
+/** The caller, or an UNAUTHENTICATED error. A valid cookie does not make up for a bad bearer token. */
 export async function authenticate(c: Context, settings: Settings, now: number): Promise<Identity> {
   const header = c.req.header("authorization");
   if (header !== undefined) {
     const token = BEARER.exec(header)?.[1];
     const known = token === undefined ? undefined : findToken(settings.tokens, await sha256Hex(token), now);
-    if (known === undefined) throw new ApiError("UNAUTHENTICATED", "The bearer token is not known or has expired.");
+    if (known === undefined) throw new ApiError("UNAUTHENTICATED", "This bearer token is unknown or has expired.");
     return { name: known.name, scopes: known.scopes, via: "token", tokenSha256: known.sha256, expiresAt: expiryOf(known) };
   }
   const vouched = await readAccess(c, settings, now);
@@ -36,8 +37,8 @@ export async function authenticate(c: Context, settings: Settings, now: number):
   const cookie = getCookie(c, cookieName(settings));
   const identity = cookie === undefined ? null : await readSession(cookie, settings, now);
   if (identity === null) {
-    throw new ApiError("UNAUTHENTICATED", "This call needs a bearer token or a signed-in browser.", {
-      hint: "`splat open` signs a browser in; scripts send Authorization: Bearer <token>.",
+    throw new ApiError("UNAUTHENTICATED", "Sign in first, or send a bearer token.", {
+      hint: "Run `splat open` to sign in a browser. Scripts send `Authorization: Bearer <token>`.",
     });
   }
   return identity;
@@ -48,42 +49,36 @@ async function readAccess(c: Context, { access }: Settings, now: number): Promis
   if (access === null || assertion === undefined) return null;
   const name = await readAssertion(assertion, access, now).catch((error: unknown) => {
     console.error(String(error));
-    throw new ApiError("UPSTREAM", "Cloudflare Access cannot be asked for its keys right now.", { hint: "Try again in a minute." });
+    throw new ApiError("UPSTREAM", "Your sign-in could not be checked: Cloudflare Access did not send its keys.", { hint: "Try again in a minute." });
   });
-  if (name === null) throw new ApiError("UNAUTHENTICATED", "Cloudflare Access's assertion is not valid for this application.");
+  if (name === null) throw new ApiError("UNAUTHENTICATED", "This Cloudflare Access sign-in is not valid for this application.");
   const isOperator = access.operators.some((one) => one.toLowerCase() === name);
   const scope = isOperator ? "operate" : access.others;
-  if (scope === null) throw new ApiError("FORBIDDEN", `"${name}" is not on the list of this stack's people.`);
+  if (scope === null) throw new ApiError("FORBIDDEN", `"${name}" has no access to this service.`, { hint: "Ask whoever runs it to add you." });
   return { name, scopes: [scope], via: "access", tokenSha256: await sha256Hex(`access\n${name}`), expiresAt: null };
 }
 
-/** Each scope holds the ones before it: operate may upload, upload may view. */
-export function mayUse(identity: Identity, scope: Scope): boolean {
-  const needed = SCOPES.indexOf(scope);
-  return identity.scopes.some((own) => SCOPES.indexOf(own) >= needed);
-}
-
 export function requireScope(identity: Identity, scope: Scope): void {
-  if (mayUse(identity, scope)) return;
-  throw new ApiError("FORBIDDEN", `This call needs the scope "${scope}"; "${identity.name}" has: ${identity.scopes.join(", ")}.`);
+  if (allows(identity.scopes, scope)) return;
+  throw new ApiError("FORBIDDEN", `This call needs the scope "${scope}". "${identity.name}" has ${identity.scopes.join(", ")}.`);
 }
 
 /**
- * Refuses what another site makes a signed-in browser send. Cookies, Access's too, travel by themselves, a
- * bearer token does not; our own pages are at the request's host or at WORKER_URL.
+ * Rejects what another site makes a signed-in browser send. Browsers add cookies by themselves, Access's too, but
+ * no bearer token. Our own pages are at the request's host or at WORKER_URL.
  */
 export function requireOwnOrigin(c: Context, identity: Identity, settings: Settings): void {
   const origin = c.req.header("origin");
-  // No page can add a bearer token to a websocket, so a foreign page's origin beside one is a fault somewhere.
+  // No page can add a bearer token to a websocket, so a foreign page's origin beside a token is an error.
   if (identity.via === "token" && (origin === undefined || c.req.header("upgrade") === undefined)) return;
   const own = [new URL(c.req.url).origin, new URL(settings.workerUrl).origin];
   if (origin === undefined || !own.includes(origin)) {
-    throw new ApiError("FORBIDDEN", "A signed-in browser may change things only from the app's own pages.");
+    throw new ApiError("FORBIDDEN", "This request comes from another site. A signed-in browser can change things only from the app's own pages.");
   }
 }
 
 function findToken(tokens: readonly ApiToken[], digest: string, now: number): ApiToken | undefined {
-  // Digests of guesses are compared, so the time this takes tells nothing about a token.
+  // Compares digests of guesses, so its time reveals nothing about a token.
   const known = tokens.find(({ sha256 }) => sha256 === digest);
   if (known === undefined || now >= (expiryOf(known) ?? Number.POSITIVE_INFINITY)) return undefined;
   return known;
@@ -92,8 +87,6 @@ function findToken(tokens: readonly ApiToken[], digest: string, now: number): Ap
 function expiryOf({ expires_at }: ApiToken): number | null {
   return expires_at ? Date.parse(expires_at) : null;
 }
-
-// ---- sessions: a signed statement in a cookie; nothing is stored --------------------------------------------------
 
 /** __Host- needs https; the local stack is served over http on the loopback address. */
 export function cookieName(settings: Pick<Settings, "workerUrl">): string {
@@ -133,7 +126,7 @@ async function readSession(cookie: string, settings: Settings, now: number): Pro
   if (!genuine.includes(true)) return null;
   const claims = JSON.parse(new TextDecoder().decode(fromBase64Url(body))) as SessionClaims;
   if (now >= claims.exp * 1000) return null;
-  // The token's scopes of today: a session never may more than the token that stands behind it.
+  // The token's scopes as they are now: a session never has more than its token.
   const behind = findToken(settings.tokens, claims.token, now);
   if (behind === undefined) return null;
   const expiresAt = Math.min(claims.exp * 1000, expiryOf(behind) ?? Number.POSITIVE_INFINITY);

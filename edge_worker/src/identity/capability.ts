@@ -1,14 +1,14 @@
-// Addresses that are their own proof: project, attempt, nonce and expiry under an HMAC, for the hooks of one attempt.
+// Capabilities: project, attempt, nonce and expiry under an HMAC, as part of a hook's address. Each is for one attempt.
 // Verified before any object is touched; a capability is never logged.
 import { fromBase64Url, hmac, toBase64Url, verifyHmac } from "../crypto.ts";
 
-/** What the holder may do; part of the signed text, so that one kind never passes as the other. */
+/** What the holder may do; part of the signed text, so that one kind never passes for the other. */
 export type Purpose = "hook-runpod" | "hook-progress";
 
 export interface Grant {
   readonly projectId: string;
   readonly attempt: number;
-  /** Stored with the attempt: a grant of a forgotten attempt opens nothing. */
+  /** Stored with the attempt: a grant of an older attempt opens nothing. */
   readonly nonce: string;
   /** ms since 1970. */
   readonly expiresAt: number;
@@ -16,7 +16,7 @@ export interface Grant {
 
 const FORM = /^v1\.(p_[0-9a-z]{16})\.([1-9][0-9]{0,8})\.([A-Za-z0-9_-]{22})\.([0-9]{1,12})\.([A-Za-z0-9_-]{43})$/;
 
-/** hookKeys: current key first; it signs. */
+/** hookKeys: the current key comes first and signs. */
 export async function issue(purpose: Purpose, grant: Grant, hookKeys: readonly string[]): Promise<string> {
   const [key] = hookKeys;
   if (key === undefined) throw new Error("HOOK_KEYS holds no key");

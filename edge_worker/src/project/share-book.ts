@@ -1,63 +1,82 @@
-// Share links of one project: made, listed, revoked, opened.
-// The secret is shown once; only its digest is kept.
-import { equalSecrets, randomId, sha256Hex } from "../crypto.ts";
+// Share links of one project: created, listed, revoked, opened.
+// A link is shown once; only the digest of its secret is stored.
+import { equalSecrets, hmac, randomId, randomToken, sha256Hex, toBase64Url } from "../crypto.ts";
 import { ApiError } from "../errors.ts";
+import { NEW_KEY, earlierAnswer } from "./once.ts";
 import type { ProjectStore, ShareRow } from "./store.ts";
 
 const SHARES_MAX = 100;
+const SECRET_BYTES = 24;
 
 export interface NewShare {
   readonly id: string;
-  /** Goes into the link: the project's id and the secret. */
+  /** Part of the link: the project's id and the secret. */
   readonly token: string;
   readonly expiresAt: number | null;
 }
 
 export type ListedShare = Omit<ShareRow, "secret_sha256">;
 
-export async function createShare(
-  store: ProjectStore,
-  projectId: string,
-  secret: string,
-  expiresInS: number | null,
-  now: number,
-): Promise<NewShare> {
-  const token = `${projectId}.${secret}`;
-  const digest = await sha256Hex(secret);
-  if (store.shares(now).length >= SHARES_MAX) {
-    throw new ApiError("CONFLICT", `The project has ${SHARES_MAX} share links, which is the most allowed.`, { hint: "Revoke one first." });
+export class ShareBook {
+  readonly #store: ProjectStore;
+
+  constructor(store: ProjectStore) {
+    this.#store = store;
   }
-  const id = randomId("s", 10);
-  const expiresAt = expiresInS === null ? null : now + expiresInS * 1000;
-  store.addShare({ id, secret_sha256: digest, created_at: now, expires_at: expiresAt });
-  return { id, token, expiresAt };
-}
 
-/** The link of that id again, by those of the secrets that its digest tells. Throws CONFLICT if it is over or cannot be told any more. */
-export async function findShare(store: ProjectStore, projectId: string, id: string, secrets: readonly string[], now: number): Promise<NewShare> {
-  const share = store.shares(now).find((one) => one.id === id);
-  if (share === undefined) throw new ApiError("CONFLICT", "The link of this Idempotency-Key was revoked or has expired.", { hint: "Send a new Idempotency-Key." });
-  for (const secret of secrets) {
-    if ((await sha256Hex(secret)) === share.secret_sha256) return { id, token: `${projectId}.${secret}`, expiresAt: share.expires_at };
+  /** onceKey: the same key again gets the same link; its secret is derived from the key and a hook key, so it need not be stored. */
+  async create(projectId: string, expiresInS: number | null, onceKey: string | null, hookKeys: readonly string[]): Promise<NewShare> {
+    if (onceKey === null) return this.#add(projectId, randomToken(SECRET_BYTES), expiresInS);
+    const asked = String(expiresInS);
+    const secrets = await Promise.all(hookKeys.map((key) => derivedSecret(key, `share\n${projectId}\n${onceKey}`)));
+    const earlier = earlierAnswer(this.#store, "share", onceKey, asked);
+    if (earlier !== null) return this.#find(projectId, earlier, secrets);
+    const share = await this.#add(projectId, secrets[0] ?? "", expiresInS);
+    this.#store.remember("share", onceKey, { asked, answer: share.id }, Date.now());
+    return share;
   }
-  throw new ApiError("CONFLICT", "The link of this Idempotency-Key was shown before the keys were rotated and cannot be shown again.", {
-    hint: "Send a new Idempotency-Key.",
-  });
-}
 
-export function listShares(store: ProjectStore, now: number): ListedShare[] {
-  return store.shares(now).map(({ id, created_at, expires_at }) => ({ id, created_at, expires_at }));
-}
-
-export function revokeShare(store: ProjectStore, id: string): void {
-  if (!store.deleteShare(id)) throw new ApiError("NOT_FOUND", `The project has no share link "${id}".`);
-}
-
-/** Throws NOT_FOUND unless the secret is that of a link that works now. */
-export async function checkShare(store: ProjectStore, secret: string, now: number): Promise<void> {
-  const digest = await sha256Hex(secret);
-  for (const share of store.row === undefined ? [] : store.shares(now)) {
-    if (await equalSecrets(share.secret_sha256, digest)) return;
+  list(): ListedShare[] {
+    return this.#store.shares(Date.now()).map(({ id, created_at, expires_at }) => ({ id, created_at, expires_at }));
   }
-  throw new ApiError("NOT_FOUND", "This link does not exist (any more).");
+
+  revoke(id: string): void {
+    if (!this.#store.deleteShare(id)) throw new ApiError("NOT_FOUND", `This project has no share link "${id}".`);
+  }
+
+  /** Throws NOT_FOUND unless the secret belongs to a link that works now. */
+  async check(secret: string): Promise<void> {
+    const digest = await sha256Hex(secret);
+    for (const share of this.#store.row === undefined ? [] : this.#store.shares(Date.now())) {
+      if (await equalSecrets(share.secret_sha256, digest)) return;
+    }
+    throw new ApiError("NOT_FOUND", "This link is invalid or has expired.");
+  }
+
+  async #add(projectId: string, secret: string, expiresInS: number | null): Promise<NewShare> {
+    const digest = await sha256Hex(secret);
+    const now = Date.now();
+    if (this.#store.shares(now).length >= SHARES_MAX) {
+      throw new ApiError("CONFLICT", `This project has ${SHARES_MAX} share links, the most allowed.`, { hint: "Revoke one first." });
+    }
+    const id = randomId("s", 10);
+    const expiresAt = expiresInS === null ? null : now + expiresInS * 1000;
+    this.#store.addShare({ id, secret_sha256: digest, created_at: now, expires_at: expiresAt });
+    return { id, token: `${projectId}.${secret}`, expiresAt };
+  }
+
+  /** The link of that id again. Throws CONFLICT if it has ended, or was made with a hook key that is no longer there. */
+  async #find(projectId: string, id: string, secrets: readonly string[]): Promise<NewShare> {
+    const share = this.#store.shares(Date.now()).find((one) => one.id === id);
+    if (share === undefined) throw new ApiError("CONFLICT", "The link of this Idempotency-Key was revoked or has expired.", { hint: NEW_KEY });
+    for (const secret of secrets) {
+      if ((await sha256Hex(secret)) === share.secret_sha256) return { id, token: `${projectId}.${secret}`, expiresAt: share.expires_at };
+    }
+    throw new ApiError("CONFLICT", "The link of this Idempotency-Key cannot be shown again: the hook keys were rotated since.", { hint: NEW_KEY });
+  }
+}
+
+async function derivedSecret(keyBase64: string, seed: string): Promise<string> {
+  const mac = await hmac(keyBase64, `splat-derived-v1\n${seed}`);
+  return toBase64Url(new Uint8Array(mac).subarray(0, SECRET_BYTES));
 }

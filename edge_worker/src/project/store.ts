@@ -1,7 +1,8 @@
 // One project's rows in its object's SQLite: the project, its job, photos, shares, attempts of the past.
-// Reads and writes only; every rule is in job-state.ts, photos.ts and project-object.ts.
-import { NEW_JOB, type Job } from "./job-state.ts";
-import type { Photo, PhotoType } from "./photos.ts";
+// Reads and writes only; every rule is in job/ and photos/.
+import type { PhotoType } from "../../shared/photo-types.ts";
+import { NEW_JOB, type Job } from "./job/state.ts";
+import type { Photo, PhotoRow } from "./photos/rules.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS project (
@@ -72,7 +73,7 @@ export interface ProjectRow {
   readonly uploads_until: number;
 }
 
-/** Calls that make something and may be repeated with the same Idempotency-Key. */
+/** Calls that create something and may be repeated with the same Idempotency-Key. */
 export type OnceCall = "create" | "photos" | "start" | "share";
 
 export interface Once {
@@ -86,11 +87,6 @@ export interface ShareRow {
   readonly secret_sha256: string;
   readonly created_at: number;
   readonly expires_at: number | null;
-}
-
-/** A stored photo; real_type: by its first bytes, null before it was looked at, "" if it is no picture of ours. */
-export interface PhotoRow extends Photo {
-  readonly realType: PhotoType | "" | null;
 }
 
 type SqlRow = Record<string, SqlStorageValue>;
@@ -189,7 +185,7 @@ export class ProjectStore {
     return row as unknown as Once | undefined;
   }
 
-  /** Remembers an answer; forgets those of other calls that are too old. A project's own making is kept as long as it is. */
+  /** Remembers an answer; forgets those of other calls that are too old. A project's own creation is remembered as long as the project. */
   remember(call: OnceCall, key: string, { asked, answer }: Once, now: number): void {
     this.#sql.exec("DELETE FROM once WHERE call <> 'create' AND at < ?", now - ONCE_KEPT_MS);
     this.#sql.exec("INSERT OR REPLACE INTO once (call, key, asked, answer, at) VALUES (?, ?, ?, ?, ?)", call, key, asked, answer, now);
@@ -205,7 +201,7 @@ export class ProjectStore {
   #load(): ProjectRow | undefined {
     const [row] = this.#sql.exec("SELECT * FROM project").toArray();
     if (row === undefined) return undefined;
-    // Fields that a newer version of the job adds take their first value in rows that an older one wrote.
+    // Fields that a newer version of the job adds take their initial value in rows of an older version.
     const job: Job = { ...NEW_JOB, ...(JSON.parse(String(row["job"])) as Partial<Job>) };
     return {
       ...(row as unknown as ProjectRow),

@@ -1,5 +1,5 @@
 // How others reach a project's object.
-// Its id is checked before it names an object: asking for nonsense must not create one.
+// Its id is checked before it names an object: a nonsense id must not create one.
 import type { Env } from "../env.ts";
 import { ApiError } from "../errors.ts";
 import type { Remote } from "../remote.ts";

@@ -1,28 +1,28 @@
-// Results: streamed from the bucket with ranges, for members and for holders of a share link; and the links themselves.
+// Results: streamed from the bucket with ranges, for members and for holders of a share link. And the links themselves.
 // Only names of the contract are read; nothing that a user uploaded is served from this origin.
 import * as z from "zod/mini";
 
-import { OUTPUT_TYPES, isOutputName, keys } from "../contracts/job-input.ts";
-import { SharedProjectSchema, type ProjectView } from "../contracts/project.ts";
+import { ShareAnswer, SharesAnswer } from "../../shared/contracts/api.ts";
+import { OUTPUT_TYPES, isOutputName } from "../../shared/contracts/job-input.ts";
+import { SharedProjectSchema, type Project } from "../../shared/contracts/project.ts";
+import { keys } from "../clients/bucket-keys.ts";
 import type { Env } from "../env.ts";
 import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Ctx, type Endpoint } from "../http/mount.ts";
 import { locate, parseRange, type ByteRange } from "../http/range.ts";
 import { projectStub } from "../project/stub.ts";
 import { isReadable, viewShared } from "../project/view.ts";
-import { intBetween } from "../schema.ts";
 
 const NAME_SHOWN = 100;
 
 const SHARE_EXPIRY_S = { min: 60, max: 366 * 24 * 3600 } as const;
-const ShareSchema = z.object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.nullable(z.iso.datetime()) });
 
 export const artifactEndpoints: readonly Endpoint[] = [
   endpoint({
     method: "GET",
     path: "/api/projects/:id/artifacts/:name",
     access: "view",
-    summary: "One result of the current attempt; ranges and If-None-Match are understood",
+    summary: "One result of the current attempt; supports ranges and If-None-Match",
     answers: { 200: "the bytes", 206: "a range of them", 304: "not changed", 416: "a range outside of them" },
     handle: async ({ c, env, param }) => serveArtifact(c, env, unwrap(await projectStub(env, param("id")).view()), param("name")),
   }),
@@ -30,11 +30,11 @@ export const artifactEndpoints: readonly Endpoint[] = [
     method: "POST",
     path: "/api/projects/:id/shares",
     access: "operate",
-    summary: "Make an unlisted, view-only link to the scene",
-    body: z.strictObject({ expires_in_s: z.nullish(intBetween(SHARE_EXPIRY_S.min, SHARE_EXPIRY_S.max)) }),
+    summary: "Create an unlisted, view-only link to the scene",
+    body: z.strictObject({ expires_in_s: z.nullish(z.int().check(z.gte(SHARE_EXPIRY_S.min), z.lte(SHARE_EXPIRY_S.max))) }),
     bodyOptional: true,
     idempotent: true,
-    answers: { 201: z.object({ id: z.string(), url: z.url(), expires_at: z.nullable(z.iso.datetime()) }) },
+    answers: { 201: ShareAnswer },
     handle: async ({ c, env, settings, param, body, idempotencyKey }) => {
       const { id, token, expiresAt } = unwrap(await projectStub(env, param("id")).createShare(body.expires_in_s ?? null, idempotencyKey));
       return c.json({ id, url: `${settings.workerUrl}/s/${token}`, expires_at: toIso(expiresAt) }, 201);
@@ -44,8 +44,8 @@ export const artifactEndpoints: readonly Endpoint[] = [
     method: "GET",
     path: "/api/projects/:id/shares",
     access: "operate",
-    summary: "Links that work now; their addresses were shown once",
-    answers: { 200: z.object({ shares: z.array(ShareSchema) }) },
+    summary: "Links that work now, without their addresses",
+    answers: { 200: SharesAnswer },
     handle: async ({ c, env, param }) => {
       const shares = unwrap(await projectStub(env, param("id")).shares());
       return c.json({ shares: shares.map(({ id, created_at, expires_at }) => ({ id, created_at: toIso(created_at), expires_at: toIso(expires_at) })) });
@@ -66,7 +66,7 @@ export const artifactEndpoints: readonly Endpoint[] = [
     method: "GET",
     path: "/api/shared/:token",
     access: "none",
-    summary: "The project behind a share link, reduced to what its holder may see",
+    summary: "The project behind a share link, without its private fields",
     answers: { 200: SharedProjectSchema },
     handle: async ({ c, env, param }) => c.json(viewShared(await openShare(env, param("token")), param("token"))),
   }),
@@ -80,14 +80,14 @@ export const artifactEndpoints: readonly Endpoint[] = [
   }),
 ];
 
-async function openShare(env: Env, token: string): Promise<ProjectView> {
+async function openShare(env: Env, token: string): Promise<Project> {
   const match = /^(p_[0-9a-z]{16})\.([A-Za-z0-9_-]{32})$/.exec(token);
   const [, projectId, secret] = match ?? [];
-  if (projectId === undefined || secret === undefined) throw new ApiError("NOT_FOUND", "This link does not exist (any more).");
+  if (projectId === undefined || secret === undefined) throw new ApiError("NOT_FOUND", "This link is invalid or has expired.");
   return unwrap(await projectStub(env, projectId).openShare(secret));
 }
 
-async function serveArtifact(c: Ctx, env: Env, view: ProjectView, name: string): Promise<Response> {
+async function serveArtifact(c: Ctx, env: Env, view: Project, name: string): Promise<Response> {
   if (!isOutputName(name) || !isReadable(view, name)) throw noArtifact(name);
   const key = keys.output(view.id, view.attempt, name);
   const range = parseRange(c.req.header("range"));
@@ -116,10 +116,10 @@ async function readObject(bucket: R2Bucket, key: string, headers: Headers, range
   try {
     return await bucket.get(key, { onlyIf: headers, ...(range === null ? {} : { range }) });
   } catch (error) {
-    // R2 refuses a range outside the object with an error; whether that was it, the size tells.
+    // R2 fails for a range outside the object; the size shows whether that was the reason.
     const size = range === null ? undefined : (await bucket.head(key))?.size;
     if (range === null || size === undefined || locate(range, size) !== null) throw error;
-    throw new ApiError("BAD_REQUEST", `The range lies outside the ${size} bytes of this artifact.`, {
+    throw new ApiError("BAD_REQUEST", `This artifact has ${size} bytes. The range lies outside of them.`, {
       status: 416,
       headers: { "content-range": `bytes */${size}` },
     });
@@ -127,7 +127,7 @@ async function readObject(bucket: R2Bucket, key: string, headers: Headers, range
 }
 
 function noArtifact(name: string): ApiError {
-  return new ApiError("NOT_FOUND", `The project has no artifact "${name.slice(0, NAME_SHOWN)}".`);
+  return new ApiError("NOT_FOUND", `This project has no artifact "${name.slice(0, NAME_SHOWN)}".`);
 }
 
 function preconditionStatus(c: Ctx): number {

@@ -1,4 +1,4 @@
-// What RunPod and workers tell us: the address proves which attempt, the content proves nothing by itself.
+// Calls from RunPod and workers: the address proves which attempt, the content proves nothing by itself.
 // A capability is checked before any object is touched and is never logged.
 import * as z from "zod/mini";
 
@@ -44,7 +44,7 @@ export const hookEndpoints: readonly Endpoint[] = [
       if (verdict === "ok") return new Response(null, { status: 204 });
       if (verdict === "unknown") throw notValid();
       if (verdict === "unreadable") throw new ApiError("BAD_REQUEST", "This is not a progress message of this attempt.");
-      throw new ApiError("UNAUTHENTICATED", `The message's signature is ${verdict}.`);
+      throw new ApiError("UNAUTHENTICATED", `The signature was rejected: ${verdict.rejected}.`);
     },
   }),
 ];
@@ -55,9 +55,9 @@ async function admit(purpose: Purpose, capability: string, settings: Settings, n
   return verdict.grant;
 }
 
-/** One sentence for every reason: the caller learns nothing about which part was wrong. */
+/** One message for every reason: the caller does not learn which part was wrong. */
 function notValid(): ApiError {
-  return new ApiError("FORBIDDEN", "This address is not valid (any more).");
+  return new ApiError("FORBIDDEN", "This address is invalid or has expired.");
 }
 
 function readHint(body: string): string | null {

@@ -1,4 +1,4 @@
-// Every endpoint of the API in one list: what index.ts mounts and what the OpenAPI document describes.
+// Every endpoint of the API in one list, for index.ts to mount and for the OpenAPI document.
 // Order does not matter: no two paths overlap.
 import * as z from "zod/mini";
 
@@ -22,7 +22,7 @@ export const endpoints: readonly Endpoint[] = [
   ...metricsEndpoints,
 ];
 
-/** Made once: it is asked for by strangers, without a rate. */
+/** Made once: anybody can ask for it, without a rate limit. */
 let description: string | undefined;
 
 const descriptionEndpoint: OpenEndpoint = {
@@ -37,5 +37,5 @@ const descriptionEndpoint: OpenEndpoint = {
   },
 };
 
-/** Answer anybody, without a rate: they are what a first look asks. */
+/** Open to anybody, without a rate limit. */
 export const openEndpoints: readonly OpenEndpoint[] = [healthEndpoint, descriptionEndpoint];

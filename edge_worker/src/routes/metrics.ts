@@ -1,5 +1,5 @@
 // Figures for operators: jobs, workers, seconds, money; JSON or Prometheus text.
-// RunPod is asked at most every few seconds, and a RunPod that does not answer leaves its figures out, not the page.
+// Asks RunPod at most every few seconds; without its answer the other figures are still there.
 import * as z from "zod/mini";
 
 import { roundUsd } from "../account/estimate.ts";
@@ -96,7 +96,7 @@ export function toPrometheus(metrics: Metrics): string {
   family("splat_stage_seconds_total", "counter", "Seconds spent per stage by jobs that succeeded.", stages.map(([stage, { seconds }]) => [{ stage }, seconds]));
   family("splat_stage_jobs_total", "counter", "Jobs that succeeded and reported the stage.", stages.map(([stage, { jobs }]) => [{ stage }, jobs]));
   family("splat_spend_usd", "gauge", "US dollars by period.", by("period", { today: metrics.spend.today_usd, month: metrics.spend.month_usd }));
-  family("splat_reserved_usd", "gauge", "US dollars that jobs under way are estimated to cost.", [[{}, metrics.spend.reserved_usd]]);
+  family("splat_reserved_usd", "gauge", "US dollars reserved for jobs that have not ended.", [[{}, metrics.spend.reserved_usd]]);
   family("splat_budget_usd", "gauge", "US dollars allowed a month.", [[{}, metrics.spend.budget_usd]]);
   family("splat_budget_left_usd", "gauge", "US dollars left this month.", [[{}, metrics.spend.left_usd]]);
   family("splat_runpod_up", "gauge", "1 if RunPod answered.", [[{}, metrics.runpod === null ? 0 : 1]]);

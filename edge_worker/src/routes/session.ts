@@ -1,14 +1,15 @@
-// Health, who am I, settings, and how a browser gets in: a one-time link that sets a cookie.
+// Health, session, settings, and sign-in links: a one-time link sets a browser's cookie.
 // A login code is shown once and never logged.
 import * as z from "zod/mini";
 
+import { LoginLinkAnswer, SessionAnswer, SettingsAnswer } from "../../shared/contracts/api.ts";
+import { PRESETS } from "../../shared/stages.ts";
 import { indexStub } from "../account/stub.ts";
-import { PRESETS } from "../contracts/job-input.ts";
 import { randomToken } from "../crypto.ts";
 import { ApiError } from "../errors.ts";
 import { endpoint, type Ctx, type Endpoint, type OpenEndpoint } from "../http/mount.ts";
 import { SESSION_S, cookieName, cookieTerms, issueSession } from "../identity/auth.ts";
-import { PriceSchema, SCOPES, settingsOf } from "../settings.ts";
+import { settingsOf } from "../settings.ts";
 
 declare const BUILD_VERSION: string;
 
@@ -21,7 +22,7 @@ export const sessionEndpoints: readonly Endpoint[] = [
     path: "/api/session",
     access: "any",
     summary: "Who is calling, and what they may do",
-    answers: { 200: z.object({ name: z.string(), scopes: z.array(z.enum(SCOPES)) }) },
+    answers: { 200: SessionAnswer },
     handle: async ({ c, identity }) => c.json({ name: identity?.name, scopes: identity?.scopes }),
   }),
   endpoint({
@@ -38,11 +39,11 @@ export const sessionEndpoints: readonly Endpoint[] = [
     path: "/api/login-links",
     access: "operate",
     summary: "A link that signs one browser in, once, within ten minutes",
-    answers: { 201: z.object({ url: z.url(), expires_at: z.iso.datetime() }) },
+    answers: { 201: LoginLinkAnswer },
     handle: async ({ c, env, settings, identity, now }) => {
       if (identity === null) throw new ApiError("UNAUTHENTICATED", "Nobody is signed in.");
       if (identity.via === "access") {
-        throw new ApiError("CONFLICT", "You are signed in by Cloudflare Access; others sign in there too.", { hint: "Add them to the Access policy." });
+        throw new ApiError("CONFLICT", "You are signed in through Cloudflare Access. Others sign in there, too.", { hint: "Add them to the Access policy." });
       }
       const code = randomToken(32);
       const expiresAt = now + LOGIN_CODE_S * 1000;
@@ -55,14 +56,8 @@ export const sessionEndpoints: readonly Endpoint[] = [
     method: "GET",
     path: "/api/settings",
     access: "view",
-    summary: "Limits, presets and the price that jobs are counted at",
-    answers: {
-      200: z.object({
-        limits: z.object({ photos_min: z.int(), photos_max: z.int(), photo_bytes_max: z.int() }),
-        presets: z.array(z.enum(PRESETS)),
-        price: PriceSchema,
-      }),
-    },
+    summary: "Limits, presets and the price of a job",
+    answers: { 200: SettingsAnswer },
     handle: async ({ c, settings }) => {
       const { photos_min, photos_max, photo_bytes_max } = settings.limits;
       return c.json({ limits: { photos_min, photos_max, photo_bytes_max }, presets: PRESETS, price: settings.price });
@@ -76,7 +71,7 @@ export const version = BUILD_VERSION;
 export const healthEndpoint: OpenEndpoint = {
   method: "GET",
   path: "/api/health",
-  summary: "Whether the Worker runs, of which stack and version",
+  summary: "Whether the Worker runs, with its stack and version",
   answers: { 200: z.object({ status: z.literal("ok"), stack: z.nullable(z.string()), version: z.string() }) },
   handle: (c) => c.json({ status: "ok", stack: c.env.STACK ?? null, version }),
 };
@@ -84,7 +79,7 @@ export const healthEndpoint: OpenEndpoint = {
 /** The one path that answers while nothing is configured. */
 export const HEALTH_PATH = healthEndpoint.path;
 
-/** GET /login/<code>: uses the code up, sets the cookie, leads to the app. Only GET: link previews often send HEAD. */
+/** GET /login/<code>: uses up the code, sets the cookie, redirects to the app. Only GET: link previews often send HEAD. */
 export async function openLoginLink(c: Ctx): Promise<Response> {
   const settings = settingsOf(c.env);
   const now = Date.now();

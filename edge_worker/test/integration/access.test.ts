@@ -25,7 +25,7 @@ function asBrowser(cookie: string, headers: Record<string, string> = {}): { as: 
 }
 
 describe("tokens", () => {
-  test("say who they are", async () => {
+  test("identify their owner", async () => {
     expect((await cloud.call("GET", "/api/session", { as: "view" })).json).toEqual({ name: "view-token", scopes: ["view"] });
   });
 
@@ -40,19 +40,19 @@ describe("tokens", () => {
     expect((await cloud.call(method, path, { as })).status).toBe(status);
   });
 
-  test.each(["Bearer wrong-token-of-some-length", "Bearer ", "Basic dXNlcjpwYXNz", "bearer", "Bearer \u00e4\u00f6\u00fc-not-ascii"])("%s is refused in the envelope", async (authorization) => {
+  test.each(["Bearer wrong-token-of-some-length", "Bearer ", "Basic dXNlcjpwYXNz", "bearer", "Bearer \u00e4\u00f6\u00fc-not-ascii"])("%s is refused with the error envelope", async (authorization) => {
     const answer = await cloud.call("GET", "/api/projects", { as: null, headers: { authorization } });
     expect([answer.status, answer.json.error.code]).toEqual([401, "UNAUTHENTICATED"]);
   });
 
-  test("a bad token is not made up for by a good cookie", async () => {
+  test("a valid cookie does not make up for a bad token", async () => {
     const cookie = await signIn();
     expect((await cloud.call("GET", "/api/session", asBrowser(cookie, { authorization: "Bearer wrong-token" }))).status).toBe(401);
   });
 });
 
 describe("a browser", () => {
-  test("gets in by a link, once", async () => {
+  test("signs in with a link, once", async () => {
     const { status, json } = await cloud.call("POST", "/api/login-links");
     expect(status).toBe(201);
     expect(json.url).toMatch(new RegExp(`^${cloud.url}/login/[A-Za-z0-9_-]{43}$`));
@@ -67,7 +67,7 @@ describe("a browser", () => {
     expect([again.status, again.headers.get("location"), again.headers.get("set-cookie")]).toEqual([303, "/?login=expired", null]);
   });
 
-  test("may change things from our own pages only", async () => {
+  test("can change things only from our own pages", async () => {
     const cookie = await signIn();
     const create = (headers: Record<string, string>): Promise<Answer> => cloud.call("POST", "/api/projects", { ...asBrowser(cookie, headers), body: { name: "x" } });
     expect((await create({ origin: cloud.url })).status).toBe(201);
@@ -88,7 +88,7 @@ describe("a browser", () => {
     expect((await cloud.call("GET", "/api/session", asBrowser(cookie))).status).toBe(401);
   });
 
-  test("is out when the token behind its session is taken away", async () => {
+  test("is signed out when the token of its session is revoked", async () => {
     const cookie = await signIn();
     const other = createHash("sha256").update("another token").digest("hex");
     await cloud.deploy({ bindings: { API_TOKENS: JSON.stringify([{ name: "operate-token", sha256: other, scopes: ["operate"] }]) } });
@@ -118,7 +118,7 @@ describe("live events", () => {
     while (messages.length < count && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
   }
 
-  test("begin with a snapshot and tell every change, also to one who comes later", async () => {
+  test("begin with a snapshot and send every change, also to watchers who join later", async () => {
     const { id, job } = await startJob(cloud);
     const bearer = { authorization: `Bearer ${cloud.tokens.view}` };
     const early = await open(`/api/projects/${id}/events`, bearer);
@@ -168,7 +168,7 @@ describe("share links", () => {
     return id;
   }
 
-  test("show the scene to anybody, until they are revoked", async () => {
+  test("show the scene to anybody until they are revoked", async () => {
     const id = await doneProject();
     const made = await cloud.call("POST", `/api/projects/${id}/shares`);
     expect(made.status).toBe(201);
@@ -185,7 +185,7 @@ describe("share links", () => {
     expect((await cloud.call("GET", shared.json.artifacts["scene.sog"].url, { as: null })).status).toBe(404);
   });
 
-  test("open their own project only, and nothing but reading", async () => {
+  test("open only their own project, and only for reading", async () => {
     const [one, other] = [await doneProject(), await doneProject()];
     const { json } = await cloud.call("POST", `/api/projects/${one}/shares`, { body: { expires_in_s: 3600 } });
     expect(Date.parse(json.expires_at)).toBeGreaterThan(Date.now());
@@ -203,7 +203,7 @@ describe("share links", () => {
 });
 
 describe("artifacts", () => {
-  test("answer ranges, conditions and heads", async () => {
+  test("support ranges, conditions and HEAD", async () => {
     const { id, job } = await startJob(cloud);
     job.output = await new ScriptedWorker(job).work({ "scene.ply": "0123456789" });
     job.status = "COMPLETED";
@@ -264,16 +264,16 @@ describe("documents and headers", () => {
     }
   });
 
-  test("health says which stack and version, also to strangers", async () => {
+  test("health reports stack and version to anybody", async () => {
     expect((await cloud.call("GET", "/api/health", { as: null })).json).toEqual({ status: "ok", stack: "test", version: "0.1.0" });
   });
 
-  test("a wrong method names the right ones", async () => {
+  test("a wrong method gets the list of allowed ones", async () => {
     const { status, headers, json } = await cloud.call("PUT", "/api/projects");
     expect([status, headers.get("allow"), json.error.code]).toEqual([405, "POST, GET, HEAD", "METHOD_NOT_ALLOWED"]);
   });
 
-  test("settings and metrics say what they should", async () => {
+  test("settings and metrics report limits, price and figures", async () => {
     expect((await cloud.call("GET", "/api/settings", { as: "view" })).json).toMatchObject({ limits: { photos_min: 5, photos_max: 400, photo_bytes_max: 1_000_000 }, presets: ["preview", "standard", "high"] });
     const metrics = await cloud.call("GET", "/api/metrics");
     expect(metrics.json).toMatchObject({ runpod: { workers: { idle: 1, running: 0 } }, spend: { budget_usd: 100 } });
@@ -286,18 +286,18 @@ describe("documents and headers", () => {
 describe("an installation", () => {
   test.each([
     ["RUNPOD_API_KEY", null, "RUNPOD_API_KEY is not set"],
-    ["API_TOKENS", "[]", "API_TOKENS holds no token and ACCESS is not set, so nobody could sign in"],
+    ["API_TOKENS", "[]", "API_TOKENS is empty and ACCESS is not set, so nobody can sign in"],
     ["HOOK_KEYS", '["c2hvcnQ="]', "HOOK_KEYS is not valid: 0: 32 bytes in base64"],
     ["LIMITS", "{}", "LIMITS is not valid: photos_min: Invalid input: expected number, received undefined"],
-  ])("without a good %s answers 503 and names it, but is healthy", async (name, value, problem) => {
+  ])("without a valid %s answers 503 and names it, but is healthy", async (name, value, problem) => {
     await cloud.deploy({ bindings: { [name]: value } });
     const answer = await cloud.call("GET", "/api/projects");
-    expect([answer.status, answer.json.error.code, answer.json.error.message]).toEqual([503, "NOT_CONFIGURED", `The service is not set up: ${problem}.`]);
+    expect([answer.status, answer.json.error.code, answer.json.error.message]).toEqual([503, "NOT_CONFIGURED", `The service is not configured: ${problem}.`]);
     expect((await cloud.call("GET", "/api/health", { as: null })).status).toBe(200);
     await cloud.deploy();
   });
 
-  test("slows down who asks too much, and nobody else", async () => {
+  test("limits only the caller who sends too many requests", async () => {
     await cloud.deploy({ rateLimit: 20 });
     const statuses = await Promise.all(Array.from({ length: 30 }, () => cloud.call("GET", "/api/session", { as: "view" })));
     const slowed = statuses.filter(({ status }) => status === 429);
@@ -307,7 +307,7 @@ describe("an installation", () => {
     await cloud.deploy();
   });
 
-  test("goes on with a running job when every secret of ours is rotated", async () => {
+  test("continues a running job when all our secrets are rotated", async () => {
     const { id, job } = await startJob(cloud);
     const next = Buffer.alloc(32, 7).toString("base64");
     await cloud.deploy({ bindings: { HOOK_KEYS: JSON.stringify([next, ...cloud.hookKeys]) } });

@@ -83,7 +83,7 @@ function capability(purpose: string, projectId: string, attempt: number, nonce: 
 describe("hooks", () => {
   const FORBIDDEN = [403, "FORBIDDEN"] as const;
 
-  test("with a wrong address open nothing", async () => {
+  test("with a wrong address are refused", async () => {
     const { webhook } = victim.job;
     const [, , , nonce = "", expires = ""] = parts(webhook);
     const later = String(Number(expires) + 3600);
@@ -112,7 +112,7 @@ describe("hooks", () => {
     }
   });
 
-  test("with a stolen address cost one question to RunPod and change nothing", async () => {
+  test("with a stolen address cost one status call to RunPod and change nothing", async () => {
     const lie = { ...victim.job, status: "COMPLETED", output: new ScriptedWorker(victim.job).report({}) };
     for (const [what, body] of [
       ["hook: stolen address, body that lies about success", JSON.stringify(lie)],
@@ -127,7 +127,7 @@ describe("hooks", () => {
     }
   });
 
-  test("that are too large are refused, also without a length", async () => {
+  test("that are too large are refused, also without a declared length", async () => {
     const big = "x".repeat(1024 * 1024 + 1);
     await attack("hook: body of 1 MiB and a byte", [413, "TOO_LARGE"], () => raw("POST", hookPath(victim.job.webhook), { body: big }));
     const progress = hookPath(victim.job.input.progress.url);
@@ -144,7 +144,7 @@ describe("hooks", () => {
     expect([413, 502]).toContain(status);
   });
 
-  test("of a worker need this attempt's signature, now", async () => {
+  test("of a worker need a recent signature of this attempt", async () => {
     const worker = new ScriptedWorker(victim.job);
     const message = worker.progressMessage(1, "train", 0.99);
     const send = async (change: Parameters<ScriptedWorker["sendProgress"]>[1], what: object = message): Promise<Raw> => {
@@ -224,7 +224,6 @@ describe("addresses and scopes", () => {
   });
 });
 
-// ---- random requests ------------------------------------------------------------------------------------------------
 
 const word = fc.oneof(
   fc.string({ maxLength: 12, unit: "binary" }),
@@ -268,7 +267,7 @@ const fuzzed = fc.record({
   headers: fc.dictionary(fc.constantFrom("range", "if-none-match", "idempotency-key", "origin", "cookie", "upgrade", "content-type", "accept"), fc.string({ maxLength: 30 }).map((text) => text.replace(/[^\x20-\x7e]/g, "")), { maxKeys: 3 }),
 });
 
-test(`${FUZZ_RUNS} random requests never get a 5xx, and every refusal is in the envelope`, { timeout: 600_000 }, async () => {
+test(`${FUZZ_RUNS} random requests never get a 5xx, and every error is in the envelope`, { timeout: 600_000 }, async () => {
   const seen = new Map<number, number>();
   let prey = await newProject(cloud);
   await fc.assert(
@@ -286,14 +285,14 @@ test(`${FUZZ_RUNS} random requests never get a 5xx, and every refusal is in the 
     { numRuns: FUZZ_RUNS, endOnFailure: false },
   );
   table.push({ attack: `${FUZZ_RUNS} random requests`, answer: [...seen].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`).join(", ") });
-  // A fuzz that only meets closed doors says little.
+  // A fuzz run that is only refused proves little.
   const opened = [...seen].filter(([status]) => status < 300).reduce((sum, [, count]) => sum + count, 0);
   expect(opened / FUZZ_RUNS).toBeGreaterThan(0.08);
   expect((await cloud.call("GET", `/api/projects/${victim.id}`)).json.state).toBe("queued");
   expect(cloud.log()).not.toContain("worker error");
 });
 
-test("nothing secret was written to the log meanwhile", () => {
+test("the log of all this holds no secret", () => {
   const log = cloud.log();
   for (const secret of [...Object.values(cloud.tokens), ...cloud.hookKeys, cloud.runpod.apiKey, victim.job.input.progress.secret, "X-Amz-Signature", parts(victim.job.webhook)[5] ?? ""]) {
     expect(log.includes(secret)).toBe(false);

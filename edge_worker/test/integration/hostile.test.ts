@@ -33,7 +33,7 @@ function socket(text: string): Promise<string> {
 const statuses = (heard: string): number[] => [...heard.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status));
 
 describe("the same Idempotency-Key", () => {
-  test("with another body is refused for every call that makes something", async () => {
+  test("with another body is refused for every call that creates something", async () => {
     const headers = { "idempotency-key": "one-key" };
     const made = await create({ name: "Teapot" }, headers);
     const { id } = made.json;
@@ -59,7 +59,7 @@ describe("the same Idempotency-Key", () => {
     expect([theirs.status, theirs.json.id === mine.json.id]).toEqual([201, false]);
   });
 
-  test("ten times at once makes one project", async () => {
+  test("ten times at once creates one project", async () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => create({ name: "Teapot" }, { "idempotency-key": "at-once" })));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
     expect(new Set(answers.map(({ json }) => json.id)).size).toBe(1);
@@ -75,7 +75,7 @@ describe("at once", () => {
     expect(cloud.runpod.jobsOf(id)).toHaveLength(1);
   });
 
-  test("ten deletions are one, and what else was asked meanwhile finds the project or not, never half of it", async () => {
+  test("ten deletions are one, and other calls meanwhile find the project or not, never half of it", async () => {
     const { id, job } = await startJob(cloud);
     const path = `/api/projects/${id}`;
     const deletions = Array.from({ length: 10 }, () => cloud.call("DELETE", path));
@@ -86,7 +86,7 @@ describe("at once", () => {
     expect((await cloud.call("GET", path)).status).toBe(404);
   });
 
-  test("a start, photos and deletions of photos leave a job whose every photo is there", async () => {
+  test("a start among declarations and deletions leaves a job with all of its photos", async () => {
     const id = await newProject(cloud);
     await uploadPhotos(cloud, id, 8);
     const [start] = await Promise.all([
@@ -122,7 +122,7 @@ describe("names", () => {
     expect(answer.headers.get("content-type")).toContain("application/json");
   });
 
-  test("of one look and two encodings are one", async () => {
+  test("that look the same in two encodings are one", async () => {
     const headers = { "idempotency-key": "normal" };
     const [composed, decomposed] = [await create({ name: "Caf\u00e9" }, headers), await create({ name: "Cafe\u0301" }, headers)];
     expect([composed.status, decomposed.status, decomposed.json.name]).toEqual([201, 201, "Caf\u00e9"]);
@@ -195,7 +195,7 @@ describe("headers", () => {
     expect((await cloud.call("GET", "/api/session", { as: null, headers: { cookie: Buffer.from(cookie).toString("latin1") } })).status).toBe(401);
   });
 
-  test("a foreign page gets no word of permission, however it asks", async () => {
+  test("a foreign page gets no CORS permission", async () => {
     for (const method of ["OPTIONS", "GET", "POST"]) {
       const { headers } = await cloud.call(method, "/api/projects", { headers: { origin: "https://evil.example", "access-control-request-method": "DELETE", "access-control-request-headers": "authorization" } });
       expect([...headers.keys()].filter((name) => name.startsWith("access-control-"))).toEqual([]);
@@ -228,7 +228,7 @@ describe("over a plain socket", () => {
     for (const status of statuses(await socket(text))) expect(status).toBeLessThan(500);
   });
 
-  test("a body that breaks off makes nothing", async () => {
+  test("an interrupted body creates nothing", async () => {
     const before = (await cloud.call("GET", "/api/projects?limit=1")).json.projects[0]?.id;
     const { hostname, port } = new URL(cloud.url);
     await new Promise<void>((resolve) => {
@@ -251,6 +251,6 @@ test("a genuine progress message sent a hundred times, and out of order, is one"
   expect((await cloud.call("GET", `/api/projects/${id}`)).json.progress).toEqual(before.progress);
 });
 
-test("nothing of this was an error inside", () => {
+test("none of this was an internal error", () => {
   expect(cloud.log()).not.toContain("worker error");
 });

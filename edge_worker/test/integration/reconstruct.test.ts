@@ -50,12 +50,12 @@ describe("the whole path", () => {
     expect(report.json.project_id).toBe(id);
   });
 
-  test("an estimate learns from the jobs that ran", async () => {
+  test("an estimate follows the jobs that ran", async () => {
     const { json } = await cloud.call("GET", "/api/estimate?preset=preview&photos=6", { as: "view" });
-    expect(json).toMatchObject({ seconds: 10, usd: 0.0031, basis: "The median of the last 1 job of this preset here." });
+    expect(json).toMatchObject({ seconds: 10, usd: 0.0031, basis: "Median of the last 1 job with this preset." });
   });
 
-  test("a worker's failure is told with its code and hint", async () => {
+  test("a worker's failure is shown with its code and hint", async () => {
     const { id, job } = await startJob(cloud);
     job.status = "FAILED";
     job.error = JSON.stringify({ code: "SFM_FAILED", message: "No two photos overlap.", hint: "Take more photos.", stage: "sfm" });
@@ -66,14 +66,14 @@ describe("the whole path", () => {
     });
   });
 
-  test("a lost webhook is made up for by asking", async () => {
+  test("polling makes up for a lost webhook", async () => {
     const { id, job } = await startJob(cloud);
     job.output = await new ScriptedWorker(job).work();
     job.status = "COMPLETED";
     expect(await until(cloud, id, "done")).toMatchObject({ state: "done" });
   });
 
-  test("an artifact that is not in the bucket at the size that the report says is not shown", async () => {
+  test("an artifact that is not in the bucket at its reported size is not shown", async () => {
     const { id, job } = await startJob(cloud);
     const worker = new ScriptedWorker(job);
     await worker.work({ "scene.ply": "whole" });
@@ -100,8 +100,8 @@ describe("the whole path", () => {
   });
 });
 
-describe("ways off the path", () => {
-  test("a cancelled job is cancelled at RunPod and stays cancelled when it ends all the same", async () => {
+describe("off the happy path", () => {
+  test("a cancelled job is cancelled at RunPod and stays cancelled even if it finishes", async () => {
     const { id, job } = await startJob(cloud);
     const cancelled = await cloud.call("POST", `/api/projects/${id}/jobs/cancel`, { as: "upload" });
     expect(cancelled.status).toBe(202);
@@ -115,7 +115,7 @@ describe("ways off the path", () => {
     expect((await cloud.call("POST", `/api/projects/${id}/jobs/cancel`)).status).toBe(409);
   });
 
-  test("a job that the operator cancels says why, also to whoever watches", async () => {
+  test("the operator's reason for a cancel reaches the project and its watchers", async () => {
     const { id, job } = await startJob(cloud);
     const reason = "The service is being taken down.";
     const cancelled = await cloud.call("POST", `/api/projects/${id}/jobs/cancel`, { body: { reason } });
@@ -125,7 +125,7 @@ describe("ways off the path", () => {
     expect(job.status).toBe("CANCELLED");
   });
 
-  test("a retry is a new attempt, and the old attempt's addresses open nothing any more", async () => {
+  test("a retry is a new attempt, and the old attempt's addresses stop working", async () => {
     const { id, job } = await startJob(cloud);
     const kept = await fetch(job.input.checkpoint.put, { method: "PUT", headers: { "content-type": "application/octet-stream" }, body: "cameras and trainer" });
     expect(kept.status).toBe(200);
@@ -143,7 +143,7 @@ describe("ways off the path", () => {
     expect((await cloud.call("GET", `/api/projects/${id}`)).json).toMatchObject({ state: "queued", attempt: 2, progress: null });
   });
 
-  test("a deleted project is gone with its bytes, its job and its place in the list", async () => {
+  test("deleting a project removes its bytes, its job and its list entry", async () => {
     const { id, job } = await startJob(cloud);
     const worker = new ScriptedWorker(job);
     await worker.put("scene.ply", "half a scene");
@@ -156,7 +156,7 @@ describe("ways off the path", () => {
     expect(listed.json.projects.map((project: { id: string }) => project.id)).not.toContain(id);
   });
 
-  test("photos cannot change while a job is under way", async () => {
+  test("photos cannot change while a job runs", async () => {
     const { id } = await startJob(cloud);
     const add = await cloud.call("POST", `/api/projects/${id}/photos`, { body: { photos: [{ name: "a.jpg", type: "image/jpeg", bytes: 10 }] } });
     expect(add.status).toBe(409);
@@ -164,24 +164,24 @@ describe("ways off the path", () => {
     expect((await cloud.call("POST", `/api/projects/${id}/jobs`, { body: { preset: "preview" } })).status).toBe(409);
   });
 
-  test("a job does not start with too few photos, with photos missing, or with a file that is no picture", async () => {
+  test("a job does not start with too few photos, with photos missing, or with a file that is no photo", async () => {
     const id = await newProject(cloud);
     await uploadPhotos(cloud, id, 4);
     const few = await cloud.call("POST", `/api/projects/${id}/jobs`, { body: { preset: "preview" } });
-    expect([few.status, few.json.error.message]).toEqual([409, "The project has 4 photos; a scene needs at least 5."]);
+    expect([few.status, few.json.error.message]).toEqual([409, "The project has 4 photos. A scene needs at least 5."]);
     const declared = await cloud.call("POST", `/api/projects/${id}/photos`, { body: { photos: [{ name: "notes.jpg", type: "image/jpeg", bytes: 5 }] } });
     const missing = await cloud.call("POST", `/api/projects/${id}/jobs`, { body: { preset: "preview" } });
     expect(missing.json.error.message).toBe('1 of 5 photos are not uploaded yet: "notes.jpg" (0005.jpg).');
     const [{ url, headers }] = declared.json.uploads;
     expect((await fetch(url, { method: "PUT", headers, body: "hello" })).status).toBe(200);
     const alien = await cloud.call("POST", `/api/projects/${id}/jobs`, { body: { preset: "preview" } });
-    expect(alien.json.error.message).toBe('1 of 5 files are not JPEG, PNG, WebP or HEIC pictures: "notes.jpg" (0005.jpg).');
+    expect(alien.json.error.message).toBe('1 of 5 files are not JPEG, PNG, WebP or HEIC photos: "notes.jpg" (0005.jpg).');
     expect(cloud.runpod.jobsOf(id)).toEqual([]);
   });
 });
 
 describe("uploads", () => {
-  test("an address takes only the declared type and size, and only once", async () => {
+  test("an address accepts only the declared type and size, and only once", async () => {
     const id = await newProject(cloud);
     const { json } = await cloud.call("POST", `/api/projects/${id}/photos`, { body: { photos: [{ name: "a.jpg", type: "image/jpeg", bytes: 100 }] } });
     const [{ url, headers, as }] = json.uploads;

@@ -6,3 +6,8 @@ declare namespace Cloudflare {
     readonly BUCKET: R2Bucket;
   }
 }
+
+declare module "*?raw" {
+  const text: string;
+  export default text;
+}

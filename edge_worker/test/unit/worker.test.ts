@@ -49,7 +49,7 @@ describe("behind Cloudflare Access", () => {
     return call(path, { method, headers: { "cf-access-jwt-assertion": assertion, ...headers }, change: { API_TOKENS: "[]", ACCESS: JSON.stringify(access), ...change } });
   }
 
-  test("an operator may operate, whoever else is let in may do what the stack says", async () => {
+  test("an operator may operate, everybody else has the stack's scope", async () => {
     expect((await as("ada@example.org", "/api/session")).json).toEqual({ name: "ada@example.org", scopes: ["operate"] });
     expect((await as("bob@example.org", "/api/session")).json).toEqual({ name: "bob@example.org", scopes: ["view"] });
     expect((await as("bob@example.org", "/api/metrics")).status).toBe(403);
@@ -57,23 +57,23 @@ describe("behind Cloudflare Access", () => {
     expect([closed.status, closed.error?.code]).toEqual([403, "FORBIDDEN"]);
   });
 
-  test("changes come from our own pages only: Access's cookie travels by itself", async () => {
+  test("changes must come from our own pages, since browsers add Access's cookie by themselves", async () => {
     const path = "/api/projects/p_0000000000000000";
     const from = async (origin: string | null): Promise<number> => (await as("ada@example.org", path, { method: "DELETE", headers: origin === null ? {} : { origin } })).status;
     expect([await from("https://app.example"), await from("https://evil.example"), await from(null)]).toEqual([404, 403, 403]);
   });
 
-  test("a link to sign in is refused with what to do instead", async () => {
+  test("a sign-in link is refused, with what to do instead", async () => {
     const answer = await as("ada@example.org", "/api/login-links", { method: "POST", headers: { origin: "https://app.example" } });
     expect([answer.status, answer.error?.hint]).toEqual([409, "Add them to the Access policy."]);
   });
 
-  test("an assertion for somebody else's application opens nothing, and no cookie makes up for it", async () => {
+  test("an assertion for another application is rejected, and no cookie makes up for it", async () => {
     const answer = await as("ada@example.org", "/api/session", { access: { ...ACCESS, aud: "another" } });
     expect([answer.status, answer.error?.code]).toEqual([401, "UNAUTHENTICATED"]);
   });
 
-  test("Access that cannot be asked is said so", async () => {
+  test("an unreachable Access is reported", async () => {
     vi.spyOn(console, "error").mockImplementation(() => undefined);
     const team = "https://down.cloudflareaccess.com";
     vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(null, { status: 503 }));
@@ -86,7 +86,7 @@ describe("behind Cloudflare Access", () => {
     expect([answer.status, answer.error?.code, answer.error?.hint]).toEqual([502, "UPSTREAM", "Try again in a minute."]);
   });
 
-  test("where it is not set, its header opens nothing", async () => {
+  test("where it is not set, its header is ignored", async () => {
     expect((await call("/api/session", { headers: { "cf-access-jwt-assertion": "a.b.c" } })).status).toBe(401);
   });
 });
@@ -97,7 +97,7 @@ describe("while nothing is configured", () => {
     async (path) => {
       const answer = await call(path, { change: { API_TOKENS: "[]" } });
       expect([answer.status, answer.error?.code]).toEqual([503, "NOT_CONFIGURED"]);
-      expect(answer.error?.message).toContain("API_TOKENS holds no token and ACCESS is not set");
+      expect(answer.error?.message).toContain("API_TOKENS is empty and ACCESS is not set");
       expect(answer.error?.hint).toContain("pulumi up");
     },
   );
@@ -107,7 +107,7 @@ describe("while nothing is configured", () => {
   });
 });
 
-test("over https a browser is signed out with the attributes that its cookie was set with", async () => {
+test("over https a sign-out clears the cookie with the attributes that it was set with", async () => {
   const token = "spl_token_of_this_test";
   const digest = [...new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token)))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   const change = { WORKER_URL: "https://app.example", API_TOKENS: JSON.stringify([{ name: "t", sha256: digest, scopes: ["view"] }]) };
@@ -116,12 +116,12 @@ test("over https a browser is signed out with the attributes that its cookie was
   expect(headers.get("strict-transport-security")).toBe("max-age=31536000");
 });
 
-test("what goes wrong inside is told without a detail, and logged without the address", async () => {
+test("an internal error is answered without details and logged without the address", async () => {
   const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
   const broken = { PROJECT: { idFromName: () => { throw new Error("storage of p_secret is gone"); } } };
   const token = `p_0123456789abcdef.${"S".repeat(32)}`;
   const answer = await call(`/api/shared/${token}`, { change: broken });
-  expect(answer.json).toEqual({ error: { code: "INTERNAL", message: "Something went wrong on our side.", hint: "Try again; the log has the details." } });
+  expect(answer.json).toEqual({ error: { code: "INTERNAL", message: "Something went wrong on our side.", hint: "Try again. If it happens again, contact whoever runs this service." } });
   expect(answer.headers.get("content-security-policy")).toBe("default-src 'none'; frame-ancestors 'none'");
   expect(logged).toHaveBeenCalledWith(expect.stringContaining("GET /api/shared/:token: Error: storage"));
   expect(JSON.stringify(logged.mock.calls)).not.toContain(token);

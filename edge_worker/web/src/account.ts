@@ -1,7 +1,8 @@
 // Who is using the page and what the service allows: read once, shared by all pages.
 // Never guesses a permission: what the session does not list is not offered.
+import type { Session, Settings } from "../../shared/contracts/api.ts";
+import { allows, type Scope } from "../../shared/scopes.ts";
 import { api, ApiError } from "./api.ts";
-import type { Session, Settings } from "./contract.ts";
 import { Store } from "./store.ts";
 
 export type Account =
@@ -33,10 +34,4 @@ export function asApiError(error: unknown): ApiError {
   return new ApiError(0, "INTERNAL", "Something went wrong on this page.", "Reload it; nothing on the server is lost.");
 }
 
-export const may = (session: Session, scope: "view" | "upload" | "operate"): boolean => session.scopes.includes(scope) || implied(session, scope);
-
-/** view < upload < operate: a session with a wider scope may do what the narrower ones may. */
-function implied({ scopes }: Session, scope: "view" | "upload" | "operate"): boolean {
-  const order = ["view", "upload", "operate"];
-  return scopes.some((held) => order.indexOf(held) >= order.indexOf(scope));
-}
+export const may = (session: Session, scope: Scope): boolean => allows(session.scopes, scope);

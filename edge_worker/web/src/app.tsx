@@ -2,9 +2,9 @@
 // Never shows a project's data itself.
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import type { Session } from "../../shared/contracts/api.ts";
 import { account, loadAccount, may } from "./account.ts";
 import { api } from "./api.ts";
-import type { Session } from "./contract.ts";
 import { followLocally, useRoute, type Route } from "./router.ts";
 import { useStore } from "./store.ts";
 import { Boundary } from "./views/boundary.tsx";

@@ -1,5 +1,5 @@
-"""The built edge worker in the local Cloudflare runtime, with something in it to be asked about.
-No RunPod stands behind it: what the Worker says then is part of its contract too."""
+"""The built edge worker in the local Cloudflare runtime, with some projects in it.
+There is no RunPod behind it: how the Worker answers then is part of its contract, too."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NO_RUNPOD = "http://127.0.0.1:1/v2"
 
 @dataclass(kw_only=True)
 class Edge:
-    """A running edge worker. `project` has photos and share links; `doomed` are there to be deleted."""
+    """A running edge worker. `project` has photos and share links; `doomed` are for deletion."""
 
     url: str
     project: str = ""
@@ -51,7 +51,7 @@ class Edge:
         return str(answer.json()["id"])
 
     def settle(self) -> None:
-        """Make what the paths of the document are about."""
+        """Create what the paths of the document need."""
         self.project = self.new_project()
         # One more than the photos that are uploaded: a job is refused, and every answer about photos has both kinds.
         photos = [{"name": f"{n}.jpg", "type": "image/jpeg", "bytes": 8} for n in range(3)]
@@ -60,7 +60,7 @@ class Edge:
             put = httpx.put(upload["url"], headers=upload["headers"], content=b"\xff\xd8\xff\xe0" * 2, trust_env=False)
             assert put.status_code == 200, put.text
         self.photo = declared[0]["as"]
-        # One is there to be revoked, the other to be opened.
+        # One to revoke, one to open.
         revoked, opened = (self.call("POST", f"/api/projects/{self.project}/shares").json() for _ in range(2))
         self.share, self.token = revoked["id"], opened["url"].rpartition("/")[2]
         self.doomed = [self.new_project() for _ in range(20)]
@@ -68,7 +68,7 @@ class Edge:
 
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    """Deployed as `pulumi up` does it, on free ports; gone afterwards."""
+    """Deployed as `pulumi up` does it, on free ports; removed afterwards."""
     assert (ROOT / "edge_worker/dist/index.js").is_file(), "the edge worker is not built: run scripts/bootstrap --test"
     folder = tmp_path_factory.mktemp("edge")
     with (folder / "runtime.log").open("w") as log:
@@ -142,7 +142,7 @@ def _deploy(control: httpx.Client, url: str, folder: Path) -> None:
 
 
 def _bindings(url: str, token: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those of wrangler.jsonc, with the addresses and keys of this run."""
+    """The bindings of wrangler.jsonc, with the addresses and keys of this run."""
     wrangler = parse_jsonc((ROOT / "edge_worker/wrangler.jsonc").read_text())
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
     texts: dict[str, str] = {

@@ -1,4 +1,4 @@
-"""Schemathesis drives the running edge worker from the document that it serves: requests that fit, others that do not.
+"""Schemathesis drives the running edge worker from its own OpenAPI document, with valid and invalid requests.
 No answer is a 5xx, and every answer has a described status, type and shape."""
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 @pytest.fixture(scope="module")
 def document(edge: Edge) -> BaseSchema:
-    """The document as strangers get it, with paths that lead to what is there."""
+    """The document as anybody gets it, with path parameters that exist."""
     schema = schemathesis.openapi.from_url(f"{edge.url}/api/openapi.json")
 
     @schema.hook
     def map_path_parameters(context: Any, path_parameters: Any) -> Any:
-        """Ids that no generator can know, where one was right by the schema: a wrong one on purpose stays wrong."""
+        """Replaces valid ids, which no generator can guess, by existing ones. Ids that are invalid on purpose stay."""
         known = {"id": edge.project, "as": edge.photo, "share_id": edge.share, "token": edge.token}
         if (context.operation.method, context.operation.path) == ("delete", "/api/projects/{id}"):
             known["id"] = edge.doomed.pop() if edge.doomed else "p_0000000000000000"
@@ -53,7 +53,7 @@ def document(edge: Edge) -> BaseSchema:
 
 
 def excluded(status: int) -> list[Any]:
-    """What fits the schema may still break a limit that is a setting (413), or ask a websocket's path plainly (426)."""
+    """A request that fits the schema can still exceed a configured limit (413) or miss the websocket upgrade (426)."""
     return [checks.positive_data_acceptance] if status in (413, 426) else []
 
 
@@ -79,5 +79,5 @@ def test_every_exchange_is_as_described(document: BaseSchema, mode: GenerationMo
         with subtests.test(f"{operation.label}"):
             exchange()
     if mode is GenerationMode.POSITIVE:
-        # The others are asked well and refused: no scene, no job, no worker's signature, no websocket.
+        # The others get valid requests and refuse them: no scene, no job, no worker's signature, no websocket.
         assert {operation.label for operation in operations(document)} - succeeded == NEVER_DONE

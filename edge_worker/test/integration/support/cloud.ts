@@ -64,7 +64,7 @@ export class Cloud {
       env: { ...process.env, CLOUDFLARE_API_TOKEN: "control-key" },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    // A test run that is cut off must not leave the runtime behind.
+    // An interrupted test run must not leave the runtime behind.
     process.once("exit", () => child.kill("SIGTERM"));
     const log: string[] = [];
     createInterface({ input: child.stderr }).on("line", (line) => log.push(line));

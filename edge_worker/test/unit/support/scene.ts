@@ -1,10 +1,12 @@
 // One project's object under a scripted RunPod and a clock of the test's own: real storage, bucket and alarms in workerd.
-// `runpod` is new for each test; its `now` is what the object takes for the time.
+// `runpod` is new for each test; its `now` is the time.
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, vi } from "vitest";
 
-import { keys, type JobInput } from "../../../src/contracts/job-input.ts";
-import type { ProjectView } from "../../../src/contracts/project.ts";
+import reportExample from "../../../../docs/contracts/job-report.json";
+import type { JobInput } from "../../../shared/contracts/job-input.ts";
+import type { Project as ProjectView } from "../../../shared/contracts/project.ts";
+import { keys } from "../../../src/clients/bucket-keys.ts";
 import { hmac, randomId, toBase64 } from "../../../src/crypto.ts";
 import type { Grant } from "../../../src/identity/capability.ts";
 import type { Project } from "../../../src/project/project-object.ts";
@@ -13,12 +15,17 @@ export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const T0 = Date.now() + 30 * 24 * HOUR;
 
-// ---- a scripted RunPod behind fetch -------------------------------------------------------------------------------
 
 export type Reply = { readonly status: number; readonly body?: unknown } | "unreachable" | "takes effect, answer lost";
 
 export class RunPodScript {
-  now = T0;
+  /** The time for everything in this isolate. */
+  get now(): number {
+    return Date.now();
+  }
+  set now(ms: number) {
+    vi.setSystemTime(ms);
+  }
   readonly runs: { readonly id: string; readonly webhook: string; readonly input: JobInput }[] = [];
   readonly cancelled: string[] = [];
   asked = 0;
@@ -55,15 +62,16 @@ export class RunPodScript {
   }
 }
 
-// ---- a project under the script's clock -----------------------------------------------------------------------------
 
 export let runpod: RunPodScript;
 beforeEach(() => {
   runpod = new RunPodScript();
+  runpod.now = T0;
   vi.spyOn(globalThis, "fetch").mockImplementation((input, init) => runpod.fetch(input as RequestInfo, init as RequestInit));
 });
 afterEach(() => {
   vi.restoreAllMocks();
+  vi.useRealTimers();
 });
 
 /** The account's list, newest first. */
@@ -77,9 +85,6 @@ export class Scene {
 
   static async withPhotos(count = 5): Promise<Scene> {
     const scene = new Scene();
-    await scene.inside((project) => {
-      project.clock = () => runpod.now;
-    });
     await scene.inside((project) => project.create(scene.id, "Teapot"));
     const photos = Array.from({ length: count }, (_, index) => ({ name: `${index}.jpg`, type: "image/jpeg" as const, bytes: 4 }));
     await scene.inside((project) => project.declarePhotos(photos, "caller"));
@@ -97,9 +102,6 @@ export class Scene {
   /** Throws the object out of memory; what it kept in storage, and its open websockets, stay. */
   async evict(): Promise<void> {
     await evictDurableObject(this.stub);
-    await this.inside((project) => {
-      project.clock = () => runpod.now;
-    });
   }
 
   async start(): Promise<ProjectView> {
@@ -143,7 +145,7 @@ export class Scene {
   }
 
   /** A worker's signed progress; returns the verdict. */
-  async progress(seq: number, fraction: number, attempt = 1): Promise<string> {
+  async progress(seq: number, fraction: number, attempt = 1): Promise<unknown> {
     const secret = runpod.runs.find(({ input }) => input.project_id === this.id && input.attempt === attempt)?.input.progress.secret ?? "";
     const body = JSON.stringify({ project_id: this.id, attempt, seq, stage: "train", fraction, message: "", eta_s: 1 });
     const headers = { "webhook-id": `msg_${seq}`, "webhook-timestamp": String(Math.floor(runpod.now / 1000)) };
@@ -159,14 +161,13 @@ export class Scene {
 
   report(attempt = 1): object {
     return {
-      version: 1,
+      ...reportExample,
       project_id: this.id,
       attempt,
-      preset: "preview",
-      photos: { given: 5, registered: 5 },
+      photos: { given: 5, registered: 5, rejected: [] },
       artifacts: {},
       stages: [{ stage: "train", seconds: 60 }],
-      price: { usd: 0.5, billed_s: 100 },
+      price: { ...reportExample.price, usd: 0.5, billed_s: 100 },
     };
   }
 }

@@ -2,9 +2,10 @@
 // Never uploads: chosen photos go to the review page first.
 import { useEffect, useState } from "preact/hooks";
 
+import type { Session, Settings } from "../../../shared/contracts/api.ts";
+import type { Project } from "../../../shared/contracts/project.ts";
 import { asApiError, may, noticeSignedOut } from "../account.ts";
 import { api, ownSource, type ApiError } from "../api.ts";
-import type { Project, Session, Settings } from "../contract.ts";
 import { ago, plural } from "../format.ts";
 import type { DroppedFile } from "../intake/dropped.ts";
 import { intake } from "../intake/intake.ts";

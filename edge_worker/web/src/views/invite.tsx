@@ -2,9 +2,9 @@
 // Never keeps the link: closing the dialog forgets it.
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 
+import type { LoginLink } from "../../../shared/contracts/api.ts";
 import { asApiError } from "../account.ts";
 import { api, type ApiError } from "../api.ts";
-import type { LoginLink } from "../contract.ts";
 import { Copy, Failure } from "./parts.tsx";
 import { QrCode } from "./qr-code.tsx";
 

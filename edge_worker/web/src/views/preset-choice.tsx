@@ -2,8 +2,8 @@
 // Never starts a job.
 import { useEffect, useState } from "preact/hooks";
 
+import type { Estimate, Settings } from "../../../shared/contracts/api.ts";
 import { api } from "../api.ts";
-import type { Estimate, Settings } from "../contract.ts";
 import { about, day, usd } from "../format.ts";
 import { presetWords } from "../presets.ts";
 

@@ -2,9 +2,10 @@
 // Never draws a state itself.
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import type { Session, Settings } from "../../../shared/contracts/api.ts";
+import type { Project } from "../../../shared/contracts/project.ts";
 import { may, noticeSignedOut } from "../account.ts";
 import { ownSource, type ApiError } from "../api.ts";
-import type { Project, Session, Settings } from "../contract.ts";
 import { lastSeen, remember } from "../known.ts";
 import { watch, type Watch } from "../live.ts";
 import { isFinal, isWorking, keepForecast } from "../stages.ts";

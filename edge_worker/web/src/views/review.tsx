@@ -2,9 +2,9 @@
 // Nothing leaves the device before that button is pressed.
 import { useEffect, useState } from "preact/hooks";
 
+import type { Session, Settings } from "../../../shared/contracts/api.ts";
 import { asApiError, may, noticeSignedOut } from "../account.ts";
 import { api } from "../api.ts";
-import type { Session, Settings } from "../contract.ts";
 import { bytes, plural, usd } from "../format.ts";
 import type { DroppedFile } from "../intake/dropped.ts";
 import { intake, type Chosen } from "../intake/intake.ts";
@@ -23,7 +23,7 @@ const NAME_MAX = 80;
 export function Review({ session, settings }: { session: Session; settings: Settings }) {
   const chosen = useStore(intake.chosen);
   const [name, setName] = useState<string | null>(null);
-  const [preset, setPreset] = useState(settings.presets[0] ?? "preview");
+  const [preset, setPreset] = useState<string>(settings.presets[0] ?? "preview");
   useEffect(() => {
     document.title = "New scene · Splat";
   }, []);

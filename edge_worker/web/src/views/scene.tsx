@@ -3,9 +3,10 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
+import type { Report } from "../../../shared/contracts/job-report.ts";
+import type { Project, SharedProject } from "../../../shared/contracts/project.ts";
 import type { Source } from "../api.ts";
 import { parseCameras, plan, type CamerasFile } from "../cameras.ts";
-import type { Project, Report } from "../contract.ts";
 import { bytes, count, day, duration, plural, usd } from "../format.ts";
 import { usePhotoNames, type PhotoNames } from "../photo-names.ts";
 import { presetWords } from "../presets.ts";
@@ -38,8 +39,11 @@ export function Scene({ source, ...props }: StateProps & { source: Source }) {
   );
 }
 
+/** A scene of one's own, or as much of it as a share link shows. */
+type Shown = SharedProject & Partial<Project>;
+
 interface SceneViewProps {
-  project: Project;
+  project: Shown;
   source: Source;
   names: PhotoNames;
   beside?: ComponentChildren;
@@ -86,7 +90,7 @@ export function SceneView({ project, source, names, beside }: SceneViewProps) {
 }
 
 /** The cameras, or null when they are not there or not readable: the scene is then framed as a whole. */
-function useCameras(project: Project, source: Source): CamerasFile | null | "loading" {
+function useCameras(project: Shown, source: Source): CamerasFile | null | "loading" {
   const there = project.artifacts["cameras.json"] !== undefined;
   const [cameras, setCameras] = useState<CamerasFile | null | "loading">(there ? "loading" : null);
   const url = source.artifact("cameras.json", project.attempt);

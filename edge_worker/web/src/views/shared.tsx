@@ -2,15 +2,15 @@
 // Never asks for a session and never offers a change.
 import { useEffect, useState } from "preact/hooks";
 
+import type { SharedProject } from "../../../shared/contracts/project.ts";
 import { asApiError } from "../account.ts";
 import { api, sharedSource, type ApiError } from "../api.ts";
-import type { Project } from "../contract.ts";
 import { photoNames } from "../photo-names.ts";
 import { Trouble } from "./notices.tsx";
 import { SceneView } from "./scene.tsx";
 
 export function Shared({ token }: { token: string }) {
-  const [project, setProject] = useState<Project | null>(null);
+  const [project, setProject] = useState<SharedProject | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [tries, setTries] = useState(0);
   useEffect(() => {

@@ -2,9 +2,9 @@
 // Never shows a link's secret again unless the server does.
 import { useEffect, useState } from "preact/hooks";
 
+import type { ListedShare, Share } from "../../../shared/contracts/api.ts";
 import { asApiError } from "../account.ts";
 import { api, type ApiError } from "../api.ts";
-import type { ListedShare } from "../contract.ts";
 import { day } from "../format.ts";
 import { Copy, Failure, useAction } from "./parts.tsx";
 import { QrCode } from "./qr-code.tsx";
@@ -17,7 +17,7 @@ const LASTS: readonly { label: string; seconds: number | null }[] = [
 ];
 
 export function Sharing({ projectId }: { projectId: string }) {
-  const [shares, setShares] = useState<readonly ListedShare[]>([]);
+  const [shares, setShares] = useState<readonly (ListedShare | Share)[]>([]);
   const [lasts, setLasts] = useState(0);
   const [loadError, setLoadError] = useState<ApiError | null>(null);
   useEffect(() => {
@@ -66,16 +66,16 @@ export function Sharing({ projectId }: { projectId: string }) {
   );
 }
 
-function ShareLine({ projectId, share, onRevoked }: { projectId: string; share: ListedShare; onRevoked: () => void }) {
+function ShareLine({ projectId, share, onRevoked }: { projectId: string; share: ListedShare | Share; onRevoked: () => void }) {
   const revoke = useAction(async () => {
     await api.revoke(projectId, share.id);
     onRevoked();
   });
   const [drawn, setDrawn] = useState(false);
-  const url = share.url ? new URL(share.url, location.href).href : null;
+  const url = "url" in share ? share.url : null;
   return (
     <li>
-      {url ? <input class="share-url" type="text" readOnly value={url} aria-label="Share link" onFocus={({ currentTarget }) => currentTarget.select()} /> : <span>{share.created_at ? `Link of ${day(share.created_at)}` : "A link"}, its address was shown once</span>}
+      {url ? <input class="share-url" type="text" readOnly value={url} aria-label="Share link" onFocus={({ currentTarget }) => currentTarget.select()} /> : <span>{"created_at" in share ? `Link of ${day(share.created_at)}` : "A link"}, its address was shown once</span>}
       <span class="small">{share.expires_at ? `until ${day(share.expires_at)}` : "until revoked"}</span>
       <span class="share-actions">
         {url ? (

@@ -2,8 +2,8 @@
 // Never sends a file that the person did not choose again after a reload.
 import { useEffect, useState } from "preact/hooks";
 
+import type { StoredPhoto } from "../../../shared/contracts/api.ts";
 import { api } from "../api.ts";
-import type { ServerPhoto } from "../contract.ts";
 import { bytes, plural } from "../format.ts";
 import type { DroppedFile } from "../intake/dropped.ts";
 import { intake } from "../intake/intake.ts";
@@ -94,8 +94,8 @@ function FileLine({ item }: { item: Item }) {
 
 /** After a reload the files are no longer in the page: choose them again, what arrived is not sent twice. */
 function Interrupted({ project, settings, ...rest }: StateProps) {
-  const [photos, setPhotos] = useState<readonly ServerPhoto[] | null>(null);
-  const [preset, setPreset] = useState(project.preset ?? settings.presets[0] ?? "preview");
+  const [photos, setPhotos] = useState<readonly StoredPhoto[] | null>(null);
+  const [preset, setPreset] = useState<string>(project.preset ?? settings.presets[0] ?? "preview");
   const chosen = useStore(intake.chosen);
   useEffect(() => {
     let stopped = false;
@@ -165,7 +165,7 @@ function Interrupted({ project, settings, ...rest }: StateProps) {
 
 /** Everything is there, nothing started: quality, price, start. */
 export function Ready({ project, settings, ...rest }: StateProps) {
-  const [preset, setPreset] = useState(project.preset ?? settings.presets[0] ?? "preview");
+  const [preset, setPreset] = useState<string>(project.preset ?? settings.presets[0] ?? "preview");
   const estimates = useEstimates(settings, project.photos.count);
   const start = useAction(async () => rest.onProject(await api.start(project.id, preset)));
   return (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.splat_cli.errors import CommandError
-from scripts.splat_cli.photos import LeftOut, Limits, digest, find_photos, sift, told, type_of
+from scripts.splat_cli.photos import (
+    HEAD_BYTES,
+    PHOTO_SUFFIXES,
+    LeftOut,
+    Limits,
+    digest,
+    find_photos,
+    sift,
+    told,
+    type_of,
+)
 
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 40
+CONTRACT = json.loads((Path(__file__).parents[4] / "docs/contracts/photo-types.json").read_text())
+ACCEPTED = [
+    (kind["media_types"][0], head)
+    for kind in CONTRACT["types"]
+    for head in product(*([(part["offset"], text) for text in part["any_of"]] for part in kind["magic"]))
+]
 LIMITS = Limits(photos_min=5, photos_max=8, photo_bytes_max=1000)
 
 
@@ -23,22 +41,22 @@ def fill(folder: Path, count: int, content: bytes = JPEG) -> list[Path]:
     return paths
 
 
-@pytest.mark.parametrize(
-    ("head", "kind"),
-    [
-        (JPEG, "image/jpeg"),
-        (b"\x89PNG\r\n\x1a\n" + b"\0" * 8, "image/png"),
-        (b"RIFF\x10\0\0\0WEBPVP8 ", "image/webp"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", "image/heic"),
-        (b"\0\0\0\x18ftypmif1\0\0\0\0", "image/heic"),
-        (b"\0\0\0\x18ftypisom\0\0\0\0", None),
-        (b"RIFF\x10\0\0\0WAVEfmt ", None),
-        (b"Dear diary, 1 Jan", None),
-        (b"", None),
-    ],
-)
-def test_the_type_of_a_photo_is_told_by_its_first_bytes(head: bytes, kind: str | None) -> None:
-    assert type_of(head[:16]) == kind
+@pytest.mark.parametrize(("kind", "parts"), ACCEPTED)
+def test_the_first_bytes_of_the_contract_are_a_photo(kind: str, parts: list[tuple[int, str]]) -> None:
+    head = ""
+    for offset, text in parts:
+        head = head.ljust(offset, "\0") + text
+    assert type_of(head.encode("latin-1")) == kind
+    assert type_of(head.encode("latin-1")[:-1]) is None
+
+
+@pytest.mark.parametrize("rejected", CONTRACT["rejected"], ids=lambda rejected: rejected["name"])
+def test_other_first_bytes_are_no_photo(rejected: dict[str, str]) -> None:
+    assert type_of(rejected["head"].encode("latin-1")[:HEAD_BYTES]) is None
+
+
+def test_the_extensions_are_those_of_the_contract() -> None:
+    assert {f".{extension}" for kind in CONTRACT["types"] for extension in kind["extensions"]} == PHOTO_SUFFIXES
 
 
 @given(st.binary(max_size=16))

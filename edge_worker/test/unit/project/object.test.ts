@@ -4,17 +4,18 @@ import { env, runInDurableObject } from "cloudflare:test";
 import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 
-import { keys } from "../../src/contracts/job-input.ts";
-import type { ProjectView } from "../../src/contracts/project.ts";
-import { attemptTimes } from "../../src/project/attempt.ts";
-import { MINUTE, Scene, listed, runpod, type Reply } from "./support/scene.ts";
+import configuration from "../../../../Pulumi.yaml?raw";
+import type { Project } from "../../../shared/contracts/project.ts";
+import { keys } from "../../../src/clients/bucket-keys.ts";
+import { attemptTimes } from "../../../src/project/job/attempt.ts";
+import { MINUTE, Scene, listed, runpod, type Reply } from "../support/scene.ts";
 
 /** Random histories of the object, each of some hours. */
 const HISTORIES = 15;
 const DEADLINE = attemptTimes(3600).deadlineS * 1000;
 
 describe("a job of two hours", () => {
-  test("ends done although every webhook is lost, and RunPod is asked no more than twice a minute", async () => {
+  test("finishes although every webhook is lost, with at most two status calls a minute", async () => {
     const scene = await Scene.withPhotos();
     runpod.status = (minutes) =>
       minutes < 60
@@ -45,7 +46,7 @@ describe("a job of two hours", () => {
     expect((await scene.view()).state).toBe("done");
   });
 
-  test("survives answers of 429 and 500 and answers that cannot be read", async () => {
+  test("survives answers of 429 and 500 and unreadable answers", async () => {
     const scene = await Scene.withPhotos();
     const answers: Reply[] = [{ status: 429 }, { status: 500 }, { status: 200, body: { nonsense: true } }, { status: 200, body: { status: "EXPLODED" } }];
     runpod.status = (minutes) => (minutes < 20 ? (answers[runpod.asked % answers.length] ?? "unreachable") : { status: 200, body: { status: "COMPLETED", output: scene.report() } });
@@ -54,7 +55,7 @@ describe("a job of two hours", () => {
     expect((await scene.view()).state).toBe("done");
   });
 
-  test("takes its result from the bucket when RunPod has forgotten the job", async () => {
+  test("takes its result from the bucket when RunPod has no record of the job", async () => {
     const scene = await Scene.withPhotos();
     runpod.status = (minutes) => (minutes < 40 ? "unreachable" : { status: 404 });
     await scene.start();
@@ -63,7 +64,7 @@ describe("a job of two hours", () => {
     expect(await scene.view()).toMatchObject({ state: "done", report: { attempt: 1 } });
   });
 
-  test("fails when RunPod has forgotten it and it left no report, or another job's", async () => {
+  test("fails when RunPod has no record of it and it left no report, or another job's", async () => {
     for (const left of [null, "another"]) {
       const scene = await Scene.withPhotos();
       runpod.status = () => ({ status: 404 });
@@ -74,7 +75,8 @@ describe("a job of two hours", () => {
     }
   });
 
-  test("that never ends fails at its deadline, and its cancel is repeated until RunPod takes it", async () => {
+  test("that never ends fails at its deadline, and its cancel is repeated until RunPod accepts it", async () => {
+    const logged = vi.spyOn(console, "warn").mockImplementation(() => undefined);
     const scene = await Scene.withPhotos();
     runpod.status = () => ({ status: 200, body: { status: "IN_PROGRESS" } });
     runpod.cancel = () => "unreachable";
@@ -89,6 +91,8 @@ describe("a job of two hours", () => {
     await scene.pass(MINUTE);
     expect(runpod.cancelled).toEqual(["job-1"]);
     expect(await scene.alarmAt()).toBeNull();
+    expect(logged).toHaveBeenCalledWith(expect.stringContaining("TIME_LIMIT; to allow more time, set jobSecondsMax"));
+    expect(configuration).toContain("\n  jobSecondsMax:\n");
   });
 });
 
@@ -98,7 +102,7 @@ async function booked(): Promise<number> {
 }
 
 describe("two hours with every fault", () => {
-  test("nobody learns the job's id, RunPod cannot be asked, the webhook is lost: the worker's own report ends it, once", async () => {
+  test("without an id, with RunPod unreachable and the webhook lost, the worker's own report ends the job once", async () => {
     const before = await booked();
     const scene = await Scene.withPhotos();
     runpod.run = () => "takes effect, answer lost";
@@ -131,7 +135,7 @@ describe("two hours with every fault", () => {
     expect(await booked()).toBeCloseTo(before + 0.5, 6);
   });
 
-  test("the job vanishes in mid-run: it fails, is cancelled for safety, and its retry is the only other job and charge", async () => {
+  test("a job that vanishes in mid-run fails and is cancelled for safety; its retry is the only other job and charge", async () => {
     const before = await booked();
     const scene = await Scene.withPhotos();
     const answers: Reply[] = ["unreachable", { status: 429 }, { status: 500 }, { status: 200, body: { status: "?" } }];
@@ -155,7 +159,7 @@ describe("two hours with every fault", () => {
     expect(await booked()).toBeCloseTo(lost + 0.5, 6);
   });
 
-  test.each(["unreachable", "IN_PROGRESS"])("a result that is in the bucket at the deadline counts although RunPod says %s", async (said) => {
+  test.each(["unreachable", "IN_PROGRESS"])("a result in the bucket at the deadline counts although RunPod's answer is %s", async (said) => {
     const scene = await Scene.withPhotos();
     runpod.status = () => (said === "unreachable" ? said : { status: 200, body: { status: said } });
     await scene.start();
@@ -172,12 +176,12 @@ describe("two hours with every fault", () => {
     fc.record({ do: fc.constant("status" as const), says: fc.constantFrom("IN_QUEUE", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELLED", "unreachable", "404", "500") }),
   );
 
-  test("any history at all: one RunPod job an attempt, an end by the deadline, and no end is ever undone", { timeout: 120_000 }, async () => {
+  test("any history has one RunPod job per attempt and ends by the deadline, and no end is undone", { timeout: 120_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 14 }), async (steps) => {
         const scene = await Scene.withPhotos();
         const mine = (): number[] => runpod.runs.filter(({ input }) => input.project_id === scene.id).map(({ input }) => input.attempt);
-        let ended: ProjectView | null = null;
+        let ended: Project | null = null;
         let attempt = 0;
         for (const one of [{ do: "start" as const }, ...steps]) {
           if (one.do === "start") {
@@ -210,7 +214,7 @@ describe("two hours with every fault", () => {
 });
 
 describe("a submission", () => {
-  test("whose answer is lost is taken up by the job's own progress and ended by its webhook", async () => {
+  test("whose answer is lost is recognised by the job's own progress and ended by its webhook", async () => {
     const scene = await Scene.withPhotos();
     runpod.run = () => "takes effect, answer lost";
     await scene.start();
@@ -234,17 +238,20 @@ describe("a submission", () => {
   });
 
   test.each([
-    { status: 401, hint: "RUNPOD_API_KEY" },
-    { status: 404, hint: "pulumi up" },
-    { status: 429, hint: "in a minute" },
-  ])("that RunPod refuses with $status fails at once and says what to do", async ({ status, hint }) => {
+    { status: 401, hint: "contact whoever runs this service", log: "its API key is not accepted" },
+    { status: 404, hint: "contact whoever runs this service", log: "check that the endpoint exists" },
+    { status: 429, hint: "in a minute", log: "no more jobs" },
+  ])("that RunPod rejects with $status fails at once, with a next step for people and another in the log for operators", async ({ status, hint, log }) => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const scene = await Scene.withPhotos();
     runpod.run = () => ({ status });
     const view = await scene.start();
     expect(view).toMatchObject({ state: "failed", error: { code: "UPSTREAM", hint: expect.stringContaining(hint) } });
+    expect(view.error?.hint).not.toContain("pulumi");
+    expect(logged).toHaveBeenCalledWith(expect.stringContaining(log));
   });
 
-  test("is not believed from a webhook that names somebody else's job", async () => {
+  test("is not found by a webhook that names somebody else's job", async () => {
     const scene = await Scene.withPhotos();
     runpod.run = () => "takes effect, answer lost";
     await scene.start();
@@ -253,14 +260,14 @@ describe("a submission", () => {
     expect((await scene.view()).state).toBe("queued");
   });
 
-  test("that two browsers make at once is one job", async () => {
+  test("by two browsers at once is one job", async () => {
     const scene = await Scene.withPhotos();
     const [first, second] = await scene.inside((project) => Promise.all([project.start("preview"), project.start("preview")]));
     expect([first, second].map((answer) => ("refused" in answer ? answer.code : answer.state))).toEqual(["queued", "CONFLICT"]);
     expect(runpod.runs).toHaveLength(1);
   });
 
-  test("survives the object being thrown out of memory", async () => {
+  test("survives the eviction of the object", async () => {
     const scene = await Scene.withPhotos();
     await scene.start();
     await scene.evict();
@@ -287,7 +294,7 @@ describe("a webhook", () => {
     expect(runpod.runs).toHaveLength(1);
   });
 
-  test("that comes thrice costs one look", async () => {
+  test("that comes three times costs one status call", async () => {
     const scene = await Scene.withPhotos();
     await scene.start();
     runpod.status = () => ({ status: 200, body: { status: "COMPLETED", output: scene.report() } });
@@ -309,7 +316,7 @@ describe("a webhook", () => {
     expect((await scene.view()).state).toBe("done");
   });
 
-  test("that runs ahead of /status is followed up within seconds", async () => {
+  test("that is ahead of /status is followed up within seconds", async () => {
     const scene = await Scene.withPhotos();
     await scene.start();
     runpod.status = () => ({ status: 200, body: { status: "IN_PROGRESS" } });
@@ -320,7 +327,7 @@ describe("a webhook", () => {
     expect((await scene.view()).state).toBe("done");
   });
 
-  test("of an attempt that is over opens nothing", async () => {
+  test("of a finished attempt is refused", async () => {
     const scene = await Scene.withPhotos();
     await scene.start();
     await scene.inside((project) => project.cancel());
@@ -330,7 +337,7 @@ describe("a webhook", () => {
 });
 
 describe("money", () => {
-  test("is booked once per attempt, however often the end is told", async () => {
+  test("is booked once per attempt, however often the end is reported", async () => {
     const before = await booked();
     const scene = await Scene.withPhotos();
     await scene.start();
@@ -350,13 +357,13 @@ describe("money", () => {
     runpod.now += 100_000;
     runpod.status = () => ({ status: 200, body: { status: "FAILED", error: "CUDA error" } });
     await scene.webhook();
-    expect((await scene.view()).error?.message).toBe("The worker failed without saying why.");
+    expect((await scene.view()).error?.message).toBe("The worker failed without giving a reason.");
     expect(await booked()).toBeCloseTo(before + 100 * 0.00031, 3);
   });
 });
 
 describe("a deletion", () => {
-  test("that is cut off before its bytes are gone goes on by itself", async () => {
+  test("that is interrupted before its bytes are gone continues by itself", async () => {
     const scene = await Scene.withPhotos();
     await scene.start();
     runpod.cancel = () => "unreachable";
@@ -378,7 +385,7 @@ describe("a deletion", () => {
     expect(tables).toEqual([]);
   });
 
-  test("of a project without a job takes its bytes at once, and those that a browser still sends until its addresses expire", async () => {
+  test("of a project without a job removes its bytes at once, and later ones until the browser's addresses expire", async () => {
     const scene = await Scene.withPhotos();
     await scene.inside((project) => project.remove());
     expect(await left(scene)).toEqual([]);
@@ -396,7 +403,7 @@ describe("a deletion", () => {
     expect([await left(scene), await scene.alarmAt()]).toEqual([[], null]);
   });
 
-  test.each(["list", "delete"] as const)("that breaks off because the bucket's %s fails is finished later, in an object that has forgotten everything", async (call) => {
+  test.each(["list", "delete"] as const)("that fails at the bucket's %s is finished later, also after an eviction", async (call) => {
     const scene = await Scene.withPhotos();
     const failing = vi.spyOn(Object.getPrototypeOf(env.BUCKET) as R2Bucket, call).mockRejectedValue(new Error("R2 is down"));
     expect(await scene.inside((project) => project.remove())).toBeNull();

@@ -1,20 +1,21 @@
-// The examples of docs/contracts are read by this side as the contract says, and what this side makes fits them.
+// The examples of docs/contracts: this side reads them, and what it makes has their form.
 import { describe, expect, test } from "vitest";
 
-import failureExample from "../../../docs/contracts/job-failure.json";
-import inputExample from "../../../docs/contracts/job-input.json";
-import reportExample from "../../../docs/contracts/job-report.json";
-import progressExample from "../../../docs/contracts/progress.json";
-import projectExample from "../../../docs/contracts/project.json";
-import { JobInputSchema } from "../../src/contracts/job-input.ts";
-import { ProgressSchema, ReportSchema, readFailure, readOutput } from "../../src/contracts/job-report.ts";
-import { ProjectSchema } from "../../src/contracts/project.ts";
-import { verify } from "../../src/identity/capability.ts";
-import { attemptTimes, buildInput, interpret } from "../../src/project/attempt.ts";
-import { NEW_JOB, type Job } from "../../src/project/job-state.ts";
-import { viewProject } from "../../src/project/view.ts";
-import { parseSettings, type Settings } from "../../src/settings.ts";
-import { BINDINGS } from "./bindings.ts";
+import { JobInputSchema } from "../../../shared/contracts/job-input.ts";
+import { ProgressSchema, ReportSchema } from "../../../shared/contracts/job-report.ts";
+import { ProjectSchema } from "../../../shared/contracts/project.ts";
+import { readFailure, readOutput } from "../../../src/project/job/outcome.ts";
+import failureExample from "../../../../docs/contracts/job-failure.json";
+import inputExample from "../../../../docs/contracts/job-input.json";
+import reportExample from "../../../../docs/contracts/job-report.json";
+import progressExample from "../../../../docs/contracts/progress.json";
+import projectExample from "../../../../docs/contracts/project.json";
+import { verify } from "../../../src/identity/capability.ts";
+import { attemptTimes, buildInput, interpret } from "../../../src/project/job/attempt.ts";
+import { NEW_JOB, type Job } from "../../../src/project/job/state.ts";
+import { viewProject } from "../../../src/project/view.ts";
+import { parseSettings, type Settings } from "../../../src/settings.ts";
+import { BINDINGS } from "../support/bindings.ts";
 
 function settings(): Settings {
   const result = parseSettings(BINDINGS);
@@ -36,11 +37,11 @@ const PLAN = {
 } as const;
 
 describe("the job input", () => {
-  test("of the contract is one that we could have made", () => {
+  test("of the contract is an input that we could have made", () => {
     expect(JobInputSchema.parse(inputExample)).toEqual(inputExample);
   });
 
-  test("that we make has exactly the fields of the contract's", async () => {
+  test("that we make has exactly the contract's fields", async () => {
     const made = JobInputSchema.parse(await buildInput(PLAN, settings()));
     expect(Object.keys(made).sort()).toEqual(Object.keys(inputExample).sort());
     expect(Object.keys(made.outputs)).toEqual(Object.keys(inputExample.outputs));
@@ -59,7 +60,7 @@ describe("the job input", () => {
     expect(poster.searchParams.get("X-Amz-SignedHeaders")).toBe("content-type;host");
   });
 
-  test("carries an address for progress that is this attempt's", async () => {
+  test("carries this attempt's address for progress", async () => {
     const made = await buildInput(PLAN, settings());
     const [base, capability = ""] = made.progress.url.split("/api/hooks/progress/");
     expect(base).toBe("http://127.0.0.1:8787");
@@ -72,7 +73,7 @@ describe("the job input", () => {
   });
 });
 
-describe("what a job says", () => {
+describe("what a job reports", () => {
   test("the contract's report is read whole", () => {
     expect(ReportSchema.parse(reportExample)).toEqual(reportExample);
     expect(readOutput(reportExample)).toEqual({ kind: "report", report: reportExample });
@@ -95,7 +96,7 @@ describe("what a job says", () => {
     ["nothing", undefined],
     ["a number", 7],
   ])("%s as an error is INTERNAL and not passed on", (_what, error) => {
-    expect(readFailure(error)).toMatchObject({ code: "INTERNAL", message: "The worker failed without saying why." });
+    expect(readFailure(error)).toMatchObject({ code: "INTERNAL", message: "The worker failed without giving a reason." });
   });
 
   test("a time limit in the platform's words is TIME_LIMIT, and an unknown code is INTERNAL", () => {
@@ -103,7 +104,7 @@ describe("what a job says", () => {
     expect(readFailure({ code: "NEW_CODE", message: "something new" })).toEqual({ code: "INTERNAL", message: "something new", hint: null, stage: null });
   });
 
-  test("an output that is no report of ours is a failure", () => {
+  test("an output other than our report is a failure", () => {
     for (const output of [undefined, null, "done", {}, { version: 2 }]) expect(readOutput(output).kind).toBe("failure");
   });
 
@@ -116,7 +117,7 @@ describe("what a job says", () => {
   });
 });
 
-test("the contract's project is one that we show, and ours has exactly its fields", () => {
+test("the contract's project fits ours, and ours has exactly its fields", () => {
   expect(ProjectSchema.parse(projectExample)).toEqual(projectExample);
   const view = viewProject(
     {

@@ -1,23 +1,26 @@
-// One attempt against RunPod: build the input, submit once, ask for its status, end what must not go on.
-// Says what it learnt as events; never changes the project's state by itself.
-import { Presigner } from "../clients/presign.ts";
-import { RunPod, RunPodError, type RemoteStatus } from "../clients/runpod.ts";
-import { CHECKPOINT_TYPE, OUTPUT_NAMES, OUTPUT_TYPES, keys, type JobInput, type Preset } from "../contracts/job-input.ts";
-import { ProgressSchema, ReportSchema, readFailure, readOutput, type Report } from "../contracts/job-report.ts";
-import { issue, type Grant } from "../identity/capability.ts";
-import type { Settings } from "../settings.ts";
-import type { Event, Job } from "./job-state.ts";
-import type { PhotoRow } from "./store.ts";
+// One attempt at RunPod: build the input, submit it once, read what a status means.
+// Returns events; never changes the project's state by itself.
+import { CHECKPOINT_TYPE, OUTPUT_NAMES, OUTPUT_TYPES, type JobInput } from "../../../shared/contracts/job-input.ts";
+import { ProgressSchema, ReportSchema, type Report } from "../../../shared/contracts/job-report.ts";
+import type { Preset } from "../../../shared/stages.ts";
+import { keys } from "../../clients/bucket-keys.ts";
+import { readFailure, readOutput, type Failure } from "./outcome.ts";
+import { Presigner } from "../../clients/presign.ts";
+import { RunPod, RunPodError, type RemoteStatus } from "../../clients/runpod.ts";
+import { issue, type Grant } from "../../identity/capability.ts";
+import type { Settings } from "../../settings.ts";
+import type { Event, Job } from "./state.ts";
+import type { PhotoRow } from "../photos/rules.ts";
 
-/** How long a job may wait for a worker before it is given up, on top of its own time limit. */
+/** How long a job may wait for a worker, on top of its own time limit. */
 const QUEUE_ALLOWANCE_S = 3600;
-/** Our deadline lies a little after RunPod's own, so that its word comes first. */
+/** Our deadline is a little after RunPod's own, so that RunPod's result comes first. */
 const DEADLINE_SLACK_S = 120;
-/** RunPod's execution limit lies a little after the worker's own limit, so that the worker can still say what happened. */
+/** RunPod's execution limit is a little after the worker's own limit, so that the worker can still report what happened. */
 const EXECUTION_SLACK_S = 60;
 /** RunPod's bounds of executionTimeout and ttl (operation-reference, 2026-08-20). */
 const RUNPOD_TIME_MAX_S = 7 * 24 * 3600;
-/** How long an attempt without an id may still show itself: its worker's first progress or its webhook. */
+/** How long an attempt without an id may still be recognised by its worker's first progress or its webhook. */
 export const ADOPT_MS = 15 * 60_000;
 
 export interface AttemptTimes {
@@ -70,7 +73,7 @@ export async function buildInput(plan: AttemptPlan, settings: Settings): Promise
     attempt,
     photos: await Promise.all(photos),
     preset: plan.preset,
-    outputs: Object.fromEntries(await Promise.all(outputs)),
+    outputs: Object.fromEntries(await Promise.all(outputs)) as JobInput["outputs"],
     checkpoint: { get: await presigner.get(checkpointKey, expiresS), put: checkpointPut.url },
     progress: {
       url: `${settings.workerUrl}/api/hooks/progress/${await issue("hook-progress", grant, settings.hookKeys)}`,
@@ -84,8 +87,8 @@ export async function buildInput(plan: AttemptPlan, settings: Settings): Promise
   };
 }
 
-/** Sends the job once. The event says what is known afterwards: taken, refused, or unknown. */
-export async function submit(plan: AttemptPlan, settings: Settings, runpod: RunPod, clock: () => number): Promise<Event> {
+/** Sends the job once. The event holds what is known afterwards: accepted, rejected, or unknown. */
+export async function submit(plan: AttemptPlan, settings: Settings, runpod: RunPod): Promise<Event> {
   const { projectId, attempt } = plan;
   const grant: Grant = { projectId, attempt, nonce: plan.nonce, expiresAt: plan.deadlineAt };
   const times = attemptTimes(settings.limits.job_seconds_max);
@@ -96,22 +99,25 @@ export async function submit(plan: AttemptPlan, settings: Settings, runpod: RunP
     return { type: "submitted", attempt, runpodId };
   } catch (error) {
     if (!(error instanceof RunPodError)) throw error;
-    if (error.kind === "unknown_outcome") return { type: "submit_unknown", attempt, adoptUntil: clock() + ADOPT_MS };
+    if (error.kind === "unknown_outcome") return { type: "submit_unknown", attempt, adoptUntil: Date.now() + ADOPT_MS };
+    console.error(`RunPod rejected a job (${error.status}): ${operatorAdvice(error)}`);
     return { type: "submit_refused", attempt, failure: submissionFailure(error) };
   }
 }
 
-function submissionFailure(error: RunPodError): { code: "UPSTREAM"; message: string; hint: string; stage: null } {
+function submissionFailure(error: RunPodError): Failure {
   const hint =
-    error.kind === "busy"
-      ? "RunPod takes no more jobs right now: start it again in a minute."
-      : error.status === 401 || error.status === 403
-        ? "RUNPOD_API_KEY is not accepted: set a valid key and run `pulumi up`."
-        : "Check that the endpoint still exists: `pulumi up` repairs it.";
+    error.kind === "busy" ? "RunPod accepts no more jobs right now. Start it again in a minute." : "Start it again later. If it fails again, contact whoever runs this service.";
   return { code: "UPSTREAM", message: error.message, hint, stage: null };
 }
 
-/** What a status of the attempt's job means. bucketReport: the report that the worker left in the bucket, read only if RunPod has forgotten. */
+/** For the log: what to change in the stack where RunPod rejects its jobs. */
+function operatorAdvice({ kind, status }: RunPodError): string {
+  if (kind === "busy") return "it accepts no more jobs right now";
+  return status === 401 || status === 403 ? "its API key is not accepted: set a valid one, then run `pulumi up`" : "check that the endpoint exists, then run `pulumi up`";
+}
+
+/** What a status of the attempt's job means. bucketReport: the report that the worker left in the bucket, read only if RunPod has no record of the job. */
 export async function interpret(
   job: Job,
   projectId: string,
@@ -130,28 +136,28 @@ export async function interpret(
       if (outcome.kind === "failure") return failed(attempt, outcome.failure);
       return isOurs(outcome.report, projectId, attempt)
         ? { type: "completed", attempt, report: outcome.report }
-        : failed(attempt, { code: "INTERNAL", message: "The job ended with the report of another job.", hint: null, stage: null });
+        : failed(attempt, { code: "INTERNAL", message: "The job returned the report of another job.", hint: null, stage: null });
     }
     case "failed":
       return failed(attempt, readFailure(status.error));
     case "timed_out":
-      return failed(attempt, { code: "TIME_LIMIT", message: "RunPod ended the job at its time limit.", hint: "Use fewer photos or a smaller preset.", stage: null });
+      return failed(attempt, { code: "TIME_LIMIT", message: "RunPod stopped the job at its time limit.", hint: "Use fewer photos or a smaller preset.", stage: null });
     case "cancelled":
       return { type: "cancelled_remotely", attempt };
     case "gone": {
-      // Results live 30 minutes at RunPod; the report in the bucket lives as long as the project.
+      // RunPod keeps results for 30 minutes; the report in the bucket stays as long as the project.
       const report = await bucketReport();
       if (report !== null) return { type: "completed", attempt, report };
-      // A job that RunPod cannot find must not go on somewhere while its owner starts another.
+      // A job that RunPod cannot find must not keep running somewhere while its owner starts another.
       return {
-        ...failed(attempt, { code: "UPSTREAM", message: "RunPod no longer knows the job, and it left no report.", hint: "Start it again.", stage: null }),
+        ...failed(attempt, { code: "UPSTREAM", message: "RunPod has no record of the job, and the job left no report.", hint: "Start it again.", stage: null }),
         stop: true,
       };
     }
   }
 }
 
-/** Whether a job that names itself in a hook's body really is this attempt's: by what RunPod itself says of it. */
+/** Whether a job that a hook's body names really belongs to this attempt, by RunPod's own status of it. */
 export function provesAttempt(status: RemoteStatus, projectId: string, attempt: number): boolean {
   if (status.kind === "completed") {
     const outcome = readOutput(status.output);
@@ -162,7 +168,7 @@ export function provesAttempt(status: RemoteStatus, projectId: string, attempt: 
   return progress.success && progress.data.project_id === projectId && progress.data.attempt === attempt;
 }
 
-/** The report that this attempt's worker left in the bucket as its last step; null if there is none of its own. */
+/** The report that this attempt's worker left in the bucket as its last step; null if there is none. */
 export async function readBucketReport(bucket: R2Bucket, projectId: string, attempt: number): Promise<Report | null> {
   const object = await bucket.get(keys.output(projectId, attempt, "report.json"));
   if (object === null) return null;
@@ -170,7 +176,7 @@ export async function readBucketReport(bucket: R2Bucket, projectId: string, atte
   return parsed.success && isOurs(parsed.data, projectId, attempt) ? parsed.data : null;
 }
 
-/** The report with those artifacts only that really lie in the bucket at the size it says. */
+/** The report with only those artifacts that are in the bucket at their reported size. */
 export async function confirmArtifacts(bucket: R2Bucket, projectId: string, report: Report): Promise<Report> {
   const prefix = keys.attempt(projectId, report.attempt);
   const { objects } = await bucket.list({ prefix });
@@ -191,6 +197,6 @@ function readPolledProgress(attempt: number, projectId: string, output: unknown,
   return { type: "progress", attempt, seq, progress: { stage, fraction, message, eta_s: eta_s ?? null, preview: preview ?? null, at } };
 }
 
-function failed(attempt: number, failure: Extract<Event, { type: "failed" }>["failure"]): Extract<Event, { type: "failed" }> {
+function failed(attempt: number, failure: Failure): Extract<Event, { type: "failed" }> {
   return { type: "failed", attempt, failure };
 }

@@ -1,24 +1,25 @@
 // When a project's object wakes up next: to ask RunPod, to end a deadline, to repeat a cancel or a deletion.
 // Pure; the alarm is only a reminder, what is due is decided again when it rings.
-import { ACTIVE, type Job } from "./job-state.ts";
+import { ACTIVE } from "../../../shared/stages.ts";
+import type { Job } from "./state.ts";
 
 const S = 1000;
 
-/** How long RunPod may be silent before we ask again, by how long the attempt is quiet already. Values in ms. */
+/** How long RunPod may be silent before we ask again, by how long the attempt has been quiet. Values in ms. */
 const QUEUED_STEPS = [
   { quietUnder: 60 * S, every: 5 * S },
   { quietUnder: 10 * 60 * S, every: 15 * S },
   { quietUnder: Number.POSITIVE_INFINITY, every: 60 * S },
 ] as const;
-/** A worker that reports by itself is asked about seldom: its end comes by webhook. */
+/** A worker that reports its progress needs few status calls: its end comes by webhook. */
 const RUNNING_HEARD_EVERY = 30 * S;
 const RUNNING_QUIET_EVERY = 15 * S;
 const HEARD_RECENTLY = 20 * S;
 const CANCEL_RETRY_EVERY = 10 * S;
 
 /**
- * Time (ms) of the next alarm, or null if nothing is due ever.
- * askedAt: when RunPod was last asked about the attempt (0: never); hurry: ask at the next chance (a hook came that could not be followed up).
+ * Time (ms) of the next alarm, or null if nothing will be due.
+ * askedAt: when RunPod was last asked about the attempt (0: never); hurry: ask soon (a hook came that could not be followed up).
  */
 export function nextAlarm(job: Job, now: number, { askedAt, hurry }: { readonly askedAt: number; readonly hurry: boolean }): number | null {
   const times: number[] = [];

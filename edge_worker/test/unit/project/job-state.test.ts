@@ -2,23 +2,16 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import type { Failure, Report } from "../../src/contracts/job-report.ts";
-import { STATES, type State } from "../../src/contracts/project.ts";
-import { ACTIVE, FINAL, NEW_JOB, transition, type Event, type EventType, type Job } from "../../src/project/job-state.ts";
+import reportExample from "../../../../docs/contracts/job-report.json";
+import { ReportSchema } from "../../../shared/contracts/job-report.ts";
+import { ACTIVE, FINAL, STATES, type State } from "../../../shared/stages.ts";
+import type { Failure } from "../../../src/project/job/outcome.ts";
+import { NEW_JOB, transition, type Event, type EventType, type Job } from "../../../src/project/job/state.ts";
 
 const NOW = 1_000_000;
 const DEADLINE = NOW + 1_000;
 const FAILURE: Failure = { code: "SFM_FAILED", message: "No overlap.", hint: null, stage: "sfm" };
-const REPORT: Report = {
-  version: 1,
-  project_id: "p_0123456789abcdef",
-  attempt: 1,
-  preset: "preview",
-  photos: { given: 5, registered: 5 },
-  artifacts: {},
-  stages: [],
-  price: { usd: 0.1, billed_s: 10 },
-};
+const REPORT = ReportSchema.parse(reportExample);
 const PROGRESS = { stage: "train", fraction: 0.5, message: "half", eta_s: 1, preview: null, at: "2026-11-23T00:00:00Z" };
 
 const OPEN_JOB = { ...NEW_JOB };
@@ -102,7 +95,7 @@ describe("the table", () => {
   });
 });
 
-test("a cancel for a reason is told as the error of the attempt, one without is none", () => {
+test("the reason of a cancel becomes the attempt's error; without a reason there is none", () => {
   expect(transition(JOBS.running, { type: "cancel", reason: "It is taken down." }, NOW).error).toEqual({
     code: "CANCELLED",
     message: "It is taken down.",
@@ -128,7 +121,7 @@ describe("photos", () => {
 describe("an attempt", () => {
   const queued: Job = { ...ATTEMPT, state: "queued", runpodId: null };
 
-  test("starts from nothing but the number of the one before and the cancels still to make", () => {
+  test("starts fresh, except for its number and the pending cancels", () => {
     const failed: Job = { ...JOBS.failed, toCancel: ["r0"], progress: PROGRESS, progressSeq: 9 };
     expect(transition(failed, EVENTS.start, NOW)).toEqual({
       ...NEW_JOB,
@@ -141,18 +134,18 @@ describe("an attempt", () => {
     });
   });
 
-  test("that RunPod refuses has failed, unless it turned out to be taken", () => {
+  test("that RunPod rejects has failed, unless it was accepted after all", () => {
     expect(transition(queued, EVENTS.submit_refused, NOW)).toMatchObject({ state: "failed", error: FAILURE });
     expect(transition({ ...queued, runpodId: "r1" }, EVENTS.submit_refused, NOW).state).toBe("queued");
   });
 
-  test("whose submission got lost fails when nobody shows up in time", () => {
+  test("whose submission got lost fails when it is not recognised in time", () => {
     const unknown = transition(queued, EVENTS.submit_unknown, NOW);
     expect(transition(unknown, EVENTS.clock, NOW + 499).state).toBe("queued");
     expect(transition(unknown, EVENTS.clock, NOW + 500)).toMatchObject({ state: "failed", error: { code: "UPSTREAM" } });
   });
 
-  test("whose submission got lost is taken up again by its worker's progress or by its id", () => {
+  test("whose submission got lost is recognised by its worker's progress or by its id", () => {
     const unknown = transition(queued, EVENTS.submit_unknown, NOW);
     const heard = transition(unknown, EVENTS.progress, NOW + 1);
     expect(transition(heard, EVENTS.clock, NOW + 600).state).toBe("running");
@@ -160,12 +153,12 @@ describe("an attempt", () => {
     expect(transition(found, EVENTS.clock, NOW + 600)).toMatchObject({ state: "queued", runpodId: "r1" });
   });
 
-  test("that was given up has its job cancelled when the id comes after all", () => {
+  test("that was given up cancels its job when the id arrives after all", () => {
     const lost = transition(transition(queued, EVENTS.submit_unknown, NOW), EVENTS.clock, NOW + 500);
     expect(transition(lost, EVENTS.submitted, NOW + 600)).toMatchObject({ state: "failed", toCancel: ["r1"] });
   });
 
-  test("that turns out to have two jobs keeps the first and cancels the second", () => {
+  test("that has two jobs keeps the first and cancels the second", () => {
     const twice = transition(JOBS.running, { type: "found", attempt: 1, runpodId: "r9" }, NOW);
     expect(twice).toMatchObject({ runpodId: "r1", toCancel: ["r9"] });
   });
@@ -174,7 +167,7 @@ describe("an attempt", () => {
     expect(transition(JOBS.running, EVENTS.clock, DEADLINE)).toMatchObject({ state: "failed", error: { code: "TIME_LIMIT" }, toCancel: ["r1"] });
   });
 
-  test("is asked to end when it is cancelled, until RunPod confirms", () => {
+  test("repeats its cancel until RunPod confirms", () => {
     const cancelled = transition(JOBS.running, EVENTS.cancel, NOW);
     expect(cancelled.toCancel).toEqual(["r1"]);
     expect(transition(cancelled, EVENTS.cancel_confirmed, NOW).toCancel).toEqual([]);
@@ -187,7 +180,6 @@ describe("an attempt", () => {
   });
 });
 
-// ---- random histories ---------------------------------------------------------------------------------------------
 
 const attempt = fc.integer({ min: 0, max: 3 });
 const id = fc.constantFrom("r1", "r2", "r3");
@@ -226,7 +218,7 @@ describe("any history of events", () => {
     );
   };
 
-  test("leaves a final state by a start only", () => {
+  test("leaves a final state only by a start", () => {
     holds((before, event, after) => {
       if (FINAL.has(before.state) && event.type !== "start") expect(after.state).toBe(before.state);
     });
@@ -239,7 +231,7 @@ describe("any history of events", () => {
     });
   });
 
-  test("counts attempts up by one, and only when none is under way", () => {
+  test("counts attempts up by one, and only when none is active", () => {
     holds((before, _event, after) => {
       if (after.attempt === before.attempt) return;
       expect(after.attempt).toBe(before.attempt + 1);
@@ -247,7 +239,7 @@ describe("any history of events", () => {
     });
   });
 
-  test("never forgets an id that it was told: it is the current one, or marked to be cancelled, or over", () => {
+  test("never forgets an id: it is current, to be cancelled, or finished", () => {
     holds((before, event, after) => {
       if (event.type !== "submitted" && event.type !== "found") return;
       const kept = after.runpodId === event.runpodId || after.toCancel.includes(event.runpodId);
@@ -272,7 +264,7 @@ describe("any history of events", () => {
     );
   });
 
-  test("says when it ended exactly if it is in a final state", () => {
+  test("has an end time exactly in a final state", () => {
     holds((_before, _event, after) => {
       expect(after.finishedAt !== null).toBe(FINAL.has(after.state));
       expect(after.report !== null).toBe(after.state === "done");

@@ -1,22 +1,22 @@
 // What happens to a project beside its job: watchers that sleep, uploads and their daily bytes, repeated calls, the sweeper.
 // The real objects in workerd, under the clock of support/scene.ts.
 import { env, runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
-import type { Index } from "../../src/account/index-object.ts";
-import { keys } from "../../src/contracts/job-input.ts";
-import type { ProjectView } from "../../src/contracts/project.ts";
-import type { Env } from "../../src/env.ts";
-import { WATCH_UNTIL_HEADER } from "../../src/project/view.ts";
-import { ABANDONED_AFTER_MS, sweepAbandoned } from "../../src/sweeper.ts";
-import { HOUR, MINUTE, Scene, listed, runpod } from "./support/scene.ts";
+import type { Project } from "../../../shared/contracts/project.ts";
+import { keys } from "../../../src/clients/bucket-keys.ts";
+import type { Index } from "../../../src/account/index-object.ts";
+import type { Env } from "../../../src/env.ts";
+import { WATCH_UNTIL_HEADER } from "../../../src/project/watchers.ts";
+import { ABANDONED_AFTER_MS, sweepAbandoned } from "../../../src/sweeper.ts";
+import { HOUR, MINUTE, Scene, listed, runpod } from "../support/scene.ts";
 
 const index = env.INDEX.get(env.INDEX.idFromName("account"));
 const photo = (name: string, bytes = 4): { name: string; type: "image/jpeg"; bytes: number } => ({ name, type: "image/jpeg", bytes });
 
 interface Watcher {
   readonly socket: WebSocket;
-  readonly heard: ProjectView[];
+  readonly heard: Project[];
   readonly closed: { code?: number };
 }
 
@@ -26,7 +26,7 @@ async function watch(scene: Scene, until = ""): Promise<Watcher> {
   if (socket === null) throw new Error(`no websocket: ${response.status}`);
   const watcher: Watcher = { socket, heard: [], closed: {} };
   socket.addEventListener("message", ({ data }) => {
-    watcher.heard.push((JSON.parse(String(data)) as { project: ProjectView }).project);
+    watcher.heard.push((JSON.parse(String(data)) as { project: Project }).project);
   });
   socket.addEventListener("close", ({ code }) => {
     watcher.closed.code = code;
@@ -40,7 +40,7 @@ async function watch(scene: Scene, until = ""): Promise<Watcher> {
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
 describe("a watcher", () => {
-  test("stays connected while the object is out of memory, and hears what it does when it wakes", async () => {
+  test("stays connected while the object is out of memory, and receives changes when it wakes", async () => {
     const scene = await Scene.withPhotos();
     const { socket, heard } = await watch(scene);
     expect(heard.map(({ state }) => state)).toEqual(["ready"]);
@@ -55,7 +55,7 @@ describe("a watcher", () => {
     socket.close();
   });
 
-  test("that slept for an hour gets the whole of now first, the same as by plain asking", async () => {
+  test("that slept for an hour first gets the current state, the same as a plain GET", async () => {
     const scene = await Scene.withPhotos();
     const before = await watch(scene);
     before.socket.close();
@@ -70,7 +70,7 @@ describe("a watcher", () => {
     socket.close();
   });
 
-  test("is told that its sign-in has expired, and nothing more", async () => {
+  test("is closed when its sign-in expires, without another message", async () => {
     const scene = await Scene.withPhotos();
     const [guest, member] = [await watch(scene, String(runpod.now + MINUTE)), await watch(scene)];
     await scene.evict();
@@ -86,24 +86,16 @@ describe("a watcher", () => {
 describe("bytes of a day", () => {
   const LIMIT = 21_474_836_480;
   async function at<T>(now: number, work: (index: Index) => T): Promise<T> {
-    return runInDurableObject(index, (instance) => {
-      const own = instance as unknown as Index;
-      const before = own.clock;
-      own.clock = () => now;
-      try {
-        return work(own);
-      } finally {
-        own.clock = before;
-      }
-    });
+    vi.setSystemTime(now);
+    return runInDurableObject(index, (instance) => work(instance as unknown as Index));
   }
 
-  test("are counted for each identity, refused with what is left and until when, and free again after midnight UTC", async () => {
+  test("are counted for each identity, refused with what is left, and free again after midnight UTC", async () => {
     const noon = Date.UTC(2030, 0, 1, 12);
     expect(await at(noon, (own) => own.grantUpload("ada", LIMIT - 10))).toBeNull();
     expect(await at(noon, (own) => own.grantUpload("ada", 11))).toMatchObject({
       code: "TOO_MANY_REQUESTS",
-      message: `These photos have 11 bytes; 10 of ${LIMIT} bytes a day are left to you until 2030-01-02T00:00:00Z.`,
+      message: "These photos are 11 B. Your daily upload limit of 21.5 GB is down to 10 B until 00:00 UTC.",
       headers: { "retry-after": String(12 * 3600) },
     });
     expect(await at(noon, (own) => own.grantUpload("ada", 10))).toBeNull();
@@ -142,7 +134,7 @@ describe("the same Idempotency-Key", () => {
     expect((await scene.view()).photos.count).toBe(1);
   });
 
-  test("of an attempt long past starts nothing, and with another preset is refused", async () => {
+  test("of a past attempt starts nothing, and with another preset is refused", async () => {
     const scene = await Scene.withPhotos();
     const start = async (preset: "preview" | "high" | null, key: string): Promise<string> => {
       const answer = await scene.inside((project) => project.start(preset, key));
@@ -156,7 +148,7 @@ describe("the same Idempotency-Key", () => {
     expect(runpod.runs).toHaveLength(2);
   });
 
-  test("makes no second project after a rename, and none after a deletion", async () => {
+  test("creates no second project after a rename, and none after a deletion", async () => {
     const scene = await Scene.withPhotos(0);
     await scene.inside((project) => project.rename("Kettle"));
     expect(await scene.inside((project) => project.create(scene.id, "Teapot"))).toMatchObject({ id: scene.id, name: "Kettle" });
@@ -180,7 +172,7 @@ describe("the same Idempotency-Key", () => {
 });
 
 describe("the photos of a job", () => {
-  test("cannot change from the moment that its start is asked for", async () => {
+  test("cannot change from the moment of the start", async () => {
     const scene = await Scene.withPhotos();
     const [started, declared, deleted] = await scene.inside((project) =>
       Promise.all([project.start("preview"), Promise.resolve().then(() => project.declarePhotos([photo("late.jpg")], "caller")), Promise.resolve().then(() => project.deletePhoto("0001.jpg"))]),
@@ -189,7 +181,7 @@ describe("the photos of a job", () => {
     expect(runpod.runs[0]?.input.photos).toHaveLength(5);
   });
 
-  test("are all looked at, also one that arrived after the last look", async () => {
+  test("are all checked, also a photo that arrived after the last check", async () => {
     const scene = await Scene.withPhotos();
     await scene.inside((project) => project.declarePhotos([photo("notes.txt")], "caller"));
     await env.BUCKET.put(keys.photo(scene.id, "0006.jpg"), "text");
@@ -198,7 +190,7 @@ describe("the photos of a job", () => {
 });
 
 describe("the hourly sweep", () => {
-  test("deletes what was begun and left for a week, and nothing that had a job or was touched since", async () => {
+  test("deletes projects that were abandoned for a week, and none that had a job or changed since", async () => {
     const [forgotten, worked, fresh] = [await Scene.withPhotos(), await Scene.withPhotos(), await Scene.withPhotos()];
     await worked.start();
     await worked.inside((project) => project.cancel());

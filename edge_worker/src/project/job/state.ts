@@ -1,18 +1,9 @@
 // What a project is, and what each event makes of it: one pure function, a row per state and event in its test.
 // No clock, no network, no storage; a final state is left only by `start`, which is a new attempt.
-import type { Preset } from "../contracts/job-input.ts";
-import type { Failure, Report } from "../contracts/job-report.ts";
-import type { State } from "../contracts/project.ts";
-
-export interface Progress {
-  readonly stage: string;
-  readonly fraction: number;
-  readonly message: string;
-  readonly eta_s: number | null;
-  readonly preview: { readonly artifact: string; readonly seq: number } | null;
-  /** ISO time. */
-  readonly at: string;
-}
+import type { Report } from "../../../shared/contracts/job-report.ts";
+import type { Progress } from "../../../shared/contracts/project.ts";
+import { ACTIVE, type Preset, type State } from "../../../shared/stages.ts";
+import type { Failure } from "./outcome.ts";
 
 /** One project's job; times in ms since 1970. */
 export interface Job {
@@ -22,20 +13,20 @@ export interface Job {
   readonly preset: Preset | null;
   /** RunPod's id of the current attempt; null before its answer came (or if it never came). */
   readonly runpodId: string | null;
-  /** Until when an attempt without an id may still show itself, after a submission whose outcome is unknown. */
+  /** Until when an attempt without an id may still be recognised, after a submission whose outcome is unknown. */
   readonly adoptUntil: number | null;
   readonly deadlineAt: number | null;
   readonly submittedAt: number | null;
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
-  /** When RunPod or the worker last said something about the attempt. */
+  /** When RunPod or the worker last reported something about the attempt. */
   readonly heardAt: number | null;
   /** Highest sequence number of progress seen; older messages change nothing. */
   readonly progressSeq: number;
   readonly progress: Progress | null;
   readonly error: Failure | null;
   readonly report: Report | null;
-  /** RunPod jobs that must not go on, not yet confirmed as cancelled. */
+  /** RunPod jobs that must stop, not yet confirmed as cancelled. */
   readonly toCancel: readonly string[];
 }
 
@@ -69,26 +60,24 @@ export type Event =
   | { readonly type: "in_progress"; readonly attempt: number }
   | { readonly type: "progress"; readonly attempt: number; readonly seq: number; readonly progress: Progress }
   | { readonly type: "completed"; readonly attempt: number; readonly report: Report }
-  /** stop: whether the job has really ended is not known, so its cancel is asked for. */
+  /** stop: it is unknown whether the job has really ended, so it is cancelled, too. */
   | { readonly type: "failed"; readonly attempt: number; readonly failure: Failure; readonly stop?: boolean }
   | { readonly type: "cancelled_remotely"; readonly attempt: number }
   | { readonly type: "clock"; readonly attempt: number }
-  /** reason: told to the project's people, where it was not they who cancelled. */
+  /** reason: shown as the project's error, where somebody else cancelled. */
   | { readonly type: "cancel"; readonly reason?: string }
   | { readonly type: "cancel_confirmed"; readonly runpodId: string };
 
 export type EventType = Event["type"];
 
-export const FINAL: ReadonlySet<State> = new Set<State>(["done", "failed", "cancelled"]);
-export const ACTIVE: ReadonlySet<State> = new Set<State>(["queued", "running"]);
 /** States in which photos may be added and removed. */
 export const OPEN: ReadonlySet<State> = new Set<State>(["new", "uploading", "ready"]);
 /** States from which a new attempt may start. */
 export const STARTABLE: ReadonlySet<State> = new Set<State>(["ready", "done", "failed", "cancelled"]);
 
 /**
- * The job after an event at time `now` (ms). Events that say nothing new return the same object.
- * The caller checks before `start` and `cancel` whether they are allowed (STARTABLE, ACTIVE); here they are then no-ops.
+ * The job after an event at time `now` (ms). Events with nothing new return the same object.
+ * The caller checks before `start` and `cancel` whether they are allowed (STARTABLE, ACTIVE); otherwise they are no-ops here.
  */
 export function transition(job: Job, event: Event, now: number): Job {
   switch (event.type) {
@@ -116,7 +105,7 @@ type AttemptEvent = Exclude<
 function onAttempt(job: Job, event: AttemptEvent, now: number): Job {
   switch (event.type) {
     case "submit_refused":
-      // An attempt that has an id was taken; a late refusal can only belong to a repeated request.
+      // An attempt that has an id was accepted; a late rejection can only belong to a repeated request.
       return job.runpodId === null ? end(job, "failed", now, { failure: event.failure }) : job;
     case "submit_unknown":
       return job.runpodId === null && job.state === "queued" ? { ...job, adoptUntil: event.adoptUntil } : job;
@@ -147,7 +136,7 @@ function begin(job: Job, preset: Preset, deadlineAt: number, now: number): Job {
   return { ...NEW_JOB, state: "queued", attempt: job.attempt + 1, preset, deadlineAt, submittedAt: now, toCancel: job.toCancel };
 }
 
-/** The id of an attempt became known: keep it, or ask for its end if nobody waits for that attempt any more. */
+/** The id of an attempt became known: store it, or cancel the job if nobody waits for that attempt any more. */
 function onId(job: Job, attempt: number, runpodId: string, now: number): Job {
   if (attempt === job.attempt && job.runpodId === runpodId) return job;
   if (attempt === job.attempt && ACTIVE.has(job.state) && job.runpodId === null) {
@@ -178,7 +167,7 @@ function onClock(job: Job, now: number): Job {
 interface Ending {
   readonly failure?: Failure;
   readonly report?: Report;
-  /** The RunPod job may still go on and must be ended. */
+  /** The RunPod job may still be running and must be cancelled. */
   readonly stop?: boolean;
 }
 
@@ -201,14 +190,14 @@ function cancelledFor(reason: string | undefined): { failure?: Failure } {
 
 const DEADLINE_PASSED: Failure = {
   code: "TIME_LIMIT",
-  message: "The job did not end before its deadline.",
-  hint: "Start it again with a smaller preset, or raise job_seconds_max.",
+  message: "The job did not finish before its deadline.",
+  hint: "Start it again with a smaller preset or fewer photos.",
   stage: null,
 };
 
 const SUBMISSION_LOST: Failure = {
   code: "UPSTREAM",
-  message: "RunPod did not confirm that it took the job.",
-  hint: "Start it again; RunPod's status page says whether it has a problem.",
+  message: "RunPod did not confirm that it accepted the job.",
+  hint: "Start it again.",
   stage: null,
 };

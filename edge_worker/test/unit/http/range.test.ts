@@ -1,7 +1,7 @@
 // Byte ranges: which headers are understood, and where they lie.
 import { expect, test } from "vitest";
 
-import { locate, parseRange } from "../../src/http/range.ts";
+import { locate, parseRange } from "../../../src/http/range.ts";
 
 test.each([
   ["bytes=0-3", 10, { first: 0, last: 3 }],

@@ -1,0 +1,222 @@
+// The jobs of one project: started, followed at RunPod, ended. One attempt at a time.
+// Never trusts the body of a hook: RunPod is asked, and every answer goes through the record as an event.
+import { ProgressSchema } from "../../../shared/contracts/job-report.ts";
+import { ACTIVE, type Preset } from "../../../shared/stages.ts";
+import { estimate, roundUsd } from "../../account/estimate.ts";
+import { RunPod, RunPodError } from "../../clients/runpod.ts";
+import { randomBytes, randomToken, toBase64 } from "../../crypto.ts";
+import type { Env } from "../../env.ts";
+import { ApiError, isRefusal, type Refusal } from "../../errors.ts";
+import type { Grant } from "../../identity/capability.ts";
+import { rejectionOf } from "../../identity/signed-message.ts";
+import { parseJson } from "../../schema.ts";
+import { settingsOf, type Settings } from "../../settings.ts";
+import { earlierAnswer } from "../once.ts";
+import { checkPhotoSet, type PhotoRow } from "../photos/rules.ts";
+import type { PhotoShelf } from "../photos/shelf.ts";
+import type { ProjectRecord } from "../record.ts";
+import type { ProjectRow, ProjectStore } from "../store.ts";
+import { ADOPT_MS, attemptTimes, interpret, provesAttempt, readBucketReport, submit, type AttemptPlan } from "./attempt.ts";
+import { STARTABLE } from "./state.ts";
+
+/** Photos that may have arrived between the route's checks of first bytes and the start; within the free plan's subrequests. */
+const SNIFF_LEFT_MAX = 20;
+
+/** `unknown`: the grant is not of the current attempt. */
+export type ProgressVerdict = "ok" | "unknown" | "unreadable" | { readonly rejected: string };
+
+export class JobRunner {
+  readonly #env: Env;
+  readonly #store: ProjectStore;
+  readonly #record: ProjectRecord;
+  readonly #shelf: PhotoShelf;
+
+  constructor(env: Env, store: ProjectStore, record: ProjectRecord, shelf: PhotoShelf) {
+    this.#env = env;
+    this.#store = store;
+    this.#record = record;
+    this.#shelf = shelf;
+  }
+
+  get #settings(): Settings {
+    return settingsOf(this.#env);
+  }
+
+  get #runpod(): RunPod {
+    return new RunPod(this.#settings.runpod);
+  }
+
+  /**
+   * Starts an attempt, or returns the account's refusal. preset null: the preset of the attempt before (retry).
+   * onceKey: the same key again starts nothing.
+   */
+  async start(preset: Preset | null, onceKey: string | null): Promise<Refusal | null> {
+    this.#record.starting = true;
+    try {
+      return await this.#start(preset, onceKey);
+    } finally {
+      this.#record.starting = false;
+    }
+  }
+
+  async #start(preset: Preset | null, onceKey: string | null): Promise<Refusal | null> {
+    const record = this.#record;
+    const asked = preset ?? "the preset of the attempt before";
+    record.row();
+    if (earlierAnswer(this.#store, "start", onceKey, asked) !== null) return null;
+    await this.#shelf.sync({ exact: true });
+    if ((await this.#shelf.sniff(SNIFF_LEFT_MAX)) > 0) {
+      throw new ApiError("CONFLICT", "Photos arrived while the job was starting.", { hint: "Start it again." });
+    }
+    // The cost of the attempt before must be booked before the next one takes its place.
+    await record.updateIndexIfStale();
+    const chosen = this.#checkStart(record.row(), preset);
+    const photos = this.#store.photos();
+    checkPhotoSet(photos, this.#settings.limits);
+    const plan = this.#plan(chosen, photos, Date.now());
+    const { usd } = estimate(chosen, photos.length, await record.index.samples(), this.#settings.price);
+    const { projectId, attempt, deadlineAt: expiresAt } = plan;
+    const reserved = await record.index.reserve({ projectId, attempt, preset: chosen, photos: photos.length, usd, expiresAt });
+    if (isRefusal(reserved)) return reserved;
+    // From here on the attempt exists, whatever happens to this object: nonce, deadline and alarm come before the call.
+    this.#store.update({ grant_nonce: plan.nonce, progress_secret: plan.progressSecret, asked_at: plan.now, hurry: false });
+    if (onceKey !== null) this.#store.remember("start", onceKey, { asked, answer: String(attempt) }, plan.now);
+    await record.apply({ type: "start", preset: chosen, deadlineAt: plan.deadlineAt });
+    await record.apply({ type: "submit_unknown", attempt, adoptUntil: plan.now + ADOPT_MS });
+    await record.apply(await submit({ ...plan, usdMax: roundUsd(reserved.usdLeft) }, this.#settings, this.#runpod));
+    return null;
+  }
+
+  /** reason: what people see, where they did not cancel it themselves. */
+  async cancel(reason?: string): Promise<void> {
+    const { job } = this.#record.row();
+    if (!ACTIVE.has(job.state)) throw new ApiError("CONFLICT", `Only a queued or running job can be cancelled. This project is ${job.state}.`);
+    await this.#record.apply({ type: "cancel", ...(reason === undefined ? {} : { reason }) });
+    await this.confirmCancels();
+  }
+
+  /**
+   * RunPod reports that something happened: ask it. hintedId: the id that its body names.
+   * Returns false if the grant is not of the current attempt.
+   */
+  async onRunPodHook(grant: Grant, hintedId: string | null): Promise<boolean> {
+    if (!this.#grantFits(grant)) return false;
+    const { job } = this.#record.row();
+    if (!ACTIVE.has(job.state)) return true;
+    if (job.runpodId === null) {
+      this.#store.update({ hurry: true });
+      if (hintedId !== null) await this.#adopt(hintedId);
+    }
+    await this.#poll({ hook: true });
+    return true;
+  }
+
+  /** A worker's signed progress. */
+  async onProgress(grant: Grant, headers: Record<string, string>, body: string): Promise<ProgressVerdict> {
+    if (!this.#grantFits(grant)) return "unknown";
+    const { id, progress_secret } = this.#record.row();
+    const rejected = rejectionOf(progress_secret ?? "", headers, body);
+    if (rejected !== null) return { rejected };
+    const parsed = ProgressSchema.safeParse(parseJson(body));
+    if (!parsed.success || parsed.data.project_id !== id || parsed.data.attempt !== grant.attempt) return "unreadable";
+    const { seq, stage, fraction, message, eta_s, preview, attempt } = parsed.data;
+    const progress = { stage, fraction, message, eta_s: eta_s ?? null, preview: preview ?? null, at: new Date().toISOString() };
+    await this.#record.apply({ type: "progress", attempt, seq, progress });
+    return "ok";
+  }
+
+  /** The alarm: everything that may be due for the current attempt. */
+  async wake(): Promise<void> {
+    this.#store.update({ hurry: false });
+    await this.confirmCancels();
+    await this.#poll({ hook: false });
+    const { deadlineAt } = this.#store.row?.job ?? { deadlineAt: null };
+    // A worker that has delivered everything and then hangs has still done its job.
+    if (deadlineAt !== null && Date.now() >= deadlineAt) await this.#takeFromBucket();
+    await this.#record.apply({ type: "clock", attempt: this.#store.row?.job.attempt ?? 0 });
+    await this.#record.updateIndexIfStale();
+    await this.#record.arm();
+  }
+
+  async confirmCancels(): Promise<void> {
+    for (const runpodId of this.#store.row?.job.toCancel ?? []) {
+      try {
+        await this.#runpod.cancel(runpodId);
+        await this.#record.apply({ type: "cancel_confirmed", runpodId });
+      } catch (error) {
+        if (!(error instanceof RunPodError)) throw error;
+        await this.#record.arm();
+      }
+    }
+  }
+
+  /**
+   * Asks RunPod about the current attempt. Where it cannot be asked (no id, or no answer), a report in the bucket shows
+   * that the worker is done; without one nothing changes but the next time to ask.
+   */
+  async #poll({ hook }: { readonly hook: boolean }): Promise<void> {
+    const { id, job } = this.#record.row();
+    if (!ACTIVE.has(job.state)) return this.#record.arm();
+    this.#store.update({ asked_at: Date.now(), hurry: false });
+    if (job.runpodId === null) return this.#takeFromBucket();
+    try {
+      const status = await this.#runpod.status(job.runpodId);
+      const event = await interpret(job, id, status, () => readBucketReport(this.#env.BUCKET, id, job.attempt), Date.now());
+      // The webhook can be ahead of /status: ask again soon.
+      if (hook && (event.type === "in_queue" || event.type === "in_progress" || event.type === "progress")) this.#store.update({ hurry: true });
+      await this.#record.apply(event);
+    } catch (error) {
+      if (!(error instanceof RunPodError)) throw error;
+      if (hook) this.#store.update({ hurry: true });
+      await this.#takeFromBucket();
+    }
+  }
+
+  /** Ends the current attempt by the report that its worker left in the bucket, if there is one. */
+  async #takeFromBucket(): Promise<void> {
+    const { id, job } = this.#record.row();
+    const report = ACTIVE.has(job.state) ? await readBucketReport(this.#env.BUCKET, id, job.attempt) : null;
+    if (report === null) return this.#record.arm();
+    await this.#record.apply({ type: "completed", attempt: job.attempt, report });
+  }
+
+  /** An id that a hook's body names becomes this attempt's only if RunPod itself confirms whose job it is. */
+  async #adopt(hintedId: string): Promise<void> {
+    const { id, job } = this.#record.row();
+    try {
+      const status = await this.#runpod.status(hintedId);
+      if (provesAttempt(status, id, job.attempt)) await this.#record.apply({ type: "found", attempt: job.attempt, runpodId: hintedId });
+    } catch (error) {
+      if (!(error instanceof RunPodError)) throw error;
+    }
+  }
+
+  #checkStart({ job }: ProjectRow, preset: Preset | null): Preset {
+    if (ACTIVE.has(job.state)) throw new ApiError("CONFLICT", `A job of this project is already ${job.state}.`);
+    // Before the first attempt the photos show best what is missing.
+    if (!STARTABLE.has(job.state)) checkPhotoSet(this.#store.photos(), this.#settings.limits);
+    const chosen = preset ?? job.preset;
+    if (chosen === null) throw new ApiError("CONFLICT", "This project has no job to retry.", { hint: "Start one with a preset." });
+    return chosen;
+  }
+
+  #plan(preset: Preset, photos: readonly PhotoRow[], now: number): AttemptPlan {
+    const { id, job } = this.#record.row();
+    return {
+      projectId: id,
+      attempt: job.attempt + 1,
+      preset,
+      photos,
+      nonce: randomToken(16),
+      progressSecret: `whsec_${toBase64(randomBytes(32))}`,
+      deadlineAt: now + attemptTimes(this.#settings.limits.job_seconds_max).deadlineS * 1000,
+      now,
+      usdMax: null,
+    };
+  }
+
+  #grantFits(grant: Grant): boolean {
+    const { row } = this.#store;
+    return row !== undefined && row.deleting_until === null && row.grant_nonce === grant.nonce && row.job.attempt === grant.attempt;
+  }
+}

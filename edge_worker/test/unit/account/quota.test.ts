@@ -1,0 +1,63 @@
+// Estimates, quotas and the budget.
+import { describe, expect, test } from "vitest";
+
+import configuration from "../../../../Pulumi.yaml?raw";
+import type { Limits } from "../../../shared/limits.ts";
+import { estimate, type Sample } from "../../../src/account/estimate.ts";
+import { checkQuota, checkUploadQuota, startOfDay, startOfMonth, startOfNextMonth } from "../../../src/account/quota.ts";
+import { BINDINGS } from "../support/bindings.ts";
+
+const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
+const LIMITS = JSON.parse(BINDINGS["LIMITS"] ?? "") as Limits;
+const PRICE = { gpu: "RTX 4090", usd_per_s: 0.001, as_of: "2026-11-23", source: "test" };
+
+describe("money", () => {
+  test("is estimated by a first guess, then by the jobs that ran here", () => {
+    expect(estimate("preview", 20, [], PRICE)).toMatchObject({ seconds: 90, usd: 0.09, basis: "First guess: no job with this preset has run here yet." });
+    const samples: Sample[] = [
+      { preset: "preview", photos: 20, seconds: 180 },
+      { preset: "preview", photos: 100, seconds: 420 },
+      { preset: "preview", photos: 20, seconds: 9000 },
+      { preset: "high", photos: 20, seconds: 1 },
+    ];
+    expect(estimate("preview", 20, samples, PRICE)).toMatchObject({ seconds: 180, basis: "Median of the last 3 jobs with this preset." });
+    expect(estimate("preview", 20, samples.slice(0, 2), PRICE).seconds).toBe(180);
+  });
+
+  test("is refused with the numbers and until when", () => {
+    const usage = { jobsToday: 0, jobsNow: 0, usdThisMonth: 0 };
+    expect(checkQuota(usage, LIMITS, 10, NOW)).toBeNull();
+    expect(checkQuota({ ...usage, usdThisMonth: 9.5 }, LIMITS, 0.6, NOW)?.refusal).toMatchObject({
+      code: "BUDGET_EXCEEDED",
+      message: "This job is estimated at $0.60. $0.50 of the monthly budget of $10.00 is left until 1 December.",
+    });
+    expect(checkQuota({ ...usage, jobsToday: 3 }, LIMITS, 0, NOW)?.refusal).toMatchObject({
+      code: "TOO_MANY_REQUESTS",
+      message: "The daily limit of 3 jobs is reached until 00:00 UTC.",
+      headers: { "retry-after": "43200" },
+    });
+    expect(checkQuota({ ...usage, jobsNow: 2 }, LIMITS, 0, NOW)?.refusal).toMatchObject({ code: "TOO_MANY_REQUESTS", headers: { "retry-after": "60" } });
+    expect(checkUploadQuota(0, 20_000, LIMITS, NOW)).toBeNull();
+    expect(checkUploadQuota(20_000, 83_886_080, LIMITS, NOW)?.refusal.message).toBe("These photos are 83.9 MB. Your daily upload limit of 20 kB is used up until 00:00 UTC.");
+  });
+
+  test("that runs out names a configuration key that exists, for operators only", () => {
+    const none = { jobsToday: 0, jobsNow: 0, usdThisMonth: 0 };
+    const reached = [
+      checkQuota({ ...none, jobsToday: 3 }, LIMITS, 0, NOW),
+      checkQuota({ ...none, jobsNow: 2 }, LIMITS, 0, NOW),
+      checkQuota(none, LIMITS, 11, NOW),
+      checkUploadQuota(0, 20_001, LIMITS, NOW),
+    ];
+    for (const one of reached) {
+      expect(configuration).toContain(`\n  ${one?.configurationKey}:\n`);
+      expect(JSON.stringify(one?.refusal)).not.toMatch(/configuration|pulumi|raise/);
+    }
+  });
+
+  test("is counted by UTC days and months", () => {
+    expect(new Date(startOfDay(NOW)).toISOString()).toBe("2026-11-23T00:00:00.000Z");
+    expect(new Date(startOfMonth(NOW)).toISOString()).toBe("2026-11-01T00:00:00.000Z");
+    expect(new Date(startOfNextMonth(Date.UTC(2026, 11, 31, 23))).toISOString()).toBe("2027-01-01T00:00:00.000Z");
+  });
+});

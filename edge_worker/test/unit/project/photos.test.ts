@@ -1,0 +1,59 @@
+// Declared photos: names, resumed uploads, limits.
+import { describe, expect, test } from "vitest";
+
+import type { Limits } from "../../../shared/limits.ts";
+import { ApiError } from "../../../src/errors.ts";
+import { PhotoDeclarationSchema, planUploads, type Photo } from "../../../src/project/photos/rules.ts";
+import { BINDINGS } from "../support/bindings.ts";
+
+const LIMITS = JSON.parse(BINDINGS["LIMITS"] ?? "") as Limits;
+
+describe("photos", () => {
+  const photo = (as: string, change: Partial<Photo> = {}): Photo => ({ as, name: "a.jpg", type: "image/jpeg", bytes: 100, sha256: null, uploaded: false, ...change });
+  const declared = { name: "a.jpg", type: "image/jpeg", bytes: 100 } as const;
+
+  test("are named by number and type, never by their file name", () => {
+    const plan = planUploads([declared, { name: "../../etc/passwd", type: "image/heic", bytes: 1 }], [], 7, LIMITS);
+    expect(plan.photos.map(({ as }) => as)).toEqual(["0007.jpg", "0008.heic"]);
+    expect(plan.nextNumber).toBe(9);
+  });
+
+  test("declared again keep their name only while they have not arrived", () => {
+    expect(planUploads([declared], [photo("0001.jpg")], 2, LIMITS)).toMatchObject({ photos: [{ as: "0001.jpg" }], added: [], nextNumber: 2 });
+    expect(planUploads([declared], [photo("0001.jpg", { uploaded: true })], 2, LIMITS).photos[0]?.as).toBe("0002.jpg");
+    expect(planUploads([declared], [photo("0001.jpg", { bytes: 99 })], 2, LIMITS).photos[0]?.as).toBe("0002.jpg");
+    expect(planUploads([declared, declared], [photo("0001.jpg")], 2, LIMITS).photos.map(({ as }) => as)).toEqual(["0001.jpg", "0002.jpg"]);
+  });
+
+  test.each([
+    { what: "one byte over", given: [{ ...declared, bytes: 1001 }], code: "TOO_LARGE" },
+    { what: "one photo over", given: Array(11).fill(declared), code: "CONFLICT" },
+    { what: "one byte over in all", given: [...Array(5).fill({ ...declared, bytes: 1000 }), { ...declared, bytes: 1 }], code: "TOO_LARGE" },
+  ])("$what are refused with $code and the numbers", ({ given, code }) => {
+    expect(() => planUploads(given, [], 1, LIMITS)).toThrow(ApiError);
+    try {
+      planUploads(given, [], 1, LIMITS);
+    } catch (error) {
+      expect(error).toMatchObject({ code, message: expect.stringMatching(/\d+.*, more than the limit of \d+/) });
+    }
+  });
+
+  test("at the limits are accepted", () => {
+    expect(planUploads(Array(5).fill({ ...declared, bytes: 1000 }), [], 1, LIMITS).added).toHaveLength(5);
+    expect(planUploads(Array(10).fill({ ...declared, bytes: 1 }), [], 1, LIMITS).added).toHaveLength(10);
+  });
+
+  test.each([
+    { ...declared, type: "text/html" },
+    { ...declared, bytes: 0 },
+    { ...declared, bytes: 1.5 },
+    { ...declared, bytes: -1 },
+    { ...declared, name: "" },
+    { ...declared, name: "a\nb" },
+    { ...declared, name: "x".repeat(256) },
+    { ...declared, sha256: "abc" },
+    { ...declared, key: "projects/other" },
+  ])("declared as %j are refused", (given) => {
+    expect(PhotoDeclarationSchema.safeParse(given).success).toBe(false);
+  });
+});
