@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page
 
-# Behind the splats (edge_worker/web/src/viewer.ts), sRGB 0..255.
+# Behind the splats (edge_worker/web/src/scene/viewer.ts), sRGB 0..255.
 BACKGROUND = np.array([11, 17, 26])
 SCENE_LIMIT_MS = 60_000
 

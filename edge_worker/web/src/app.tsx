@@ -2,20 +2,20 @@
 // Never shows a project's data itself.
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { account, loadAccount, may } from "./account.ts";
-import { api } from "./api.ts";
+import { account, loadAccount, may } from "./api/account.ts";
+import { api } from "./api/api.ts";
 import type { Session } from "./contract.ts";
-import { followLocally, useRoute, type Route } from "./router.ts";
-import { useStore } from "./store.ts";
-import { Boundary } from "./views/boundary.tsx";
-import { Home } from "./views/home.tsx";
-import { Invite } from "./views/invite.tsx";
-import { Mark } from "./views/mark.tsx";
-import { Missing, SignedOut, Trouble } from "./views/notices.tsx";
-import { Failure, useAction } from "./views/parts.tsx";
-import { ProjectPage } from "./views/project.tsx";
-import { Review } from "./views/review.tsx";
-import { Shared } from "./views/shared.tsx";
+import { followLocally, useRoute, type Route } from "./lib/router.ts";
+import { useStore } from "./lib/store.ts";
+import { Boundary } from "./views/common/boundary.tsx";
+import { Home } from "./views/home/home.tsx";
+import { Invite } from "./views/links/invite.tsx";
+import { Mark } from "./views/common/mark.tsx";
+import { Missing, SignedOut, Trouble } from "./views/common/notices.tsx";
+import { Failure, useAction } from "./views/common/parts.tsx";
+import { ProjectPage } from "./views/project/project.tsx";
+import { Review } from "./views/new/review.tsx";
+import { Shared } from "./views/scene/shared.tsx";
 
 export function App() {
   const route = useRoute();

@@ -1,9 +1,9 @@
 // Small words: names of photos, quality, presets.
 import { describe, expect, it } from "vitest";
 
-import { inOwnNames, photoNames } from "../src/photo-names.ts";
-import { presetWords } from "../src/presets.ts";
-import { psnrWords } from "../src/quality.ts";
+import { inOwnNames, photoNames } from "../src/scene/photo-names.ts";
+import { presetWords } from "../src/views/common/presets.ts";
+import { psnrWords } from "../src/scene/quality.ts";
 
 describe("photo names", () => {
   const names = photoNames([{ as: "0001.heic", name: "IMG_7.HEIC", type: "image/heic", bytes: 1, uploaded: true }]);

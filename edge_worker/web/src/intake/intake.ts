@@ -1,6 +1,6 @@
 // The photos that people chose, before anything leaves the device: facts, thumbnails, verdicts.
 // Never uploads; one chosen set at a time, kept while the page is open.
-import { Store } from "../store.ts";
+import { Store } from "../lib/store.ts";
 import { picture } from "./picture.ts";
 import { judge, type Limits, uniqueNames, type Facts, type Verdict } from "./rules.ts";
 import { HEAD_BYTES, sniff } from "./sniff.ts";

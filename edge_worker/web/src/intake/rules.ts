@@ -1,6 +1,6 @@
 // Which of the chosen files go up, which stay here and why, and what the set as a whole still needs.
 // Pure: facts in, verdicts out; the limits come from the server.
-import { bytes as sizeWords, plural } from "../format.ts";
+import { bytes as sizeWords, plural } from "../lib/format.ts";
 import { softOnes } from "./sharpness.ts";
 import type { PhotoType } from "./sniff.ts";
 

@@ -1,8 +1,8 @@
 // One upload from chosen photos to a started job: announce, send, check, start; goes on after a break.
 // Never loses its place: the server's list of received photos is the truth it starts from.
-import { api, ApiError } from "../api.ts";
+import { api, ApiError } from "../api/api.ts";
 import type { Upload } from "../contract.ts";
-import { Store } from "../store.ts";
+import { Store } from "../lib/store.ts";
 import { batches, outcome, plan, TRIES_MAX, waitMs, worthRepeating, type LocalPhoto } from "./plan.ts";
 import { put, type Put } from "./put.ts";
 

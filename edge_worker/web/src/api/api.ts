@@ -1,0 +1,108 @@
+// One function per call of the edge API; every failure becomes an ApiError with words for people.
+// Never retries and never keeps state: callers decide what to do next.
+import * as z from "zod/mini";
+
+import * as contract from "../contract.ts";
+
+/** A call that did not succeed. `status` is 0 when the server was not reached at all. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly hint?: string | null,
+    /** Seconds after which the server would take the call, where it said so. */
+    readonly retryAfterS: number | null = null,
+  ) {
+    super(message);
+    this.name = "ApiError";
+  }
+}
+
+export interface PhotoDeclaration {
+  name: string;
+  type: string;
+  bytes: number;
+  sha256?: string;
+}
+
+async function call<T extends z.ZodMiniType>(method: string, path: string, reply: T, body?: unknown): Promise<z.infer<T>> {
+  const response = await send(method, path, body);
+  const parsed = z.safeParse(reply, await response.json().catch(() => undefined));
+  if (parsed.success) return parsed.data;
+  const where = parsed.error.issues[0]?.path.join(".") ?? "";
+  throw new ApiError(response.status, "BAD_ANSWER", `The server's answer has no valid "${where}".`, "Reload the page; it may be older than the server.");
+}
+
+async function send(method: string, path: string, body?: unknown): Promise<Response> {
+  const headers: Record<string, string> = { accept: "application/json" };
+  if (body !== undefined) headers["content-type"] = "application/json";
+  let response: Response;
+  try {
+    // The API never redirects: who does is the sign-in in front of it, whose page is no answer.
+    response = await fetch(path, { method, headers, credentials: "same-origin", redirect: "manual", ...(body !== undefined && { body: JSON.stringify(body) }) });
+  } catch (cause) {
+    const error = new ApiError(0, "OFFLINE", "The server cannot be reached.", "Check the connection; the page tries again by itself.");
+    error.cause = cause;
+    throw error;
+  }
+  if (response.ok) return response;
+  if (response.type === "opaqueredirect") throw new ApiError(401, "UNAUTHENTICATED", "Your sign-in has ended.", "Reload the page to sign in again.");
+  const wait = Number(response.headers.get("retry-after") ?? Number.NaN);
+  const retryAfterS = Number.isFinite(wait) ? wait : null;
+  const envelope = z.safeParse(contract.errorEnvelope, await response.json().catch(() => undefined));
+  if (envelope.success) {
+    const { code, message, hint } = envelope.data.error;
+    throw new ApiError(response.status, code, message, hint, retryAfterS);
+  }
+  // Not our own words: something between the page and the service answered.
+  throw new ApiError(response.status, "HTTP", `The service did not answer as it should (${response.status}).`, "Try again in a minute. If it stays so, tell whoever runs this service.", retryAfterS);
+}
+
+const id = encodeURIComponent;
+
+export const api = {
+  session: () => call("GET", "/api/session", contract.session),
+  signOut: async (): Promise<void> => void (await send("DELETE", "/api/session")),
+  loginLink: () => call("POST", "/api/login-links", contract.loginLink, {}),
+  settings: () => call("GET", "/api/settings", contract.settings),
+  projects: (cursor: string | null, limit: number) =>
+    call("GET", `/api/projects?limit=${limit}${cursor === null ? "" : `&cursor=${id(cursor)}`}`, contract.projects),
+  createProject: (name: string) => call("POST", "/api/projects", contract.project, { name }),
+  project: (projectId: string) => call("GET", `/api/projects/${id(projectId)}`, contract.project),
+  rename: (projectId: string, name: string) => call("PATCH", `/api/projects/${id(projectId)}`, contract.project, { name }),
+  remove: async (projectId: string): Promise<void> => void (await send("DELETE", `/api/projects/${id(projectId)}`)),
+  declare: (projectId: string, photos: readonly PhotoDeclaration[]) =>
+    call("POST", `/api/projects/${id(projectId)}/photos`, contract.uploads, { photos }),
+  photos: (projectId: string) => call("GET", `/api/projects/${id(projectId)}/photos`, contract.photos),
+  removePhoto: async (projectId: string, as: string): Promise<void> =>
+    void (await send("DELETE", `/api/projects/${id(projectId)}/photos/${id(as)}`)),
+  estimate: (preset: string, photos: number) =>
+    call("GET", `/api/estimate?preset=${id(preset)}&photos=${photos}`, contract.estimate),
+  start: (projectId: string, preset: string) =>
+    call("POST", `/api/projects/${id(projectId)}/jobs`, contract.project, { preset }),
+  cancel: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/jobs/cancel`, contract.project),
+  retry: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/jobs/retry`, contract.project),
+  shares: (projectId: string) => call("GET", `/api/projects/${id(projectId)}/shares`, contract.shares),
+  share: (projectId: string, expiresInS: number | null) =>
+    call("POST", `/api/projects/${id(projectId)}/shares`, contract.share, expiresInS === null ? {} : { expires_in_s: expiresInS }),
+  revoke: async (projectId: string, shareId: string): Promise<void> =>
+    void (await send("DELETE", `/api/projects/${id(projectId)}/shares/${id(shareId)}`)),
+  shared: (token: string) => call("GET", `/api/shared/${id(token)}`, contract.project),
+};
+
+/** Where a project's artifacts are read: by its owner, or through a share link. */
+export interface Source {
+  artifact(name: string, version?: number | string | null): string;
+}
+
+function source(base: string): Source {
+  return {
+    artifact: (name, version) => `${base}/artifacts/${id(name)}${version === undefined || version === null ? "" : `?v=${version}`}`,
+  };
+}
+
+export const ownSource = (projectId: string): Source => source(`/api/projects/${id(projectId)}`);
+export const sharedSource = (token: string): Source => source(`/api/shared/${id(token)}`);
+export const eventsUrl = (projectId: string): string =>
+  `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/projects/${id(projectId)}/events`;

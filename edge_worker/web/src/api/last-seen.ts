@@ -1,0 +1,15 @@
+// Projects as last seen on any page, so that opening one shows it at once.
+// Never the truth: whoever shows one also asks the server.
+import type { Project } from "../contract.ts";
+
+const seen = new Map<string, Project>();
+
+export const lastSeen = (projectId: string): Project | null => seen.get(projectId) ?? null;
+
+export function remember(project: Project): void {
+  seen.set(project.id, project);
+}
+
+export function forget(projectId: string): void {
+  seen.delete(projectId);
+}

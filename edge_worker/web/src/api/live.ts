@@ -1,0 +1,101 @@
+// Keeps one project current on the page: websocket first, plain polling whenever that is not open.
+// Never changes a project; the newest snapshot of the server always wins.
+import * as z from "zod/mini";
+
+import { api, ApiError, eventsUrl } from "./api.ts";
+import { event, type Project } from "../contract.ts";
+
+const POLL_MS = 3000;
+const RECONNECT_MS = [1000, 2000, 5000, 10_000, 30_000];
+/** An open socket still says something at least this often, or is asked by a poll. */
+const QUIET_POLL_MS = 20_000;
+
+export interface Watch {
+  stop(): void;
+  /** Ask at once, for example after a call that changed the project. */
+  refresh(): void;
+}
+
+export interface Watcher {
+  onProject(project: Project): void;
+  onError(error: ApiError): void;
+}
+
+export function watch(projectId: string, { onProject, onError }: Watcher): Watch {
+  let stopped = false;
+  let socket: WebSocket | undefined;
+  let failures = 0;
+  let pollTimer: ReturnType<typeof setTimeout> | undefined;
+  let reconnectTimer: ReturnType<typeof setTimeout> | undefined;
+
+  const isOpen = (): boolean => socket?.readyState === WebSocket.OPEN;
+
+  /** The first answer comes by plain GET: a page that is left at once has no half-open socket to break off. */
+  async function start(): Promise<void> {
+    await poll();
+    if (!stopped) connect();
+  }
+
+  async function poll(): Promise<void> {
+    clearTimeout(pollTimer);
+    if (stopped) return;
+    if (document.visibilityState !== "hidden") {
+      try {
+        const project = await api.project(projectId);
+        if (!stopped) onProject(project);
+      } catch (error) {
+        if (!stopped) onError(error instanceof ApiError ? error : new ApiError(0, "INTERNAL", String(error)));
+      }
+    }
+    if (!stopped) pollTimer = setTimeout(() => void poll(), isOpen() ? QUIET_POLL_MS : POLL_MS);
+  }
+
+  function connect(): void {
+    if (stopped) return;
+    socket = new WebSocket(eventsUrl(projectId));
+    socket.onopen = () => {
+      failures = 0;
+    };
+    socket.onmessage = ({ data }) => {
+      const message = z.safeParse(event, parse(data));
+      if (message.success && !stopped) onProject(message.data.project);
+    };
+    socket.onclose = () => {
+      if (stopped) return;
+      const wait = RECONNECT_MS[Math.min(failures, RECONNECT_MS.length - 1)];
+      failures += 1;
+      reconnectTimer = setTimeout(connect, wait);
+      void poll();
+    };
+  }
+
+  function wake(): void {
+    if (document.visibilityState === "visible") void poll();
+  }
+
+  document.addEventListener("visibilitychange", wake);
+  addEventListener("online", wake);
+  void start();
+
+  return {
+    refresh: () => void poll(),
+    stop() {
+      stopped = true;
+      clearTimeout(pollTimer);
+      clearTimeout(reconnectTimer);
+      document.removeEventListener("visibilitychange", wake);
+      removeEventListener("online", wake);
+      // Closing while it still connects would be reported as a failure: it is closed as soon as it is open.
+      if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = ({ currentTarget }) => (currentTarget as WebSocket).close();
+      else socket?.close();
+    },
+  };
+}
+
+function parse(data: unknown): unknown {
+  try {
+    return JSON.parse(String(data));
+  } catch {
+    return undefined;
+  }
+}

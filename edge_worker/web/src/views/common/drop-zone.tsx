@@ -1,0 +1,107 @@
+// Where photos come in: drop, choose, a whole folder, or the phone's camera.
+// Never judges them; it hands over whatever was given.
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { fromDrop, fromInput, type DroppedFile } from "../../intake/dropped.ts";
+
+const TYPES = "image/jpeg,image/png,image/webp,image/heic,image/heif,.jpg,.jpeg,.png,.webp,.heic,.heif";
+
+interface Props {
+  onFiles: (files: DroppedFile[]) => void;
+  /** Takes drops anywhere on the page while this is shown. */
+  children: ComponentChildren;
+  className: string;
+}
+
+export function DropZone({ onFiles, children, className }: Props) {
+  const over = useDropAnywhere(onFiles);
+  return <div class={over ? `${className} over` : className}>{children}</div>;
+}
+
+/** The three ways in besides dropping. Folder choice is hidden where the browser has none. */
+export function Pickers({ onFiles, small = false }: { onFiles: (files: DroppedFile[]) => void; small?: boolean }) {
+  const look = small ? "button quiet" : "button";
+  return (
+    <div class="pickers">
+      <Picker look={look} label={small ? "Add photos" : "Choose photos"} onFiles={onFiles} attributes={{ accept: TYPES }} name="photos" />
+      <Picker look="button quiet camera-only" label="Take a photo" onFiles={onFiles} attributes={{ accept: "image/*", capture: "environment" }} name="camera" />
+      {"webkitdirectory" in HTMLInputElement.prototype ? (
+        <Picker look="button quiet folder" label="A whole folder" onFiles={onFiles} attributes={{ webkitdirectory: true }} name="folder" />
+      ) : null}
+    </div>
+  );
+}
+
+interface PickerProps {
+  look: string;
+  label: string;
+  name: string;
+  attributes: Record<string, string | boolean>;
+  onFiles: (files: DroppedFile[]) => void;
+}
+
+function Picker({ look, label, name, attributes, onFiles }: PickerProps) {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <button class={look} type="button" onClick={() => input.current?.click()}>
+        {label}
+      </button>
+      <input
+        ref={input}
+        type="file"
+        multiple
+        hidden
+        data-picker={name}
+        {...attributes}
+        onChange={({ currentTarget }) => {
+          onFiles(fromInput(currentTarget));
+          currentTarget.value = "";
+        }}
+      />
+    </>
+  );
+}
+
+function useDropAnywhere(onFiles: (files: DroppedFile[]) => void): boolean {
+  const [over, setOver] = useState(false);
+  const latest = useRef(onFiles);
+  latest.current = onFiles;
+  useEffect(() => {
+    // Enter and leave come once per element crossed: the depth tells when the page is really left.
+    let depth = 0;
+    const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
+    const enter = (event: DragEvent): void => {
+      if (!hasFiles(event)) return;
+      depth += 1;
+      setOver(true);
+    };
+    const leave = (event: DragEvent): void => {
+      if (!hasFiles(event)) return;
+      depth -= 1;
+      if (depth <= 0) setOver(false);
+    };
+    const allow = (event: DragEvent): void => {
+      if (hasFiles(event)) event.preventDefault();
+    };
+    const drop = (event: DragEvent): void => {
+      if (!event.dataTransfer || !hasFiles(event)) return;
+      event.preventDefault();
+      depth = 0;
+      setOver(false);
+      void fromDrop(event.dataTransfer).then((files) => latest.current(files));
+    };
+    addEventListener("dragenter", enter);
+    addEventListener("dragleave", leave);
+    addEventListener("dragover", allow);
+    addEventListener("drop", drop);
+    return () => {
+      removeEventListener("dragenter", enter);
+      removeEventListener("dragleave", leave);
+      removeEventListener("dragover", allow);
+      removeEventListener("drop", drop);
+    };
+  }, []);
+  return over;
+}

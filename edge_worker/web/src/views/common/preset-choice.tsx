@@ -1,0 +1,76 @@
+// The choice of quality, with seconds and price of each before anything starts.
+// Never starts a job.
+import { useEffect, useState } from "preact/hooks";
+
+import { api } from "../../api/api.ts";
+import type { Estimate, Settings } from "../../contract.ts";
+import { about, day, usd } from "../../lib/format.ts";
+import { presetWords } from "./presets.ts";
+
+/** No entry: still asked for. Null: the server could not say. */
+export type Estimates = ReadonlyMap<string, Estimate | null>;
+
+/** Without photos there is nothing to estimate. */
+const NONE: Estimates = new Map();
+
+/** One estimate per preset for this number of photos; none for no photos. Asked again when the number settles. */
+export function useEstimates(settings: Settings, photos: number): Estimates {
+  const [estimates, setEstimates] = useState<Estimates>(new Map());
+  useEffect(() => {
+    if (photos === 0) return;
+    let stopped = false;
+    const timer = setTimeout(async () => {
+      const answers = await Promise.all(
+        settings.presets.map(async (preset) => {
+          // Without an estimate the choice still works.
+          const answer = await api.estimate(preset, photos).catch(() => null);
+          return [preset, answer] as const;
+        }),
+      );
+      if (!stopped) setEstimates(new Map(answers));
+    }, 200);
+    return () => {
+      stopped = true;
+      clearTimeout(timer);
+    };
+  }, [settings, photos]);
+  return photos === 0 ? NONE : estimates;
+}
+
+function costWords(estimate: Estimate | null | undefined): string {
+  if (estimate === undefined) return "…";
+  return estimate === null ? "time and price not known" : `${about(estimate.seconds)} · ${usd(estimate.usd)}`;
+}
+
+interface Props {
+  settings: Settings;
+  estimates: Estimates;
+  preset: string;
+  onChoose: (preset: string) => void;
+}
+
+export function PresetChoice({ settings, estimates, preset, onChoose }: Props) {
+  const chosen = estimates.get(preset);
+  return (
+    <fieldset class="presets">
+      <legend>Quality</legend>
+      {settings.presets.map((one) => {
+        const { label, words } = presetWords(one);
+        const estimate = estimates.get(one);
+        return (
+          <label key={one} class={one === preset ? "preset chosen" : "preset"}>
+            <input type="radio" name="preset" value={one} checked={one === preset} onChange={() => onChoose(one)} />
+            <span class="preset-name">{label}</span>
+            <span class="preset-words">{words}</span>
+            <span class="preset-cost">{estimates === NONE ? null : costWords(estimate)}</span>
+          </label>
+        );
+      })}
+      {chosen ? (
+        <p class="basis">
+          {chosen.basis} Price of {chosen.price.gpu} as of {day(chosen.price.as_of)}.
+        </p>
+      ) : null}
+    </fieldset>
+  );
+}

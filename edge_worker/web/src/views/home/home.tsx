@@ -1,0 +1,149 @@
+// The first page: what this does, where photos come in, and the scenes so far.
+// Never uploads: chosen photos go to the review page first.
+import { useEffect, useState } from "preact/hooks";
+
+import { asApiError, may, noticeSignedOut } from "../../api/account.ts";
+import { api, ownSource, type ApiError } from "../../api/api.ts";
+import type { Project, Session, Settings } from "../../contract.ts";
+import { ago, plural } from "../../lib/format.ts";
+import type { DroppedFile } from "../../intake/dropped.ts";
+import { intake } from "../../intake/intake.ts";
+import { remember } from "../../api/last-seen.ts";
+import { go, projectPath } from "../../lib/router.ts";
+import { append, refresh, type Pages } from "./scene-list.ts";
+import { isWorking, stateWords } from "../../stages.ts";
+import { DropZone, Pickers } from "../common/drop-zone.tsx";
+import { Failure, Link } from "../common/parts.tsx";
+import { Ring } from "../common/ring.tsx";
+
+const PAGE_SIZE = 24;
+const REFRESH_MS = 5000;
+const RING_COUNT = 24;
+
+export function Home({ session, settings }: { session: Session; settings: Settings }) {
+  useEffect(() => {
+    document.title = "Splat: photos in, a 3D scene out";
+  }, []);
+  const choose = (files: DroppedFile[]): void => {
+    if (files.length === 0) return;
+    intake.add(files);
+    go("/new");
+  };
+  return (
+    <>
+      <section class="hero">
+        <div class="pitch">
+          <h1>
+            Walk around it.
+            <br />
+            Keep all of it.
+          </h1>
+          <p class="lead">Photograph something from every side. Get back a 3D scene that you can turn, share and download.</p>
+        </div>
+        <ol class="how">
+          <li>Twenty photos or more, in one or two circles, in even light.</li>
+          <li>Each overlapping its neighbour by about two thirds.</li>
+          <li>The thing keeps still; you move.</li>
+        </ol>
+        {may(session, "upload") ? (
+          <DropZone className="drop" onFiles={choose}>
+            <Ring count={RING_COUNT} lit={0} />
+            <div class="drop-words">
+              <p class="drop-title">Drop your photos here</p>
+              <p class="drop-note">
+                {settings.limits.photos_min} to {settings.limits.photos_max} photos or a folder: JPEG, PNG, WebP, HEIC
+              </p>
+              <Pickers onFiles={choose} />
+            </div>
+          </DropZone>
+        ) : (
+          <p class="view-only">You are signed in to look. Ask for a link with upload rights to make scenes.</p>
+        )}
+      </section>
+      <Scenes />
+    </>
+  );
+}
+
+function Scenes() {
+  const [pages, setPages] = useState<Pages | null>(null);
+  const [error, setError] = useState<ApiError | null>(null);
+  const fail = (failure: unknown): void => {
+    const known = asApiError(failure);
+    noticeSignedOut(known);
+    setError(known);
+  };
+
+  useEffect(() => {
+    let stopped = false;
+    const load = async (): Promise<void> => {
+      if (document.visibilityState === "hidden") return;
+      try {
+        const first = await api.projects(null, PAGE_SIZE);
+        if (stopped) return;
+        setError(null);
+        for (const project of first.projects) remember(project);
+        setPages((old) => refresh(first, old));
+      } catch (failure) {
+        if (!stopped) fail(failure);
+      }
+    };
+    void load();
+    const timer = setInterval(() => void load(), REFRESH_MS);
+    return () => {
+      stopped = true;
+      clearInterval(timer);
+    };
+  }, []);
+
+  const more = async (): Promise<void> => {
+    if (!pages?.cursor) return;
+    try {
+      const next = await api.projects(pages.cursor, PAGE_SIZE);
+      setPages((old) => append(next, old));
+    } catch (failure) {
+      fail(failure);
+    }
+  };
+
+  return (
+    <section class="scenes" aria-labelledby="scenes-title">
+      <h2 id="scenes-title">Scenes</h2>
+      <Failure error={error} />
+      {pages === null && !error ? <p class="quiet" role="status">Looking for your scenes…</p> : null}
+      {pages?.projects.length === 0 ? <p class="quiet">None yet. The first one appears here as soon as its photos go up.</p> : null}
+      {pages && pages.projects.length > 0 ? (
+        <ul class="grid">
+          {pages.projects.map((project) => (
+            <Card key={project.id} project={project} />
+          ))}
+        </ul>
+      ) : null}
+      {pages?.cursor ? (
+        <button class="button quiet" type="button" onClick={() => void more()}>
+          Older scenes
+        </button>
+      ) : null}
+    </section>
+  );
+}
+
+function Card({ project }: { project: Project }) {
+  const poster = project.artifacts["poster.webp"] ? ownSource(project.id).artifact("poster.webp", project.attempt) : null;
+  return (
+    <li class={`card ${project.state}`}>
+      <Link href={projectPath(project.id)}>
+        <div class="picture">
+          {poster ? <img src={poster} alt="" loading="lazy" decoding="async" /> : <Ring count={Math.min(40, Math.max(8, project.photos.count))} lit={project.photos.count} />}
+          {isWorking(project.state) ? <div class="live-bar" style={{ transform: `scaleX(${project.progress?.fraction ?? 0})` }} /> : null}
+        </div>
+        <h3>{project.name}</h3>
+        <p class="meta">
+          <span class="state">{stateWords(project.state)}</span>
+          <span>{plural(project.photos.count, "photo")}</span>
+          <span>{ago(project.created_at, Date.now())}</span>
+        </p>
+      </Link>
+    </li>
+  );
+}

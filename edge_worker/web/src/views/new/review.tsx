@@ -1,0 +1,134 @@
+// Before the upload: what was chosen, what is wrong with it, what it will take, and the start button.
+// Nothing leaves the device before that button is pressed.
+import { useEffect, useState } from "preact/hooks";
+
+import { asApiError, may, noticeSignedOut } from "../../api/account.ts";
+import { api } from "../../api/api.ts";
+import type { Session, Settings } from "../../contract.ts";
+import { bytes, plural, usd } from "../../lib/format.ts";
+import type { DroppedFile } from "../../intake/dropped.ts";
+import { intake, type Chosen } from "../../intake/intake.ts";
+import { advise, suggestName, type Verdict } from "../../intake/rules.ts";
+import { remember } from "../../api/last-seen.ts";
+import { go, projectPath } from "../../lib/router.ts";
+import { useStore } from "../../lib/store.ts";
+import { current, UploadSession, type PhotoToSend } from "../../upload/session.ts";
+import { DropZone, Pickers } from "../common/drop-zone.tsx";
+import { Failure, useAction } from "../common/parts.tsx";
+import { PresetChoice, useEstimates } from "../common/preset-choice.tsx";
+import { Ring } from "../common/ring.tsx";
+
+const NAME_MAX = 80;
+
+export function Review({ session, settings }: { session: Session; settings: Settings }) {
+  const chosen = useStore(intake.chosen);
+  const [name, setName] = useState<string | null>(null);
+  const [preset, setPreset] = useState(settings.presets[0] ?? "preview");
+  useEffect(() => {
+    document.title = "New scene · Splat";
+  }, []);
+
+  const verdicts = intake.verdicts(settings.limits);
+  const used = chosen.filter((_, i) => verdicts[i]?.use);
+  const refused = chosen.length - used.length;
+  const examining = chosen.filter(({ examined }) => !examined).length;
+  const size = used.reduce((sum, { facts }) => sum + facts.bytes, 0);
+  const advice = advise(used.length, settings.limits);
+  const estimates = useEstimates(settings, used.length);
+  const suggested = suggestName(chosen.map(({ path }) => path), new Date());
+  const sceneName = (name ?? suggested).trim() || suggested;
+
+  const add = (files: DroppedFile[]): void => intake.add(files);
+  const start = useAction(async () => {
+    try {
+      const project = await api.createProject(sceneName.slice(0, NAME_MAX));
+      remember(project);
+      const upload = new UploadSession(project.id, used.map(toSend), preset);
+      current.set(upload);
+      void upload.run();
+      go(projectPath(project.id), "replace");
+    } catch (error) {
+      noticeSignedOut(asApiError(error));
+      throw error;
+    }
+  });
+
+  const cost = estimates.get(preset);
+  const ready = advice.enough && examining === 0 && may(session, "upload");
+  return (
+    <DropZone className="review" onFiles={add}>
+      <section class="sheet" aria-labelledby="sheet-title">
+        <h1 id="sheet-title">{chosen.length === 0 ? "Which photos?" : plural(used.length, "photo")}</h1>
+        <p class="lead">
+          <span role="status">
+            {advice.words}
+            {refused > 0 && examining === 0 ? ` ${plural(refused, "file")} will stay here.` : null}
+          </span>
+          {examining > 0 ? <span class="quiet"> Checking {examining} of {chosen.length}…</span> : null}
+        </p>
+        <Pickers onFiles={add} small />
+        {chosen.length === 0 ? <Ring count={24} lit={0} /> : null}
+        <ol class="contact">
+          {chosen.map((one, i) => (
+            <Frame key={one.key} one={one} verdict={verdicts[i]} number={i + 1} />
+          ))}
+        </ol>
+      </section>
+      <form
+        class="order"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (ready) start.run();
+        }}
+      >
+        <div class="order-ring">
+          <Ring count={Math.max(settings.limits.photos_min, Math.min(72, Math.max(used.length, 24)))} lit={used.length} label={`${used.length} photos around the subject`} />
+        </div>
+        <label class="field">
+          <span>Name</span>
+          <input type="text" maxLength={NAME_MAX} value={name ?? suggested} onInput={({ currentTarget }) => setName(currentTarget.value)} autocomplete="off" />
+        </label>
+        <PresetChoice settings={settings} estimates={estimates} preset={preset} onChoose={setPreset} />
+        <button class="button big" type="submit" disabled={!ready || start.busy}>
+          {start.busy ? "Starting…" : "Make the scene"}
+        </button>
+        <p class="small">
+          {used.length > 0 ? `Sends ${bytes(size)}. ` : null}
+          {cost ? `Costs about ${usd(cost.usd)}, charged by the second. ` : null}
+          Photos may carry the place they were taken; whoever runs this service can read it.
+        </p>
+        <Failure error={start.error} />
+      </form>
+    </DropZone>
+  );
+}
+
+function toSend({ file, facts, thumbnail }: Chosen): PhotoToSend {
+  if (facts.type === null) throw new Error("a file of no photo type was about to be sent");
+  return { file, name: facts.name, type: facts.type, bytes: facts.bytes, sha256: facts.sha256, thumbnail };
+}
+
+/** One frame of the contact sheet. */
+function Frame({ one, verdict, number }: { one: Chosen; verdict: Verdict | undefined; number: number }) {
+  const { key, facts, thumbnail, examined } = one;
+  const words = verdict?.use === false ? verdict.reason : (verdict?.hint ?? null);
+  const look = verdict?.use === false ? "frame refused" : words ? "frame doubtful" : "frame";
+  return (
+    <li class={look}>
+      <div class="shot">
+        {thumbnail ? <img src={thumbnail} alt={facts.name} decoding="async" /> : <span class="blank">{examined ? (facts.name.split(".").at(-1) ?? "?") : ""}</span>}
+        <button class="remove" type="button" onClick={() => intake.remove(key)}>
+          <span aria-hidden="true">×</span>
+          <span class="unseen">Leave out {facts.name}</span>
+        </button>
+      </div>
+      <p class="edge">
+        <span>{number}</span>
+        <span class="file-name" title={facts.name}>
+          {facts.name}
+        </span>
+      </p>
+      {words ? <p class="why">{words}</p> : null}
+    </li>
+  );
+}

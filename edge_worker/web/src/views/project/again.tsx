@@ -1,0 +1,46 @@
+// The same photos made again in another quality: the choice with seconds and price, and what it replaces.
+// Never starts anything before the dialog's button.
+import { useState } from "preact/hooks";
+
+import { api } from "../../api/api.ts";
+import { Ask } from "../common/parts.tsx";
+import { PresetChoice, useEstimates } from "../common/preset-choice.tsx";
+import type { StateProps } from "./state-props.ts";
+
+export function Again({ label, ...props }: StateProps & { label: string }) {
+  const [asking, setAsking] = useState(false);
+  if (!props.mayUpload) return null;
+  return (
+    <>
+      <button class="button quiet" type="button" onClick={() => setAsking(true)}>
+        {label}
+      </button>
+      {asking ? <Question {...props} onClose={() => setAsking(false)} /> : null}
+    </>
+  );
+}
+
+function Question({ project, settings, onProject, onClose }: StateProps & { onClose: () => void }) {
+  const [preset, setPreset] = useState(next(settings.presets, project.preset));
+  const estimates = useEstimates(settings, project.photos.count);
+  return (
+    <Ask
+      title="Make it again"
+      action="Make the scene"
+      onClose={onClose}
+      onYes={async () => {
+        onProject(await api.start(project.id, preset));
+        onClose();
+      }}
+    >
+      <p>{project.state === "done" ? "From the same photos. The new scene takes the place of this one, and share links then lead to it: download what you want to keep first." : "From the same photos, which are all still here."}</p>
+      <PresetChoice settings={settings} estimates={estimates} preset={preset} onChoose={setPreset} />
+    </Ask>
+  );
+}
+
+/** The next finer quality, which is what people mostly want after a first look; the finest stays. */
+function next(presets: readonly string[], now: string | null | undefined): string {
+  const here = presets.indexOf(now ?? "");
+  return presets[Math.min(here + 1, presets.length - 1)] ?? "preview";
+}

@@ -1,0 +1,75 @@
+// A job that failed or was cancelled: what happened, what helps, and another try.
+// Never shows more of a failure than the service's own words.
+import { api } from "../../api/api.ts";
+import { plural } from "../../lib/format.ts";
+import { inOwnNames, usePhotoNames } from "../../scene/photo-names.ts";
+import { steps } from "../../stages.ts";
+import { Again } from "./again.tsx";
+import { Manage } from "./manage.tsx";
+import { Failure, Link, useAction } from "../common/parts.tsx";
+import type { StateProps } from "./state-props.ts";
+import { Steps } from "./steps.tsx";
+
+const TITLES: Record<string, string> = {
+  TOO_FEW_PHOTOS: "Too few photos could be used",
+  SFM_FAILED: "The photos do not fit together",
+  PHOTO_UNREADABLE: "A photo cannot be read",
+  OUT_OF_MEMORY: "The machine ran out of memory",
+  OUT_OF_DISK: "The machine ran out of disk",
+  TIME_LIMIT: "It took longer than allowed",
+  DOWNLOAD_FAILED: "The photos did not reach the machine",
+  UPLOAD_FAILED: "The scene could not be stored",
+};
+
+/** With these the same photos fail again: other ones come first. */
+const PHOTOS_AT_FAULT = new Set(["TOO_FEW_PHOTOS", "SFM_FAILED", "PHOTO_UNREADABLE"]);
+
+export function Ended({ project, ...rest }: StateProps) {
+  const retry = useAction(async () => rest.onProject(await api.retry(project.id)));
+  const cancelled = project.state === "cancelled";
+  const { error } = project;
+  const names = usePhotoNames(project.id);
+  const otherPhotosFirst = !cancelled && PHOTOS_AT_FAULT.has(error?.code ?? "");
+  const same = (
+    <button key="same" class={otherPhotosFirst ? "button quiet" : "button"} type="button" disabled={retry.busy} onClick={retry.run}>
+      {cancelled ? "Start again" : "Try again with the same photos"}
+    </button>
+  );
+  const others = (
+    <Link key="others" class={otherPhotosFirst ? "button" : "button quiet"} href="/">
+      Begin with other photos
+    </Link>
+  );
+  return (
+    <section class="going">
+      <p class="over-title">{project.name}</p>
+      <h1>{cancelled ? "Cancelled" : (TITLES[error?.code ?? ""] ?? "This did not work out")}</h1>
+      <Steps steps={steps(project)} />
+      {cancelled ? (
+        <p class="lead">
+          {error ? inOwnNames(error.message, names) : "The job was stopped."} Its {plural(project.photos.count, "photo")} are still here.
+        </p>
+      ) : (
+        <>
+          <p class="lead">{error ? inOwnNames(error.message, names) : "The service gave no reason."}</p>
+          {error?.hint ? (
+            <div class="advice">
+              <h2>What helps</h2>
+              <p>{error.hint}</p>
+            </div>
+          ) : null}
+        </>
+      )}
+      {rest.mayUpload ? (
+        <div class="row">
+          {otherPhotosFirst ? others : same}
+          {otherPhotosFirst ? null : <Again project={project} {...rest} label="Choose another quality" />}
+          {otherPhotosFirst ? same : others}
+        </div>
+      ) : null}
+      <Failure error={retry.error} />
+      {error?.code ? <p class="small">Code {error.code}, attempt {project.attempt ?? 1}.</p> : null}
+      <Manage project={project} {...rest} />
+    </section>
+  );
+}

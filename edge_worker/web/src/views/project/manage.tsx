@@ -1,0 +1,77 @@
+// Renaming and deleting a project, wherever its page stands.
+// Never deletes without saying what goes with it.
+import { useState } from "preact/hooks";
+
+import { api } from "../../api/api.ts";
+import type { Project } from "../../contract.ts";
+import { plural } from "../../lib/format.ts";
+import { forget } from "../../api/last-seen.ts";
+import { go } from "../../lib/router.ts";
+import { current } from "../../upload/session.ts";
+import { Ask } from "../common/parts.tsx";
+import type { StateProps } from "./state-props.ts";
+
+const NAME_MAX = 80;
+
+export function Manage({ project, mayUpload, mayOperate, onProject }: StateProps) {
+  const [open, setOpen] = useState<"rename" | "delete" | null>(null);
+  if (!mayUpload && !mayOperate) return null;
+  return (
+    <div class="manage">
+      {mayUpload ? (
+        <button class="button text" type="button" onClick={() => setOpen("rename")}>
+          Rename
+        </button>
+      ) : null}
+      {mayOperate ? (
+        <button class="button text bad" type="button" onClick={() => setOpen("delete")}>
+          Delete
+        </button>
+      ) : null}
+      {open === "rename" ? <Rename project={project} onProject={onProject} onClose={() => setOpen(null)} /> : null}
+      {open === "delete" ? <Delete project={project} onClose={() => setOpen(null)} /> : null}
+    </div>
+  );
+}
+
+function Rename({ project, onProject, onClose }: { project: Project; onProject: (project: Project) => void; onClose: () => void }) {
+  const [name, setName] = useState(project.name);
+  return (
+    <Ask
+      title="Rename the scene"
+      action="Rename"
+      onClose={onClose}
+      onYes={async () => {
+        if (name.trim() !== "" && name.trim() !== project.name) onProject(await api.rename(project.id, name.trim()));
+        onClose();
+      }}
+    >
+      <label class="field">
+        <span>Name</span>
+        <input type="text" required maxLength={NAME_MAX} value={name} onInput={({ currentTarget }) => setName(currentTarget.value)} />
+      </label>
+    </Ask>
+  );
+}
+
+function Delete({ project, onClose }: { project: Project; onClose: () => void }) {
+  return (
+    <Ask
+      title={`Delete “${project.name}”?`}
+      action="Delete for good"
+      danger
+      onClose={onClose}
+      onYes={async () => {
+        await api.remove(project.id);
+        forget(project.id);
+        if (current.get()?.projectId === project.id) current.set(null);
+        go("/", "replace");
+      }}
+    >
+      <p>
+        This removes {plural(project.photos.count, "photo")}, the scene and every download from the storage, and ends its share links. A job that is still running is
+        cancelled. It cannot be undone.
+      </p>
+    </Ask>
+  );
+}

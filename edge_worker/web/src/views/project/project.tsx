@@ -1,0 +1,97 @@
+// One project: keeps it current and shows the page of its state.
+// Never draws a state itself.
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { may, noticeSignedOut } from "../../api/account.ts";
+import { ownSource, type ApiError } from "../../api/api.ts";
+import type { Project, Session, Settings } from "../../contract.ts";
+import { lastSeen, remember } from "../../api/last-seen.ts";
+import { watch, type Watch } from "../../api/live.ts";
+import { isFinal, isWorking, keepForecast } from "../../stages.ts";
+import { useStore } from "../../lib/store.ts";
+import { current } from "../../upload/session.ts";
+import { Ended } from "./ended.tsx";
+import { Missing, Trouble } from "../common/notices.tsx";
+import { Running } from "./running.tsx";
+import { Scene } from "../scene/scene.tsx";
+import type { StateProps } from "./state-props.ts";
+import { Ready, Uploading } from "./uploading.tsx";
+
+interface Props {
+  id: string;
+  session: Session;
+  settings: Settings;
+}
+
+export function ProjectPage({ id, session, settings }: Props) {
+  const [project, setProject] = useState<Project | null>(lastSeen(id));
+  const [fresh, setFresh] = useState(false);
+  const [error, setError] = useState<ApiError | null>(null);
+  const upload = useStore(current);
+  const watching = useRef<Watch | null>(null);
+  // A final state needs no watching, once the server has said so itself.
+  const settled = fresh && project !== null && isFinal(project.state);
+
+  useEffect(() => {
+    if (settled) return;
+    const one = watch(id, {
+      onProject: (newest) => {
+        remember(newest);
+        setProject((before) => keepForecast(before, newest));
+        setFresh(true);
+        setError(null);
+      },
+      onError: (failure) => {
+        noticeSignedOut(failure);
+        setError(failure);
+      },
+    });
+    watching.current = one;
+    return () => one.stop();
+  }, [id, settled]);
+
+  useEffect(() => {
+    if (project) document.title = `${isWorking(project.state) ? "… " : ""}${project.name} · Splat`;
+  }, [project?.name, project?.state]);
+
+  if (!project) {
+    if (error?.status === 404 || error?.status === 400) return <Missing what="scene" />;
+    if (error) return <Trouble error={error} again={() => watching.current?.refresh()} />;
+    return <p class="quiet wait" role="status">One moment…</p>;
+  }
+  const state: StateProps = {
+    project,
+    settings,
+    mayUpload: may(session, "upload"),
+    mayOperate: may(session, "operate"),
+    onProject: (newest) => {
+      remember(newest);
+      setProject(newest);
+    },
+  };
+  return (
+    <>
+      {error ? <p class="strip" role="status">{error.message} What you see may be old; the page keeps trying.</p> : null}
+      <ByState state={state} sending={upload !== null && upload.projectId === id} />
+    </>
+  );
+}
+
+function ByState({ state, sending }: { state: StateProps; sending: boolean }) {
+  const upload = current.get();
+  switch (state.project.state) {
+    case "new":
+    case "uploading":
+      return <Uploading {...state} upload={sending ? upload : null} />;
+    case "ready":
+      return sending && upload?.progress.get().phase !== "stopped" ? <Uploading {...state} upload={upload} /> : <Ready {...state} />;
+    case "queued":
+    case "running":
+      return <Running {...state} />;
+    case "done":
+      return <Scene {...state} source={ownSource(state.project.id)} />;
+    case "failed":
+    case "cancelled":
+      return <Ended {...state} />;
+  }
+}

@@ -1,0 +1,162 @@
+// What is let up, what stays on the device, and how both are explained.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { advise, judge, suggestName, uniqueNames, type Facts, type Limits } from "../../src/intake/rules.ts";
+import { sharpness, softOnes } from "../../src/intake/sharpness.ts";
+import { sniff } from "../../src/intake/sniff.ts";
+
+const LIMITS: Limits = { photos_min: 5, photos_max: 8, photo_bytes_max: 25_000_000 };
+const photo = (change: Partial<Facts> = {}): Facts => ({
+  name: "a.jpg",
+  bytes: 1000,
+  type: "image/jpeg",
+  sha256: null,
+  sharpness: 1,
+  opens: true,
+  ...change,
+});
+const bytesOf = (...parts: (number | string)[]): Uint8Array => {
+  const flat = parts.flatMap((part) => (typeof part === "string" ? [...part].map((c) => c.charCodeAt(0)) : [part]));
+  return Uint8Array.from([...flat, ...Array<number>(Math.max(0, 16 - flat.length)).fill(0)]);
+};
+
+describe("sniff", () => {
+  it.each([
+    ["image/jpeg", bytesOf(0xff, 0xd8, 0xff, 0xe1)],
+    ["image/png", bytesOf(0x89, "PNG", 0x0d, 0x0a, 0x1a, 0x0a)],
+    ["image/webp", bytesOf("RIFF", 1, 2, 3, 4, "WEBP")],
+    ["image/heic", bytesOf(0, 0, 0, 24, "ftypheic")],
+    ["image/heic", bytesOf(0, 0, 0, 24, "ftypmif1")],
+  ])("recognises %s", (type, head) => expect(sniff(head)).toBe(type));
+
+  it.each([
+    ["a text file", bytesOf("this is no photo")],
+    ["a video of the same container", bytesOf(0, 0, 0, 24, "ftypisom")],
+    ["a sound in the container of WebP", bytesOf("RIFF", 1, 2, 3, 4, "WAVE")],
+    ["nothing", new Uint8Array()],
+    ["too little", Uint8Array.from([0xff, 0xd8, 0xff])],
+  ])("refuses %s", (_what, head) => expect(sniff(head)).toBeNull());
+});
+
+describe("judge", () => {
+  const reason = (facts: Facts[], i: number): string | null => {
+    const verdict = judge(facts, LIMITS)[i];
+    return verdict?.use === false ? verdict.reason : null;
+  };
+
+  it.each([
+    ["no photo", { type: null }, "Not a photo"],
+    ["a video", { type: null, name: "walk.MOV" }, "A video: save single pictures"],
+    ["a file too large", { bytes: 25_000_001 }, "too large"],
+    ["a damaged file", { opens: false }, "damaged"],
+  ] as const)("refuses %s", (_what, change, words) => expect(reason([photo(change)], 0)).toContain(words));
+
+  it("takes a file of exactly the limit", () => {
+    expect(reason([photo({ bytes: 25_000_000 })], 0)).toBeNull();
+  });
+
+  it("keeps the first of two equal pictures and names it", () => {
+    const twins = [photo({ name: "one.jpg", sha256: "x" }), photo({ name: "two.jpg", sha256: "x" })];
+    expect(reason(twins, 0)).toBeNull();
+    expect(reason(twins, 1)).toBe("The same picture as one.jpg.");
+  });
+
+  it("counts only photos that are used against the maximum", () => {
+    const many = [photo({ type: null }), ...Array.from({ length: 9 }, () => photo())];
+    expect(judge(many, LIMITS).filter(({ use }) => use)).toHaveLength(8);
+    expect(reason(many, 9)).toContain("More than 8 photos");
+  });
+
+  it("hints at a soft photo and still uses it", () => {
+    const set = [...Array.from({ length: 6 }, () => photo()), photo({ sharpness: 0.1 })];
+    expect(judge(set, LIMITS)[6]).toEqual({ use: true, hint: "Softer than the others; take it again if you can." });
+  });
+
+  it("gives one verdict per file, and never more uses than the maximum", () => {
+    const facts = fc.record({
+      name: fc.string(),
+      bytes: fc.nat(50_000_000),
+      type: fc.constantFrom(null, "image/jpeg" as const),
+      sha256: fc.option(fc.constantFrom("a", "b", "c")),
+      sharpness: fc.option(fc.double({ min: 0, max: 10, noNaN: true })),
+      opens: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(facts, { maxLength: 30 }), (files) => {
+        const verdicts = judge(files, LIMITS);
+        expect(verdicts).toHaveLength(files.length);
+        expect(verdicts.filter(({ use }) => use).length).toBeLessThanOrEqual(LIMITS.photos_max);
+      }),
+    );
+  });
+});
+
+describe("advice", () => {
+  it.each([
+    [0, false, "5 more photos needed"],
+    [4, false, "1 more photo needed"],
+    [5, true, "Enough to start"],
+    [20, true, "A good number"],
+  ])("for %d photos", (used, enough, words) => {
+    const advice = advise(used, LIMITS);
+    expect(advice.enough).toBe(enough);
+    expect(advice.words).toContain(words);
+  });
+});
+
+describe("names", () => {
+  it("become unique without losing their ending", () => {
+    expect(uniqueNames(["a.jpg", "a.jpg", "b", "b", "a (2).jpg"])).toEqual(["a.jpg", "a (2).jpg", "b", "b (2)", "a (2) (2).jpg"]);
+  });
+
+  it("hold nothing that the server refuses as unreadable", () => {
+    expect(uniqueNames(["a\u202egpj.jpg", "a?gpj.jpg", "\ud800.jpg"])).toEqual(["a?gpj.jpg", "a?gpj (2).jpg", "?.jpg"]);
+  });
+
+  it("are unique whatever comes in", () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom("a.jpg", "a (2).jpg", "a (3).jpg", ".x", "b"), { maxLength: 12 }), (names) => {
+        expect(new Set(uniqueNames(names)).size).toBe(names.length);
+      }),
+    );
+  });
+
+  it("of a scene come from its only folder, else from the day", () => {
+    const today = new Date(2026, 10, 23);
+    expect(suggestName(["brass_kettle/1.jpg", "brass_kettle/2.jpg"], today)).toBe("brass kettle");
+    expect(suggestName(["a/1.jpg", "b/2.jpg"], today)).toBe("Scene of 23 November");
+    expect(suggestName(["1.jpg"], today)).toBe("Scene of 23 November");
+  });
+});
+
+describe("sharpness", () => {
+  const SIDE = 32;
+  const picture = (grey: (x: number, y: number) => number): Uint8ClampedArray => {
+    const data = new Uint8ClampedArray(SIDE * SIDE * 4);
+    for (let i = 0; i < SIDE * SIDE; i += 1) data.fill(grey(i % SIDE, Math.floor(i / SIDE)), 4 * i, 4 * i + 3);
+    return data;
+  };
+  const wave = (period: number) => (x: number) => 128 + 100 * Math.sin((2 * Math.PI * x) / period);
+
+  it("is higher the finer the detail", () => {
+    expect(sharpness(picture(wave(4)), SIDE, SIDE)).toBeGreaterThan(4 * sharpness(picture(wave(16)), SIDE, SIDE));
+  });
+
+  it("does not take low contrast for blur", () => {
+    const strong = sharpness(picture((x) => 128 + (x % 4 < 2 ? 100 : -100)), SIDE, SIDE);
+    const weak = sharpness(picture((x) => 128 + (x % 4 < 2 ? 10 : -10)), SIDE, SIDE);
+    expect(weak / strong).toBeCloseTo(1, 1);
+  });
+
+  it("is nothing for a flat picture", () => expect(sharpness(picture(() => 90), SIDE, SIDE)).toBe(0));
+
+  it("calls nobody soft in a small set, or when all are alike", () => {
+    expect(softOnes([1, 1, 0.01])).toEqual(new Set());
+    expect(softOnes([0.01, 0.011, 0.012, 0.01, 0.011])).toEqual(new Set());
+  });
+
+  it("finds the soft ones and skips unknown ones", () => {
+    expect(softOnes([1, 1.1, null, 0.9, 1, 0.2, 1])).toEqual(new Set([5]));
+  });
+});

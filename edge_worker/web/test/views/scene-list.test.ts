@@ -1,0 +1,42 @@
+// The list on the first page, refreshed while older pages are open.
+import { describe, expect, it } from "vitest";
+
+import type { Project } from "../../src/contract.ts";
+import { append, refresh, type Pages } from "../../src/views/home/scene-list.ts";
+
+/** Scenes by number: a higher one is newer. */
+const scene = (n: number): Project => ({
+  id: `p_${n}`,
+  name: `scene ${n}`,
+  state: "done",
+  created_at: new Date(Date.UTC(2026, 0, n)).toISOString(),
+  photos: { count: 0, bytes: 0 },
+  artifacts: {},
+});
+const page = (numbers: number[], cursor: string | null = null): Pages => ({ projects: numbers.map(scene), cursor });
+const numbers = ({ projects }: Pages): number[] => projects.map(({ id }) => Number(id.slice(2)));
+
+describe("refresh", () => {
+  it("puts a new scene on top and keeps the older pages and their cursor", () => {
+    const pages = refresh(page([10, 9, 8], "a"), page([9, 8, 7, 6, 5], "b"));
+    expect(numbers(pages)).toEqual([10, 9, 8, 7, 6, 5]);
+    expect(pages.cursor).toBe("b");
+  });
+
+  it("drops a deleted scene, also when an older one moves up", () => {
+    expect(numbers(refresh(page([9, 7, 6]), page([9, 8, 7, 6, 5])))).toEqual([9, 7, 6, 5]);
+  });
+
+  it("takes the first page as it is when there is nothing more", () => {
+    expect(numbers(refresh(page([2, 1]), null))).toEqual([2, 1]);
+    expect(numbers(refresh(page([]), page([])))).toEqual([]);
+  });
+});
+
+describe("append", () => {
+  it("adds older scenes once", () => {
+    const pages = append(page([7, 6], "c"), page([9, 8, 7], "b"));
+    expect(numbers(pages)).toEqual([9, 8, 7, 6]);
+    expect(pages.cursor).toBe("c");
+  });
+});
