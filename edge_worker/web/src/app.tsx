@@ -11,7 +11,7 @@ import { Boundary } from "./views/common/boundary.tsx";
 import { Home } from "./views/home/home.tsx";
 import { Invite } from "./views/links/invite.tsx";
 import { Mark } from "./views/common/mark.tsx";
-import { Missing, SignedOut, Trouble } from "./views/common/notices.tsx";
+import { Missing, SignedOut, Trouble, Wait } from "./views/common/notices.tsx";
 import { Failure, useAction } from "./views/common/parts.tsx";
 import { ProjectPage } from "./views/project/project.tsx";
 import { Review } from "./views/new/review.tsx";
@@ -63,7 +63,7 @@ function Members() {
   }, []);
   switch (state.is) {
     case "loading":
-      return <p class="quiet wait" role="status">One moment…</p>;
+      return <Wait />;
     case "out":
       return <SignedOut />;
     case "error":
@@ -87,8 +87,8 @@ function SignedIn({ session }: { session: Session }) {
     account.set({ is: "out" });
   });
   return (
-    <footer class="foot">
-      <p>
+    <footer class="foot fine">
+      <p class="row links">
         Signed in as {session.name}.
         {may(session, "operate") ? (
           <button class="button text" type="button" onClick={() => setInviting(true)}>

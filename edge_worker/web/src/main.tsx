@@ -3,8 +3,8 @@
 import "@fontsource-variable/archivo/standard.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
+import "./styles/controls.css";
 import "./styles/parts.css";
-import "./styles/pages.css";
 import { render } from "preact";
 
 import { App } from "./app.tsx";

@@ -1,6 +1,6 @@
 // Who is using the page and what the service allows: read once, shared by all pages.
 // Never guesses a permission: what the session does not list is not offered.
-import { api, ApiError } from "./api.ts";
+import { api, asApiError, type ApiError } from "./api.ts";
 import type { Session, Settings } from "../contract.ts";
 import { Store } from "../lib/store.ts";
 
@@ -22,21 +22,16 @@ export async function loadAccount(): Promise<void> {
   }
 }
 
-/** Any call that is answered with 401 means that the session ended: the whole page says so. */
-export function noticeSignedOut(error: ApiError): void {
+/** The error for people. After a 401 the session has ended, and the whole page says so. */
+export function noticeFailure(failure: unknown): ApiError {
+  const error = asApiError(failure);
   if (error.status === 401) account.set({ is: "out" });
+  return error;
 }
 
-export function asApiError(error: unknown): ApiError {
-  if (error instanceof ApiError) return error;
-  console.error(error);
-  return new ApiError(0, "INTERNAL", "Something went wrong on this page.", "Reload it; nothing on the server is lost.");
-}
+/** Narrow to wide: a session with a wider scope may do what the narrower ones may. */
+const SCOPES = ["view", "upload", "operate"] as const;
 
-export const may = (session: Session, scope: "view" | "upload" | "operate"): boolean => session.scopes.includes(scope) || implied(session, scope);
-
-/** view < upload < operate: a session with a wider scope may do what the narrower ones may. */
-function implied({ scopes }: Session, scope: "view" | "upload" | "operate"): boolean {
-  const order = ["view", "upload", "operate"];
-  return scopes.some((held) => order.indexOf(held) >= order.indexOf(scope));
+export function may({ scopes }: Session, scope: (typeof SCOPES)[number]): boolean {
+  return scopes.some((held) => SCOPES.indexOf(held as (typeof SCOPES)[number]) >= SCOPES.indexOf(scope));
 }

@@ -19,6 +19,13 @@ export class ApiError extends Error {
   }
 }
 
+/** What a page shows of anything thrown. */
+export function asApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  console.error(error);
+  return new ApiError(0, "INTERNAL", "Something went wrong in the app.", "Try again. If it keeps happening, reload the page.");
+}
+
 export interface PhotoDeclaration {
   name: string;
   type: string;

@@ -2,7 +2,7 @@
 // Never changes a project; the newest snapshot of the server always wins.
 import * as z from "zod/mini";
 
-import { api, ApiError, eventsUrl } from "./api.ts";
+import { api, asApiError, eventsUrl, type ApiError } from "./api.ts";
 import { event, type Project } from "../contract.ts";
 
 const POLL_MS = 3000;
@@ -44,7 +44,7 @@ export function watch(projectId: string, { onProject, onError }: Watcher): Watch
         const project = await api.project(projectId);
         if (!stopped) onProject(project);
       } catch (error) {
-        if (!stopped) onError(error instanceof ApiError ? error : new ApiError(0, "INTERNAL", String(error)));
+        if (!stopped) onError(asApiError(error));
       }
     }
     if (!stopped) pollTimer = setTimeout(() => void poll(), isOpen() ? QUIET_POLL_MS : POLL_MS);

@@ -3,7 +3,7 @@
 import { Store } from "../lib/store.ts";
 import { picture } from "./picture.ts";
 import { judge, type Limits, uniqueNames, type Facts, type Verdict } from "./rules.ts";
-import { HEAD_BYTES, sniff } from "./sniff.ts";
+import { HEAD_BYTES, sniff, type PhotoType } from "./sniff.ts";
 
 export interface Chosen {
   key: number;
@@ -14,6 +14,15 @@ export interface Chosen {
   thumbnail: string | null;
   /** False until all facts are there. */
   examined: boolean;
+}
+
+/** A photo that is fit to be uploaded. */
+export interface PhotoToSend {
+  name: string;
+  type: PhotoType;
+  bytes: number;
+  sha256: string | null;
+  file: File;
 }
 
 const AT_ONCE = 3;
@@ -55,6 +64,12 @@ export class Intake {
     const all = this.chosen.get();
     const facts = all.map(({ facts, examined }) => (examined ? facts : { ...facts, type: facts.type ?? "image/jpeg" }) satisfies Facts);
     return judge(facts, limits);
+  }
+
+  /** The chosen photos that are usable, as far as they are examined. */
+  toSend(limits: Limits): PhotoToSend[] {
+    const verdicts = this.verdicts(limits);
+    return this.chosen.get().flatMap(({ file, facts: { name, type, bytes, sha256 } }, i) => (verdicts[i]?.use && type !== null ? [{ name, type, bytes, sha256, file }] : []));
   }
 
   #pump(): void {

@@ -1,8 +1,7 @@
 // People's own file names for the names that the server gave their photos.
 // Never needed for anything but words: without the list, the server's names are shown.
-import { useEffect, useState } from "preact/hooks";
-
 import { api } from "../api/api.ts";
+import { useLoad } from "../api/use-load.ts";
 import type { ServerPhoto } from "../contract.ts";
 
 export type PhotoNames = (serverName: string) => string;
@@ -21,16 +20,6 @@ export function inOwnNames(sentence: string, names: PhotoNames): string {
 }
 
 export function usePhotoNames(projectId: string): PhotoNames {
-  const [names, setNames] = useState<PhotoNames>(() => photoNames([]));
-  useEffect(() => {
-    let stopped = false;
-    api.photos(projectId).then(
-      ({ photos }) => stopped || setNames(() => photoNames(photos)),
-      (error: unknown) => console.warn("photo names:", error),
-    );
-    return () => {
-      stopped = true;
-    };
-  }, [projectId]);
-  return names;
+  const { value } = useLoad(() => api.photos(projectId), [projectId]);
+  return photoNames(value?.photos ?? []);
 }

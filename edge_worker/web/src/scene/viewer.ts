@@ -66,17 +66,18 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
   viewer.app.assets.on("error", () => {
     if (!closed) onBroken();
   });
-  const loaded = (act: () => void) => (): void => {
-    if (viewer.state.loaded && !closed) act();
-  };
+  const isOpen = (): boolean => viewer.state.loaded && !closed;
   return {
-    reset: loaded(() => viewer.resetCamera()),
-    turn: (on) => loaded(() => turn(viewer, on))(),
-    lookFrom: (name) =>
-      loaded(() => {
-        const index = cameras?.cameras.findIndex((camera) => camera.name === name) ?? -1;
-        if (index >= 0) viewer.selectAnnotation(index);
-      })(),
+    reset: () => {
+      if (isOpen()) viewer.resetCamera();
+    },
+    turn: (on) => {
+      if (isOpen()) turn(viewer, on);
+    },
+    lookFrom: (name) => {
+      const index = cameras?.cameras.findIndex((camera) => camera.name === name) ?? -1;
+      if (isOpen() && index >= 0) viewer.selectAnnotation(index);
+    },
     listen: (on) => {
       viewer.state.inputEnabled = on;
     },

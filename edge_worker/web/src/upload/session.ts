@@ -1,15 +1,11 @@
 // One upload from chosen photos to a started job: announce, send, check, start; goes on after a break.
 // Never loses its place: the server's list of received photos is the truth it starts from.
-import { api, ApiError } from "../api/api.ts";
+import { api, ApiError, asApiError } from "../api/api.ts";
 import type { Upload } from "../contract.ts";
+import type { PhotoToSend } from "../intake/intake.ts";
 import { Store } from "../lib/store.ts";
-import { batches, outcome, plan, TRIES_MAX, waitMs, worthRepeating, type LocalPhoto } from "./plan.ts";
+import { batches, outcome, plan, TRIES_MAX, waitMs, worthRepeating } from "./plan.ts";
 import { put, type Put } from "./put.ts";
-
-export interface PhotoToSend extends LocalPhoto {
-  file: File;
-  thumbnail: string | null;
-}
 
 export type ItemState = "waiting" | "sending" | "sent" | "refused";
 
@@ -72,7 +68,7 @@ export class UploadSession {
       this.#enter("started");
     } catch (error) {
       if (this.#over(turn)) return;
-      this.#error = error instanceof ApiError ? error : new ApiError(0, "INTERNAL", "The upload stopped unexpectedly.", "Try again.");
+      this.#error = asApiError(error);
       this.#enter("stopped");
     } finally {
       removeEventListener("beforeunload", warn);
@@ -215,3 +211,9 @@ async function stayAwake(): Promise<() => void> {
 
 /** The upload going on in this page, if any; it survives moving between pages. */
 export const current = new Store<UploadSession | null>(null);
+
+export function startUpload(projectId: string, photos: readonly PhotoToSend[], preset: string): void {
+  const upload = new UploadSession(projectId, photos, preset);
+  current.set(upload);
+  void upload.run();
+}

@@ -2,6 +2,8 @@
 // Never hides it: the cause is in the console.
 import { Component, type ComponentChildren } from "preact";
 
+import { Notice } from "./notices.tsx";
+
 export class Boundary extends Component<{ children: ComponentChildren }, { broken: boolean }> {
   override state = { broken: false };
 
@@ -13,15 +15,13 @@ export class Boundary extends Component<{ children: ComponentChildren }, { broke
   override render() {
     if (!this.state.broken) return this.props.children;
     return (
-      <section class="notice" role="alert">
-        <h1>This page broke.</h1>
-        <p class="lead">That is our fault, not yours. Nothing on the server is lost, and a running job goes on.</p>
+      <Notice alert title="This page broke." lead="That is our fault, not yours. Nothing on the server is lost, and a running job goes on.">
         <p>
           <button class="button" type="button" onClick={() => location.reload()}>
             Load it again
           </button>
         </p>
-      </section>
+      </Notice>
     );
   }
 }

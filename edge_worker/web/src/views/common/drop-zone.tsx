@@ -5,6 +5,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { fromDrop, fromInput, type DroppedFile } from "../../intake/dropped.ts";
 
+import "./drop-zone.css";
+
 const TYPES = "image/jpeg,image/png,image/webp,image/heic,image/heif,.jpg,.jpeg,.png,.webp,.heic,.heif";
 
 interface Props {

@@ -1,13 +1,17 @@
-// Small parts that several pages use: failures, dialogs, explained numbers, progress bars.
+// Small parts that several pages use: links, failures, actions, explained numbers, progress bars.
 // Never fetches.
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useState } from "preact/hooks";
 
-import { asApiError } from "../../api/account.ts";
+import { noticeFailure } from "../../api/account.ts";
 import type { ApiError } from "../../api/api.ts";
 import { followLocally } from "../../lib/router.ts";
 
-const COPIED_MS = 2000;
+export function useTitle(title: string): void {
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+}
 
 export function Link({ href, children, ...rest }: JSX.IntrinsicElements["a"] & { href: string }) {
   return (
@@ -37,7 +41,7 @@ export function useAction(action: () => Promise<void>): { run: () => void; busy:
     setBusy(true);
     setError(null);
     action()
-      .catch((failure: unknown) => setError(asApiError(failure)))
+      .catch((failure: unknown) => setError(noticeFailure(failure)))
       .finally(() => setBusy(false));
   };
   return { run, busy, error };
@@ -49,6 +53,18 @@ export function Bar({ fraction, label }: { fraction: number | null; label: strin
     <div class={fraction === null ? "bar unknown" : "bar"} role="progressbar" aria-label={label} aria-valuemin={0} aria-valuemax={100} aria-valuenow={percent}>
       <div class="fill" style={{ transform: `scaleX(${fraction ?? 1})` }} />
     </div>
+  );
+}
+
+/** The limit of the server (docs/contracts.md). */
+export const NAME_MAX = 80;
+
+export function NameField({ name, onName, required = false }: { name: string; onName: (name: string) => void; required?: boolean }) {
+  return (
+    <label class="field">
+      <span>Name</span>
+      <input type="text" required={required} maxLength={NAME_MAX} value={name} onInput={({ currentTarget }) => onName(currentTarget.value)} autocomplete="off" />
+    </label>
   );
 }
 
@@ -67,7 +83,7 @@ export function Stat({ label, value, note, explain }: StatProps) {
   const id = useId();
   return (
     <div class="stat">
-      <dt>
+      <dt class="fine">
         {label}
         {explain ? (
           <button class="ask" type="button" aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
@@ -78,73 +94,13 @@ export function Stat({ label, value, note, explain }: StatProps) {
       </dt>
       <dd>
         <span class="value">{value}</span>
-        {note ? <span class="note">{note}</span> : null}
+        {note ? <span class="fine">{note}</span> : null}
         {explain ? (
-          <span class="explain" id={id} hidden={!open}>
+          <span class="explain small" id={id} hidden={!open}>
             {explain}
           </span>
         ) : null}
       </dd>
     </div>
-  );
-}
-
-/** Copies a text. Without a clipboard the text stays in its field, ready to be selected. */
-export function Copy({ text }: { text: string }) {
-  const [outcome, setOutcome] = useState<"copied" | "refused" | null>(null);
-  const copy = async (): Promise<void> => {
-    try {
-      // Absent on plain http from another machine, and refused where people said no.
-      await navigator.clipboard.writeText(text);
-      setOutcome("copied");
-    } catch {
-      setOutcome("refused");
-    }
-    setTimeout(() => setOutcome(null), COPIED_MS);
-  };
-  return (
-    <button class="button text" type="button" onClick={() => void copy()}>
-      <span aria-live="polite">{outcome === "copied" ? "Copied" : outcome === "refused" ? "Select it to copy" : "Copy"}</span>
-    </button>
-  );
-}
-
-interface AskProps {
-  title: string;
-  children: ComponentChildren;
-  action: string;
-  /** Danger is coloured, and never the default button. */
-  danger?: boolean;
-  onYes: () => Promise<void>;
-  onClose: () => void;
-}
-
-/** A question in a native dialog: focus is kept inside, Escape closes it. */
-export function Ask({ title, children, action, danger = false, onYes, onClose }: AskProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const titleId = useId();
-  const { run, busy, error } = useAction(onYes);
-  useEffect(() => dialog.current?.showModal(), []);
-  return (
-    <dialog ref={dialog} aria-labelledby={titleId} onClose={onClose}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          run();
-        }}
-      >
-        <h2 id={titleId}>{title}</h2>
-        {children}
-        <Failure error={error} />
-        <div class="row end">
-          <button class="button quiet" type="button" onClick={() => dialog.current?.close()}>
-            Keep it as it is
-          </button>
-          <button class={danger ? "button danger" : "button"} type="submit" disabled={busy}>
-            {action}
-          </button>
-        </div>
-      </form>
-    </dialog>
   );
 }

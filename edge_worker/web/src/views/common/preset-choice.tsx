@@ -1,4 +1,4 @@
-// The choice of quality, with seconds and price of each before anything starts.
+// The choice of quality, with time and price of each before anything starts.
 // Never starts a job.
 import { useEffect, useState } from "preact/hooks";
 
@@ -7,14 +7,29 @@ import type { Estimate, Settings } from "../../contract.ts";
 import { about, day, usd } from "../../lib/format.ts";
 import { presetWords } from "./presets.ts";
 
-/** No entry: still asked for. Null: the server could not say. */
-export type Estimates = ReadonlyMap<string, Estimate | null>;
+import "./preset-choice.css";
+
+/** No entry: on its way. Null: the server could not say. */
+type Estimates = ReadonlyMap<string, Estimate | null>;
 
 /** Without photos there is nothing to estimate. */
 const NONE: Estimates = new Map();
 
-/** One estimate per preset for this number of photos; none for no photos. Asked again when the number settles. */
-export function useEstimates(settings: Settings, photos: number): Estimates {
+export interface Choice {
+  settings: Settings;
+  preset: string;
+  choose: (preset: string) => void;
+  estimates: Estimates;
+}
+
+/** The chosen preset, `first` to begin with, and what each would take for this number of photos. */
+export function useChoice(settings: Settings, photos: number, first?: string | null): Choice {
+  const [preset, choose] = useState(first ?? settings.presets[0] ?? "preview");
+  return { settings, preset, choose, estimates: useEstimates(settings, photos) };
+}
+
+/** One estimate per preset, requested again once the number of photos settles. */
+function useEstimates(settings: Settings, photos: number): Estimates {
   const [estimates, setEstimates] = useState<Estimates>(new Map());
   useEffect(() => {
     if (photos === 0) return;
@@ -42,14 +57,7 @@ function costWords(estimate: Estimate | null | undefined): string {
   return estimate === null ? "time and price not known" : `${about(estimate.seconds)} · ${usd(estimate.usd)}`;
 }
 
-interface Props {
-  settings: Settings;
-  estimates: Estimates;
-  preset: string;
-  onChoose: (preset: string) => void;
-}
-
-export function PresetChoice({ settings, estimates, preset, onChoose }: Props) {
+export function PresetChoice({ settings, preset, choose, estimates }: Choice) {
   const chosen = estimates.get(preset);
   return (
     <fieldset class="presets">
@@ -59,15 +67,15 @@ export function PresetChoice({ settings, estimates, preset, onChoose }: Props) {
         const estimate = estimates.get(one);
         return (
           <label key={one} class={one === preset ? "preset chosen" : "preset"}>
-            <input type="radio" name="preset" value={one} checked={one === preset} onChange={() => onChoose(one)} />
+            <input type="radio" name="preset" value={one} checked={one === preset} onChange={() => choose(one)} />
             <span class="preset-name">{label}</span>
-            <span class="preset-words">{words}</span>
+            <span class="preset-words fine">{words}</span>
             <span class="preset-cost">{estimates === NONE ? null : costWords(estimate)}</span>
           </label>
         );
       })}
       {chosen ? (
-        <p class="basis">
+        <p class="small basis">
           {chosen.basis} Price of {chosen.price.gpu} as of {day(chosen.price.as_of)}.
         </p>
       ) : null}

@@ -3,6 +3,8 @@
 import type { PlanCamera } from "../../scene/cameras.ts";
 import type { PhotoNames } from "../../scene/photo-names.ts";
 
+import "./ring.css";
+
 const VIEW = 220;
 const RADIUS = 84;
 

@@ -2,7 +2,7 @@
 // Never uploads: chosen photos go to the review page first.
 import { useEffect, useState } from "preact/hooks";
 
-import { asApiError, may, noticeSignedOut } from "../../api/account.ts";
+import { may, noticeFailure } from "../../api/account.ts";
 import { api, ownSource, type ApiError } from "../../api/api.ts";
 import type { Project, Session, Settings } from "../../contract.ts";
 import { ago, plural } from "../../lib/format.ts";
@@ -13,17 +13,17 @@ import { go, projectPath } from "../../lib/router.ts";
 import { append, refresh, type Pages } from "./scene-list.ts";
 import { isWorking, stateWords } from "../../stages.ts";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
-import { Failure, Link } from "../common/parts.tsx";
+import { Failure, Link, useTitle } from "../common/parts.tsx";
 import { Ring } from "../common/ring.tsx";
+
+import "./home.css";
 
 const PAGE_SIZE = 24;
 const REFRESH_MS = 5000;
 const RING_COUNT = 24;
 
 export function Home({ session, settings }: { session: Session; settings: Settings }) {
-  useEffect(() => {
-    document.title = "Splat: photos in, a 3D scene out";
-  }, []);
+  useTitle("Splat: photos in, a 3D scene out");
   const choose = (files: DroppedFile[]): void => {
     if (files.length === 0) return;
     intake.add(files);
@@ -68,11 +68,7 @@ export function Home({ session, settings }: { session: Session; settings: Settin
 function Scenes() {
   const [pages, setPages] = useState<Pages | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
-  const fail = (failure: unknown): void => {
-    const known = asApiError(failure);
-    noticeSignedOut(known);
-    setError(known);
-  };
+  const fail = (failure: unknown): void => setError(noticeFailure(failure));
 
   useEffect(() => {
     let stopped = false;
@@ -133,12 +129,12 @@ function Card({ project }: { project: Project }) {
   return (
     <li class={`card ${project.state}`}>
       <Link href={projectPath(project.id)}>
-        <div class="picture">
+        <div class="thumb">
           {poster ? <img src={poster} alt="" loading="lazy" decoding="async" /> : <Ring count={Math.min(40, Math.max(8, project.photos.count))} lit={project.photos.count} />}
           {isWorking(project.state) ? <div class="live-bar" style={{ transform: `scaleX(${project.progress?.fraction ?? 0})` }} /> : null}
         </div>
         <h3>{project.name}</h3>
-        <p class="meta">
+        <p class="meta fine">
           <span class="state">{stateWords(project.state)}</span>
           <span>{plural(project.photos.count, "photo")}</span>
           <span>{ago(project.created_at, Date.now())}</span>

@@ -1,13 +1,16 @@
 // Links for people without an account: create, copy, revoke.
 // Never shows a link's secret again unless the server does.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
-import { asApiError } from "../../api/account.ts";
-import { api, type ApiError } from "../../api/api.ts";
+import { api } from "../../api/api.ts";
+import { useLoad } from "../../api/use-load.ts";
 import type { ListedShare } from "../../contract.ts";
 import { day } from "../../lib/format.ts";
-import { Copy, Failure, useAction } from "../common/parts.tsx";
+import { Failure, useAction } from "../common/parts.tsx";
+import { Copy, LinkField } from "./link-field.tsx";
 import { QrCode } from "./qr-code.tsx";
+
+import "./links.css";
 
 const DAY_S = 86_400;
 const LASTS: readonly { label: string; seconds: number | null }[] = [
@@ -17,24 +20,17 @@ const LASTS: readonly { label: string; seconds: number | null }[] = [
 ];
 
 export function Sharing({ projectId }: { projectId: string }) {
-  const [shares, setShares] = useState<readonly ListedShare[]>([]);
   const [lasts, setLasts] = useState(0);
-  const [loadError, setLoadError] = useState<ApiError | null>(null);
-  useEffect(() => {
-    let stopped = false;
-    api.shares(projectId).then(
-      // One that was created while the list was on its way stays, with its address.
-      ({ shares: listed }) => stopped || setShares((made) => [...made, ...listed.filter(({ id }) => made.every((one) => one.id !== id))]),
-      (error: unknown) => stopped || setLoadError(asApiError(error)),
-    );
-    return () => {
-      stopped = true;
-    };
-  }, [projectId]);
+  const listed = useLoad(() => api.shares(projectId), [projectId]);
+  const [made, setMade] = useState<readonly ListedShare[]>([]);
+  const [revoked, setRevoked] = useState<readonly string[]>([]);
   const create = useAction(async () => {
-    const made = await api.share(projectId, LASTS[lasts]?.seconds ?? null);
-    setShares((all) => [made, ...all]);
+    const link = await api.share(projectId, LASTS[lasts]?.seconds ?? null);
+    setMade((all) => [link, ...all]);
   });
+  // A link that was created while the list was on its way stands in both, only here with its address.
+  const older = listed.value?.shares.filter(({ id }) => made.every((one) => one.id !== id)) ?? [];
+  const shares = [...made, ...older].filter(({ id }) => !revoked.includes(id));
   return (
     <section class="sharing" aria-labelledby="sharing-title">
       <h2 id="sharing-title">Share</h2>
@@ -54,11 +50,11 @@ export function Sharing({ projectId }: { projectId: string }) {
           Create a link
         </button>
       </div>
-      <Failure error={create.error ?? loadError} />
+      <Failure error={create.error ?? listed.error} />
       {shares.length > 0 ? (
-        <ul class="shares">
+        <ul class="lines shares">
           {shares.map((share) => (
-            <ShareLine key={share.id} projectId={projectId} share={share} onRevoked={() => setShares((all) => all.filter(({ id }) => id !== share.id))} />
+            <ShareLine key={share.id} projectId={projectId} share={share} onRevoked={() => setRevoked((all) => [...all, share.id])} />
           ))}
         </ul>
       ) : null}
@@ -75,9 +71,9 @@ function ShareLine({ projectId, share, onRevoked }: { projectId: string; share: 
   const url = share.url ? new URL(share.url, location.href).href : null;
   return (
     <li>
-      {url ? <input class="share-url" type="text" readOnly value={url} aria-label="Share link" onFocus={({ currentTarget }) => currentTarget.select()} /> : <span>{share.created_at ? `Link of ${day(share.created_at)}` : "A link"}, its address was shown once</span>}
+      {url ? <LinkField label="Share link" url={url} /> : <span class="share-lost">{share.created_at ? `Link of ${day(share.created_at)}` : "A link"}, its address was shown once</span>}
       <span class="small">{share.expires_at ? `until ${day(share.expires_at)}` : "until revoked"}</span>
-      <span class="share-actions">
+      <span class="row links">
         {url ? (
           <>
             <Copy text={url} />

@@ -1,8 +1,8 @@
 // Before the upload: what was chosen, what is wrong with it, what it will take, and the start button.
 // Nothing leaves the device before that button is pressed.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
-import { asApiError, may, noticeSignedOut } from "../../api/account.ts";
+import { may } from "../../api/account.ts";
 import { api } from "../../api/api.ts";
 import type { Session, Settings } from "../../contract.ts";
 import { bytes, plural, usd } from "../../lib/format.ts";
@@ -12,21 +12,18 @@ import { advise, suggestName, type Verdict } from "../../intake/rules.ts";
 import { remember } from "../../api/last-seen.ts";
 import { go, projectPath } from "../../lib/router.ts";
 import { useStore } from "../../lib/store.ts";
-import { current, UploadSession, type PhotoToSend } from "../../upload/session.ts";
+import { startUpload } from "../../upload/session.ts";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
-import { Failure, useAction } from "../common/parts.tsx";
-import { PresetChoice, useEstimates } from "../common/preset-choice.tsx";
+import { Failure, NAME_MAX, NameField, useAction, useTitle } from "../common/parts.tsx";
+import { PresetChoice, useChoice } from "../common/preset-choice.tsx";
 import { Ring } from "../common/ring.tsx";
 
-const NAME_MAX = 80;
+import "./review.css";
 
 export function Review({ session, settings }: { session: Session; settings: Settings }) {
   const chosen = useStore(intake.chosen);
   const [name, setName] = useState<string | null>(null);
-  const [preset, setPreset] = useState(settings.presets[0] ?? "preview");
-  useEffect(() => {
-    document.title = "New scene · Splat";
-  }, []);
+  useTitle("New scene · Splat");
 
   const verdicts = intake.verdicts(settings.limits);
   const used = chosen.filter((_, i) => verdicts[i]?.use);
@@ -34,26 +31,19 @@ export function Review({ session, settings }: { session: Session; settings: Sett
   const examining = chosen.filter(({ examined }) => !examined).length;
   const size = used.reduce((sum, { facts }) => sum + facts.bytes, 0);
   const advice = advise(used.length, settings.limits);
-  const estimates = useEstimates(settings, used.length);
+  const quality = useChoice(settings, used.length);
   const suggested = suggestName(chosen.map(({ path }) => path), new Date());
   const sceneName = (name ?? suggested).trim() || suggested;
 
   const add = (files: DroppedFile[]): void => intake.add(files);
   const start = useAction(async () => {
-    try {
-      const project = await api.createProject(sceneName.slice(0, NAME_MAX));
-      remember(project);
-      const upload = new UploadSession(project.id, used.map(toSend), preset);
-      current.set(upload);
-      void upload.run();
-      go(projectPath(project.id), "replace");
-    } catch (error) {
-      noticeSignedOut(asApiError(error));
-      throw error;
-    }
+    const project = await api.createProject(sceneName.slice(0, NAME_MAX));
+    remember(project);
+    startUpload(project.id, intake.toSend(settings.limits), quality.preset);
+    go(projectPath(project.id), "replace");
   });
 
-  const cost = estimates.get(preset);
+  const cost = quality.estimates.get(quality.preset);
   const ready = advice.enough && examining === 0 && may(session, "upload");
   return (
     <DropZone className="review" onFiles={add}>
@@ -84,11 +74,8 @@ export function Review({ session, settings }: { session: Session; settings: Sett
         <div class="order-ring">
           <Ring count={Math.max(settings.limits.photos_min, Math.min(72, Math.max(used.length, 24)))} lit={used.length} label={`${used.length} photos around the subject`} />
         </div>
-        <label class="field">
-          <span>Name</span>
-          <input type="text" maxLength={NAME_MAX} value={name ?? suggested} onInput={({ currentTarget }) => setName(currentTarget.value)} autocomplete="off" />
-        </label>
-        <PresetChoice settings={settings} estimates={estimates} preset={preset} onChoose={setPreset} />
+        <NameField name={name ?? suggested} onName={setName} />
+        <PresetChoice {...quality} />
         <button class="button big" type="submit" disabled={!ready || start.busy}>
           {start.busy ? "Starting…" : "Make the scene"}
         </button>
@@ -103,11 +90,6 @@ export function Review({ session, settings }: { session: Session; settings: Sett
   );
 }
 
-function toSend({ file, facts, thumbnail }: Chosen): PhotoToSend {
-  if (facts.type === null) throw new Error("a file of no photo type was about to be sent");
-  return { file, name: facts.name, type: facts.type, bytes: facts.bytes, sha256: facts.sha256, thumbnail };
-}
-
 /** One frame of the contact sheet. */
 function Frame({ one, verdict, number }: { one: Chosen; verdict: Verdict | undefined; number: number }) {
   const { key, facts, thumbnail, examined } = one;
@@ -115,8 +97,8 @@ function Frame({ one, verdict, number }: { one: Chosen; verdict: Verdict | undef
   const look = verdict?.use === false ? "frame refused" : words ? "frame doubtful" : "frame";
   return (
     <li class={look}>
-      <div class="shot">
-        {thumbnail ? <img src={thumbnail} alt={facts.name} decoding="async" /> : <span class="blank">{examined ? (facts.name.split(".").at(-1) ?? "?") : ""}</span>}
+      <div class="thumb">
+        {thumbnail ? <img src={thumbnail} alt={facts.name} decoding="async" /> : <span class="blank fine">{examined ? (facts.name.split(".").at(-1) ?? "?") : ""}</span>}
         <button class="remove" type="button" onClick={() => intake.remove(key)}>
           <span aria-hidden="true">×</span>
           <span class="unseen">Leave out {facts.name}</span>

@@ -3,8 +3,8 @@
 import { useState } from "preact/hooks";
 
 import { api } from "../../api/api.ts";
-import { Ask } from "../common/parts.tsx";
-import { PresetChoice, useEstimates } from "../common/preset-choice.tsx";
+import { Ask } from "../common/dialog.tsx";
+import { PresetChoice, useChoice } from "../common/preset-choice.tsx";
 import type { StateProps } from "./state-props.ts";
 
 export function Again({ label, ...props }: StateProps & { label: string }) {
@@ -21,26 +21,24 @@ export function Again({ label, ...props }: StateProps & { label: string }) {
 }
 
 function Question({ project, settings, onProject, onClose }: StateProps & { onClose: () => void }) {
-  const [preset, setPreset] = useState(next(settings.presets, project.preset));
-  const estimates = useEstimates(settings, project.photos.count);
+  const quality = useChoice(settings, project.photos.count, next(settings.presets, project.preset));
   return (
     <Ask
       title="Make it again"
       action="Make the scene"
       onClose={onClose}
       onYes={async () => {
-        onProject(await api.start(project.id, preset));
+        onProject(await api.start(project.id, quality.preset));
         onClose();
       }}
     >
       <p>{project.state === "done" ? "From the same photos. The new scene takes the place of this one, and share links then lead to it: download what you want to keep first." : "From the same photos, which are all still here."}</p>
-      <PresetChoice settings={settings} estimates={estimates} preset={preset} onChoose={setPreset} />
+      <PresetChoice {...quality} />
     </Ask>
   );
 }
 
 /** The next finer quality, which is what people mostly want after a first look; the finest stays. */
-function next(presets: readonly string[], now: string | null | undefined): string {
-  const here = presets.indexOf(now ?? "");
-  return presets[Math.min(here + 1, presets.length - 1)] ?? "preview";
+function next(presets: readonly string[], now: string | null | undefined): string | undefined {
+  return presets[presets.indexOf(now ?? "") + 1] ?? presets.at(-1);
 }

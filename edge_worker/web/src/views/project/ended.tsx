@@ -3,12 +3,11 @@
 import { api } from "../../api/api.ts";
 import { plural } from "../../lib/format.ts";
 import { inOwnNames, usePhotoNames } from "../../scene/photo-names.ts";
-import { steps } from "../../stages.ts";
 import { Again } from "./again.tsx";
 import { Manage } from "./manage.tsx";
 import { Failure, Link, useAction } from "../common/parts.tsx";
 import type { StateProps } from "./state-props.ts";
-import { Steps } from "./steps.tsx";
+import { Head } from "./steps.tsx";
 
 const TITLES: Record<string, string> = {
   TOO_FEW_PHOTOS: "Too few photos could be used",
@@ -42,9 +41,7 @@ export function Ended({ project, ...rest }: StateProps) {
   );
   return (
     <section class="going">
-      <p class="over-title">{project.name}</p>
-      <h1>{cancelled ? "Cancelled" : (TITLES[error?.code ?? ""] ?? "This did not work out")}</h1>
-      <Steps steps={steps(project)} />
+      <Head project={project} heading={cancelled ? "Cancelled" : (TITLES[error?.code ?? ""] ?? "This did not work out")} />
       {cancelled ? (
         <p class="lead">
           {error ? inOwnNames(error.message, names) : "The job was stopped."} Its {plural(project.photos.count, "photo")} are still here.

@@ -8,16 +8,15 @@ import { plural } from "../../lib/format.ts";
 import { forget } from "../../api/last-seen.ts";
 import { go } from "../../lib/router.ts";
 import { current } from "../../upload/session.ts";
-import { Ask } from "../common/parts.tsx";
+import { Ask } from "../common/dialog.tsx";
+import { NameField } from "../common/parts.tsx";
 import type { StateProps } from "./state-props.ts";
-
-const NAME_MAX = 80;
 
 export function Manage({ project, mayUpload, mayOperate, onProject }: StateProps) {
   const [open, setOpen] = useState<"rename" | "delete" | null>(null);
   if (!mayUpload && !mayOperate) return null;
   return (
-    <div class="manage">
+    <div class="row links">
       {mayUpload ? (
         <button class="button text" type="button" onClick={() => setOpen("rename")}>
           Rename
@@ -46,10 +45,7 @@ function Rename({ project, onProject, onClose }: { project: Project; onProject: 
         onClose();
       }}
     >
-      <label class="field">
-        <span>Name</span>
-        <input type="text" required maxLength={NAME_MAX} value={name} onInput={({ currentTarget }) => setName(currentTarget.value)} />
-      </label>
+      <NameField name={name} onName={setName} required />
     </Ask>
   );
 }

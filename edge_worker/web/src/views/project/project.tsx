@@ -2,20 +2,25 @@
 // Never draws a state itself.
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { may, noticeSignedOut } from "../../api/account.ts";
+import { may, noticeFailure } from "../../api/account.ts";
 import { ownSource, type ApiError } from "../../api/api.ts";
 import type { Project, Session, Settings } from "../../contract.ts";
 import { lastSeen, remember } from "../../api/last-seen.ts";
 import { watch, type Watch } from "../../api/live.ts";
 import { isFinal, isWorking, keepForecast } from "../../stages.ts";
 import { useStore } from "../../lib/store.ts";
-import { current } from "../../upload/session.ts";
+import { current, type UploadSession } from "../../upload/session.ts";
 import { Ended } from "./ended.tsx";
-import { Missing, Trouble } from "../common/notices.tsx";
+import { Interrupted } from "./interrupted.tsx";
+import { Missing, Trouble, Wait } from "../common/notices.tsx";
+import { useTitle } from "../common/parts.tsx";
 import { Running } from "./running.tsx";
 import { Scene } from "../scene/scene.tsx";
 import type { StateProps } from "./state-props.ts";
-import { Ready, Uploading } from "./uploading.tsx";
+import { Ready } from "./ready.tsx";
+import { Sending } from "./sending.tsx";
+
+import "./project.css";
 
 interface Props {
   id: string;
@@ -41,23 +46,18 @@ export function ProjectPage({ id, session, settings }: Props) {
         setFresh(true);
         setError(null);
       },
-      onError: (failure) => {
-        noticeSignedOut(failure);
-        setError(failure);
-      },
+      onError: (failure) => setError(noticeFailure(failure)),
     });
     watching.current = one;
     return () => one.stop();
   }, [id, settled]);
 
-  useEffect(() => {
-    if (project) document.title = `${isWorking(project.state) ? "… " : ""}${project.name} · Splat`;
-  }, [project?.name, project?.state]);
+  useTitle(project ? `${isWorking(project.state) ? "… " : ""}${project.name} · Splat` : "Splat");
 
   if (!project) {
     if (error?.status === 404 || error?.status === 400) return <Missing what="scene" />;
     if (error) return <Trouble error={error} again={() => watching.current?.refresh()} />;
-    return <p class="quiet wait" role="status">One moment…</p>;
+    return <Wait />;
   }
   const state: StateProps = {
     project,
@@ -72,19 +72,18 @@ export function ProjectPage({ id, session, settings }: Props) {
   return (
     <>
       {error ? <p class="strip" role="status">{error.message} What you see may be old; the page keeps trying.</p> : null}
-      <ByState state={state} sending={upload !== null && upload.projectId === id} />
+      <ByState state={state} upload={upload?.projectId === id ? upload : null} />
     </>
   );
 }
 
-function ByState({ state, sending }: { state: StateProps; sending: boolean }) {
-  const upload = current.get();
+function ByState({ state, upload }: { state: StateProps; upload: UploadSession | null }) {
   switch (state.project.state) {
     case "new":
     case "uploading":
-      return <Uploading {...state} upload={sending ? upload : null} />;
+      return upload ? <Sending {...state} upload={upload} /> : <Interrupted {...state} />;
     case "ready":
-      return sending && upload?.progress.get().phase !== "stopped" ? <Uploading {...state} upload={upload} /> : <Ready {...state} />;
+      return upload && upload.progress.get().phase !== "stopped" ? <Sending {...state} upload={upload} /> : <Ready {...state} />;
     case "queued":
     case "running":
       return <Running {...state} />;

@@ -5,9 +5,9 @@ import { useEffect, useState } from "preact/hooks";
 import { api, ownSource } from "../../api/api.ts";
 import { about, duration, plural, usd } from "../../lib/format.ts";
 import { costSoFar, secondsLeft, steps } from "../../stages.ts";
-import { Ask } from "../common/parts.tsx";
+import { Ask } from "../common/dialog.tsx";
 import type { StateProps } from "./state-props.ts";
-import { Steps } from "./steps.tsx";
+import { Head } from "./steps.tsx";
 import { Stage } from "../scene/stage.tsx";
 
 export function Running({ project, settings, mayUpload, onProject }: StateProps) {
@@ -22,9 +22,7 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
   const elapsedS = project.started_at ? Math.max(0, (now - Date.parse(project.started_at)) / 1000) : null;
   return (
     <section class="going">
-      <p class="over-title">{project.name}</p>
-      <h1>{queued ? "Waiting for a machine" : left === null ? "In the making" : left < 3 ? "Nearly there" : <>{capital(about(left))} <span class="of">left</span></>}</h1>
-      <Steps steps={steps(project)} />
+      <Head project={project} heading={queued ? "Waiting for a machine" : left === null ? "In the making" : left < 3 ? "Nearly there" : <>{capital(about(left))} <span class="of">left</span></>} />
       <p class="unseen" role="status">
         {queued ? "Waiting for a machine" : `${going?.label ?? ""} is going on`}
       </p>
@@ -77,7 +75,7 @@ function Preview({ projectId, artifact, seq }: { projectId: string; artifact: st
         // One look less is no failure: the next one, or the scene itself, follows.
         onFailure={() => undefined}
       />
-      <figcaption>A first look, rough still. It gets sharper as training goes on.</figcaption>
+      <figcaption class="fine">A first look, rough still. It gets sharper as training goes on.</figcaption>
     </figure>
   );
 }

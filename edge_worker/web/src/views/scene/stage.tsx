@@ -5,6 +5,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { CamerasFile } from "../../scene/cameras.ts";
 import type { OpenScene } from "../../scene/viewer.ts";
 
+import "./stage.css";
+
 const SCROLL_KEYS = new Set(["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", " "]);
 
 interface Props {
@@ -107,13 +109,13 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
       />
       {poster ? <img class="poster" src={poster} alt="" /> : null}
       {shown || broken ? null : (
-        <p class="loading" role="status">
-          <span>{percent > 0 ? `${percent} %` : "Opening the scene…"}</span>
+        <p class="stage-note loading" role="status">
+          {percent > 0 ? `${percent} %` : "Opening the scene…"}
         </p>
       )}
       {/* The same is in the frame's name, for those who hear the page. */}
       {shown && !touched ? (
-        <p class="gestures" aria-hidden="true">
+        <p class="stage-note gestures" aria-hidden="true">
           <span class="by-mouse">Drag to turn, scroll to come closer</span>
           <span class="by-touch">Drag to turn, pinch to come closer</span>
         </p>
