@@ -6,17 +6,18 @@ import path from "node:path";
 
 import { createInstrumenter } from "@vitest/istanbul-lib-instrument";
 
+const OURS = ["src", "shared"];
 /** Where the counted Worker answers its counters. */
 export const COUNTERS_PATH = "/api/__coverage__";
 
-/** esbuild plugin: instruments src/ with its types blanked out, so that lines stay those of the sources. */
+/** esbuild plugin: instruments src/ and shared/ with its types blanked out, so that lines stay those of the sources. */
 export function counting(root) {
   const instrumenter = createInstrumenter({ esModules: true, compact: false, coverageGlobalScope: "globalThis", coverageGlobalScopeFunc: false });
   return {
     name: "counting",
     setup({ onLoad }) {
       onLoad({ filter: /\.ts$/, namespace: "file" }, async ({ path: file }) => {
-        if (!file.startsWith(path.join(root, "src") + path.sep)) return undefined;
+        if (!OURS.some((folder) => file.startsWith(path.join(root, folder) + path.sep))) return undefined;
         return { contents: instrumenter.instrumentSync(stripTypeScriptTypes(await readFile(file, "utf8")), file), loader: "js" };
       });
     },

@@ -1,24 +1,15 @@
-// zod's small form, with its English sentences, and the few shapes that many schemas share.
-// The full form costs 70 kB of bundle for the same checks.
+// zod's messages in English, and the shapes that only requests have: names, numbers in a query.
+// Pure, but for the choice of language.
 import * as z from "zod/mini";
 import en from "zod/v4/locales/en.js";
 
+import { INVISIBLE } from "../shared/limits.ts";
+
 z.config(en());
 
-export const count = z.int().check(z.nonnegative());
-export const positiveInt = z.int().check(z.positive());
-/** Seconds, US dollars and the like. */
-export const amount = z.number().check(z.nonnegative());
-
-export function text(min: number, max: number): z.ZodMiniString {
-  return z.string().check(z.minLength(min), z.maxLength(max));
-}
-
-/** Control characters, line ends, and those that turn the direction of writing: a name that holds one can pass for another. */
-const UNSEEN = "\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069";
 /** Also nothing to look at, but harmless beside letters. */
 const BLANK = "\\s\\u200b-\\u200f\\u2060\\ufeff";
-const READABLE = `^[^${UNSEEN}]*[^${UNSEEN}${BLANK}][^${UNSEEN}]*$`;
+const READABLE = `^[^${INVISIBLE}]*[^${INVISIBLE}${BLANK}][^${INVISIBLE}]*$`;
 const READABLE_FORM = new RegExp(READABLE, "u");
 
 /** A name that people read; its length in characters, as JSON Schema counts them. tidy: applied to what was found good. */

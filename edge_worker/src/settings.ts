@@ -2,33 +2,11 @@
 // Never hands out a half-configured service: what is missing is named, and every route but health answers 503.
 import * as z from "zod/mini";
 
+import { PriceSchema, type Price } from "../shared/contracts/price.ts";
+import { LimitsSchema, type Limits } from "../shared/limits.ts";
+import { SCOPES } from "../shared/scopes.ts";
 import type { Env } from "./env.ts";
-import { amount, count, parseJson, positiveInt } from "./schema.ts";
-
-/** `view` reads, `upload` makes and starts, `operate` deletes, shares and sees the whole service. Each holds the ones before. */
-export const SCOPES = ["view", "upload", "operate"] as const;
-export type Scope = (typeof SCOPES)[number];
-
-export const PriceSchema = z.object({
-  gpu: z.string(),
-  usd_per_s: amount,
-  as_of: z.string(),
-  source: z.string(),
-});
-export type Price = z.infer<typeof PriceSchema>;
-
-export const LimitsSchema = z.object({
-  photos_min: positiveInt,
-  photos_max: positiveInt,
-  photo_bytes_max: positiveInt,
-  project_bytes_max: positiveInt,
-  upload_bytes_per_day: positiveInt,
-  job_seconds_max: positiveInt,
-  jobs_per_day: count,
-  jobs_at_once: count,
-  budget_usd_per_month: amount,
-});
-export type Limits = z.infer<typeof LimitsSchema>;
+import { parseJson } from "./schema.ts";
 
 const TokenSchema = z.object({
   name: z.string().check(z.minLength(1)),

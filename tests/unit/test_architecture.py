@@ -39,15 +39,15 @@ FORBIDDEN: dict[str, set[str]] = {
     "worker_image/src/splat_worker": {"pulumi", "pulumi_cloudflare"},
 }
 
-# The edge worker's folders (and `.`, the files beside them that hold no route), each with those it may import.
+# The edge worker's folders in src (and `.`, the files beside them that hold no route), each with those it may import.
+# All of them, and the web app, may import shared/; shared/ imports nothing else of ours.
 EDGE_MAY: dict[str, set[str]] = {
-    "routes": {"http", "project", "account", "clients", "identity", "contracts", "."},
-    "project": {"account", "clients", "identity", "contracts", "."},
-    "account": {"contracts", "."},
-    "http": {"identity", "contracts", "."},
+    "routes": {"http", "project", "account", "clients", "identity", "."},
+    "project": {"account", "clients", "identity", "."},
+    "account": {"."},
+    "http": {"identity", "."},
     "identity": {"."},
-    "clients": {"contracts", "."},
-    "contracts": {"."},
+    "clients": {"."},
     ".": set(),
 }
 EDGE_ENTRIES = {"index.ts", "sweeper.ts"}
@@ -130,21 +130,45 @@ def test_a_room_needs_no_package_that_is_not_its_own(place: str) -> None:
     assert wrong == []
 
 
+def edge_imports(place: str) -> list[tuple[Path, Path]]:
+    """Each TypeScript file below edge_worker/<place> with each file of ours that it imports, both below edge_worker."""
+    edge = ROOT / "edge_worker"
+    return [
+        (file.relative_to(edge), (file.parent / name).resolve().relative_to(edge))
+        for file in sorted((edge / place).rglob("*.ts*"))
+        for name in re.findall(r'from "(\.[^"]+)"', file.read_text())
+    ]
+
+
+def edge_folder(file: Path) -> str:
+    """Of a file below edge_worker/src: `routes` of src/routes/jobs.ts, `.` of src/env.ts."""
+    return file.parts[1] if len(file.parts) > 2 else "."
+
+
 def test_no_folder_of_the_edge_worker_imports_one_above_it() -> None:
-    src = ROOT / "edge_worker" / "src"
-    wrong, seen = [], set()
-    for file in sorted(src.rglob("*.ts")):
-        place = file.relative_to(src).parts[0] if file.parent != src else "."
-        seen.add(place)
-        if file.parent == src and file.name in EDGE_ENTRIES:
-            continue
-        for name in re.findall(r'from "(\.[^"]+)"', file.read_text()):
-            target = (file.parent / name).resolve().relative_to(src)
-            other = target.parts[0] if len(target.parts) > 1 else "."
-            if (other != place and other not in EDGE_MAY[place]) or (target.name in EDGE_ENTRIES and other == "."):
-                wrong.append(f"{file.relative_to(src)} imports {target}")
+    found = edge_imports("src")
+    wrong = [
+        f"{file} imports {target}"
+        for file, target in found
+        if target.parts[0] != "shared"
+        and file.name not in EDGE_ENTRIES
+        and (
+            target.parts[0] != "src"
+            or edge_folder(target) not in EDGE_MAY[edge_folder(file)] | {edge_folder(file)}
+            or target.name in EDGE_ENTRIES
+        )
+    ]
     assert wrong == []
-    assert seen == set(EDGE_MAY), "a folder came or went: say what it may import"
+    assert {edge_folder(file) for file, _ in found} == set(EDGE_MAY), "a folder came or went: add what it may import"
+
+
+@pytest.mark.parametrize(("place", "allowed"), [("web/src", {"web", "shared"}), ("shared", {"shared"})])
+def test_the_web_app_and_what_it_shares_with_the_server_import_nothing_of_the_server(
+    place: str, allowed: set[str]
+) -> None:
+    found = edge_imports(place)
+    assert found
+    assert [f"{file} imports {target}" for file, target in found if target.parts[0] not in allowed] == []
 
 
 def folder_of(name: str) -> str:

@@ -1,21 +1,14 @@
 // How long a job will take and what it will cost, from figures measured and, once there are some, from past reports.
 // Pure; an estimate is for people and for the budget's reservation, never a promise.
-import type { Preset } from "../contracts/job-input.ts";
-import type { Price } from "../settings.ts";
+import type { Estimate } from "../../shared/contracts/api.ts";
+import type { Price } from "../../shared/contracts/price.ts";
+import type { Preset } from "../../shared/stages.ts";
 
 export interface Sample {
   readonly preset: Preset;
   readonly photos: number;
   /** Seconds that were billed. */
   readonly seconds: number;
-}
-
-export interface Estimate {
-  readonly seconds: number;
-  readonly usd: number;
-  /** Where the figures come from, in words. */
-  readonly basis: string;
-  readonly price: Price;
 }
 
 /**

@@ -2,9 +2,8 @@
 // Never the truth about a project: each project tells it what changed, and may tell it twice.
 import { DurableObject } from "cloudflare:workers";
 
-import { PRESETS, type Preset } from "../contracts/job-input.ts";
-import { STATES } from "../contracts/project.ts";
-import type { ProjectView } from "../contracts/project.ts";
+import type { Project } from "../../shared/contracts/project.ts";
+import { PRESETS, STATES, type Preset } from "../../shared/stages.ts";
 import { sha256Hex } from "../crypto.ts";
 import type { Env } from "../env.ts";
 import type { Refusal } from "../errors.ts";
@@ -85,8 +84,8 @@ export class Index extends DurableObject<Env> {
   }
 
   /** Takes a project's newest view; an older version (ms of its update) than the known one changes nothing. */
-  record(view: ProjectView, version: number, settlement: Settlement | null): void {
-    const listed: ProjectView = { ...view, progress: null, report: null };
+  record(view: Project, version: number, settlement: Settlement | null): void {
+    const listed: Project = { ...view, progress: null, report: null };
     this.#sql.exec(
       `INSERT INTO project (id, created_at, state, version, view) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET state = excluded.state, version = excluded.version, view = excluded.view
@@ -105,7 +104,7 @@ export class Index extends DurableObject<Env> {
   }
 
   /** A page of projects, newest first. after: {createdAt, id} of the last one of the page before. */
-  list(limit: number, after: { readonly createdAt: string; readonly id: string } | null): { projects: ProjectView[]; more: boolean } {
+  list(limit: number, after: { readonly createdAt: string; readonly id: string } | null): { projects: Project[]; more: boolean } {
     // Two questions, so that either one reads its page from the index and no row more.
     const newest = "ORDER BY created_at DESC, id DESC LIMIT ?";
     const rows = (
@@ -113,7 +112,7 @@ export class Index extends DurableObject<Env> {
         ? this.#sql.exec(`SELECT view FROM project ${newest}`, limit + 1)
         : this.#sql.exec(`SELECT view FROM project WHERE (created_at, id) < (?, ?) ${newest}`, after.createdAt, after.id, limit + 1)
     ).toArray();
-    const projects = rows.slice(0, limit).map((row) => JSON.parse(String(row["view"])) as ProjectView);
+    const projects = rows.slice(0, limit).map((row) => JSON.parse(String(row["view"])) as Project);
     return { projects, more: rows.length > limit };
   }
 

@@ -1,7 +1,7 @@
 // Whether one more job or upload fits the limits: jobs a day and at once, US dollars a month, bytes a day. Pure, numbers in its words.
 // The rate limit stops bursts; this stops spending.
+import type { Limits } from "../../shared/limits.ts";
 import type { Refusal } from "../errors.ts";
-import type { Limits } from "../settings.ts";
 import { roundUsd } from "./estimate.ts";
 
 export interface Usage {

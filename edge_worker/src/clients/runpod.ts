@@ -2,7 +2,7 @@
 // Never retries a POST by itself: whether a job was taken may be unknown, and a second one costs money.
 import * as z from "zod/mini";
 
-import type { JobInput } from "../contracts/job-input.ts";
+import type { JobInput } from "../../shared/contracts/job-input.ts";
 
 const TIMEOUT_MS = 10_000;
 

@@ -3,10 +3,11 @@
 import type { Context, Hono } from "hono";
 import type * as z from "zod/mini";
 
+import type { Scope } from "../../shared/scopes.ts";
 import type { Env } from "../env.ts";
 import { ApiError, errorResponse } from "../errors.ts";
 import { authenticate, requireOwnOrigin, requireScope, type Identity } from "../identity/auth.ts";
-import { settingsOf, type Scope, type Settings } from "../settings.ts";
+import { settingsOf, type Settings } from "../settings.ts";
 import { apiHeaders } from "./headers.ts";
 
 export type App = Hono<{ Bindings: Env }>;

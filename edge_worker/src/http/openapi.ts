@@ -2,9 +2,9 @@
 // Made once per isolate, on the first request for it.
 import * as z from "zod/mini";
 
-import { OUTPUT_NAMES } from "../contracts/job-input.ts";
+import { OUTPUT_NAMES } from "../../shared/contracts/job-input.ts";
+import { SCOPES } from "../../shared/scopes.ts";
 import { ERROR_STATUS } from "../errors.ts";
-import { SCOPES } from "../settings.ts";
 import type { Access, Endpoint } from "./mount.ts";
 
 type Json = Readonly<Record<string, unknown>>;

@@ -3,9 +3,10 @@
 import type { Context } from "hono";
 import { getCookie } from "hono/cookie";
 
+import { allows, type Scope } from "../../shared/scopes.ts";
 import { fromBase64Url, hmac, sha256Hex, toBase64Url, verifyHmac } from "../crypto.ts";
 import { ApiError } from "../errors.ts";
-import { SCOPES, type ApiToken, type Scope, type Settings } from "../settings.ts";
+import type { ApiToken, Settings } from "../settings.ts";
 import { ASSERTION_HEADER, readAssertion } from "./access.ts";
 
 export interface Identity {
@@ -57,14 +58,8 @@ async function readAccess(c: Context, { access }: Settings, now: number): Promis
   return { name, scopes: [scope], via: "access", tokenSha256: await sha256Hex(`access\n${name}`), expiresAt: null };
 }
 
-/** Each scope holds the ones before it: operate may upload, upload may view. */
-export function mayUse(identity: Identity, scope: Scope): boolean {
-  const needed = SCOPES.indexOf(scope);
-  return identity.scopes.some((own) => SCOPES.indexOf(own) >= needed);
-}
-
 export function requireScope(identity: Identity, scope: Scope): void {
-  if (mayUse(identity, scope)) return;
+  if (allows(identity.scopes, scope)) return;
   throw new ApiError("FORBIDDEN", `This call needs the scope "${scope}"; "${identity.name}" has: ${identity.scopes.join(", ")}.`);
 }
 

@@ -1,9 +1,12 @@
 // One attempt against RunPod: build the input, submit once, ask for its status, end what must not go on.
 // Says what it learnt as events; never changes the project's state by itself.
+import { CHECKPOINT_TYPE, OUTPUT_NAMES, OUTPUT_TYPES, type JobInput } from "../../shared/contracts/job-input.ts";
+import { ProgressSchema, ReportSchema, type Report } from "../../shared/contracts/job-report.ts";
+import type { Preset } from "../../shared/stages.ts";
+import { keys } from "../clients/bucket-keys.ts";
+import { readFailure, readOutput } from "./outcome.ts";
 import { Presigner } from "../clients/presign.ts";
 import { RunPod, RunPodError, type RemoteStatus } from "../clients/runpod.ts";
-import { CHECKPOINT_TYPE, OUTPUT_NAMES, OUTPUT_TYPES, keys, type JobInput, type Preset } from "../contracts/job-input.ts";
-import { ProgressSchema, ReportSchema, readFailure, readOutput, type Report } from "../contracts/job-report.ts";
 import { issue, type Grant } from "../identity/capability.ts";
 import type { Settings } from "../settings.ts";
 import type { Event, Job } from "./job-state.ts";
@@ -70,7 +73,7 @@ export async function buildInput(plan: AttemptPlan, settings: Settings): Promise
     attempt,
     photos: await Promise.all(photos),
     preset: plan.preset,
-    outputs: Object.fromEntries(await Promise.all(outputs)),
+    outputs: Object.fromEntries(await Promise.all(outputs)) as JobInput["outputs"],
     checkpoint: { get: await presigner.get(checkpointKey, expiresS), put: checkpointPut.url },
     progress: {
       url: `${settings.workerUrl}/api/hooks/progress/${await issue("hook-progress", grant, settings.hookKeys)}`,

@@ -1,18 +1,19 @@
 // What happens to a project between calls: events applied, browsers and index told, RunPod asked, bytes swept.
 // Every change goes through apply(); nothing here decides whether a caller may ask for it.
+import type { Project } from "../../shared/contracts/project.ts";
+import { ACTIVE, FINAL } from "../../shared/stages.ts";
+import { keys } from "../clients/bucket-keys.ts";
 import { roundUsd } from "../account/estimate.ts";
 import type { Index, Settlement } from "../account/index-object.ts";
 import { indexStub } from "../account/stub.ts";
 import { Presigner } from "../clients/presign.ts";
 import { RunPod, RunPodError } from "../clients/runpod.ts";
-import { keys } from "../contracts/job-input.ts";
-import type { ProjectView } from "../contracts/project.ts";
 import type { Env } from "../env.ts";
 import { ApiError, type Refusal } from "../errors.ts";
 import type { Remote } from "../remote.ts";
 import { settingsOf, type Settings } from "../settings.ts";
 import { confirmArtifacts, interpret, provesAttempt, readBucketReport } from "./attempt.ts";
-import { ACTIVE, FINAL, transition, type Event, type Job } from "./job-state.ts";
+import { transition, type Event, type Job } from "./job-state.ts";
 import { PhotoShelf } from "./photo-shelf.ts";
 import { nextAlarm } from "./schedule.ts";
 import { ProjectStore, type ProjectRow } from "./store.ts";
@@ -55,7 +56,7 @@ export class ProjectCore {
     return row;
   }
 
-  view(): ProjectView {
+  view(): Project {
     return viewProject(this.row(), this.store.photoTotals());
   }
 
@@ -285,8 +286,8 @@ export function settlement(projectId: string, job: Job, usdPerS: number): Settle
     projectId,
     attempt: job.attempt,
     outcome: job.state === "done" ? "done" : job.state === "cancelled" ? "cancelled" : "failed",
-    usd: job.report?.price.usd ?? roundUsd(ranS * usdPerS),
-    seconds: job.report?.price.billed_s ?? null,
+    usd: job.report?.price?.usd ?? roundUsd(ranS * usdPerS),
+    seconds: job.report?.price?.billed_s ?? null,
     stages: job.report?.stages ?? [],
   };
 }

@@ -1,18 +1,9 @@
 // What a project is, and what each event makes of it: one pure function, a row per state and event in its test.
 // No clock, no network, no storage; a final state is left only by `start`, which is a new attempt.
-import type { Preset } from "../contracts/job-input.ts";
-import type { Failure, Report } from "../contracts/job-report.ts";
-import type { State } from "../contracts/project.ts";
-
-export interface Progress {
-  readonly stage: string;
-  readonly fraction: number;
-  readonly message: string;
-  readonly eta_s: number | null;
-  readonly preview: { readonly artifact: string; readonly seq: number } | null;
-  /** ISO time. */
-  readonly at: string;
-}
+import type { Report } from "../../shared/contracts/job-report.ts";
+import type { Progress } from "../../shared/contracts/project.ts";
+import { ACTIVE, type Preset, type State } from "../../shared/stages.ts";
+import type { Failure } from "./outcome.ts";
 
 /** One project's job; times in ms since 1970. */
 export interface Job {
@@ -79,8 +70,6 @@ export type Event =
 
 export type EventType = Event["type"];
 
-export const FINAL: ReadonlySet<State> = new Set<State>(["done", "failed", "cancelled"]);
-export const ACTIVE: ReadonlySet<State> = new Set<State>(["queued", "running"]);
 /** States in which photos may be added and removed. */
 export const OPEN: ReadonlySet<State> = new Set<State>(["new", "uploading", "ready"]);
 /** States from which a new attempt may start. */

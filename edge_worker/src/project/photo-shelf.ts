@@ -1,23 +1,16 @@
 // The photos of one project between declaration and job: presigned PUTs, what arrived, what it really is.
 // Trusts sizes and first bytes in the bucket, never the declaration alone.
+import type { Upload } from "../../shared/contracts/api.ts";
+import type { Limits } from "../../shared/limits.ts";
+import { HEAD_BYTES, photoType } from "../../shared/photo-types.ts";
+import { keys } from "../clients/bucket-keys.ts";
 import type { Presigner } from "../clients/presign.ts";
-import { keys } from "../contracts/job-input.ts";
 import { ApiError } from "../errors.ts";
-import type { Limits } from "../settings.ts";
-import { SNIFF_BYTES, planUploads, sniffType, type Photo, type PhotoDeclaration, type Plan } from "./photos.ts";
+import { planUploads, type Photo, type PhotoDeclaration, type Plan } from "./photos.ts";
 import type { PhotoRow, ProjectStore } from "./store.ts";
 
 /** A phone on a slow line gets an hour for its batch; a resumed upload gets fresh addresses. */
 export const UPLOAD_EXPIRY_S = 3600;
-
-export interface Upload {
-  readonly name: string;
-  readonly as: string;
-  readonly method: "PUT";
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly expires_at: string;
-}
 
 export class PhotoShelf {
   readonly #store: ProjectStore;
@@ -80,9 +73,9 @@ export class PhotoShelf {
     const unseen = this.#store.photos().filter(({ uploaded, realType }) => uploaded && realType === null);
     await Promise.all(
       unseen.slice(0, max).map(async ({ as }) => {
-        const object = await this.#bucket.get(keys.photo(projectId, as), { range: { offset: 0, length: SNIFF_BYTES } });
+        const object = await this.#bucket.get(keys.photo(projectId, as), { range: { offset: 0, length: HEAD_BYTES } });
         if (object === null) return;
-        this.#store.setRealType(as, sniffType(new Uint8Array(await object.arrayBuffer())) ?? "");
+        this.#store.setRealType(as, photoType(new Uint8Array(await object.arrayBuffer())) ?? "");
       }),
     );
     return Math.max(0, unseen.length - max);

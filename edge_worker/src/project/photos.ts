@@ -2,25 +2,15 @@
 // Server-made names only; a user's file name is shown, never used as a key.
 import * as z from "zod/mini";
 
+import { PHOTO_NAME_LENGTH_MAX, type Limits } from "../../shared/limits.ts";
+import { MEDIA_TYPES, PHOTO_TYPES, type PhotoType } from "../../shared/photo-types.ts";
+import { positiveInt } from "../../shared/schema.ts";
 import { ApiError } from "../errors.ts";
-import { positiveInt, words } from "../schema.ts";
-import type { Limits } from "../settings.ts";
-
-export const PHOTO_TYPES = {
-  "image/jpeg": "jpg",
-  "image/png": "png",
-  "image/webp": "webp",
-  "image/heic": "heic",
-  "image/heif": "heif",
-} as const;
-export type PhotoType = keyof typeof PHOTO_TYPES;
-
-export const PHOTOS_PER_CALL_MAX = 50;
-const NAME_LENGTH_MAX = 255;
+import { words } from "../schema.ts";
 
 export const PhotoDeclarationSchema = z.strictObject({
-  name: words(NAME_LENGTH_MAX),
-  type: z.enum(Object.keys(PHOTO_TYPES) as [PhotoType, ...PhotoType[]]),
+  name: words(PHOTO_NAME_LENGTH_MAX),
+  type: z.enum(MEDIA_TYPES),
   bytes: positiveInt,
   sha256: z.nullish(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
 });
@@ -81,27 +71,4 @@ export function planUploads(
     });
   }
   return { photos, added, nextNumber: nextNumber + added.length };
-}
-
-/** How many first bytes sniffType needs. */
-export const SNIFF_BYTES = 16;
-
-/** The real type by the first bytes, or null if it is none of ours. */
-export function sniffType(head: Uint8Array): PhotoType | null {
-  const text = String.fromCharCode(...head.subarray(0, SNIFF_BYTES));
-  if (text.startsWith("\xff\xd8\xff")) return "image/jpeg";
-  if (text.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
-  if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return "image/webp";
-  if (text.slice(4, 8) === "ftyp") {
-    const brand = text.slice(8, 12);
-    if (["heic", "heix", "hevc", "heim", "heis"].includes(brand)) return "image/heic";
-    if (["mif1", "msf1", "heif"].includes(brand)) return "image/heif";
-  }
-  return null;
-}
-
-/** Whether the first bytes fit the declared type; HEIC and HEIF name the same container. */
-export function typeFits(declared: PhotoType, sniffed: PhotoType | null): boolean {
-  const isHeif = (type: PhotoType | null): boolean => type === "image/heic" || type === "image/heif";
-  return declared === sniffed || (isHeif(declared) && isHeif(sniffed));
 }

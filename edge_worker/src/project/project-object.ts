@@ -2,10 +2,11 @@
 // Never trusts a hook's body, never holds two jobs at once; what follows from a change is project-core.ts.
 import { DurableObject } from "cloudflare:workers";
 
+import type { Upload } from "../../shared/contracts/api.ts";
+import { ProgressSchema } from "../../shared/contracts/job-report.ts";
+import type { Project as ProjectView } from "../../shared/contracts/project.ts";
+import { ACTIVE, type Preset } from "../../shared/stages.ts";
 import { estimate, roundUsd } from "../account/estimate.ts";
-import type { Preset } from "../contracts/job-input.ts";
-import { ProgressSchema } from "../contracts/job-report.ts";
-import type { ProjectView } from "../contracts/project.ts";
 import { hmac, randomBytes, randomToken, sha256Hex, toBase64, toBase64Url } from "../crypto.ts";
 import type { Env } from "../env.ts";
 import { ApiError, isRefusal, type Refusal } from "../errors.ts";
@@ -14,8 +15,8 @@ import { verifySignedMessage, type SignatureVerdict } from "../identity/signed-m
 import { parseJson } from "../schema.ts";
 import { ADOPT_MS, attemptTimes, submit, type AttemptPlan } from "./attempt.ts";
 import { ProjectCore, guard, type WatchTerms } from "./core.ts";
-import { ACTIVE, STARTABLE } from "./job-state.ts";
-import { checkPhotoSet, type Upload } from "./photo-shelf.ts";
+import { STARTABLE } from "./job-state.ts";
+import { checkPhotoSet } from "./photo-shelf.ts";
 import type { PhotoDeclaration } from "./photos.ts";
 import { checkShare, createShare, findShare, listShares, revokeShare, type ListedShare, type NewShare } from "./share-book.ts";
 import type { Once, PhotoRow, ProjectRow } from "./store.ts";

@@ -1,6 +1,7 @@
 // When a project's object wakes up next: to ask RunPod, to end a deadline, to repeat a cancel or a deletion.
 // Pure; the alarm is only a reminder, what is due is decided again when it rings.
-import { ACTIVE, type Job } from "./job-state.ts";
+import { ACTIVE } from "../../shared/stages.ts";
+import type { Job } from "./job-state.ts";
 
 const S = 1000;
 

@@ -1,7 +1,8 @@
 // One project's rows in its object's SQLite: the project, its job, photos, shares, attempts of the past.
 // Reads and writes only; every rule is in job-state.ts, photos.ts and project-object.ts.
+import type { PhotoType } from "../../shared/photo-types.ts";
 import { NEW_JOB, type Job } from "./job-state.ts";
-import type { Photo, PhotoType } from "./photos.ts";
+import type { Photo } from "./photos.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS project (

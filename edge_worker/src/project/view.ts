@@ -1,8 +1,8 @@
 // A project's row as the API shows it, whole for members and reduced for share links.
 // Pure mapping; internal ids, nonces, secrets and prices of other jobs never pass.
-import { OUTPUT_NAMES, isOutputName } from "../contracts/job-input.ts";
-import type { Report } from "../contracts/job-report.ts";
-import type { ProjectView, SharedProjectView } from "../contracts/project.ts";
+import { OUTPUT_NAMES, isOutputName } from "../../shared/contracts/job-input.ts";
+import type { Report } from "../../shared/contracts/job-report.ts";
+import type { Project, SharedProject } from "../../shared/contracts/project.ts";
 import type { ProjectRow } from "./store.ts";
 
 /** Tells a project's object until when (ms since 1970, empty: for ever) the identity behind a websocket is good. */
@@ -10,7 +10,7 @@ export const WATCH_UNTIL_HEADER = "x-watch-until";
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-export function viewProject(row: ProjectRow, photos: { readonly count: number; readonly bytes: number }): ProjectView {
+export function viewProject(row: ProjectRow, photos: { readonly count: number; readonly bytes: number }): Project {
   const { job } = row;
   return {
     id: row.id,
@@ -31,7 +31,7 @@ export function viewProject(row: ProjectRow, photos: { readonly count: number; r
 }
 
 /** token: the share's own, so that its addresses work for its holder. */
-export function viewShared(view: ProjectView, token: string): SharedProjectView {
+export function viewShared(view: Project, token: string): SharedProject {
   return {
     id: view.id,
     name: view.name,
@@ -43,8 +43,8 @@ export function viewShared(view: ProjectView, token: string): SharedProjectView 
   };
 }
 
-function listArtifacts(report: Report | null, base: string): ProjectView["artifacts"] {
-  const artifacts: ProjectView["artifacts"] = {};
+function listArtifacts(report: Report | null, base: string): Project["artifacts"] {
+  const artifacts: Project["artifacts"] = {};
   for (const name of OUTPUT_NAMES) {
     const entry = report?.artifacts[name];
     if (entry !== undefined) artifacts[name] = { bytes: entry.bytes, sha256: entry.sha256, url: `${base}/${name}` };
@@ -53,7 +53,7 @@ function listArtifacts(report: Report | null, base: string): ProjectView["artifa
 }
 
 /** Artifacts that may be read now: those of the report, and the running attempt's preview. */
-export function isReadable(view: ProjectView, name: string): boolean {
+export function isReadable(view: Project, name: string): boolean {
   if (!isOutputName(name)) return false;
   if (view.artifacts[name] !== undefined || (name === "report.json" && view.report !== null)) return true;
   return name === "preview.sog" && view.progress?.preview?.artifact === name;

@@ -2,8 +2,10 @@
 // Only names of the contract are read; nothing that a user uploaded is served from this origin.
 import * as z from "zod/mini";
 
-import { OUTPUT_TYPES, isOutputName, keys } from "../contracts/job-input.ts";
-import { SharedProjectSchema, type ProjectView } from "../contracts/project.ts";
+import { ShareAnswer, SharesAnswer } from "../../shared/contracts/api.ts";
+import { OUTPUT_TYPES, isOutputName } from "../../shared/contracts/job-input.ts";
+import { SharedProjectSchema, type Project } from "../../shared/contracts/project.ts";
+import { keys } from "../clients/bucket-keys.ts";
 import type { Env } from "../env.ts";
 import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Ctx, type Endpoint } from "../http/mount.ts";
@@ -15,7 +17,6 @@ import { intBetween } from "../schema.ts";
 const NAME_SHOWN = 100;
 
 const SHARE_EXPIRY_S = { min: 60, max: 366 * 24 * 3600 } as const;
-const ShareSchema = z.object({ id: z.string(), created_at: z.iso.datetime(), expires_at: z.nullable(z.iso.datetime()) });
 
 export const artifactEndpoints: readonly Endpoint[] = [
   endpoint({
@@ -34,7 +35,7 @@ export const artifactEndpoints: readonly Endpoint[] = [
     body: z.strictObject({ expires_in_s: z.nullish(intBetween(SHARE_EXPIRY_S.min, SHARE_EXPIRY_S.max)) }),
     bodyOptional: true,
     idempotent: true,
-    answers: { 201: z.object({ id: z.string(), url: z.url(), expires_at: z.nullable(z.iso.datetime()) }) },
+    answers: { 201: ShareAnswer },
     handle: async ({ c, env, settings, param, body, idempotencyKey }) => {
       const { id, token, expiresAt } = unwrap(await projectStub(env, param("id")).createShare(body.expires_in_s ?? null, idempotencyKey));
       return c.json({ id, url: `${settings.workerUrl}/s/${token}`, expires_at: toIso(expiresAt) }, 201);
@@ -45,7 +46,7 @@ export const artifactEndpoints: readonly Endpoint[] = [
     path: "/api/projects/:id/shares",
     access: "operate",
     summary: "Links that work now; their addresses were shown once",
-    answers: { 200: z.object({ shares: z.array(ShareSchema) }) },
+    answers: { 200: SharesAnswer },
     handle: async ({ c, env, param }) => {
       const shares = unwrap(await projectStub(env, param("id")).shares());
       return c.json({ shares: shares.map(({ id, created_at, expires_at }) => ({ id, created_at: toIso(created_at), expires_at: toIso(expires_at) })) });
@@ -80,14 +81,14 @@ export const artifactEndpoints: readonly Endpoint[] = [
   }),
 ];
 
-async function openShare(env: Env, token: string): Promise<ProjectView> {
+async function openShare(env: Env, token: string): Promise<Project> {
   const match = /^(p_[0-9a-z]{16})\.([A-Za-z0-9_-]{32})$/.exec(token);
   const [, projectId, secret] = match ?? [];
   if (projectId === undefined || secret === undefined) throw new ApiError("NOT_FOUND", "This link does not exist (any more).");
   return unwrap(await projectStub(env, projectId).openShare(secret));
 }
 
-async function serveArtifact(c: Ctx, env: Env, view: ProjectView, name: string): Promise<Response> {
+async function serveArtifact(c: Ctx, env: Env, view: Project, name: string): Promise<Response> {
   if (!isOutputName(name) || !isReadable(view, name)) throw noArtifact(name);
   const key = keys.output(view.id, view.attempt, name);
   const range = parseRange(c.req.header("range"));

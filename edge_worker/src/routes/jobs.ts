@@ -2,8 +2,8 @@
 // First bytes are looked at here in rounds, so that one object's call stays within the platform's subrequests.
 import * as z from "zod/mini";
 
-import { PresetSchema, type Preset } from "../contracts/job-input.ts";
-import { ProjectSchema, type ProjectView } from "../contracts/project.ts";
+import { ProjectSchema, type Project } from "../../shared/contracts/project.ts";
+import { PRESETS, type Preset } from "../../shared/stages.ts";
 import type { Env } from "../env.ts";
 import { unwrap } from "../errors.ts";
 import { endpoint, type Endpoint } from "../http/mount.ts";
@@ -20,7 +20,7 @@ export const jobEndpoints: readonly Endpoint[] = [
     path: "/api/projects/:id/jobs",
     access: "upload",
     summary: "Start a job",
-    body: z.strictObject({ preset: PresetSchema }),
+    body: z.strictObject({ preset: z.enum(PRESETS) }),
     idempotent: true,
     answers: { 202: ProjectSchema },
     handle: async ({ c, env, param, body, idempotencyKey }) => c.json(await start(env, param("id"), body.preset, idempotencyKey), 202),
@@ -46,7 +46,7 @@ export const jobEndpoints: readonly Endpoint[] = [
   }),
 ];
 
-async function start(env: Env, id: string, preset: Preset | null, key: string | null): Promise<ProjectView> {
+async function start(env: Env, id: string, preset: Preset | null, key: string | null): Promise<Project> {
   const stub = projectStub(env, id);
   while (unwrap(await stub.sniffPhotos(SNIFF_ROUND)) > 0);
   return unwrap(await stub.start(preset, key));

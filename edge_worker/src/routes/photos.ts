@@ -2,38 +2,19 @@
 // No photo byte passes through here.
 import * as z from "zod/mini";
 
+import { EstimateAnswer, PhotosAnswer, UploadsAnswer } from "../../shared/contracts/api.ts";
+import { PHOTOS_PER_CALL_MAX } from "../../shared/limits.ts";
+import { PRESETS, type Preset } from "../../shared/stages.ts";
 import { estimate } from "../account/estimate.ts";
 import { indexStub } from "../account/stub.ts";
-import { PresetSchema, type Preset } from "../contracts/job-input.ts";
 import { unwrap } from "../errors.ts";
 import { endpoint, type Call, type Endpoint } from "../http/mount.ts";
-import { PHOTOS_PER_CALL_MAX, PHOTO_TYPES, PhotoDeclarationSchema } from "../project/photos.ts";
+import { PhotoDeclarationSchema } from "../project/photos.ts";
 import { projectStub } from "../project/stub.ts";
 import { intParameter } from "../schema.ts";
-import { PriceSchema } from "../settings.ts";
 
 const DeclareBody = z.strictObject({ photos: z.array(PhotoDeclarationSchema).check(z.minLength(1), z.maxLength(PHOTOS_PER_CALL_MAX)) });
 
-const UploadsAnswer = z.object({
-  uploads: z.array(
-    z.object({
-      name: z.string(),
-      as: z.string(),
-      method: z.literal("PUT"),
-      url: z.url(),
-      headers: z.record(z.string(), z.string()),
-      expires_at: z.iso.datetime(),
-    }),
-  ),
-});
-
-const PhotosAnswer = z.object({
-  photos: z.array(
-    z.object({ name: z.string(), as: z.string(), type: z.enum(Object.keys(PHOTO_TYPES)), bytes: z.int(), uploaded: z.boolean() }),
-  ),
-});
-
-const EstimateAnswer = z.object({ seconds: z.number(), usd: z.number(), basis: z.string(), price: PriceSchema });
 const PHOTOS_IN_ESTIMATE_MAX = 10_000;
 
 export const photoEndpoints: readonly Endpoint[] = [
@@ -78,7 +59,7 @@ export const photoEndpoints: readonly Endpoint[] = [
     path: "/api/projects/:id/estimate",
     access: "view",
     summary: "Seconds and US dollars that a job of this project will take",
-    query: z.object({ preset: PresetSchema }),
+    query: z.object({ preset: z.enum(PRESETS) }),
     answers: { 200: EstimateAnswer },
     handle: async (call) => {
       const { photos } = unwrap(await projectStub(call.env, call.param("id")).view());
@@ -90,7 +71,7 @@ export const photoEndpoints: readonly Endpoint[] = [
     path: "/api/estimate",
     access: "view",
     summary: "The same for a number of photos, before anything is uploaded",
-    query: z.object({ preset: PresetSchema, photos: intParameter(0, PHOTOS_IN_ESTIMATE_MAX) }),
+    query: z.object({ preset: z.enum(PRESETS), photos: intParameter(0, PHOTOS_IN_ESTIMATE_MAX) }),
     answers: { 200: EstimateAnswer },
     handle: async (call) => answerEstimate(call, call.query.preset, call.query.photos),
   }),

@@ -2,8 +2,10 @@
 // Thin: reads the call, asks the project's object, packs the answer.
 import * as z from "zod/mini";
 
+import { ProjectsAnswer } from "../../shared/contracts/api.ts";
+import { ProjectSchema } from "../../shared/contracts/project.ts";
+import { PROJECT_NAME_LENGTH_MAX } from "../../shared/limits.ts";
 import { indexStub } from "../account/stub.ts";
-import { ProjectSchema } from "../contracts/project.ts";
 import { derivedId, randomId } from "../crypto.ts";
 import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Endpoint } from "../http/mount.ts";
@@ -11,11 +13,10 @@ import { PROJECT_ID_LETTERS, projectStub } from "../project/stub.ts";
 import { WATCH_UNTIL_HEADER } from "../project/view.ts";
 import { intParameter, words } from "../schema.ts";
 
-const NAME_LENGTH_MAX = 120;
 const PAGE_DEFAULT = 50;
 const PAGE_MAX = 100;
 
-const NameBody = z.strictObject({ name: words(NAME_LENGTH_MAX, z.trim(), z.normalize("NFC")) });
+const NameBody = z.strictObject({ name: words(PROJECT_NAME_LENGTH_MAX, z.trim(), z.normalize("NFC")) });
 
 /** Time of making and id of the last project of a page. */
 const CURSOR_FORM = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)~(p_[0-9a-z]{16})$/;
@@ -46,7 +47,7 @@ export const projectEndpoints: readonly Endpoint[] = [
     access: "view",
     summary: "Projects, newest first; progress and report are left out",
     query: ListQuery,
-    answers: { 200: z.object({ projects: z.array(ProjectSchema), cursor: z.nullable(z.string()) }) },
+    answers: { 200: ProjectsAnswer },
     handle: async ({ c, env, query }) => {
       const after = query.cursor === undefined ? null : readCursor(query.cursor);
       const { projects, more } = await indexStub(env).list(query.limit ?? PAGE_DEFAULT, after);

@@ -2,13 +2,14 @@
 // A login code is shown once and never logged.
 import * as z from "zod/mini";
 
+import { LoginLinkAnswer, SessionAnswer, SettingsAnswer } from "../../shared/contracts/api.ts";
+import { PRESETS } from "../../shared/stages.ts";
 import { indexStub } from "../account/stub.ts";
-import { PRESETS } from "../contracts/job-input.ts";
 import { randomToken } from "../crypto.ts";
 import { ApiError } from "../errors.ts";
 import { endpoint, type Ctx, type Endpoint, type OpenEndpoint } from "../http/mount.ts";
 import { SESSION_S, cookieName, cookieTerms, issueSession } from "../identity/auth.ts";
-import { PriceSchema, SCOPES, settingsOf } from "../settings.ts";
+import { settingsOf } from "../settings.ts";
 
 declare const BUILD_VERSION: string;
 
@@ -21,7 +22,7 @@ export const sessionEndpoints: readonly Endpoint[] = [
     path: "/api/session",
     access: "any",
     summary: "Who is calling, and what they may do",
-    answers: { 200: z.object({ name: z.string(), scopes: z.array(z.enum(SCOPES)) }) },
+    answers: { 200: SessionAnswer },
     handle: async ({ c, identity }) => c.json({ name: identity?.name, scopes: identity?.scopes }),
   }),
   endpoint({
@@ -38,7 +39,7 @@ export const sessionEndpoints: readonly Endpoint[] = [
     path: "/api/login-links",
     access: "operate",
     summary: "A link that signs one browser in, once, within ten minutes",
-    answers: { 201: z.object({ url: z.url(), expires_at: z.iso.datetime() }) },
+    answers: { 201: LoginLinkAnswer },
     handle: async ({ c, env, settings, identity, now }) => {
       if (identity === null) throw new ApiError("UNAUTHENTICATED", "Nobody is signed in.");
       if (identity.via === "access") {
@@ -56,13 +57,7 @@ export const sessionEndpoints: readonly Endpoint[] = [
     path: "/api/settings",
     access: "view",
     summary: "Limits, presets and the price that jobs are counted at",
-    answers: {
-      200: z.object({
-        limits: z.object({ photos_min: z.int(), photos_max: z.int(), photo_bytes_max: z.int() }),
-        presets: z.array(z.enum(PRESETS)),
-        price: PriceSchema,
-      }),
-    },
+    answers: { 200: SettingsAnswer },
     handle: async ({ c, settings }) => {
       const { photos_min, photos_max, photo_bytes_max } = settings.limits;
       return c.json({ limits: { photos_min, photos_max, photo_bytes_max }, presets: PRESETS, price: settings.price });

@@ -1,14 +1,15 @@
 // The examples of docs/contracts are read by this side as the contract says, and what this side makes fits them.
 import { describe, expect, test } from "vitest";
 
+import { JobInputSchema } from "../../shared/contracts/job-input.ts";
+import { ProgressSchema, ReportSchema } from "../../shared/contracts/job-report.ts";
+import { ProjectSchema } from "../../shared/contracts/project.ts";
+import { readFailure, readOutput } from "../../src/project/outcome.ts";
 import failureExample from "../../../docs/contracts/job-failure.json";
 import inputExample from "../../../docs/contracts/job-input.json";
 import reportExample from "../../../docs/contracts/job-report.json";
 import progressExample from "../../../docs/contracts/progress.json";
 import projectExample from "../../../docs/contracts/project.json";
-import { JobInputSchema } from "../../src/contracts/job-input.ts";
-import { ProgressSchema, ReportSchema, readFailure, readOutput } from "../../src/contracts/job-report.ts";
-import { ProjectSchema } from "../../src/contracts/project.ts";
 import { verify } from "../../src/identity/capability.ts";
 import { attemptTimes, buildInput, interpret } from "../../src/project/attempt.ts";
 import { NEW_JOB, type Job } from "../../src/project/job-state.ts";

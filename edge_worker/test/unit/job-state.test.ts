@@ -2,23 +2,16 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import type { Failure, Report } from "../../src/contracts/job-report.ts";
-import { STATES, type State } from "../../src/contracts/project.ts";
-import { ACTIVE, FINAL, NEW_JOB, transition, type Event, type EventType, type Job } from "../../src/project/job-state.ts";
+import reportExample from "../../../docs/contracts/job-report.json";
+import { ReportSchema } from "../../shared/contracts/job-report.ts";
+import { ACTIVE, FINAL, STATES, type State } from "../../shared/stages.ts";
+import type { Failure } from "../../src/project/outcome.ts";
+import { NEW_JOB, transition, type Event, type EventType, type Job } from "../../src/project/job-state.ts";
 
 const NOW = 1_000_000;
 const DEADLINE = NOW + 1_000;
 const FAILURE: Failure = { code: "SFM_FAILED", message: "No overlap.", hint: null, stage: "sfm" };
-const REPORT: Report = {
-  version: 1,
-  project_id: "p_0123456789abcdef",
-  attempt: 1,
-  preset: "preview",
-  photos: { given: 5, registered: 5 },
-  artifacts: {},
-  stages: [],
-  price: { usd: 0.1, billed_s: 10 },
-};
+const REPORT = ReportSchema.parse(reportExample);
 const PROGRESS = { stage: "train", fraction: 0.5, message: "half", eta_s: 1, preview: null, at: "2026-11-23T00:00:00Z" };
 
 const OPEN_JOB = { ...NEW_JOB };

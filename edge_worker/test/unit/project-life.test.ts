@@ -3,9 +3,9 @@
 import { env, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 
+import type { Project } from "../../shared/contracts/project.ts";
+import { keys } from "../../src/clients/bucket-keys.ts";
 import type { Index } from "../../src/account/index-object.ts";
-import { keys } from "../../src/contracts/job-input.ts";
-import type { ProjectView } from "../../src/contracts/project.ts";
 import type { Env } from "../../src/env.ts";
 import { WATCH_UNTIL_HEADER } from "../../src/project/view.ts";
 import { ABANDONED_AFTER_MS, sweepAbandoned } from "../../src/sweeper.ts";
@@ -16,7 +16,7 @@ const photo = (name: string, bytes = 4): { name: string; type: "image/jpeg"; byt
 
 interface Watcher {
   readonly socket: WebSocket;
-  readonly heard: ProjectView[];
+  readonly heard: Project[];
   readonly closed: { code?: number };
 }
 
@@ -26,7 +26,7 @@ async function watch(scene: Scene, until = ""): Promise<Watcher> {
   if (socket === null) throw new Error(`no websocket: ${response.status}`);
   const watcher: Watcher = { socket, heard: [], closed: {} };
   socket.addEventListener("message", ({ data }) => {
-    watcher.heard.push((JSON.parse(String(data)) as { project: ProjectView }).project);
+    watcher.heard.push((JSON.parse(String(data)) as { project: Project }).project);
   });
   socket.addEventListener("close", ({ code }) => {
     watcher.closed.code = code;

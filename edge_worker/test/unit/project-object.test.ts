@@ -4,8 +4,8 @@ import { env, runInDurableObject } from "cloudflare:test";
 import * as fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 
-import { keys } from "../../src/contracts/job-input.ts";
-import type { ProjectView } from "../../src/contracts/project.ts";
+import type { Project } from "../../shared/contracts/project.ts";
+import { keys } from "../../src/clients/bucket-keys.ts";
 import { attemptTimes } from "../../src/project/attempt.ts";
 import { MINUTE, Scene, listed, runpod, type Reply } from "./support/scene.ts";
 
@@ -177,7 +177,7 @@ describe("two hours with every fault", () => {
       fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 14 }), async (steps) => {
         const scene = await Scene.withPhotos();
         const mine = (): number[] => runpod.runs.filter(({ input }) => input.project_id === scene.id).map(({ input }) => input.attempt);
-        let ended: ProjectView | null = null;
+        let ended: Project | null = null;
         let attempt = 0;
         for (const one of [{ do: "start" as const }, ...steps]) {
           if (one.do === "start") {

@@ -1,6 +1,7 @@
 // The small pure rules, a row each: settings, photos, money, capabilities, signatures, schedule, addresses.
 import { describe, expect, test } from "vitest";
 
+import type { Limits } from "../../shared/limits.ts";
 import { estimate, type Sample } from "../../src/account/estimate.ts";
 import { checkQuota, startOfDay, startOfMonth, startOfNextMonth } from "../../src/account/quota.ts";
 import { derivedId, equalSecrets, hmac, toBase64, toHex } from "../../src/crypto.ts";
@@ -9,9 +10,9 @@ import { networkOf } from "../../src/http/mount.ts";
 import { issue, verify, type Grant } from "../../src/identity/capability.ts";
 import { verifySignedMessage } from "../../src/identity/signed-message.ts";
 import { NEW_JOB, type Job } from "../../src/project/job-state.ts";
-import { PhotoDeclarationSchema, planUploads, sniffType, typeFits, type Photo } from "../../src/project/photos.ts";
+import { PhotoDeclarationSchema, planUploads, type Photo } from "../../src/project/photos.ts";
 import { nextAlarm } from "../../src/project/schedule.ts";
-import { parseSettings, type Limits } from "../../src/settings.ts";
+import { parseSettings } from "../../src/settings.ts";
 import { BINDINGS } from "./bindings.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
@@ -96,25 +97,6 @@ describe("photos", () => {
     { ...declared, key: "projects/other" },
   ])("declared as %j are refused", (given) => {
     expect(PhotoDeclarationSchema.safeParse(given).success).toBe(false);
-  });
-
-  test.each([
-    ["\xff\xd8\xff\xe0rest", "image/jpeg"],
-    ["\x89PNG\r\n\x1a\nrest", "image/png"],
-    ["RIFF\x10\x00\x00\x00WEBPVP8 ", "image/webp"],
-    ["\x00\x00\x00\x18ftypheicrest", "image/heic"],
-    ["\x00\x00\x00\x18ftypmif1rest", "image/heif"],
-    ["RIFF\x10\x00\x00\x00WAVEfmt ", null],
-    ["\x00\x00\x00\x18ftypisomrest", null],
-    ["<svg onload=alert>", null],
-    ["GIF89a", null],
-    ["", null],
-  ])("that begin with %j are %s", (head, type) => {
-    expect(sniffType(Uint8Array.from(head, (char) => char.charCodeAt(0)))).toBe(type);
-  });
-
-  test("of the two names of one container fit each other", () => {
-    expect([typeFits("image/heic", "image/heif"), typeFits("image/jpeg", "image/png"), typeFits("image/jpeg", null)]).toEqual([true, false, false]);
   });
 });
 

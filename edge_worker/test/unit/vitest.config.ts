@@ -25,6 +25,6 @@ export default defineConfig({
     include: ["**/*.test.ts"],
     testTimeout: 60_000,
     // scripts/coverage.mjs joins this with what the tests over HTTP ran.
-    coverage: { provider: "istanbul", include: ["src/**"], reporter: ["json"], reportsDirectory: "coverage/unit" },
+    coverage: { provider: "istanbul", include: ["src/**", "shared/**"], reporter: ["json"], reportsDirectory: "coverage/unit" },
   },
 });

@@ -2,9 +2,9 @@
 // Never shows a project's data itself.
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import type { Session } from "../../shared/contracts/api.ts";
 import { account, loadAccount, may } from "./api/account.ts";
 import { api } from "./api/api.ts";
-import type { Session } from "./contract.ts";
 import { followLocally, useRoute, type Route } from "./lib/router.ts";
 import { useStore } from "./lib/store.ts";
 import { Boundary } from "./views/common/boundary.tsx";

@@ -193,7 +193,7 @@ def test_the_script_gets_what_its_bindings_promise(deploy: Any) -> None:
     wrangler = parse_jsonc((ROOT / "edge_worker" / "wrangler.jsonc").read_text())
     assert sorted(limits) == sorted(json.loads(wrangler["vars"]["LIMITS"]))
     schema = re.search(
-        r"LimitsSchema = z\.object\(\{(.*?)\}\)", (ROOT / "edge_worker/src/settings.ts").read_text(), re.DOTALL
+        r"LimitsSchema = z\.object\(\{(.*?)\}\)", (ROOT / "edge_worker/shared/limits.ts").read_text(), re.DOTALL
     )
     assert schema is not None
     assert sorted(limits) == sorted(re.findall(r"(\w+):", schema.group(1)))

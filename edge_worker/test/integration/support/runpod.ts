@@ -165,7 +165,7 @@ export class ScriptedWorker {
       preset,
       device: { kind: "cpu", name: "test", count: 1 },
       photos: { given: photos.length, registered: photos.length, rejected: [] },
-      metrics: { psnr_db: 25.5, ssim: 0.8, gaussians: 1000 },
+      metrics: { psnr_db: 25.5, ssim: 0.8, gaussians: 1000, held_out: [], width: 64, height: 48, reprojection_error_px: 0.5 },
       artifacts: Object.fromEntries(Object.entries(artifacts).map(([name, text]) => [name, { bytes: Buffer.byteLength(text), sha256: "0".repeat(64) }])),
       stages: [
         { stage: "sfm", seconds: 3 },

@@ -3,8 +3,10 @@
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, vi } from "vitest";
 
-import { keys, type JobInput } from "../../../src/contracts/job-input.ts";
-import type { ProjectView } from "../../../src/contracts/project.ts";
+import reportExample from "../../../../docs/contracts/job-report.json";
+import type { JobInput } from "../../../shared/contracts/job-input.ts";
+import type { Project as ProjectView } from "../../../shared/contracts/project.ts";
+import { keys } from "../../../src/clients/bucket-keys.ts";
 import { hmac, randomId, toBase64 } from "../../../src/crypto.ts";
 import type { Grant } from "../../../src/identity/capability.ts";
 import type { Project } from "../../../src/project/project-object.ts";
@@ -159,14 +161,13 @@ export class Scene {
 
   report(attempt = 1): object {
     return {
-      version: 1,
+      ...reportExample,
       project_id: this.id,
       attempt,
-      preset: "preview",
-      photos: { given: 5, registered: 5 },
+      photos: { given: 5, registered: 5, rejected: [] },
       artifacts: {},
       stages: [{ stage: "train", seconds: 60 }],
-      price: { usd: 0.5, billed_s: 100 },
+      price: { ...reportExample.price, usd: 0.5, billed_s: 100 },
     };
   }
 }

@@ -1,7 +1,8 @@
 // Who is using the page and what the service allows: read once, shared by all pages.
 // Never guesses a permission: what the session does not list is not offered.
+import type { Session, Settings } from "../../../shared/contracts/api.ts";
+import { allows, type Scope } from "../../../shared/scopes.ts";
 import { api, asApiError, type ApiError } from "./api.ts";
-import type { Session, Settings } from "../contract.ts";
 import { Store } from "../lib/store.ts";
 
 export type Account =
@@ -29,9 +30,4 @@ export function noticeFailure(failure: unknown): ApiError {
   return error;
 }
 
-/** Narrow to wide: a session with a wider scope may do what the narrower ones may. */
-const SCOPES = ["view", "upload", "operate"] as const;
-
-export function may({ scopes }: Session, scope: (typeof SCOPES)[number]): boolean {
-  return scopes.some((held) => SCOPES.indexOf(held as (typeof SCOPES)[number]) >= SCOPES.indexOf(scope));
-}
+export const may = (session: Session, scope: Scope): boolean => allows(session.scopes, scope);

@@ -2,7 +2,8 @@
 // Never retries and never keeps state: callers decide what to do next.
 import * as z from "zod/mini";
 
-import * as contract from "../contract.ts";
+import * as answers from "../../../shared/contracts/api.ts";
+import { ProjectSchema, SharedProjectSchema } from "../../../shared/contracts/project.ts";
 
 /** A call that did not succeed. `status` is 0 when the server was not reached at all. */
 export class ApiError extends Error {
@@ -57,7 +58,7 @@ async function send(method: string, path: string, body?: unknown): Promise<Respo
   if (response.type === "opaqueredirect") throw new ApiError(401, "UNAUTHENTICATED", "Your sign-in has ended.", "Reload the page to sign in again.");
   const wait = Number(response.headers.get("retry-after") ?? Number.NaN);
   const retryAfterS = Number.isFinite(wait) ? wait : null;
-  const envelope = z.safeParse(contract.errorEnvelope, await response.json().catch(() => undefined));
+  const envelope = z.safeParse(answers.ErrorAnswer, await response.json().catch(() => undefined));
   if (envelope.success) {
     const { code, message, hint } = envelope.data.error;
     throw new ApiError(response.status, code, message, hint, retryAfterS);
@@ -69,33 +70,33 @@ async function send(method: string, path: string, body?: unknown): Promise<Respo
 const id = encodeURIComponent;
 
 export const api = {
-  session: () => call("GET", "/api/session", contract.session),
+  session: () => call("GET", "/api/session", answers.SessionAnswer),
   signOut: async (): Promise<void> => void (await send("DELETE", "/api/session")),
-  loginLink: () => call("POST", "/api/login-links", contract.loginLink, {}),
-  settings: () => call("GET", "/api/settings", contract.settings),
+  loginLink: () => call("POST", "/api/login-links", answers.LoginLinkAnswer, {}),
+  settings: () => call("GET", "/api/settings", answers.SettingsAnswer),
   projects: (cursor: string | null, limit: number) =>
-    call("GET", `/api/projects?limit=${limit}${cursor === null ? "" : `&cursor=${id(cursor)}`}`, contract.projects),
-  createProject: (name: string) => call("POST", "/api/projects", contract.project, { name }),
-  project: (projectId: string) => call("GET", `/api/projects/${id(projectId)}`, contract.project),
-  rename: (projectId: string, name: string) => call("PATCH", `/api/projects/${id(projectId)}`, contract.project, { name }),
+    call("GET", `/api/projects?limit=${limit}${cursor === null ? "" : `&cursor=${id(cursor)}`}`, answers.ProjectsAnswer),
+  createProject: (name: string) => call("POST", "/api/projects", ProjectSchema, { name }),
+  project: (projectId: string) => call("GET", `/api/projects/${id(projectId)}`, ProjectSchema),
+  rename: (projectId: string, name: string) => call("PATCH", `/api/projects/${id(projectId)}`, ProjectSchema, { name }),
   remove: async (projectId: string): Promise<void> => void (await send("DELETE", `/api/projects/${id(projectId)}`)),
   declare: (projectId: string, photos: readonly PhotoDeclaration[]) =>
-    call("POST", `/api/projects/${id(projectId)}/photos`, contract.uploads, { photos }),
-  photos: (projectId: string) => call("GET", `/api/projects/${id(projectId)}/photos`, contract.photos),
+    call("POST", `/api/projects/${id(projectId)}/photos`, answers.UploadsAnswer, { photos }),
+  photos: (projectId: string) => call("GET", `/api/projects/${id(projectId)}/photos`, answers.PhotosAnswer),
   removePhoto: async (projectId: string, as: string): Promise<void> =>
     void (await send("DELETE", `/api/projects/${id(projectId)}/photos/${id(as)}`)),
   estimate: (preset: string, photos: number) =>
-    call("GET", `/api/estimate?preset=${id(preset)}&photos=${photos}`, contract.estimate),
+    call("GET", `/api/estimate?preset=${id(preset)}&photos=${photos}`, answers.EstimateAnswer),
   start: (projectId: string, preset: string) =>
-    call("POST", `/api/projects/${id(projectId)}/jobs`, contract.project, { preset }),
-  cancel: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/jobs/cancel`, contract.project),
-  retry: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/jobs/retry`, contract.project),
-  shares: (projectId: string) => call("GET", `/api/projects/${id(projectId)}/shares`, contract.shares),
+    call("POST", `/api/projects/${id(projectId)}/jobs`, ProjectSchema, { preset }),
+  cancel: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/jobs/cancel`, ProjectSchema),
+  retry: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/jobs/retry`, ProjectSchema),
+  shares: (projectId: string) => call("GET", `/api/projects/${id(projectId)}/shares`, answers.SharesAnswer),
   share: (projectId: string, expiresInS: number | null) =>
-    call("POST", `/api/projects/${id(projectId)}/shares`, contract.share, expiresInS === null ? {} : { expires_in_s: expiresInS }),
+    call("POST", `/api/projects/${id(projectId)}/shares`, answers.ShareAnswer, expiresInS === null ? {} : { expires_in_s: expiresInS }),
   revoke: async (projectId: string, shareId: string): Promise<void> =>
     void (await send("DELETE", `/api/projects/${id(projectId)}/shares/${id(shareId)}`)),
-  shared: (token: string) => call("GET", `/api/shared/${id(token)}`, contract.project),
+  shared: (token: string) => call("GET", `/api/shared/${id(token)}`, SharedProjectSchema),
 };
 
 /** Where a project's artifacts are read: by its owner, or through a share link. */

@@ -1,6 +1,6 @@
 // Projects as last seen on any page, so that opening one shows it at once.
 // Never the truth: whoever shows one also asks the server.
-import type { Project } from "../contract.ts";
+import type { Project } from "../../../shared/contracts/project.ts";
 
 const seen = new Map<string, Project>();
 

@@ -2,8 +2,9 @@
 // Never changes a project; the newest snapshot of the server always wins.
 import * as z from "zod/mini";
 
+import { ProjectEvent } from "../../../shared/contracts/api.ts";
+import type { Project } from "../../../shared/contracts/project.ts";
 import { api, asApiError, eventsUrl, type ApiError } from "./api.ts";
-import { event, type Project } from "../contract.ts";
 
 const POLL_MS = 3000;
 const RECONNECT_MS = [1000, 2000, 5000, 10_000, 30_000];
@@ -57,7 +58,7 @@ export function watch(projectId: string, { onProject, onError }: Watcher): Watch
       failures = 0;
     };
     socket.onmessage = ({ data }) => {
-      const message = z.safeParse(event, parse(data));
+      const message = z.safeParse(ProjectEvent, parse(data));
       if (message.success && !stopped) onProject(message.data.project);
     };
     socket.onclose = () => {

@@ -1,9 +1,10 @@
 // The photos that people chose, before anything leaves the device: facts, thumbnails, verdicts.
 // Never uploads; one chosen set at a time, kept while the page is open.
+import type { PhotoLimits } from "../../../shared/limits.ts";
+import { HEAD_BYTES, photoType, type PhotoType } from "../../../shared/photo-types.ts";
 import { Store } from "../lib/store.ts";
 import { picture } from "./picture.ts";
-import { judge, type Limits, uniqueNames, type Facts, type Verdict } from "./rules.ts";
-import { HEAD_BYTES, sniff, type PhotoType } from "./sniff.ts";
+import { judge, uniqueNames, type Facts, type Verdict } from "./rules.ts";
 
 export interface Chosen {
   key: number;
@@ -60,14 +61,14 @@ export class Intake {
   }
 
   /** One verdict per chosen file. A file that is still being examined counts as fine for now. */
-  verdicts(limits: Limits): Verdict[] {
+  verdicts(limits: PhotoLimits): Verdict[] {
     const all = this.chosen.get();
     const facts = all.map(({ facts, examined }) => (examined ? facts : { ...facts, type: facts.type ?? "image/jpeg" }) satisfies Facts);
     return judge(facts, limits);
   }
 
   /** The chosen photos that are usable, as far as they are examined. */
-  toSend(limits: Limits): PhotoToSend[] {
+  toSend(limits: PhotoLimits): PhotoToSend[] {
     const verdicts = this.verdicts(limits);
     return this.chosen.get().flatMap(({ file, facts: { name, type, bytes, sha256 } }, i) => (verdicts[i]?.use && type !== null ? [{ name, type, bytes, sha256, file }] : []));
   }
@@ -87,7 +88,7 @@ export class Intake {
   async #examine({ key, file }: Chosen): Promise<void> {
     const still = (): boolean => this.chosen.get().some((one) => one.key === key);
     if (!still()) return;
-    const type = sniff(new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer()));
+    const type = photoType(new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer()));
     if (type === null) return this.#learn(key, { type }, null);
     const [sha256, seen] = await Promise.all([digest(file), picture(file)]);
     // Only Safari draws HEIC: elsewhere a HEIC photo goes up unseen and the worker opens it.

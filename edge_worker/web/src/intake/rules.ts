@@ -1,14 +1,9 @@
 // Which of the chosen files go up, which stay here and why, and what the set as a whole still needs.
 // Pure: facts in, verdicts out; the limits come from the server.
+import { INVISIBLE, type PhotoLimits } from "../../../shared/limits.ts";
+import type { PhotoType } from "../../../shared/photo-types.ts";
 import { bytes as sizeWords, plural } from "../lib/format.ts";
 import { softOnes } from "./sharpness.ts";
-import type { PhotoType } from "./sniff.ts";
-
-export interface Limits {
-  photos_min: number;
-  photos_max: number;
-  photo_bytes_max: number;
-}
 
 /** What is known of one chosen file. */
 export interface Facts {
@@ -29,7 +24,7 @@ const COMFORTABLE = 20;
 
 const VIDEO = /\.(mp4|mov|m4v|avi|mkv|webm|mts|3gp)$/i;
 
-export function judge(files: readonly Facts[], limits: Limits): Verdict[] {
+export function judge(files: readonly Facts[], limits: PhotoLimits): Verdict[] {
   const seen = new Map<string, string>();
   const soft = softOnes(files.map(({ sharpness }) => sharpness));
   let used = 0;
@@ -42,7 +37,7 @@ export function judge(files: readonly Facts[], limits: Limits): Verdict[] {
   });
 }
 
-function refusal(file: Facts, limits: Limits, seen: ReadonlyMap<string, string>, used: number): string | null {
+function refusal(file: Facts, limits: PhotoLimits, seen: ReadonlyMap<string, string>, used: number): string | null {
   if (file.type === null && VIDEO.test(file.name)) return "A video: save single pictures of it, two for each second.";
   if (file.type === null) return "Not a photo: JPEG, PNG, WebP and HEIC are.";
   if (file.bytes > limits.photo_bytes_max) {
@@ -61,7 +56,7 @@ export interface SetAdvice {
 }
 
 /** What to tell about a set of `used` photos. */
-export function advise(used: number, limits: Limits): SetAdvice {
+export function advise(used: number, limits: PhotoLimits): SetAdvice {
   if (used < limits.photos_min) {
     const missing = limits.photos_min - used;
     return { enough: false, words: `${plural(missing, "more photo")} needed: a scene starts at ${limits.photos_min}.` };
@@ -72,10 +67,10 @@ export function advise(used: number, limits: Limits): SetAdvice {
   return { enough: true, words: "A good number. Neighbours should overlap by about two thirds." };
 }
 
-/** Characters that the server refuses in names since nobody sees them: controls, line ends, turns of direction, half pairs. */
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\p{Cs}]/gu;
+/** Characters that the server rejects in names, and half of a surrogate pair. */
+const REJECTED = new RegExp(`[${INVISIBLE}\\p{Cs}]`, "gu");
 
-const readable = (name: string): string => name.replaceAll(UNSEEN, "?");
+const readable = (name: string): string => name.replaceAll(REJECTED, "?");
 
 /** Names as the server will see them: readable, and unique, so that a second IMG_1.jpg from another folder is not lost. */
 export function uniqueNames(names: readonly string[]): string[] {

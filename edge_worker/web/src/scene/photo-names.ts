@@ -1,15 +1,15 @@
 // People's own file names for the names that the server gave their photos.
 // Never needed for anything but words: without the list, the server's names are shown.
+import type { StoredPhoto } from "../../../shared/contracts/api.ts";
 import { api } from "../api/api.ts";
 import { useLoad } from "../api/use-load.ts";
-import type { ServerPhoto } from "../contract.ts";
 
 export type PhotoNames = (serverName: string) => string;
 
 const stem = (name: string): string => name.replace(/\.[^.]*$/, "");
 
 /** The worker may change a photo's ending (HEIC becomes JPEG), so stems are compared. */
-export function photoNames(photos: readonly ServerPhoto[]): PhotoNames {
+export function photoNames(photos: readonly StoredPhoto[]): PhotoNames {
   const names = new Map(photos.map(({ as, name }) => [stem(as), name]));
   return (serverName) => names.get(stem(serverName)) ?? serverName;
 }

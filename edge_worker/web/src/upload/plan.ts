@@ -1,6 +1,7 @@
 // What is still to be sent when an upload starts or goes on: local photos against the server's list.
 // Pure; a photo is the same when its name and its size are.
-import type { ServerPhoto } from "../contract.ts";
+import type { StoredPhoto } from "../../../shared/contracts/api.ts";
+import { PHOTOS_PER_CALL_MAX } from "../../../shared/limits.ts";
 
 export interface LocalPhoto {
   name: string;
@@ -15,12 +16,12 @@ export interface Plan<P extends LocalPhoto> {
   /** To be declared (again) and sent. */
   toSend: P[];
   /** Announced earlier, never received, and not among the local photos: to be taken back. */
-  stray: ServerPhoto[];
+  stray: StoredPhoto[];
 }
 
 const same = (a: { name: string; bytes: number }): string => `${a.bytes}:${a.name}`;
 
-export function plan<P extends LocalPhoto>(local: readonly P[], server: readonly ServerPhoto[]): Plan<P> {
+export function plan<P extends LocalPhoto>(local: readonly P[], server: readonly StoredPhoto[]): Plan<P> {
   const received = new Set(server.filter(({ uploaded }) => uploaded).map(same));
   const here = new Set(local.map(same));
   return {
@@ -30,10 +31,7 @@ export function plan<P extends LocalPhoto>(local: readonly P[], server: readonly
   };
 }
 
-/** At most this many photos per announcement (docs/contracts.md). */
-export const DECLARE_MAX = 50;
-
-export function batches<T>(items: readonly T[], size = DECLARE_MAX): T[][] {
+export function batches<T>(items: readonly T[], size = PHOTOS_PER_CALL_MAX): T[][] {
   const out: T[][] = [];
   for (let i = 0; i < items.length; i += size) out.push(items.slice(i, i + size));
   return out;

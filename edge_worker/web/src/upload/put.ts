@@ -1,6 +1,6 @@
 // One presigned PUT with its progress.
 // Never retries and never adds a header of its own: the signature covers exactly the given ones.
-import type { Upload } from "../contract.ts";
+import type { Upload } from "../../../shared/contracts/api.ts";
 
 /** The browser sets these itself, with the very values that were signed, and refuses a script that tries. */
 const BROWSER_SETS = new Set(["content-length", "host"]);

@@ -1,7 +1,7 @@
 // One upload from chosen photos to a started job: announce, send, check, start; goes on after a break.
 // Never loses its place: the server's list of received photos is the truth it starts from.
+import type { Upload } from "../../../shared/contracts/api.ts";
 import { api, ApiError, asApiError } from "../api/api.ts";
-import type { Upload } from "../contract.ts";
 import type { PhotoToSend } from "../intake/intake.ts";
 import { Store } from "../lib/store.ts";
 import { batches, outcome, plan, TRIES_MAX, waitMs, worthRepeating } from "./plan.ts";

@@ -2,11 +2,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { advise, judge, suggestName, uniqueNames, type Facts, type Limits } from "../../src/intake/rules.ts";
+import type { PhotoLimits } from "../../../shared/limits.ts";
+import { advise, judge, suggestName, uniqueNames, type Facts } from "../../src/intake/rules.ts";
 import { sharpness, softOnes } from "../../src/intake/sharpness.ts";
-import { sniff } from "../../src/intake/sniff.ts";
 
-const LIMITS: Limits = { photos_min: 5, photos_max: 8, photo_bytes_max: 25_000_000 };
+const LIMITS: PhotoLimits = { photos_min: 5, photos_max: 8, photo_bytes_max: 25_000_000 };
 const photo = (change: Partial<Facts> = {}): Facts => ({
   name: "a.jpg",
   bytes: 1000,
@@ -15,28 +15,6 @@ const photo = (change: Partial<Facts> = {}): Facts => ({
   sharpness: 1,
   opens: true,
   ...change,
-});
-const bytesOf = (...parts: (number | string)[]): Uint8Array => {
-  const flat = parts.flatMap((part) => (typeof part === "string" ? [...part].map((c) => c.charCodeAt(0)) : [part]));
-  return Uint8Array.from([...flat, ...Array<number>(Math.max(0, 16 - flat.length)).fill(0)]);
-};
-
-describe("sniff", () => {
-  it.each([
-    ["image/jpeg", bytesOf(0xff, 0xd8, 0xff, 0xe1)],
-    ["image/png", bytesOf(0x89, "PNG", 0x0d, 0x0a, 0x1a, 0x0a)],
-    ["image/webp", bytesOf("RIFF", 1, 2, 3, 4, "WEBP")],
-    ["image/heic", bytesOf(0, 0, 0, 24, "ftypheic")],
-    ["image/heic", bytesOf(0, 0, 0, 24, "ftypmif1")],
-  ])("recognises %s", (type, head) => expect(sniff(head)).toBe(type));
-
-  it.each([
-    ["a text file", bytesOf("this is no photo")],
-    ["a video of the same container", bytesOf(0, 0, 0, 24, "ftypisom")],
-    ["a sound in the container of WebP", bytesOf("RIFF", 1, 2, 3, 4, "WAVE")],
-    ["nothing", new Uint8Array()],
-    ["too little", Uint8Array.from([0xff, 0xd8, 0xff])],
-  ])("refuses %s", (_what, head) => expect(sniff(head)).toBeNull());
 });
 
 describe("judge", () => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { batches, outcome, plan, waitMs } from "../../src/upload/plan.ts";
 
 const local = (name: string, bytes = 10) => ({ name, bytes, type: "image/jpeg", sha256: null });
-const server = (name: string, uploaded: boolean, bytes = 10) => ({ name, as: `${name}-as`, type: "image/jpeg", bytes, uploaded });
+const server = (name: string, uploaded: boolean, bytes = 10) => ({ name, as: `${name}-as`, type: "image/jpeg" as const, bytes, uploaded });
 
 describe("plan", () => {
   it("sends what the server does not have, and nothing twice", () => {

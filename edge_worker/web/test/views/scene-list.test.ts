@@ -1,7 +1,7 @@
 // The list on the first page, refreshed while older pages are open.
 import { describe, expect, it } from "vitest";
 
-import type { Project } from "../../src/contract.ts";
+import type { Project } from "../../../shared/contracts/project.ts";
 import { append, refresh, type Pages } from "../../src/views/home/scene-list.ts";
 
 /** Scenes by number: a higher one is newer. */
@@ -10,7 +10,15 @@ const scene = (n: number): Project => ({
   name: `scene ${n}`,
   state: "done",
   created_at: new Date(Date.UTC(2026, 0, n)).toISOString(),
+  updated_at: new Date(Date.UTC(2026, 0, n)).toISOString(),
   photos: { count: 0, bytes: 0 },
+  preset: null,
+  attempt: 0,
+  started_at: null,
+  finished_at: null,
+  progress: null,
+  error: null,
+  report: null,
   artifacts: {},
 });
 const page = (numbers: number[], cursor: string | null = null): Pages => ({ projects: numbers.map(scene), cursor });

@@ -3,11 +3,13 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import { EXTENSIONS, MEDIA_TYPES } from "../../../../shared/photo-types.ts";
 import { fromDrop, fromInput, type DroppedFile } from "../../intake/dropped.ts";
 
 import "./drop-zone.css";
 
-const TYPES = "image/jpeg,image/png,image/webp,image/heic,image/heif,.jpg,.jpeg,.png,.webp,.heic,.heif";
+/** Extensions too: not every system knows the media type of HEIC. */
+const TYPES = [...MEDIA_TYPES, ...EXTENSIONS.map((extension) => `.${extension}`)].join();
 
 interface Props {
   onFiles: (files: DroppedFile[]) => void;

@@ -3,6 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useState } from "preact/hooks";
 
+import { PROJECT_NAME_LENGTH_MAX } from "../../../../shared/limits.ts";
 import { noticeFailure } from "../../api/account.ts";
 import type { ApiError } from "../../api/api.ts";
 import { followLocally } from "../../lib/router.ts";
@@ -56,14 +57,11 @@ export function Bar({ fraction, label }: { fraction: number | null; label: strin
   );
 }
 
-/** The limit of the server (docs/contracts.md). */
-export const NAME_MAX = 80;
-
 export function NameField({ name, onName, required = false }: { name: string; onName: (name: string) => void; required?: boolean }) {
   return (
     <label class="field">
       <span>Name</span>
-      <input type="text" required={required} maxLength={NAME_MAX} value={name} onInput={({ currentTarget }) => onName(currentTarget.value)} autocomplete="off" />
+      <input type="text" required={required} maxLength={PROJECT_NAME_LENGTH_MAX} value={name} onInput={({ currentTarget }) => onName(currentTarget.value)} autocomplete="off" />
     </label>
   );
 }

@@ -2,28 +2,29 @@
 // Never starts a job.
 import { useEffect, useState } from "preact/hooks";
 
+import type { Estimate, Settings } from "../../../../shared/contracts/api.ts";
+import type { Preset } from "../../../../shared/stages.ts";
 import { api } from "../../api/api.ts";
-import type { Estimate, Settings } from "../../contract.ts";
 import { about, day, usd } from "../../lib/format.ts";
-import { presetWords } from "./presets.ts";
+import { PRESET_WORDS } from "./presets.ts";
 
 import "./preset-choice.css";
 
 /** No entry: on its way. Null: the server could not say. */
-type Estimates = ReadonlyMap<string, Estimate | null>;
+type Estimates = ReadonlyMap<Preset, Estimate | null>;
 
 /** Without photos there is nothing to estimate. */
 const NONE: Estimates = new Map();
 
 export interface Choice {
   settings: Settings;
-  preset: string;
-  choose: (preset: string) => void;
+  preset: Preset;
+  choose: (preset: Preset) => void;
   estimates: Estimates;
 }
 
 /** The chosen preset, `first` to begin with, and what each would take for this number of photos. */
-export function useChoice(settings: Settings, photos: number, first?: string | null): Choice {
+export function useChoice(settings: Settings, photos: number, first?: Preset | null): Choice {
   const [preset, choose] = useState(first ?? settings.presets[0] ?? "preview");
   return { settings, preset, choose, estimates: useEstimates(settings, photos) };
 }
@@ -63,7 +64,7 @@ export function PresetChoice({ settings, preset, choose, estimates }: Choice) {
     <fieldset class="presets">
       <legend>Quality</legend>
       {settings.presets.map((one) => {
-        const { label, words } = presetWords(one);
+        const { label, words } = PRESET_WORDS[one];
         const estimate = estimates.get(one);
         return (
           <label key={one} class={one === preset ? "preset chosen" : "preset"}>

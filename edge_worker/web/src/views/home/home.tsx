@@ -2,16 +2,17 @@
 // Never uploads: chosen photos go to the review page first.
 import { useEffect, useState } from "preact/hooks";
 
+import type { Session, Settings } from "../../../../shared/contracts/api.ts";
+import type { Project } from "../../../../shared/contracts/project.ts";
 import { may, noticeFailure } from "../../api/account.ts";
 import { api, ownSource, type ApiError } from "../../api/api.ts";
-import type { Project, Session, Settings } from "../../contract.ts";
 import { ago, plural } from "../../lib/format.ts";
 import type { DroppedFile } from "../../intake/dropped.ts";
 import { intake } from "../../intake/intake.ts";
 import { remember } from "../../api/last-seen.ts";
 import { go, projectPath } from "../../lib/router.ts";
 import { append, refresh, type Pages } from "./scene-list.ts";
-import { isWorking, stateWords } from "../../stages.ts";
+import { isWorking, stateWords } from "../../scene/progress.ts";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
 import { Failure, Link, useTitle } from "../common/parts.tsx";
 import { Ring } from "../common/ring.tsx";

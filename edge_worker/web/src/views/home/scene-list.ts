@@ -1,6 +1,6 @@
 // The list of scenes out of pages that arrive at different times.
 // Pure; the newest answer wins, and no scene is shown twice.
-import type { Project } from "../../contract.ts";
+import type { Project } from "../../../../shared/contracts/project.ts";
 
 export interface Pages {
   projects: readonly Project[];

@@ -2,9 +2,9 @@
 // Never shows a link's secret again unless the server does.
 import { useState } from "preact/hooks";
 
+import type { ListedShare, Share } from "../../../../shared/contracts/api.ts";
 import { api } from "../../api/api.ts";
 import { useLoad } from "../../api/use-load.ts";
-import type { ListedShare } from "../../contract.ts";
 import { day } from "../../lib/format.ts";
 import { Failure, useAction } from "../common/parts.tsx";
 import { Copy, LinkField } from "./link-field.tsx";
@@ -22,7 +22,7 @@ const LASTS: readonly { label: string; seconds: number | null }[] = [
 export function Sharing({ projectId }: { projectId: string }) {
   const [lasts, setLasts] = useState(0);
   const listed = useLoad(() => api.shares(projectId), [projectId]);
-  const [made, setMade] = useState<readonly ListedShare[]>([]);
+  const [made, setMade] = useState<readonly Share[]>([]);
   const [revoked, setRevoked] = useState<readonly string[]>([]);
   const create = useAction(async () => {
     const link = await api.share(projectId, LASTS[lasts]?.seconds ?? null);
@@ -62,16 +62,16 @@ export function Sharing({ projectId }: { projectId: string }) {
   );
 }
 
-function ShareLine({ projectId, share, onRevoked }: { projectId: string; share: ListedShare; onRevoked: () => void }) {
+function ShareLine({ projectId, share, onRevoked }: { projectId: string; share: ListedShare | Share; onRevoked: () => void }) {
   const revoke = useAction(async () => {
     await api.revoke(projectId, share.id);
     onRevoked();
   });
   const [drawn, setDrawn] = useState(false);
-  const url = share.url ? new URL(share.url, location.href).href : null;
+  const url = "url" in share ? share.url : null;
   return (
     <li>
-      {url ? <LinkField label="Share link" url={url} /> : <span class="share-lost">{share.created_at ? `Link of ${day(share.created_at)}` : "A link"}, its address was shown once</span>}
+      {url ? <LinkField label="Share link" url={url} /> : <span class="share-lost">{"created_at" in share ? `Link of ${day(share.created_at)}` : "A link"}, its address was shown once</span>}
       <span class="small">{share.expires_at ? `until ${day(share.expires_at)}` : "until revoked"}</span>
       <span class="row links">
         {url ? (

@@ -2,9 +2,10 @@
 // Nothing leaves the device before that button is pressed.
 import { useState } from "preact/hooks";
 
+import type { Session, Settings } from "../../../../shared/contracts/api.ts";
+import { PROJECT_NAME_LENGTH_MAX } from "../../../../shared/limits.ts";
 import { may } from "../../api/account.ts";
 import { api } from "../../api/api.ts";
-import type { Session, Settings } from "../../contract.ts";
 import { bytes, plural, usd } from "../../lib/format.ts";
 import type { DroppedFile } from "../../intake/dropped.ts";
 import { intake, type Chosen } from "../../intake/intake.ts";
@@ -14,7 +15,7 @@ import { go, projectPath } from "../../lib/router.ts";
 import { useStore } from "../../lib/store.ts";
 import { startUpload } from "../../upload/session.ts";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
-import { Failure, NAME_MAX, NameField, useAction, useTitle } from "../common/parts.tsx";
+import { Failure, NameField, useAction, useTitle } from "../common/parts.tsx";
 import { PresetChoice, useChoice } from "../common/preset-choice.tsx";
 import { Ring } from "../common/ring.tsx";
 
@@ -37,7 +38,7 @@ export function Review({ session, settings }: { session: Session; settings: Sett
 
   const add = (files: DroppedFile[]): void => intake.add(files);
   const start = useAction(async () => {
-    const project = await api.createProject(sceneName.slice(0, NAME_MAX));
+    const project = await api.createProject(sceneName.slice(0, PROJECT_NAME_LENGTH_MAX));
     remember(project);
     startUpload(project.id, intake.toSend(settings.limits), quality.preset);
     go(projectPath(project.id), "replace");

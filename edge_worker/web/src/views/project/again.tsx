@@ -2,6 +2,7 @@
 // Never starts anything before the dialog's button.
 import { useState } from "preact/hooks";
 
+import type { Preset } from "../../../../shared/stages.ts";
 import { api } from "../../api/api.ts";
 import { Ask } from "../common/dialog.tsx";
 import { PresetChoice, useChoice } from "../common/preset-choice.tsx";
@@ -39,6 +40,6 @@ function Question({ project, settings, onProject, onClose }: StateProps & { onCl
 }
 
 /** The next finer quality, which is what people mostly want after a first look; the finest stays. */
-function next(presets: readonly string[], now: string | null | undefined): string | undefined {
-  return presets[presets.indexOf(now ?? "") + 1] ?? presets.at(-1);
+function next(presets: readonly Preset[], now: Preset | null): Preset | undefined {
+  return presets[now === null ? 0 : presets.indexOf(now) + 1] ?? presets.at(-1);
 }

@@ -2,8 +2,8 @@
 // Never deletes without saying what goes with it.
 import { useState } from "preact/hooks";
 
+import type { Project } from "../../../../shared/contracts/project.ts";
 import { api } from "../../api/api.ts";
-import type { Project } from "../../contract.ts";
 import { plural } from "../../lib/format.ts";
 import { forget } from "../../api/last-seen.ts";
 import { go } from "../../lib/router.ts";

@@ -2,12 +2,13 @@
 // Never draws a state itself.
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import type { Session, Settings } from "../../../../shared/contracts/api.ts";
+import type { Project } from "../../../../shared/contracts/project.ts";
 import { may, noticeFailure } from "../../api/account.ts";
 import { ownSource, type ApiError } from "../../api/api.ts";
-import type { Project, Session, Settings } from "../../contract.ts";
 import { lastSeen, remember } from "../../api/last-seen.ts";
 import { watch, type Watch } from "../../api/live.ts";
-import { isFinal, isWorking, keepForecast } from "../../stages.ts";
+import { isFinal, isWorking, keepForecast } from "../../scene/progress.ts";
 import { useStore } from "../../lib/store.ts";
 import { current, type UploadSession } from "../../upload/session.ts";
 import { Ended } from "./ended.tsx";

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { api, ownSource } from "../../api/api.ts";
 import { about, duration, plural, usd } from "../../lib/format.ts";
-import { costSoFar, secondsLeft, steps } from "../../stages.ts";
+import { costSoFar, secondsLeft, steps } from "../../scene/progress.ts";
 import { Ask } from "../common/dialog.tsx";
 import type { StateProps } from "./state-props.ts";
 import { Head } from "./steps.tsx";

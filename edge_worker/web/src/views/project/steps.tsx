@@ -2,8 +2,8 @@
 // Pure drawing.
 import type { ComponentChildren } from "preact";
 
-import type { Project } from "../../contract.ts";
-import { steps, type Step } from "../../stages.ts";
+import type { Project } from "../../../../shared/contracts/project.ts";
+import { steps, type Step } from "../../scene/progress.ts";
 
 import "./steps.css";
 

@@ -1,7 +1,7 @@
 // The files of a scene, with what each is for.
 // Never lists a file that the project does not have.
+import type { Project } from "../../../../shared/contracts/project.ts";
 import type { Source } from "../../api/api.ts";
-import type { Project } from "../../contract.ts";
 import { bytes } from "../../lib/format.ts";
 
 const FILES: readonly { name: string; words: string }[] = [

@@ -1,10 +1,11 @@
 // The numbers of a report: quality, price, photos used, time per stage.
 // Never computes a number that the report has.
-import type { Project, Report } from "../../contract.ts";
+import type { Report } from "../../../../shared/contracts/job-report.ts";
+import type { Project } from "../../../../shared/contracts/project.ts";
 import { count, day, duration, plural, usd } from "../../lib/format.ts";
 import type { PhotoNames } from "../../scene/photo-names.ts";
 import { GAUSSIANS_EXPLAINED, PSNR_EXPLAINED, psnrWords, SSIM_EXPLAINED } from "../../scene/quality.ts";
-import { stageShares } from "../../stages.ts";
+import { stageShares } from "../../scene/progress.ts";
 import { Stat } from "../common/parts.tsx";
 
 export function Numbers({ project }: { project: Project }) {

@@ -3,21 +3,24 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
+import type { Project, SharedProject } from "../../../../shared/contracts/project.ts";
 import type { Source } from "../../api/api.ts";
 import { useLoad } from "../../api/use-load.ts";
-import type { Project } from "../../contract.ts";
 import { day, plural } from "../../lib/format.ts";
 import { parseCameras, plan, type CamerasFile } from "../../scene/cameras.ts";
 import type { PhotoNames } from "../../scene/photo-names.ts";
 import { Failure } from "../common/parts.tsx";
-import { presetWords } from "../common/presets.ts";
+import { PRESET_WORDS } from "../common/presets.ts";
 import { CameraPlan } from "../common/ring.tsx";
 import { Stage } from "./stage.tsx";
 
 import "./scene.css";
 
+/** A scene of one's own, or as much of it as a share link shows. */
+type Shown = SharedProject & Partial<Project>;
+
 interface SceneViewProps {
-  project: Project;
+  project: Shown;
   source: Source;
   names: PhotoNames;
   beside?: ComponentChildren;
@@ -36,7 +39,7 @@ export function SceneView({ project, source, names, beside }: SceneViewProps) {
         <h1>{project.name}</h1>
         <p class="meta fine">
           {project.report ? <span>{plural(project.report.photos.registered, "photo")}</span> : null}
-          {project.preset ? <span>{presetWords(project.preset).label} quality</span> : null}
+          {project.preset ? <span>{PRESET_WORDS[project.preset].label} quality</span> : null}
           <span>{day(project.created_at)}</span>
         </p>
       </header>
@@ -63,7 +66,7 @@ export function SceneView({ project, source, names, beside }: SceneViewProps) {
 }
 
 /** The cameras, or null when they are not there or not readable: the scene is then framed as a whole. */
-function useCameras(project: Project, source: Source): CamerasFile | null | "loading" {
+function useCameras(project: Shown, source: Source): CamerasFile | null | "loading" {
   const url = project.artifacts["cameras.json"] ? source.artifact("cameras.json", project.attempt) : null;
   const { value, error } = useLoad(async () => (url === null ? null : parseCameras(await (await fetch(url, { credentials: "same-origin" })).json())), [url]);
   return value ?? (url === null || error ? null : "loading");

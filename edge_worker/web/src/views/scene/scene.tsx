@@ -2,7 +2,7 @@
 // Never shown to who only has a share link.
 import type { Source } from "../../api/api.ts";
 import { usePhotoNames } from "../../scene/photo-names.ts";
-import { presetWords } from "../common/presets.ts";
+import { PRESET_WORDS } from "../common/presets.ts";
 import { Sharing } from "../links/sharing.tsx";
 import { Again } from "../project/again.tsx";
 import { Manage } from "../project/manage.tsx";
@@ -36,7 +36,7 @@ function Better(props: StateProps) {
   return (
     <section class="better" aria-labelledby="better-title">
       <h2 id="better-title">Quality</h2>
-      <p class="small">{preset ? `Made in ${presetWords(preset).label} quality. ` : null}The photos are still here: they can be made again, finer or quicker.</p>
+      <p class="small">{preset ? `Made in ${PRESET_WORDS[preset].label} quality. ` : null}The photos are still here: they can be made again, finer or quicker.</p>
       <div class="row">
         <Again {...props} label="Make it again" />
       </div>

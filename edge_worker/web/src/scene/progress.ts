@@ -1,6 +1,8 @@
 // The five steps people see, made from a project's state and progress; time left and cost so far.
 // Pure: the clock is an argument.
-import type { Project, ProjectState, Report } from "./contract.ts";
+import type { Report } from "../../../shared/contracts/job-report.ts";
+import type { Project } from "../../../shared/contracts/project.ts";
+import { ACTIVE, FINAL, type State } from "../../../shared/stages.ts";
 
 export type StepState = "done" | "now" | "ahead" | "stopped";
 
@@ -20,11 +22,10 @@ const STEPS: readonly { label: string; stages: readonly string[] }[] = [
   { label: "Export", stages: ["export", "upload"] },
 ];
 
-const STOPPED: readonly ProjectState[] = ["failed", "cancelled"];
-const FINAL: readonly ProjectState[] = ["done", "failed", "cancelled"];
+const STOPPED: readonly State[] = ["failed", "cancelled"];
 
-export const isFinal = (state: ProjectState): boolean => FINAL.includes(state);
-export const isWorking = (state: ProjectState): boolean => state === "queued" || state === "running";
+export const isFinal = (state: State): boolean => FINAL.has(state);
+export const isWorking = (state: State): boolean => ACTIVE.has(state);
 
 /** The step a worker stage belongs to; an unknown stage counts as the first one of the worker. */
 function stepOf(stage: string | null | undefined): number {
@@ -113,7 +114,7 @@ export function stageShares(report: Report): StageShare[] {
   }));
 }
 
-const STATE_WORDS: Record<ProjectState, string> = {
+const STATE_WORDS: Record<State, string> = {
   new: "No photos yet",
   uploading: "Upload not finished",
   ready: "Ready to start",
@@ -124,4 +125,4 @@ const STATE_WORDS: Record<ProjectState, string> = {
   cancelled: "Cancelled",
 };
 
-export const stateWords = (state: ProjectState): string => STATE_WORDS[state];
+export const stateWords = (state: State): string => STATE_WORDS[state];

@@ -1,11 +1,8 @@
 // A project as the API shows it: docs/contracts/project.json is its example.
 import * as z from "zod/mini";
 
-import { PresetSchema } from "./job-input.ts";
-import { ReportSchema } from "./job-report.ts";
-
-export const STATES = ["new", "uploading", "ready", "queued", "running", "done", "failed", "cancelled"] as const;
-export type State = (typeof STATES)[number];
+import { PRESETS, STATES } from "../stages.ts";
+import { PreviewSchema, ReportSchema } from "./job-report.ts";
 
 const Time = z.iso.datetime();
 
@@ -16,7 +13,7 @@ export const ProjectSchema = z.object({
   created_at: Time,
   updated_at: Time,
   photos: z.object({ count: z.int(), bytes: z.int() }),
-  preset: z.nullable(PresetSchema),
+  preset: z.nullable(z.enum(PRESETS)),
   attempt: z.int(),
   started_at: z.nullable(Time),
   finished_at: z.nullable(Time),
@@ -26,7 +23,7 @@ export const ProjectSchema = z.object({
       fraction: z.number(),
       message: z.string(),
       eta_s: z.nullable(z.number()),
-      preview: z.nullable(z.object({ artifact: z.string(), seq: z.int() })),
+      preview: z.nullable(PreviewSchema),
       at: Time,
     }),
   ),
@@ -36,9 +33,10 @@ export const ProjectSchema = z.object({
   report: z.nullable(ReportSchema),
   artifacts: z.record(z.string(), z.object({ bytes: z.int(), sha256: z.string(), url: z.string() })),
 });
-export type ProjectView = z.infer<typeof ProjectSchema>;
+export type Project = z.infer<typeof ProjectSchema>;
+export type Progress = NonNullable<Project["progress"]>;
 
-/** What people behind a share link see. */
+/** What people with a share link see. */
 export const SharedProjectSchema = z.pick(ProjectSchema, {
   id: true,
   name: true,
@@ -48,4 +46,4 @@ export const SharedProjectSchema = z.pick(ProjectSchema, {
   report: true,
   artifacts: true,
 });
-export type SharedProjectView = z.infer<typeof SharedProjectSchema>;
+export type SharedProject = z.infer<typeof SharedProjectSchema>;

@@ -1,25 +1,7 @@
-// What a job says at its end (report or failure) and on its way (progress), read at the border.
-// Tolerant of fields that newer workers add; never passes a traceback on to people.
-import * as z from "zod/mini";
-
-import { amount, count, parseJson, text } from "../schema.ts";
-
-export const STAGES = ["download", "photos", "sfm", "train", "export", "upload"] as const;
-
-export const FAILURE_CODES = [
-  "BAD_INPUT",
-  "TOO_FEW_PHOTOS",
-  "PHOTO_UNREADABLE",
-  "DOWNLOAD_FAILED",
-  "UPLOAD_FAILED",
-  "SFM_FAILED",
-  "OUT_OF_MEMORY",
-  "OUT_OF_DISK",
-  "TIME_LIMIT",
-  "CANCELLED",
-  "INTERNAL",
-] as const;
-export type FailureCode = (typeof FAILURE_CODES)[number] | "UPSTREAM";
+// What a job's `output` or `error` at RunPod means: our report, our failure, or a failure to read either.
+// Never passes a traceback on to people.
+import { FAILURE_CODES, FailureSchema, ReportSchema, type FailureCode, type Report } from "../../shared/contracts/job-report.ts";
+import { parseJson } from "../schema.ts";
 
 export interface Failure {
   readonly code: FailureCode;
@@ -28,40 +10,12 @@ export interface Failure {
   readonly stage: string | null;
 }
 
-export const ReportSchema = z.looseObject({
-  version: z.literal(1),
-  project_id: z.string(),
-  attempt: z.int(),
-  preset: z.string(),
-  photos: z.looseObject({ given: z.int(), registered: z.int() }),
-  artifacts: z.record(z.string(), z.object({ bytes: count, sha256: z.string() })),
-  stages: z.array(z.object({ stage: z.string(), seconds: amount })),
-  price: z.looseObject({ usd: amount, billed_s: amount }),
-});
-export type Report = z.infer<typeof ReportSchema>;
-
-const FailureSchema = z.object({
-  code: z.string(),
-  message: z.string(),
-  hint: z.nullish(z.string()),
-  stage: z.nullish(z.string()),
-});
-
-export const ProgressSchema = z.object({
-  project_id: z.string(),
-  attempt: z.int(),
-  seq: count,
-  stage: text(0, 40),
-  fraction: z.number().check(z.gte(0), z.lte(1)),
-  message: text(0, 2000),
-  eta_s: z.nullish(amount),
-  preview: z.nullish(z.object({ artifact: text(0, 100), seq: count })),
-});
-export type ProgressMessage = z.infer<typeof ProgressSchema>;
-
 export type Outcome =
   | { readonly kind: "report"; readonly report: Report }
   | { readonly kind: "failure"; readonly failure: Failure };
+
+const RETRY = "Start it again; if it happens again, look at the worker's log.";
+const MESSAGE_LENGTH_MAX = 1000;
 
 /** The outcome of a COMPLETED job's `output`: our report, a failure inside it, or a failure to read it. */
 export function readOutput(output: unknown): Outcome {
@@ -74,9 +28,6 @@ export function readOutput(output: unknown): Outcome {
     failure: { code: "INTERNAL", message: "The job ended without a report that can be read.", hint: RETRY, stage: null },
   };
 }
-
-const RETRY = "Start it again; if it happens again, look at the worker's log.";
-const MESSAGE_LENGTH_MAX = 1000;
 
 /**
  * The failure in a FAILED job's `error`: an object or its JSON text in our form, else a text of the SDK or the platform.

@@ -4,13 +4,16 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 
-import { project as projectSchema, report as reportSchema, STAGES, STATES, type Project } from "../src/contract.ts";
-import { costSoFar, isFinal, isWorking, keepForecast, secondsLeft, stageShares, stateWords, steps } from "../src/stages.ts";
+import { ReportSchema } from "../../../shared/contracts/job-report.ts";
+import { ProjectSchema, type Progress, type Project } from "../../../shared/contracts/project.ts";
+import { STAGES, STATES } from "../../../shared/stages.ts";
+import { costSoFar, isFinal, isWorking, keepForecast, secondsLeft, stageShares, stateWords, steps } from "../../src/scene/progress.ts";
 
-const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`../../../docs/contracts/${name}.json`, import.meta.url), "utf8"));
-const running = z.parse(projectSchema, read("project"));
+const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`../../../../docs/contracts/${name}.json`, import.meta.url), "utf8"));
+const running = z.parse(ProjectSchema, read("project"));
 const at = (change: Partial<Project>): Project => ({ ...running, ...change });
-const inStage = (stage: string, fraction: number): Project => at({ progress: { stage, fraction, message: "" } });
+const progress = (change: Partial<Progress>): Progress => ({ stage: "train", fraction: 0.5, message: "", eta_s: null, preview: null, at: "2026-11-23T16:54:40Z", ...change });
+const inStage = (stage: string, fraction: number): Project => at({ progress: progress({ stage, fraction }) });
 const short = (project: Project, upload: number | null = null): string => steps(project, upload).map(({ state }) => state.at(0)).join("");
 
 describe("steps", () => {
@@ -43,7 +46,7 @@ describe("steps", () => {
   });
 
   it("stops where the failure happened, not where the last message came from", () => {
-    const failed = at({ state: "failed", error: { code: "SFM_FAILED", message: "no", stage: "sfm" } });
+    const failed = at({ state: "failed", error: { code: "SFM_FAILED", message: "no", hint: null, stage: "sfm" } });
     expect(short(failed)).toBe("ddsaa");
   });
 
@@ -75,7 +78,7 @@ describe("time left", () => {
 
   it("is not known while waiting, or when the worker does not say", () => {
     expect(secondsLeft(at({ state: "queued" }), sent)).toBeNull();
-    expect(secondsLeft(at({ progress: { stage: "sfm", fraction: 0, message: "", eta_s: null } }), sent)).toBeNull();
+    expect(secondsLeft(at({ progress: progress({ stage: "sfm", fraction: 0 }) }), sent)).toBeNull();
   });
 
   it("ignores a clock of the device that is behind", () => {
@@ -83,7 +86,7 @@ describe("time left", () => {
   });
 
   it("survives a message without a forecast", () => {
-    const silent = at({ progress: { stage: "train", fraction: 0.5, message: "", eta_s: null, at: "2026-11-23T16:54:50Z" } });
+    const silent = at({ progress: progress({ at: "2026-11-23T16:54:50Z" }) });
     expect(keepForecast(running, silent).progress?.eta_s).toBe(61);
     expect(keepForecast({ ...running, attempt: 7 }, silent).progress?.eta_s).toBeNull();
     expect(keepForecast(null, silent)).toBe(silent);
@@ -113,7 +116,7 @@ describe("states", () => {
 
 describe("shares of the time", () => {
   it("sum to one and keep the report's order", () => {
-    const shares = stageShares(z.parse(reportSchema, read("job-report")));
+    const shares = stageShares(z.parse(ReportSchema, read("job-report")));
     expect(shares.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1);
     expect(shares.map(({ stage }) => stage)).toEqual([...STAGES]);
   });

@@ -1,0 +1,54 @@
+// The answers of the API besides the project itself (docs/contracts.md): the server is described by them, the page reads with them.
+import * as z from "zod/mini";
+
+import { PhotoLimitsSchema } from "../limits.ts";
+import { MEDIA_TYPES } from "../photo-types.ts";
+import { SCOPES } from "../scopes.ts";
+import { PRESETS } from "../stages.ts";
+import { PriceSchema } from "./price.ts";
+import { ProjectSchema } from "./project.ts";
+
+const Time = z.iso.datetime();
+
+export const SessionAnswer = z.object({ name: z.string(), scopes: z.array(z.enum(SCOPES)) });
+export type Session = z.infer<typeof SessionAnswer>;
+
+export const SettingsAnswer = z.object({ limits: PhotoLimitsSchema, presets: z.array(z.enum(PRESETS)), price: PriceSchema });
+export type Settings = z.infer<typeof SettingsAnswer>;
+
+export const LoginLinkAnswer = z.object({ url: z.url(), expires_at: Time });
+export type LoginLink = z.infer<typeof LoginLinkAnswer>;
+
+export const ProjectsAnswer = z.object({ projects: z.array(ProjectSchema), cursor: z.nullable(z.string()) });
+
+/** One message of a project's websocket. */
+export const ProjectEvent = z.object({ type: z.literal("project"), project: ProjectSchema });
+
+const UploadSchema = z.object({
+  name: z.string(),
+  as: z.string(),
+  method: z.literal("PUT"),
+  url: z.url(),
+  headers: z.record(z.string(), z.string()),
+  expires_at: Time,
+});
+export const UploadsAnswer = z.object({ uploads: z.array(UploadSchema) });
+export type Upload = z.infer<typeof UploadSchema>;
+
+const StoredPhotoSchema = z.object({ name: z.string(), as: z.string(), type: z.enum(MEDIA_TYPES), bytes: z.int(), uploaded: z.boolean() });
+export const PhotosAnswer = z.object({ photos: z.array(StoredPhotoSchema) });
+export type StoredPhoto = z.infer<typeof StoredPhotoSchema>;
+
+/** basis: where the figures come from, in a sentence. */
+export const EstimateAnswer = z.object({ seconds: z.number(), usd: z.number(), basis: z.string(), price: PriceSchema });
+export type Estimate = z.infer<typeof EstimateAnswer>;
+
+export const ShareAnswer = z.object({ id: z.string(), url: z.url(), expires_at: z.nullable(Time) });
+export type Share = z.infer<typeof ShareAnswer>;
+
+const ListedShareSchema = z.object({ id: z.string(), created_at: Time, expires_at: z.nullable(Time) });
+export const SharesAnswer = z.object({ shares: z.array(ListedShareSchema) });
+export type ListedShare = z.infer<typeof ListedShareSchema>;
+
+/** Every answer other than success. The page also reads codes that are new to it. */
+export const ErrorAnswer = z.object({ error: z.object({ code: z.string(), message: z.string(), hint: z.optional(z.string()) }) });

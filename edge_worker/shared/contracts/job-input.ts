@@ -1,0 +1,51 @@
+// The input of a RunPod job. tests compare it with the worker's own schema, docs/contracts/job-input.schema.json.
+import * as z from "zod/mini";
+
+import { positiveInt } from "../schema.ts";
+import { PRESETS } from "../stages.ts";
+import { PriceSchema } from "./price.ts";
+
+/** Content type that the worker sends with each output; the presigned address is bound to it (docs/contracts.md, Job). */
+export const OUTPUT_TYPES = {
+  "scene.ply": "application/octet-stream",
+  "scene.sog": "application/octet-stream",
+  "scene.spz": "application/octet-stream",
+  "preview.sog": "application/octet-stream",
+  "poster.webp": "image/webp",
+  "cameras.json": "application/json",
+  "report.json": "application/json",
+} as const;
+export type OutputName = keyof typeof OUTPUT_TYPES;
+export const OUTPUT_NAMES = Object.keys(OUTPUT_TYPES) as [OutputName, ...OutputName[]];
+export const CHECKPOINT_TYPE = "application/octet-stream";
+
+export function isOutputName(name: string): name is OutputName {
+  return Object.hasOwn(OUTPUT_TYPES, name);
+}
+
+const PHOTOS_MAX = 1000;
+const PHOTO_BYTES_MAX = 64 * 2 ** 20;
+const Address = z.string().check(z.regex(/^https?:\/\/[^\s]+$/), z.maxLength(8192));
+
+export const JobInputSchema = z.strictObject({
+  version: z.literal(1),
+  project_id: z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/)),
+  attempt: positiveInt,
+  photos: z
+    .array(
+      z.strictObject({
+        name: z.string().check(z.regex(/^[^/\\\x00-\x1f]{1,255}$/)),
+        url: Address,
+        bytes: z.int().check(z.positive(), z.lte(PHOTO_BYTES_MAX)),
+        sha256: z.nullable(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
+      }),
+    )
+    .check(z.minLength(1), z.maxLength(PHOTOS_MAX)),
+  preset: z.enum(PRESETS),
+  outputs: z.record(z.enum(OUTPUT_NAMES), Address),
+  checkpoint: z.strictObject({ get: Address, put: Address }),
+  progress: z.strictObject({ url: Address, secret: z.string().check(z.regex(/^whsec_[A-Za-z0-9+/=]+$/)) }),
+  price: z.strictObject(PriceSchema.shape),
+  limits: z.strictObject({ max_seconds: z.number().check(z.positive()), max_cost_usd: z.optional(z.number().check(z.positive())) }),
+});
+export type JobInput = z.infer<typeof JobInputSchema>;

@@ -1,0 +1,75 @@
+// What a job reports at its end (report or failure) and while it runs (progress).
+// Tolerant of fields that newer workers add; tests compare the rest with the worker's own schemas (docs/contracts).
+import * as z from "zod/mini";
+
+import { amount, count, text } from "../schema.ts";
+
+export const FAILURE_CODES = [
+  "BAD_INPUT",
+  "TOO_FEW_PHOTOS",
+  "PHOTO_UNREADABLE",
+  "DOWNLOAD_FAILED",
+  "UPLOAD_FAILED",
+  "SFM_FAILED",
+  "OUT_OF_MEMORY",
+  "OUT_OF_DISK",
+  "TIME_LIMIT",
+  "CANCELLED",
+  "INTERNAL",
+] as const;
+export type FailureCode = (typeof FAILURE_CODES)[number] | "UPSTREAM";
+
+/** As it comes from the worker: a code that is new to us is still read. */
+export const FailureSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  hint: z.nullish(z.string()),
+  stage: z.nullish(z.string()),
+});
+
+export const ReportSchema = z.looseObject({
+  version: z.literal(1),
+  project_id: z.string(),
+  attempt: z.int(),
+  preset: z.string(),
+  device: z.looseObject({ kind: z.string(), name: z.string() }),
+  photos: z.looseObject({
+    given: z.int(),
+    registered: z.int(),
+    rejected: z._default(z.array(z.object({ name: z.string(), code: z.string(), reason: z.string() })), []),
+  }),
+  metrics: z.looseObject({
+    psnr_db: z.nullable(z.number()),
+    ssim: z.nullable(z.number()),
+    gaussians: z.int(),
+    held_out: z.array(z.string()),
+  }),
+  artifacts: z.record(z.string(), z.object({ bytes: count, sha256: z.string() })),
+  stages: z.array(z.object({ stage: z.string(), seconds: amount })),
+  price: z.nullish(
+    z.looseObject({
+      usd: amount,
+      usd_per_s: amount,
+      gpu: z.string(),
+      as_of: z.string(),
+      billed_s: amount,
+      estimate: z.boolean(),
+      note: z.optional(z.string()),
+    }),
+  ),
+  warnings: z._default(z.array(z.string()), []),
+});
+export type Report = z.infer<typeof ReportSchema>;
+
+export const PreviewSchema = z.object({ artifact: text(0, 100), seq: count });
+
+export const ProgressSchema = z.object({
+  project_id: z.string(),
+  attempt: z.int(),
+  seq: count,
+  stage: text(0, 40),
+  fraction: z.number().check(z.gte(0), z.lte(1)),
+  message: text(0, 2000),
+  eta_s: z.nullish(amount),
+  preview: z.nullish(PreviewSchema),
+});
