@@ -1,4 +1,4 @@
-// The frame around every page: who may see it, which one it is, how it is left and entered.
+// The frame around every page: access, routing, sign-out.
 // Never shows a project's data itself.
 import { useEffect, useRef, useState } from "preact/hooks";
 
@@ -23,7 +23,7 @@ export function App() {
   return (
     <>
       <a class="skip" href="#main">
-        Skip to the content
+        Skip to content
       </a>
       <header class="top">
         <a class="brand" href="/" onClick={followLocally}>
@@ -40,7 +40,7 @@ export function App() {
   );
 }
 
-/** After moving to another page, the keyboard and screen readers start at its content. */
+/** After a move to another page, the keyboard and screen readers start at its content. */
 function useFocusOnMove(route: Route): void {
   const first = useRef(true);
   const where = JSON.stringify(route);
@@ -50,13 +50,13 @@ function useFocusOnMove(route: Route): void {
   }, [where]);
 }
 
-/** The pages behind the session. */
+/** The pages that need a session. */
 function Members() {
   const state = useStore(account);
   const route = useRoute();
   useEffect(() => void loadAccount(), []);
   useEffect(() => {
-    // Back online after an outage at the start: try again without being asked.
+    // Retries once the device is back online.
     const again = (): void => void (account.get().is === "error" && loadAccount());
     addEventListener("online", again);
     return () => removeEventListener("online", again);

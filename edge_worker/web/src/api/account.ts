@@ -1,5 +1,5 @@
-// Who is using the page and what the service allows: read once, shared by all pages.
-// Never guesses a permission: what the session does not list is not offered.
+// The signed-in session and the service's settings, loaded once and shared by all pages.
+// Never assumes a permission: pages offer only what the session allows.
 import type { Session, Settings } from "../../../shared/contracts/api.ts";
 import { allows, type Scope } from "../../../shared/scopes.ts";
 import { api, asApiError, type ApiError } from "./api.ts";
@@ -23,7 +23,7 @@ export async function loadAccount(): Promise<void> {
   }
 }
 
-/** The error for people. After a 401 the session has ended, and the whole page says so. */
+/** The error to show. A 401 means that the session has ended: the whole app then shows the sign-in page. */
 export function noticeFailure(failure: unknown): ApiError {
   const error = asApiError(failure);
   if (error.status === 401) account.set({ is: "out" });

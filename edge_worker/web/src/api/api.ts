@@ -1,18 +1,18 @@
-// One function per call of the edge API; every failure becomes an ApiError with words for people.
-// Never retries and never keeps state: callers decide what to do next.
+// One function per call of the edge API. Every failure becomes an ApiError that can be shown as it is.
+// Never retries and holds no state: callers decide what to do next.
 import * as z from "zod/mini";
 
 import * as answers from "../../../shared/contracts/api.ts";
 import { ProjectSchema, SharedProjectSchema } from "../../../shared/contracts/project.ts";
 
-/** A call that did not succeed. `status` is 0 when the server was not reached at all. */
+/** A failed call. `status` is 0 when the server could not be reached. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
     readonly code: string,
     message: string,
     readonly hint?: string | null,
-    /** Seconds after which the server would take the call, where it said so. */
+    /** Seconds from the Retry-After header, if the response has one. */
     readonly retryAfterS: number | null = null,
   ) {
     super(message);
@@ -20,7 +20,7 @@ export class ApiError extends Error {
   }
 }
 
-/** What a page shows of anything thrown. */
+/** Turns anything thrown into an error that a page can show. */
 export function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   console.error(error);
@@ -39,7 +39,7 @@ async function call<T extends z.ZodMiniType>(method: string, path: string, reply
   const parsed = z.safeParse(reply, await response.json().catch(() => undefined));
   if (parsed.success) return parsed.data;
   const where = parsed.error.issues[0]?.path.join(".") ?? "";
-  throw new ApiError(response.status, "BAD_ANSWER", `The server's answer has no valid "${where}".`, "Reload the page; it may be older than the server.");
+  throw new ApiError(response.status, "BAD_ANSWER", `The server's response has no valid "${where}".`, "Reload the page. It may be older than the server.");
 }
 
 async function send(method: string, path: string, body?: unknown): Promise<Response> {
@@ -47,15 +47,15 @@ async function send(method: string, path: string, body?: unknown): Promise<Respo
   if (body !== undefined) headers["content-type"] = "application/json";
   let response: Response;
   try {
-    // The API never redirects: who does is the sign-in in front of it, whose page is no answer.
+    // The API never redirects. A redirect comes from a sign-in service in front of it.
     response = await fetch(path, { method, headers, credentials: "same-origin", redirect: "manual", ...(body !== undefined && { body: JSON.stringify(body) }) });
   } catch (cause) {
-    const error = new ApiError(0, "OFFLINE", "The server cannot be reached.", "Check the connection; the page tries again by itself.");
+    const error = new ApiError(0, "OFFLINE", "Could not reach the server.", "Check your connection, then try again.");
     error.cause = cause;
     throw error;
   }
   if (response.ok) return response;
-  if (response.type === "opaqueredirect") throw new ApiError(401, "UNAUTHENTICATED", "Your sign-in has ended.", "Reload the page to sign in again.");
+  if (response.type === "opaqueredirect") throw new ApiError(401, "UNAUTHENTICATED", "Your session has ended.", "Reload the page to sign in again.");
   const wait = Number(response.headers.get("retry-after") ?? Number.NaN);
   const retryAfterS = Number.isFinite(wait) ? wait : null;
   const envelope = z.safeParse(answers.ErrorAnswer, await response.json().catch(() => undefined));
@@ -63,8 +63,8 @@ async function send(method: string, path: string, body?: unknown): Promise<Respo
     const { code, message, hint } = envelope.data.error;
     throw new ApiError(response.status, code, message, hint, retryAfterS);
   }
-  // Not our own words: something between the page and the service answered.
-  throw new ApiError(response.status, "HTTP", `The service did not answer as it should (${response.status}).`, "Try again in a minute. If it stays so, tell whoever runs this service.", retryAfterS);
+  // Not our error format: something between the app and the service answered.
+  throw new ApiError(response.status, "HTTP", `The service returned an unexpected response (${response.status}).`, "Try again in a minute. If it keeps happening, contact whoever runs this service.", retryAfterS);
 }
 
 const id = encodeURIComponent;
@@ -99,7 +99,7 @@ export const api = {
   shared: (token: string) => call("GET", `/api/shared/${id(token)}`, SharedProjectSchema),
 };
 
-/** Where a project's artifacts are read: by its owner, or through a share link. */
+/** Where a project's artifacts are read from: its own address, or a share link. */
 export interface Source {
   artifact(name: string, version?: number | string | null): string;
 }

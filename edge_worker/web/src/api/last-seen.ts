@@ -1,5 +1,5 @@
 // Projects as last seen on any page, so that opening one shows it at once.
-// Never the truth: whoever shows one also asks the server.
+// A cache only: pages that show an entry also request the current one.
 import type { Project } from "../../../shared/contracts/project.ts";
 
 const seen = new Map<string, Project>();

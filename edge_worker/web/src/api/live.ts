@@ -1,5 +1,5 @@
-// Keeps one project current on the page: websocket first, plain polling whenever that is not open.
-// Never changes a project; the newest snapshot of the server always wins.
+// Keeps one project up to date: over a websocket, or by polling while the websocket is closed.
+// Never changes a project. The latest snapshot from the server always wins.
 import * as z from "zod/mini";
 
 import { ProjectEvent } from "../../../shared/contracts/api.ts";
@@ -8,12 +8,12 @@ import { api, asApiError, eventsUrl, type ApiError } from "./api.ts";
 
 const POLL_MS = 3000;
 const RECONNECT_MS = [1000, 2000, 5000, 10_000, 30_000];
-/** An open socket still says something at least this often, or is asked by a poll. */
+/** Poll interval while the websocket is open, in case it has gone silent. */
 const QUIET_POLL_MS = 20_000;
 
 export interface Watch {
   stop(): void;
-  /** Ask at once, for example after a call that changed the project. */
+  /** Poll now, for example after a call that changed the project. */
   refresh(): void;
 }
 
@@ -31,7 +31,7 @@ export function watch(projectId: string, { onProject, onError }: Watcher): Watch
 
   const isOpen = (): boolean => socket?.readyState === WebSocket.OPEN;
 
-  /** The first answer comes by plain GET: a page that is left at once has no half-open socket to break off. */
+  /** Starts with a GET, so that leaving the page at once does not abort a half-open websocket. */
   async function start(): Promise<void> {
     await poll();
     if (!stopped) connect();
@@ -86,7 +86,7 @@ export function watch(projectId: string, { onProject, onError }: Watcher): Watch
       clearTimeout(reconnectTimer);
       document.removeEventListener("visibilitychange", wake);
       removeEventListener("online", wake);
-      // Closing while it still connects would be reported as a failure: it is closed as soon as it is open.
+      // The browser reports closing during the handshake as an error, so close as soon as it is open.
       if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = ({ currentTarget }) => (currentTarget as WebSocket).close();
       else socket?.close();
     },

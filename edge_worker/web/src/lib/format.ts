@@ -1,7 +1,7 @@
 // Numbers as people read them: durations, sizes, money, counts, dates.
-// Pure; never reads the clock or the browser's settings except where a locale is passed.
+// Pure: the clock is an argument, and the locale is fixed.
 
-const THIN = " "; // narrow no-break space between groups of three, as the reports write them
+const THIN = " "; // narrow no-break space between groups of three, as in the worker's reports
 
 /** 12044 → "12 044". */
 export function count(n: number): string {
@@ -26,7 +26,7 @@ export function bytes(n: number): string {
   return `${value >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** Exact seconds for a finished thing: 0.8 → "0.8 s", 149 → "2 min 29 s", 4000 → "1 h 7 min". */
+/** Exact, for the past: 0.8 → "0.8 s", 149 → "2 min 29 s", 4000 → "1 h 7 min". */
 export function duration(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
@@ -36,7 +36,7 @@ export function duration(seconds: number): string {
   return minutes % 60 === 0 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** Rounded words for something to come: 71 → "about 1 min", 20 → "under a minute". */
+/** Rounded, for the future: 71 → "about 1 min", 20 → "under a minute". */
 export function about(seconds: number): string {
   if (seconds < 45) return "under a minute";
   const minutes = Math.round(seconds / 60);
@@ -45,7 +45,7 @@ export function about(seconds: number): string {
   return `about ${half === Math.floor(half) ? half : half.toFixed(1)} h`;
 }
 
-/** Enough digits that a small price is not shown as nothing: 0.0462 → "$0.046", 3.2 → "$3.20". */
+/** Enough digits that a small price is not shown as zero: 0.0462 → "$0.046", 3.2 → "$3.20". */
 export function usd(value: number): string {
   if (value === 0) return "$0.00";
   if (value < 0.0005) return "under $0.001";
@@ -53,14 +53,14 @@ export function usd(value: number): string {
   return `$${value.toFixed(2)}`;
 }
 
-/** "2026-11-23T…" or "2026-11-23" → "23 Nov 2026"; what is no date comes back unchanged. */
+/** "2026-11-23T…" or "2026-11-23" → "23 Nov 2026"; anything else is returned unchanged. */
 export function day(iso: string): string {
   const date = new Date(iso.length === 10 ? `${iso}T12:00:00Z` : iso);
   if (Number.isNaN(date.getTime())) return iso;
   return date.toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
 }
 
-/** How long ago, in the words of a list: "just now", "5 min ago", "3 h ago", then the date. */
+/** Age of a list entry: "just now", "5 min ago", "3 h ago", then the date. */
 export function ago(iso: string, nowMs: number): string {
   const seconds = (nowMs - Date.parse(iso)) / 1000;
   if (Number.isNaN(seconds)) return "";

@@ -1,5 +1,5 @@
-// Which page an address names, and moving between pages without loading the document again.
-// Never fetches; the match is pure.
+// Maps addresses to pages, and moves between pages without reloading the document.
+// Never fetches. `match` is pure.
 import { useEffect, useState } from "preact/hooks";
 
 export type Route =
@@ -19,7 +19,7 @@ export function match(path: string): Route {
   return { page: "missing" };
 }
 
-/** A broken escape such as `%E0%A4` is an address of nothing, not an exception. */
+/** A broken escape such as `%E0%A4` becomes a missing page, not an exception. */
 function decode(part: string): string {
   try {
     return decodeURIComponent(part);
@@ -53,7 +53,7 @@ export function useRoute(): Route {
   return match(path);
 }
 
-/** A click that the browser should handle itself (new tab, download) is left alone. */
+/** Leaves clicks that the browser should handle (new tab, download) alone. */
 export function followLocally(event: MouseEvent): void {
   if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   const link = event.currentTarget;

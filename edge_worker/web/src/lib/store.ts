@@ -1,5 +1,5 @@
-// A value that changes over time and tells who watches it; the hook that draws it.
-// Never batches across stores: one set, one notice.
+// A value that notifies its watchers when it changes, and the hook that redraws with it.
+// Never batches across stores: one call per `set`.
 import { useEffect, useState } from "preact/hooks";
 
 export class Store<T> {

@@ -1,5 +1,5 @@
-// Reads cameras.json: where each photo was taken from, as poses for the viewer and as a plan from above.
-// Pure; the file is in the frame of scene.ply (OpenCV: x right, y down, z forward).
+// Reads cameras.json: the pose of each photo, for the viewer and for the plan from above.
+// Pure. The file uses the frame of scene.ply (OpenCV: x right, y down, z forward).
 import * as z from "zod/mini";
 
 export type Vec3 = [number, number, number];
@@ -29,16 +29,16 @@ export type CamerasFile = z.infer<typeof file>;
 export interface Pose {
   position: Vec3;
   target: Vec3;
-  /** Of the longer side of the picture, degrees: what the viewer calls fov on a wide screen. */
+  /** Degrees, along the longer side of the photo: the viewer's fov on a wide screen. */
   fov: number;
 }
 
 export interface PlanCamera {
   name: string;
-  /** -1 to 1, from above; y grows downwards on the screen. */
+  /** -1 to 1, seen from above; y points down the screen. */
   x: number;
   y: number;
-  /** Unit vector of where the photo looks, in the plan. */
+  /** Unit vector of the viewing direction in the plan. */
   lookX: number;
   lookY: number;
   heldOut: boolean;
@@ -60,10 +60,10 @@ type FileCamera = CamerasFile["cameras"][number];
 /** Third column of world-from-camera: the optical axis. */
 const forward = ({ rotation }: FileCamera): Vec3 => norm([rotation[0][2], rotation[1][2], rotation[2][2]]);
 
-/** The viewer shows a scene turned by 180 degrees about z (its y points up, ours down). */
+/** The viewer rotates a scene by 180 degrees about z (its y points up, ours down). */
 export const toViewer = ([x, y, z]: Vec3): Vec3 => [-x, -y, z];
 
-/** The view of one photo. Its target lies on the optical axis, as deep as the subject. */
+/** The view of one photo. Its target lies on the optical axis, at the depth of the subject. */
 export function pose(camera: FileCamera, subject: Vec3): Pose {
   const axis = forward(camera);
   const depth = Math.max(dot(sub(subject, camera.position), axis), 1e-2);
@@ -75,7 +75,7 @@ export function pose(camera: FileCamera, subject: Vec3): Pose {
   };
 }
 
-/** The pose to open with: the camera the file names, else the first one. Null when there is none. */
+/** The pose to open with: the camera named in the file, else the first one. Null without cameras. */
 export function startPose(cameras: CamerasFile): Pose | null {
   const camera = cameras.cameras.find(({ name }) => name === cameras.start) ?? cameras.cameras[0];
   return camera ? pose(camera, cameras.target) : null;
@@ -86,7 +86,7 @@ export function plan(cameras: CamerasFile): PlanCamera[] {
   const up = norm(cameras.up);
   const helper: Vec3 = Math.abs(up[2]) < 0.9 ? [0, 0, 1] : [1, 0, 0];
   const right = norm(cross(helper, up));
-  // Down the screen of somebody who looks from above: the other sign would show the scene in a mirror.
+  // Down the screen, seen from above. The other sign would mirror the scene.
   const down = cross(right, up);
   const offsets = cameras.cameras.map((camera) => sub(camera.position, cameras.target));
   const flat = offsets.map((offset) => ({ x: dot(offset, right), y: dot(offset, down) }));

@@ -1,4 +1,4 @@
-// The five steps people see, made from a project's state and progress; time left and cost so far.
+// The five steps that the app shows, time left and cost so far, from a project's state and progress.
 // Pure: the clock is an argument.
 import type { Report } from "../../../shared/contracts/job-report.ts";
 import type { Project } from "../../../shared/contracts/project.ts";
@@ -9,11 +9,11 @@ export type StepState = "done" | "now" | "ahead" | "stopped";
 export interface Step {
   label: string;
   state: StepState;
-  /** 0 to 1, only for the step that is going on. */
+  /** 0 to 1, only for the step in progress. */
   fraction: number | null;
 }
 
-/** The worker's stages behind each step; the first step happens on this page. */
+/** The worker's stages in each step. The first step happens in the app. */
 const STEPS: readonly { label: string; stages: readonly string[] }[] = [
   { label: "Upload", stages: [] },
   { label: "Photos", stages: ["download", "photos"] },
@@ -22,38 +22,44 @@ const STEPS: readonly { label: string; stages: readonly string[] }[] = [
   { label: "Export", stages: ["export", "upload"] },
 ];
 
-const STOPPED: readonly State[] = ["failed", "cancelled"];
-
 export const isFinal = (state: State): boolean => FINAL.has(state);
 export const isWorking = (state: State): boolean => ACTIVE.has(state);
 
-/** The step a worker stage belongs to; an unknown stage counts as the first one of the worker. */
-function stepOf(stage: string | null | undefined): number {
-  const index = STEPS.findIndex((step) => stage !== null && stage !== undefined && step.stages.includes(stage));
+/** The step of a worker's stage. An unknown stage counts as the worker's first one. */
+function stepOf(stage: string | undefined): number {
+  const index = STEPS.findIndex(({ stages }) => stage !== undefined && stages.includes(stage));
   return index === -1 ? 1 : index;
 }
 
 export function steps(project: Project, uploadFraction: number | null = null): Step[] {
-  if (project.state === "done") return STEPS.map(({ label }) => ({ label, state: "done", fraction: null }));
-  const uploading = project.state === "new" || project.state === "uploading" || project.state === "ready";
-  if (uploading) {
-    const whole = project.state === "ready";
-    return STEPS.map(({ label }, i) =>
-      i > 0 ? { label, state: "ahead", fraction: null } : { label, state: whole ? "done" : "now", fraction: whole ? null : uploadFraction },
-    );
-  }
-  const stopped = STOPPED.includes(project.state);
-  const stage = stopped ? (project.error?.stage ?? project.progress?.stage) : project.progress?.stage;
-  const current = project.state === "queued" ? 1 : stepOf(stage);
-  return STEPS.map(({ label }, i) => {
-    if (i < current) return { label, state: "done", fraction: null };
-    if (i > current) return { label, state: "ahead", fraction: null };
-    if (stopped) return { label, state: "stopped", fraction: null };
-    return { label, state: "now", fraction: project.state === "queued" ? null : stepFraction(project) };
-  });
+  const { index, state, fraction } = currentStep(project, uploadFraction);
+  return STEPS.map(({ label }, i) => ({
+    label,
+    state: i < index ? "done" : i > index ? "ahead" : state,
+    fraction: i === index ? fraction : null,
+  }));
 }
 
-/** Within one step of two stages, the second stage starts at the half. */
+function currentStep(project: Project, uploadFraction: number | null): { index: number; state: StepState; fraction: number | null } {
+  switch (project.state) {
+    case "new":
+    case "uploading":
+      return { index: 0, state: "now", fraction: uploadFraction };
+    case "ready":
+      return { index: 0, state: "done", fraction: null };
+    case "queued":
+      return { index: 1, state: "now", fraction: null };
+    case "running":
+      return { index: stepOf(project.progress?.stage), state: "now", fraction: stepFraction(project) };
+    case "failed":
+    case "cancelled":
+      return { index: stepOf(project.error?.stage ?? project.progress?.stage), state: "stopped", fraction: null };
+    case "done":
+      return { index: STEPS.length, state: "done", fraction: null };
+  }
+}
+
+/** In a step with two stages, the second one starts at 0.5. */
 function stepFraction(project: Project): number | null {
   const { progress } = project;
   if (!progress) return null;
@@ -63,24 +69,24 @@ function stepFraction(project: Project): number | null {
   return (index + fraction) / Math.max(1, stages.length);
 }
 
-/** Seconds until the scene, counted down from the last message; null while nobody knows. */
+/** Seconds until the scene is done, counted down from the last message. Null while unknown. */
 export function secondsLeft(project: Project, nowMs: number): number | null {
-  const eta = project.progress?.eta_s;
-  if (project.state !== "running" || eta === null || eta === undefined) return null;
-  const sinceS = project.progress?.at ? (nowMs - Date.parse(project.progress.at)) / 1000 : 0;
-  return Math.max(0, eta - Math.max(0, sinceS));
+  const { state, progress } = project;
+  if (state !== "running" || !progress || progress.eta_s === null) return null;
+  const sinceS = (nowMs - Date.parse(progress.at)) / 1000;
+  return Math.max(0, progress.eta_s - Math.max(0, sinceS));
 }
 
-/** A progress message without a forecast keeps the one before it, as long as the attempt is the same. */
+/** Keeps the last forecast of an attempt when a newer message has none. */
 export function keepForecast(before: Project | null, now: Project): Project {
   const { progress } = now;
   const old = before?.progress;
-  if (!progress || typeof progress.eta_s === "number" || typeof old?.eta_s !== "number" || before?.attempt !== now.attempt) return now;
-  const sinceS = progress.at && old.at ? (Date.parse(progress.at) - Date.parse(old.at)) / 1000 : 0;
+  if (!progress || progress.eta_s !== null || !old || old.eta_s === null || before?.attempt !== now.attempt) return now;
+  const sinceS = (Date.parse(progress.at) - Date.parse(old.at)) / 1000;
   return { ...now, progress: { ...progress, eta_s: Math.max(0, old.eta_s - sinceS) } };
 }
 
-/** USD from the start of the attempt until now; null before it starts. */
+/** USD since the start of the attempt. Null before it starts. */
 export function costSoFar(project: Project, usdPerS: number, nowMs: number): number | null {
   if (!project.started_at) return null;
   const end = project.finished_at ? Date.parse(project.finished_at) : nowMs;
@@ -88,19 +94,19 @@ export function costSoFar(project: Project, usdPerS: number, nowMs: number): num
 }
 
 const STAGE_WORDS: Record<string, string> = {
-  download: "Fetch photos",
+  download: "Download photos",
   photos: "Check photos",
   sfm: "Camera poses",
   train: "Training",
   export: "Export",
-  upload: "Store",
+  upload: "Upload scene",
 };
 
 export interface StageShare {
   stage: string;
   label: string;
   seconds: number;
-  /** Of all seconds, 0 to 1. */
+  /** Share of the total, 0 to 1. */
   share: number;
 }
 
@@ -116,10 +122,10 @@ export function stageShares(report: Report): StageShare[] {
 
 const STATE_WORDS: Record<State, string> = {
   new: "No photos yet",
-  uploading: "Upload not finished",
+  uploading: "Upload incomplete",
   ready: "Ready to start",
-  queued: "Waiting for a machine",
-  running: "In the making",
+  queued: "Waiting to start",
+  running: "In progress",
   done: "Done",
   failed: "Failed",
   cancelled: "Cancelled",

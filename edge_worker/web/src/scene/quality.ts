@@ -1,7 +1,7 @@
-// What the numbers of a report mean, in plain words.
-// Pure; the words are about held-out photos, which the scene has not seen in training.
+// What the metrics of a report mean. PSNR and SSIM are measured on held-out photos.
+// Pure.
 
-/** Bounds from what photo-real splat scenes reach: below 20 dB blurs and holes, from 30 dB hard to tell. */
+/** Below 20 dB a scene has blur and holes; from 30 dB it is hard to tell from a photo. */
 export function psnrWords(psnrDb: number): string {
   if (psnrDb >= 30) return "very close";
   if (psnrDb >= 25) return "close";
@@ -10,10 +10,10 @@ export function psnrWords(psnrDb: number): string {
 }
 
 export const PSNR_EXPLAINED =
-  "Some photos are kept aside and the scene is asked to draw them. This says how near it comes, pixel by pixel, in decibels: 20 is recognisable, 25 close, from 30 on it is hard to tell apart.";
+  "A few photos are held out of training, and the scene is rendered from their viewpoints. PSNR compares the two pixel by pixel, in decibels: 20 is recognisable, 25 is close, and from 30 they are hard to tell apart.";
 
 export const SSIM_EXPLAINED =
-  "The same photos, compared as the eye does it: edges and textures rather than single pixels. 1 is identical, 0.9 very alike.";
+  "SSIM compares the same held-out photos more like the eye does, by edges and textures. 1 is identical, 0.9 is very similar.";
 
 export const GAUSSIANS_EXPLAINED =
-  "The scene is made of soft coloured ellipsoids, called Gaussians. More of them show finer detail and make larger files.";
+  "The scene is made of soft coloured ellipsoids called Gaussians. More of them show finer detail and make larger files.";

@@ -1,16 +1,16 @@
-// The one door to the 3D engine: opens a scene in an element and drives it; loaded only when needed.
-// Never draws controls; the engine's own interface is off.
+// Opens a scene in an element and controls the 3D engine. The only module that imports it, loaded when needed.
+// Never draws controls. The engine's own interface is off.
 import { createViewer, type ViewerHandle } from "@playcanvas/supersplat-viewer/viewer";
 import { defaultSettings } from "@playcanvas/supersplat-viewer/settings";
 
 import { pose, startPose, toViewer, type CamerasFile, type Pose } from "./cameras.ts";
 
-/** Behind the splats; the same in light and dark, so that colours are judged against the same ground. */
+/** Behind the splats. The same in light and dark mode, so that colours look the same. */
 const BACKGROUND: [number, number, number] = [0.043, 0.067, 0.102];
 
 /**
- * Where to look from before cameras.json is there. A scene's origin is the middle of its subject and its unit
- * the subject's radius (splat_worker/sfm/frame.py); framing all of it would show mostly background.
+ * The start view without cameras.json. A scene's origin is the centre of its subject and its unit is the
+ * subject's radius (splat_worker/sfm/frame.py). Framing the whole scene would show mostly background.
  */
 const UNPOSED: Pose = { position: [1.9, 1.7, 1.9], target: [0, 0, 0], fov: 55 };
 
@@ -20,7 +20,7 @@ export interface OpenOptions {
   fileName: string;
   cameras: CamerasFile | null;
   onPercent: (percent: number) => void;
-  /** The first whole picture is on the screen. */
+  /** The first complete frame is on the screen. */
   onShown: () => void;
   /** Loading failed after the engine had started. */
   onBroken: () => void;
@@ -28,11 +28,11 @@ export interface OpenOptions {
 
 export interface OpenScene {
   reset(): void;
-  /** Go slowly round the subject, or hold still. */
+  /** Orbit slowly around the subject, or stop. */
   turn(on: boolean): void;
-  /** Take the view of one photo. */
+  /** Move to the view of one photo. */
   lookFrom(name: string): void;
-  /** Whether the keyboard drives this scene. */
+  /** Whether this scene reacts to the keyboard. */
   listen(on: boolean): void;
   close(): void;
 }
@@ -89,7 +89,7 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
   };
 }
 
-/** Some browsers have the interface but no adapter behind it; asking first spares the engine a failed start. */
+/** Some browsers have the interface but no adapter. Checking first avoids a failed start of the engine. */
 async function hasWebGpu(): Promise<boolean> {
   const gpu = (navigator as { gpu?: { requestAdapter(): Promise<unknown> } }).gpu;
   if (!gpu) return false;
@@ -104,7 +104,7 @@ function turn(viewer: ViewerHandle, on: boolean): void {
   viewer.state.animationPaused = !on;
 }
 
-/** The cameras of the photos travel as annotations: the engine flies to one when it is selected. */
+/** Passes the cameras as annotations: the engine flies to an annotation when it is selected. */
 function settings(cameras: CamerasFile | null): object {
   const start = (cameras && startPose(cameras)) ?? UNPOSED;
   return {
@@ -122,7 +122,7 @@ function settings(cameras: CamerasFile | null): object {
   };
 }
 
-/** The wheel scrolls the page until people show that they mean the scene, by focus or a press. */
+/** The wheel scrolls the page until the scene has focus. */
 function letPageScroll(container: HTMLElement): () => void {
   const pass = (event: WheelEvent): void => {
     const meant = container.contains(document.activeElement) || container === document.activeElement || document.fullscreenElement !== null;

@@ -1,4 +1,4 @@
-// The page's schemas against the examples that all rooms share (docs/contracts).
+// The app reads the shared examples (docs/contracts) with the shared schemas.
 import { readFileSync } from "node:fs";
 
 import { describe, expect, it } from "vitest";
@@ -12,37 +12,37 @@ const example = (name: string): Record<string, unknown> =>
   JSON.parse(readFileSync(new URL(`../../../../docs/contracts/${name}.json`, import.meta.url), "utf8")) as Record<string, unknown>;
 
 describe("the shared examples", () => {
-  it("has a project that the page reads, progress and preview included", () => {
+  it("include a project with progress and preview", () => {
     const project = z.parse(ProjectSchema, example("project"));
     expect(project.state).toBe("running");
     expect(project.progress?.preview).toEqual({ artifact: "preview.sog", seq: 3 });
     expect(project.started_at).toBe("2026-11-23T16:53:02Z");
   });
 
-  it("has a report that the page reads, with the reason of each rejected photo", () => {
+  it("include a report with the reason for each rejected photo", () => {
     const report = z.parse(ReportSchema, example("job-report"));
     expect(report.photos.rejected[0]?.name).toBe("0007.jpg");
     expect(report.price?.estimate).toBe(true);
     expect(report.stages.map(({ stage }) => stage)).toEqual([...STAGES]);
   });
 
-  it("has a failure that fits into a project", () => {
+  it("include a failure that fits into a project", () => {
     const project = { ...example("project"), state: "failed", error: example("job-failure").error };
     expect(z.parse(ProjectSchema, project).error?.code).toBe("TOO_FEW_PHOTOS");
   });
 });
 
 describe("a project from a newer or broken server", () => {
-  it("may carry keys that the page does not know", () => {
+  it("may have unknown keys", () => {
     expect(z.parse(ProjectSchema, { ...example("project"), flavour: "mint" })).not.toHaveProperty("flavour");
   });
 
-  it("is refused with the path of what is wrong", () => {
+  it("is rejected with the path of the invalid value", () => {
     const result = z.safeParse(ProjectSchema, { ...example("project"), photos: { count: "many", bytes: 1 } });
     expect(result.error?.issues[0]?.path).toEqual(["photos", "count"]);
   });
 
-  it("is refused in a state that does not exist", () => {
+  it("is rejected in an unknown state", () => {
     expect(z.safeParse(ProjectSchema, { ...example("project"), state: "baking" }).success).toBe(false);
   });
 });

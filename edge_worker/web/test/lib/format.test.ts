@@ -1,4 +1,4 @@
-// Numbers in words: one table per function.
+// How numbers are written: one table per function.
 import { describe, expect, it } from "vitest";
 
 import { about, ago, bytes, count, day, duration, plural, usd } from "../../src/lib/format.ts";
@@ -14,7 +14,7 @@ describe("count", () => {
 });
 
 describe("plural", () => {
-  it("knows one from many", () => {
+  it("uses the singular only for one", () => {
     expect(plural(1, "photo")).toBe("1 photo");
     expect(plural(0, "photo")).toBe("0 photos");
     expect(plural(2, "copy", "copies")).toBe("2 copies");
@@ -77,7 +77,7 @@ describe("usd", () => {
 describe("day and ago", () => {
   const now = Date.parse("2026-11-23T17:00:00Z");
 
-  it("writes dates and leaves anything else alone", () => {
+  it("formats dates and leaves other text unchanged", () => {
     expect(day("2026-11-23")).toBe("23 Nov 2026");
     expect(day("soon")).toBe("soon");
   });
@@ -88,5 +88,5 @@ describe("day and ago", () => {
     ["2026-11-23T14:00:00Z", "3 h ago"],
     ["2026-11-20T12:00:00Z", "20 Nov 2026"],
     ["never", ""],
-  ])("calls %s %s", (iso, words) => expect(ago(iso, now)).toBe(words));
+  ])("writes %s as %s", (iso, words) => expect(ago(iso, now)).toBe(words));
 });

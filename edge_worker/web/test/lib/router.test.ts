@@ -1,4 +1,4 @@
-// Which page an address names.
+// Maps addresses to pages.
 import { describe, expect, it } from "vitest";
 
 import { match, projectPath } from "../../src/lib/router.ts";
@@ -16,7 +16,7 @@ describe("match", () => {
     ["/anything", { page: "missing" }],
   ])("%s", (path, route) => expect(match(path)).toEqual(route));
 
-  it("reads back the path of any project", () => {
+  it("matches the path of any project", () => {
     for (const id of ["p_1", "a b", "ä/ö", "100%"]) expect(match(projectPath(id))).toEqual({ page: "project", id });
   });
 });

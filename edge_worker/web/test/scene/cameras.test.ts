@@ -1,10 +1,10 @@
-// Poses and the plan from cameras.json: known cameras on a circle, y down, as the worker writes them.
+// Poses and the plan from cameras.json, for known cameras on a circle, y down, as the worker writes them.
 import { describe, expect, it } from "vitest";
 
 import { parseCameras, plan, pose, startPose, toViewer, type CamerasFile, type Vec3 } from "../../src/scene/cameras.ts";
 
 const WIDTH_PX = 640;
-const FOCAL_PX = 320; // a picture as wide as twice its focal length: 90 degrees across
+const FOCAL_PX = 320; // an image twice as wide as its focal length: 90 degrees across
 
 /** `count` level cameras on a circle of radius 2 around the origin, looking at it; up is -y. */
 function circle(count: number): CamerasFile {
@@ -25,7 +25,7 @@ function circle(count: number): CamerasFile {
 }
 
 describe("poses", () => {
-  it("put the target on the optical axis, as deep as the subject, turned for the viewer", () => {
+  it("put the target on the optical axis at the depth of the subject, in the viewer's frame", () => {
     const file = circle(4);
     const { position, target, fov } = pose(file.cameras[1]!, file.target);
     expect(position).toEqual(toViewer(file.cameras[1]!.position));
@@ -44,7 +44,7 @@ describe("poses", () => {
     expect(Math.hypot(...target.map((part, i) => part - (position[i] ?? 0)))).toBeGreaterThan(0);
   });
 
-  it("open with the named camera, else the first, else none", () => {
+  it("start with the named camera, else the first, else none", () => {
     const file = circle(4);
     expect(startPose(file)?.position).toEqual(toViewer(file.cameras[1]!.position));
     expect(startPose({ ...file, start: "gone.jpg" })?.position).toEqual(toViewer(file.cameras[0]!.position));
@@ -53,7 +53,7 @@ describe("poses", () => {
 });
 
 describe("the plan from above", () => {
-  it("keeps the circle, at radius one, with every camera looking inwards", () => {
+  it("shows the circle at radius one, with every camera facing inwards", () => {
     for (const { x, y, lookX, lookY } of plan(circle(8))) {
       expect(Math.hypot(x, y)).toBeCloseTo(1);
       expect(lookX).toBeCloseTo(-x);
@@ -61,10 +61,10 @@ describe("the plan from above", () => {
     }
   });
 
-  it("is not mirrored: a circle that goes round against the clock, seen from above, does so on the screen", () => {
+  it("is not mirrored: a circle that is counterclockwise from above is so on the screen", () => {
     const [first, second] = plan(circle(8));
-    // From above (up is -y) x runs right and z away from the viewer, up the screen: the circle goes round
-    // against the clock, and a screen's y grows downwards.
+    // From above (up is -y), x points right and z up the screen, so the circle is counterclockwise. A screen's
+    // y points down.
     const cross = (first?.x ?? 0) * (second?.y ?? 0) - (first?.y ?? 0) * (second?.x ?? 0);
     expect(cross).toBeLessThan(0);
   });
@@ -73,7 +73,7 @@ describe("the plan from above", () => {
     expect(plan(circle(3)).map(({ heldOut }) => heldOut)).toEqual([true, false, false]);
   });
 
-  it("stands a camera straight above the subject in the middle", () => {
+  it("puts a camera directly above the subject in the middle", () => {
     const file = circle(2);
     const above = { ...file.cameras[0]!, position: [0, -3, 0] as Vec3, rotation: [[1, 0, 0], [0, 0, 1], [0, 1, 0]] as [Vec3, Vec3, Vec3] };
     const at = plan({ ...file, cameras: [...file.cameras, above] }).at(-1);
@@ -82,8 +82,8 @@ describe("the plan from above", () => {
   });
 });
 
-describe("a file that is none", () => {
-  it("is refused", () => {
+describe("an invalid file", () => {
+  it("is rejected", () => {
     expect(() => parseCameras({ cameras: [] })).toThrow();
     expect(() => parseCameras("nonsense")).toThrow();
   });

@@ -1,4 +1,4 @@
-// From a project's state to the five steps, the time left and the cost so far.
+// The five steps, the time left and the cost so far, from a project's state.
 import { readFileSync } from "node:fs";
 
 import { describe, expect, it } from "vitest";
@@ -17,7 +17,7 @@ const inStage = (stage: string, fraction: number): Project => at({ progress: pro
 const short = (project: Project, upload: number | null = null): string => steps(project, upload).map(({ state }) => state.at(0)).join("");
 
 describe("steps", () => {
-  it("shows one going on, those before it done, those after it ahead", () => {
+  it("shows one step in progress, earlier ones done, later ones ahead", () => {
     expect(steps(running).map(({ label, state }) => `${label}: ${state}`)).toEqual([
       "Upload: done",
       "Photos: done",
@@ -34,7 +34,7 @@ describe("steps", () => {
     ["train", 1.7, "dddna", 1],
     ["export", 1, "ddddn", 0.5],
     ["upload", 0.5, "ddddn", 0.75],
-    ["a stage of next year", 0, "dnaaa", 0],
+    ["an unknown stage", 0, "dnaaa", 0],
   ])("puts stage %s at %d into %s", (stage, fraction, shape, expected) => {
     const project = inStage(stage, fraction);
     expect(short(project)).toBe(shape);
@@ -45,12 +45,12 @@ describe("steps", () => {
     for (const stage of STAGES) expect(short(inStage(stage, 0))).toContain("n");
   });
 
-  it("stops where the failure happened, not where the last message came from", () => {
+  it("stops at the stage of the failure, not of the last message", () => {
     const failed = at({ state: "failed", error: { code: "SFM_FAILED", message: "no", hint: null, stage: "sfm" } });
     expect(short(failed)).toBe("ddsaa");
   });
 
-  it("stops at the last message of a cancelled job", () => {
+  it("stops a cancelled job at the stage of its last message", () => {
     expect(short(at({ state: "cancelled" }))).toBe("dddsa");
   });
 
@@ -62,7 +62,7 @@ describe("steps", () => {
     ["done", "ddddd"],
   ] as const)("shows %s as %s", (state, shape) => expect(short(at({ state, progress: null }), 0.4)).toBe(shape));
 
-  it("has no number for a job that waits", () => {
+  it("has no fraction for a queued job", () => {
     expect(steps(at({ state: "queued", progress: null })).every(({ fraction }) => fraction === null)).toBe(true);
   });
 });
@@ -70,22 +70,22 @@ describe("steps", () => {
 describe("time left", () => {
   const sent = Date.parse("2026-11-23T16:54:40Z");
 
-  it("counts down from the last message and never below nothing", () => {
+  it("counts down from the last message, and never below zero", () => {
     expect(secondsLeft(running, sent)).toBe(71);
     expect(secondsLeft(running, sent + 30_000)).toBe(41);
     expect(secondsLeft(running, sent + 300_000)).toBe(0);
   });
 
-  it("is not known while waiting, or when the worker does not say", () => {
+  it("is unknown while queued, and if the worker reports none", () => {
     expect(secondsLeft(at({ state: "queued" }), sent)).toBeNull();
     expect(secondsLeft(at({ progress: progress({ stage: "sfm", fraction: 0 }) }), sent)).toBeNull();
   });
 
-  it("ignores a clock of the device that is behind", () => {
+  it("ignores a device clock that is behind", () => {
     expect(secondsLeft(running, sent - 60_000)).toBe(71);
   });
 
-  it("survives a message without a forecast", () => {
+  it("keeps counting down after a message without a forecast", () => {
     const silent = at({ progress: progress({ at: "2026-11-23T16:54:50Z" }) });
     expect(keepForecast(running, silent).progress?.eta_s).toBe(61);
     expect(keepForecast({ ...running, attempt: 7 }, silent).progress?.eta_s).toBeNull();
@@ -94,7 +94,7 @@ describe("time left", () => {
 });
 
 describe("cost so far", () => {
-  it("runs from the start of the attempt to now, or to its end", () => {
+  it("covers the start of the attempt until now, or until its end", () => {
     const start = Date.parse("2026-11-23T16:53:02Z");
     expect(costSoFar(running, 0.00031, start + 100_000)).toBeCloseTo(0.031);
     expect(costSoFar(at({ finished_at: "2026-11-23T16:53:12Z" }), 0.001, start + 900_000)).toBeCloseTo(0.01);
@@ -104,11 +104,11 @@ describe("cost so far", () => {
 });
 
 describe("states", () => {
-  it("has words for each", () => {
+  it("have a label each", () => {
     for (const state of STATES) expect(stateWords(state)).toMatch(/^[A-Z]/);
   });
 
-  it("is never final and working at once", () => {
+  it("are never both final and active", () => {
     expect(STATES.filter(isFinal)).toEqual(["done", "failed", "cancelled"]);
     expect(STATES.filter(isWorking)).toEqual(["queued", "running"]);
   });

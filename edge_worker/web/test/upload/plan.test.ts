@@ -1,4 +1,4 @@
-// The decisions of an upload: what to send, what an answer means, how long to wait.
+// What to upload, what a response means, and how long to wait.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
@@ -8,26 +8,26 @@ const local = (name: string, bytes = 10) => ({ name, bytes, type: "image/jpeg", 
 const server = (name: string, uploaded: boolean, bytes = 10) => ({ name, as: `${name}-as`, type: "image/jpeg" as const, bytes, uploaded });
 
 describe("plan", () => {
-  it("sends what the server does not have, and nothing twice", () => {
-    const { sent, toSend, stray } = plan([local("a"), local("b"), local("c")], [server("a", true), server("b", false)]);
+  it("uploads what the server does not have, and nothing twice", () => {
+    const { sent, toSend, orphaned } = plan([local("a"), local("b"), local("c")], [server("a", true), server("b", false)]);
     expect(sent.map(({ name }) => name)).toEqual(["a"]);
     expect(toSend.map(({ name }) => name)).toEqual(["b", "c"]);
-    expect(stray).toEqual([]);
+    expect(orphaned).toEqual([]);
   });
 
-  it("takes back what was announced but is not among the photos any more", () => {
-    expect(plan([local("a")], [server("a", true), server("gone", false)]).stray.map(({ as }) => as)).toEqual(["gone-as"]);
+  it("removes what was declared but is no longer among the photos", () => {
+    expect(plan([local("a")], [server("a", true), server("gone", false)]).orphaned.map(({ as }) => as)).toEqual(["gone-as"]);
   });
 
-  it("keeps what arrived earlier from another choice of photos", () => {
-    expect(plan([local("a")], [server("earlier", true)]).stray).toEqual([]);
+  it("keeps what was uploaded earlier from another set of photos", () => {
+    expect(plan([local("a")], [server("earlier", true)]).orphaned).toEqual([]);
   });
 
-  it("treats another size as another photo", () => {
+  it("treats a different size as a different photo", () => {
     expect(plan([local("a", 11)], [server("a", true, 10)]).toSend).toHaveLength(1);
   });
 
-  it("loses and doubles no photo, whatever the server has", () => {
+  it("neither loses nor duplicates a photo, whatever the server has", () => {
     const name = fc.constantFrom("a", "b", "c", "d", "e");
     fc.assert(
       fc.property(fc.uniqueArray(name), fc.array(fc.tuple(name, fc.boolean())), (here, there) => {
@@ -45,12 +45,12 @@ describe("batches", () => {
     [50, [50]],
     [51, [50, 1]],
     [120, [50, 50, 20]],
-  ])("cuts %d photos into %j", (n, sizes) => {
+  ])("splits %d photos into %j", (n, sizes) => {
     expect(batches(Array.from({ length: n })).map(({ length }) => length)).toEqual(sizes);
   });
 });
 
-describe("the answer to a PUT", () => {
+describe("the status of a PUT", () => {
   it.each([
     [200, "sent"],
     [204, "sent"],
@@ -62,13 +62,13 @@ describe("the answer to a PUT", () => {
     [429, "retry"],
     [500, "retry"],
     [503, "retry"],
-    [413, "refused"],
-    [404, "refused"],
+    [413, "rejected"],
+    [404, "rejected"],
   ])("%d means %s", (status, kind) => expect(outcome(status).kind).toBe(kind));
 });
 
-describe("the wait before another try", () => {
-  it("doubles, keeps to its bounds, and is spread by chance", () => {
+describe("the wait before a repeat", () => {
+  it("doubles, stays within its bounds, and has jitter", () => {
     expect([1, 2, 3, 4, 5, 6].map((n) => waitMs(n, 0))).toEqual([500, 1000, 2000, 4000, 8000, 10_000]);
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 40 }), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (n, random) => {

@@ -1,4 +1,4 @@
-// The QR drawing, read back by a decoder as a phone would.
+// A decoder reads the QR drawing back, as a phone would.
 import jsQR from "jsqr";
 import { describe, expect, it } from "vitest";
 
@@ -27,7 +27,7 @@ describe("the drawing", () => {
     expect(jsQR(rgba, side, side)?.data).toBe(url);
   });
 
-  it("keeps the quiet zone free", () => {
+  it("keeps the quiet zone clear", () => {
     const { size, path } = qrDrawing("https://example.com");
     for (const [, x, y] of path.matchAll(/M(\d+) (\d+)/g)) {
       expect(Math.min(Number(x), Number(y))).toBeGreaterThanOrEqual(QUIET);

@@ -1,4 +1,4 @@
-// The list on the first page, refreshed while older pages are open.
+// The list of scenes, refreshed while older pages are shown.
 import { describe, expect, it } from "vitest";
 
 import type { Project } from "../../../shared/contracts/project.ts";
@@ -31,11 +31,11 @@ describe("refresh", () => {
     expect(pages.cursor).toBe("b");
   });
 
-  it("drops a deleted scene, also when an older one moves up", () => {
+  it("drops a deleted scene, even when an older one moves up", () => {
     expect(numbers(refresh(page([9, 7, 6]), page([9, 8, 7, 6, 5])))).toEqual([9, 7, 6, 5]);
   });
 
-  it("takes the first page as it is when there is nothing more", () => {
+  it("uses the first page alone if there are no older pages", () => {
     expect(numbers(refresh(page([2, 1]), null))).toEqual([2, 1]);
     expect(numbers(refresh(page([]), page([])))).toEqual([]);
   });

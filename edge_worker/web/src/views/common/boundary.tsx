@@ -1,5 +1,5 @@
-// Catches what no page expected, so that a fault shows words instead of nothing.
-// Never hides it: the cause is in the console.
+// Catches unexpected errors of a page, and shows a notice instead of nothing.
+// Never hides the cause: it is in the console.
 import { Component, type ComponentChildren } from "preact";
 
 import { Notice } from "./notices.tsx";
@@ -15,10 +15,10 @@ export class Boundary extends Component<{ children: ComponentChildren }, { broke
   override render() {
     if (!this.state.broken) return this.props.children;
     return (
-      <Notice alert title="This page broke." lead="That is our fault, not yours. Nothing on the server is lost, and a running job goes on.">
+      <Notice alert title="Something went wrong." lead="This is our fault, not yours. Nothing on the server is lost, and running jobs continue.">
         <p>
           <button class="button" type="button" onClick={() => location.reload()}>
-            Load it again
+            Reload
           </button>
         </p>
       </Notice>

@@ -1,5 +1,4 @@
-// Native dialogs: focus is kept inside, Escape closes them.
-// Never open on their own: whoever draws one has been asked to.
+// Native dialogs: focus stays inside, and Escape closes them.
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
 
@@ -27,13 +26,13 @@ interface AskProps {
   title: string;
   children: ComponentChildren;
   action: string;
-  /** Danger is coloured, and never the default button. */
+  /** Colours the action as destructive. */
   danger?: boolean;
   onYes: () => Promise<void>;
   onClose: () => void;
 }
 
-/** A question, with a button that acts and one that does not. */
+/** Asks before an action, with one button that acts and one that closes the dialog. */
 export function Ask({ title, children, action, danger = false, onYes, onClose }: AskProps) {
   const { run, busy, error } = useAction(onYes);
   return (
@@ -49,7 +48,7 @@ export function Ask({ title, children, action, danger = false, onYes, onClose }:
           <Failure error={error} />
           <div class="row end">
             <button class="button quiet" type="button" onClick={close}>
-              Keep it as it is
+              Go back
             </button>
             <button class={danger ? "button danger" : "button"} type="submit" disabled={busy}>
               {action}

@@ -1,5 +1,5 @@
-// Where photos come in: drop, choose, a whole folder, or the phone's camera.
-// Never judges them; it hands over whatever was given.
+// The ways to add photos: drop, file picker, folder picker, phone camera.
+// Never judges files: it passes on all of them.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
@@ -13,7 +13,7 @@ const TYPES = [...MEDIA_TYPES, ...EXTENSIONS.map((extension) => `.${extension}`)
 
 interface Props {
   onFiles: (files: DroppedFile[]) => void;
-  /** Takes drops anywhere on the page while this is shown. */
+  /** Shown in the zone. Drops count anywhere on the page. */
   children: ComponentChildren;
   className: string;
 }
@@ -23,7 +23,7 @@ export function DropZone({ onFiles, children, className }: Props) {
   return <div class={over ? `${className} over` : className}>{children}</div>;
 }
 
-/** The three ways in besides dropping. Folder choice is hidden where the browser has none. */
+/** The pickers. Browsers without a folder picker do not get one. */
 export function Pickers({ onFiles, small = false }: { onFiles: (files: DroppedFile[]) => void; small?: boolean }) {
   const look = small ? "button quiet" : "button";
   return (
@@ -31,7 +31,7 @@ export function Pickers({ onFiles, small = false }: { onFiles: (files: DroppedFi
       <Picker look={look} label={small ? "Add photos" : "Choose photos"} onFiles={onFiles} attributes={{ accept: TYPES }} name="photos" />
       <Picker look="button quiet camera-only" label="Take a photo" onFiles={onFiles} attributes={{ accept: "image/*", capture: "environment" }} name="camera" />
       {"webkitdirectory" in HTMLInputElement.prototype ? (
-        <Picker look="button quiet folder" label="A whole folder" onFiles={onFiles} attributes={{ webkitdirectory: true }} name="folder" />
+        <Picker look="button quiet folder" label={small ? "Add a folder" : "Choose a folder"} onFiles={onFiles} attributes={{ webkitdirectory: true }} name="folder" />
       ) : null}
     </div>
   );
@@ -73,7 +73,7 @@ function useDropAnywhere(onFiles: (files: DroppedFile[]) => void): boolean {
   const latest = useRef(onFiles);
   latest.current = onFiles;
   useEffect(() => {
-    // Enter and leave come once per element crossed: the depth tells when the page is really left.
+    // Enter and leave fire for every element that is crossed. At depth 0 the pointer has left the page.
     let depth = 0;
     const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
     const enter = (event: DragEvent): void => {

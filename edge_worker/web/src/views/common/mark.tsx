@@ -1,5 +1,5 @@
-// The sign of the service: a survey target, as photogrammetrists put on the ground to find their cameras by.
-// Drawn from currentColor, so that it follows the theme.
+// The logo: a survey target, as photogrammetrists place on the ground to locate their cameras.
+// Drawn in currentColor, so it follows the theme.
 
 export function Mark() {
   return (

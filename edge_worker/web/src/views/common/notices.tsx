@@ -1,5 +1,5 @@
-// Pages that have nothing to show but words: signed out, server trouble, no such address.
-// Never asks for a secret: people get in by a one-time link.
+// Pages of text only: signed out, server trouble, not found.
+// Never asks for a password: people sign in with a one-time link.
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
@@ -9,7 +9,7 @@ import { Link } from "./parts.tsx";
 interface NoticeProps {
   title: string;
   lead: string;
-  /** Read out at once by a screen reader. */
+  /** Announced at once by screen readers. */
   alert?: boolean;
   children?: ComponentChildren;
 }
@@ -27,30 +27,30 @@ export function Notice({ title, lead, alert = false, children }: NoticeProps) {
 export function Wait() {
   return (
     <p class="quiet wait" role="status">
-      One moment…
+      Loading…
     </p>
   );
 }
 
 export function SignedOut() {
-  // The worker leads here from a sign-in link that it does not take any more.
+  // The server redirects here from an expired or used sign-in link.
   const [expired] = useState(() => new URLSearchParams(location.search).get("login") === "expired");
   return (
     <Notice
-      title={expired ? "That link does not work any more." : "You are not signed in."}
-      lead={expired ? "A sign-in link works once, within ten minutes. Get a new one:" : "There is no password here. Whoever runs this service lets you in with a link that works once."}
+      title={expired ? "This sign-in link no longer works." : "You are not signed in."}
+      lead={expired ? "A sign-in link works once, within ten minutes. Here is how to get a new one." : "There is no password. Whoever runs this service can send you a sign-in link."}
     >
       <ol class="ways">
         <li>
-          <h2>You run it yourself</h2>
-          <p>In the folder of the repository, type this. It opens the page and signs this browser in.</p>
+          <h2>If you run this service</h2>
+          <p>Run this command in the repository folder. It opens the app and signs this browser in.</p>
           <p>
             <code class="command">.venv/bin/splat open</code>
           </p>
         </li>
         <li>
-          <h2>Somebody else runs it</h2>
-          <p>Ask them for a sign-in link. It is good for ten minutes and for one browser.</p>
+          <h2>If somebody else runs it</h2>
+          <p>Ask them for a sign-in link. It works once, within ten minutes.</p>
         </li>
       </ol>
     </Notice>
@@ -60,7 +60,7 @@ export function SignedOut() {
 export function Trouble({ error, again }: { error: ApiError; again: () => void }) {
   const offline = error.status === 0 && !navigator.onLine;
   return (
-    <Notice alert title={offline ? "You are offline." : "The service does not answer."} lead={offline ? "Your scenes are on the server; they show up again with the connection." : error.message}>
+    <Notice alert title={offline ? "You are offline." : "The service is not responding."} lead={offline ? "Your scenes are safe on the server. They appear again once you are online." : error.message}>
       {!offline && error.hint ? <p>{error.hint}</p> : null}
       <p>
         <button class="button" type="button" onClick={again}>
@@ -71,12 +71,12 @@ export function Trouble({ error, again }: { error: ApiError; again: () => void }
   );
 }
 
-export function Missing({ what = "page" }: { what?: string }) {
+export function Missing({ what = "Page" }: { what?: string }) {
   return (
-    <Notice title={`There is no such ${what}.`} lead="It may have been deleted, or the address is not complete.">
+    <Notice title={`${what} not found.`} lead="It may have been deleted, or the address is incomplete.">
       <p>
         <Link class="button" href="/">
-          To the scenes
+          Go to your scenes
         </Link>
       </p>
     </Notice>

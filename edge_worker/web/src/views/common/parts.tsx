@@ -22,7 +22,7 @@ export function Link({ href, children, ...rest }: JSX.IntrinsicElements["a"] & {
   );
 }
 
-/** What went wrong and what to do next, said at once by a screen reader. */
+/** What failed and what to do next, announced at once by screen readers. */
 export function Failure({ error }: { error: { message: string; hint?: string | null | undefined } | null }) {
   if (!error) return null;
   return (
@@ -33,7 +33,7 @@ export function Failure({ error }: { error: { message: string; hint?: string | n
   );
 }
 
-/** An action that calls the server: is it going on, did it fail. */
+/** An action that calls the server, whether it is running, and why it failed. */
 export function useAction(action: () => Promise<void>): { run: () => void; busy: boolean; error: ApiError | null } {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
@@ -71,11 +71,11 @@ interface StatProps {
   value: ComponentChildren;
   /** A word or two beside the label. */
   note?: ComponentChildren;
-  /** Plain words behind a question mark. */
+  /** An explanation behind a question mark. */
   explain?: string;
 }
 
-/** A number with its name; the explanation opens below it, also by touch and keyboard. */
+/** A labelled number. Its explanation opens below it, also by touch and keyboard. */
 export function Stat({ label, value, note, explain }: StatProps) {
   const [open, setOpen] = useState(false);
   const id = useId();
@@ -86,7 +86,7 @@ export function Stat({ label, value, note, explain }: StatProps) {
         {explain ? (
           <button class="ask" type="button" aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
             <span aria-hidden="true">?</span>
-            <span class="unseen">What is {label}?</span>
+            <span class="unseen">About {label}</span>
           </button>
         ) : null}
       </dt>

@@ -1,4 +1,4 @@
-// The choice of quality, with time and price of each before anything starts.
+// The choice of quality, with the time and price of each before the start.
 // Never starts a job.
 import { useEffect, useState } from "preact/hooks";
 
@@ -10,7 +10,7 @@ import { PRESET_WORDS } from "./presets.ts";
 
 import "./preset-choice.css";
 
-/** No entry: on its way. Null: the server could not say. */
+/** No entry: still loading. Null: the server has no estimate. */
 type Estimates = ReadonlyMap<Preset, Estimate | null>;
 
 /** Without photos there is nothing to estimate. */
@@ -23,7 +23,7 @@ export interface Choice {
   estimates: Estimates;
 }
 
-/** The chosen preset, `first` to begin with, and what each would take for this number of photos. */
+/** The chosen preset, initially `first`, and the estimates for this number of photos. */
 export function useChoice(settings: Settings, photos: number, first?: Preset | null): Choice {
   const [preset, choose] = useState(first ?? settings.presets[0] ?? "preview");
   return { settings, preset, choose, estimates: useEstimates(settings, photos) };
@@ -38,7 +38,7 @@ function useEstimates(settings: Settings, photos: number): Estimates {
     const timer = setTimeout(async () => {
       const answers = await Promise.all(
         settings.presets.map(async (preset) => {
-          // Without an estimate the choice still works.
+          // The choice works without an estimate.
           const answer = await api.estimate(preset, photos).catch(() => null);
           return [preset, answer] as const;
         }),
@@ -55,7 +55,7 @@ function useEstimates(settings: Settings, photos: number): Estimates {
 
 function costWords(estimate: Estimate | null | undefined): string {
   if (estimate === undefined) return "…";
-  return estimate === null ? "time and price not known" : `${about(estimate.seconds)} · ${usd(estimate.usd)}`;
+  return estimate === null ? "time and price unknown" : `${about(estimate.seconds)} · ${usd(estimate.usd)}`;
 }
 
 export function PresetChoice({ settings, preset, choose, estimates }: Choice) {
@@ -77,7 +77,7 @@ export function PresetChoice({ settings, preset, choose, estimates }: Choice) {
       })}
       {chosen ? (
         <p class="small basis">
-          {chosen.basis} Price of {chosen.price.gpu} as of {day(chosen.price.as_of)}.
+          {chosen.basis} {chosen.price.gpu} price as of {day(chosen.price.as_of)}.
         </p>
       ) : null}
     </fieldset>

@@ -1,5 +1,5 @@
-// The plan from above that goes through the whole page: a subject and the cameras around it.
-// Pure drawing: an idea of it before the photos, one tick per chosen photo, the real positions at the end.
+// The plan from above: a subject and the cameras around it.
+// Schematic before the upload, with one camera per chosen photo; the real positions in a finished scene.
 import type { PlanCamera } from "../../scene/cameras.ts";
 import type { PhotoNames } from "../../scene/photo-names.ts";
 
@@ -8,7 +8,7 @@ import "./ring.css";
 const VIEW = 220;
 const RADIUS = 84;
 
-/** Small camera seen from above: body and field of view, looking along +x. */
+/** A camera seen from above, body and field of view, facing +x. */
 const BODY = "M-7 -4.2h9.5v8.4h-9.5z";
 const CONE = "M3.2 0L12.5 -6.4V6.4Z";
 
@@ -22,7 +22,7 @@ interface Glyph {
   heldOut?: boolean;
 }
 
-/** `count` cameras on a circle, looking inwards; `lit` of them filled. */
+/** `count` cameras on a circle, facing inwards, with `lit` of them filled. */
 export function Ring({ count, lit, label }: { count: number; lit: number; label?: string }) {
   const glyphs = Array.from({ length: count }, (_, i): Glyph => {
     const turn = (i / count) * 2 * Math.PI - Math.PI / 2;
@@ -38,18 +38,18 @@ interface CameraPlanProps {
   onSelect: (name: string) => void;
 }
 
-/** Where the photos were really taken from; each one is a button that takes the viewer there. */
+/** The real camera positions. Each one is a button that moves the viewer there. */
 export function CameraPlan({ cameras, selected, names, onSelect }: CameraPlanProps) {
   const glyphs = cameras.map(({ name, x, y, lookX, lookY, heldOut }): Glyph => ({
     name,
-    words: `See it from ${names(name)}`,
+    words: `View from ${names(name)}`,
     x: x * RADIUS,
     y: y * RADIUS,
     angleDeg: (Math.atan2(lookY, lookX) * 180) / Math.PI,
     lit: name === selected,
     heldOut,
   }));
-  return <Drawing glyphs={glyphs} onSelect={onSelect} label="The cameras from above" />;
+  return <Drawing glyphs={glyphs} onSelect={onSelect} label="Cameras, seen from above" />;
 }
 
 interface DrawingProps {
@@ -93,7 +93,7 @@ function Drawing({ glyphs, label, onSelect }: DrawingProps) {
   );
 }
 
-/** Cameras overlap in a plan and fingers are wide: the nearest one is meant. */
+/** Cameras overlap in the plan, and fingers are wide: a press selects the nearest one. */
 function pressNearest(event: MouseEvent, glyphs: readonly Glyph[], onSelect: (name: string) => void): void {
   const svg = event.currentTarget as SVGSVGElement;
   const toPlan = svg.getScreenCTM()?.inverse();
@@ -107,11 +107,11 @@ function nearestTo(glyphs: readonly Glyph[], at: { x: number; y: number }): Glyp
   return glyphs.toSorted((a, b) => Math.hypot(a.x - at.x, a.y - at.y) - Math.hypot(b.x - at.x, b.y - at.y))[0];
 }
 
-/** One stop for the Tab key in the whole plan; the arrows walk from camera to camera. */
+/** The plan is one stop of the Tab key. The arrow keys move from camera to camera. */
 function button(name: string, words: string | undefined, pressed: boolean, stop: boolean, onSelect: (name: string) => void) {
   return {
     role: "button" as const,
-    // Lower case: attributes of SVG elements are not folded.
+    // Lower case, because attributes of SVG elements are case-sensitive.
     tabindex: stop ? 0 : -1,
     "aria-label": words,
     "aria-pressed": pressed,

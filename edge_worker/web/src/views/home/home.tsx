@@ -1,4 +1,4 @@
-// The first page: what this does, where photos come in, and the scenes so far.
+// The first page: what the service does, a place to drop photos, and the list of scenes.
 // Never uploads: chosen photos go to the review page first.
 import { useEffect, useState } from "preact/hooks";
 
@@ -24,7 +24,7 @@ const REFRESH_MS = 5000;
 const RING_COUNT = 24;
 
 export function Home({ session, settings }: { session: Session; settings: Settings }) {
-  useTitle("Splat: photos in, a 3D scene out");
+  useTitle("Splat: photos in, 3D scene out");
   const choose = (files: DroppedFile[]): void => {
     if (files.length === 0) return;
     intake.add(files);
@@ -37,14 +37,14 @@ export function Home({ session, settings }: { session: Session; settings: Settin
           <h1>
             Walk around it.
             <br />
-            Keep all of it.
+            Keep it in 3D.
           </h1>
-          <p class="lead">Photograph something from every side. Get back a 3D scene that you can turn, share and download.</p>
+          <p class="lead">Photograph something from every side and get a 3D scene to turn, share and download.</p>
         </div>
         <ol class="how">
-          <li>Twenty photos or more, in one or two circles, in even light.</li>
-          <li>Each overlapping its neighbour by about two thirds.</li>
-          <li>The thing keeps still; you move.</li>
+          <li>Take 20 photos or more, in one or two circles, in even light.</li>
+          <li>Overlap each photo with the next by about two thirds.</li>
+          <li>Keep the subject still and move the camera.</li>
         </ol>
         {may(session, "upload") ? (
           <DropZone className="drop" onFiles={choose}>
@@ -52,13 +52,13 @@ export function Home({ session, settings }: { session: Session; settings: Settin
             <div class="drop-words">
               <p class="drop-title">Drop your photos here</p>
               <p class="drop-note">
-                {settings.limits.photos_min} to {settings.limits.photos_max} photos or a folder: JPEG, PNG, WebP, HEIC
+                {settings.limits.photos_min} to {settings.limits.photos_max} photos or a folder, as JPEG, PNG, WebP or HEIC
               </p>
               <Pickers onFiles={choose} />
             </div>
           </DropZone>
         ) : (
-          <p class="view-only">You are signed in to look. Ask for a link with upload rights to make scenes.</p>
+          <p class="view-only">You can view scenes. To make your own, ask whoever runs this service for a sign-in link with upload access.</p>
         )}
       </section>
       <Scenes />
@@ -107,8 +107,8 @@ function Scenes() {
     <section class="scenes" aria-labelledby="scenes-title">
       <h2 id="scenes-title">Scenes</h2>
       <Failure error={error} />
-      {pages === null && !error ? <p class="quiet" role="status">Looking for your scenes…</p> : null}
-      {pages?.projects.length === 0 ? <p class="quiet">None yet. The first one appears here as soon as its photos go up.</p> : null}
+      {pages === null && !error ? <p class="quiet" role="status">Loading your scenes…</p> : null}
+      {pages?.projects.length === 0 ? <p class="quiet">No scenes yet. Your first one appears here as soon as its upload starts.</p> : null}
       {pages && pages.projects.length > 0 ? (
         <ul class="grid">
           {pages.projects.map((project) => (
@@ -118,7 +118,7 @@ function Scenes() {
       ) : null}
       {pages?.cursor ? (
         <button class="button quiet" type="button" onClick={() => void more()}>
-          Older scenes
+          Show older scenes
         </button>
       ) : null}
     </section>

@@ -1,14 +1,14 @@
-// The list of scenes out of pages that arrive at different times.
-// Pure; the newest answer wins, and no scene is shown twice.
+// Merges pages of the list of scenes that arrive at different times.
+// Pure. The newest response wins, and no scene is listed twice.
 import type { Project } from "../../../../shared/contracts/project.ts";
 
 export interface Pages {
   projects: readonly Project[];
-  /** Where the next older page begins; null at the end. */
+  /** Where the next older page begins. Null at the end. */
   cursor: string | null;
 }
 
-/** A newer first page on top of the older ones that were already fetched. What it left out in between is gone. */
+/** Puts a newer first page above the older pages. Scenes that it no longer lists were deleted. */
 export function refresh(first: Pages, old: Pages | null): Pages {
   if (!old || old.projects.length <= first.projects.length) return first;
   const fresh = new Set(first.projects.map(({ id }) => id));
@@ -17,7 +17,7 @@ export function refresh(first: Pages, old: Pages | null): Pages {
   return { projects: [...first.projects, ...older], cursor: old.cursor };
 }
 
-/** The next older page below what is there. */
+/** Adds the next older page below. */
 export function append(next: Pages, old: Pages | null): Pages {
   const there = new Set(old?.projects.map(({ id }) => id));
   return { projects: [...(old?.projects ?? []), ...next.projects.filter(({ id }) => !there.has(id))], cursor: next.cursor };

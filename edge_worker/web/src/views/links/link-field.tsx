@@ -1,5 +1,4 @@
-// A link to hand over: its address in a field, and a button that copies it.
-// Never sends it anywhere.
+// A link to pass on: its address in a field, and a button that copies it.
 import { useState } from "preact/hooks";
 
 const COPIED_MS = 2000;
@@ -8,22 +7,22 @@ export function LinkField({ label, url }: { label: string; url: string }) {
   return <input class="link-field" type="text" readOnly value={url} aria-label={label} onFocus={({ currentTarget }) => currentTarget.select()} />;
 }
 
-/** Copies a text. Without a clipboard the text stays in its field, ready to be selected. */
+/** Copies a text. Without clipboard access, people can select it in its field. */
 export function Copy({ text }: { text: string }) {
-  const [outcome, setOutcome] = useState<"copied" | "refused" | null>(null);
+  const [outcome, setOutcome] = useState<"copied" | "blocked" | null>(null);
   const copy = async (): Promise<void> => {
     try {
-      // Absent on plain http from another machine, and refused where people said no.
+      // Missing on plain http, and blocked if people denied access.
       await navigator.clipboard.writeText(text);
       setOutcome("copied");
     } catch {
-      setOutcome("refused");
+      setOutcome("blocked");
     }
     setTimeout(() => setOutcome(null), COPIED_MS);
   };
   return (
     <button class="button text" type="button" onClick={() => void copy()}>
-      <span aria-live="polite">{outcome === "copied" ? "Copied" : outcome === "refused" ? "Select it to copy" : "Copy"}</span>
+      <span aria-live="polite">{outcome === "copied" ? "Copied" : outcome === "blocked" ? "Select it to copy" : "Copy"}</span>
     </button>
   );
 }

@@ -1,9 +1,9 @@
 // A link as a QR code, for the camera of another device.
-// Never loads the encoder before somebody asks to see one.
+// Never loads the encoder before a code is shown.
 import { useLoad } from "../../api/use-load.ts";
 
 export function QrCode({ text }: { text: string | null }) {
-  // Without a drawing the link still stands beside it, and works.
+  // If the encoder cannot be loaded, the link beside the code still works.
   const { value: drawing } = useLoad(async () => (text === null ? null : (await import("./qr.ts")).qrDrawing(text)), [text]);
   if (!drawing) return <div class="qr" />;
   return (

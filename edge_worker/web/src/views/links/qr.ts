@@ -1,12 +1,12 @@
-// A link as a QR drawing for another device's camera.
-// Pure; loaded only when somebody asks for it.
+// Draws a link as a QR code.
+// Pure. Loaded only when a code is shown.
 import { encode } from "uqr";
 
-/** Modules of white around the code that readers ask for (ISO/IEC 18004: four). */
+/** White modules around the code, as readers require (ISO/IEC 18004: four). */
 export const QUIET = 4;
 
 export interface QrDrawing {
-  /** Side of the whole drawing in modules, quiet zone included. */
+  /** Side of the whole drawing in modules, including the quiet zone. */
   size: number;
   /** SVG path of the dark modules. */
   path: string;

@@ -1,5 +1,5 @@
-// Links for people without an account: create, copy, revoke.
-// Never shows a link's secret again unless the server does.
+// Share links, for people without a session: create, copy, revoke.
+// The server returns a link's address only once, when it is created.
 import { useState } from "preact/hooks";
 
 import type { ListedShare, Share } from "../../../../shared/contracts/api.ts";
@@ -14,9 +14,9 @@ import "./links.css";
 
 const DAY_S = 86_400;
 const LASTS: readonly { label: string; seconds: number | null }[] = [
-  { label: "a week", seconds: 7 * DAY_S },
-  { label: "30 days", seconds: 30 * DAY_S },
-  { label: "until revoked", seconds: null },
+  { label: "in 7 days", seconds: 7 * DAY_S },
+  { label: "in 30 days", seconds: 30 * DAY_S },
+  { label: "never", seconds: null },
 ];
 
 export function Sharing({ projectId }: { projectId: string }) {
@@ -28,16 +28,16 @@ export function Sharing({ projectId }: { projectId: string }) {
     const link = await api.share(projectId, LASTS[lasts]?.seconds ?? null);
     setMade((all) => [link, ...all]);
   });
-  // A link that was created while the list was on its way stands in both, only here with its address.
+  // A link created while the list was loading is in both. Only the created one has its address.
   const older = listed.value?.shares.filter(({ id }) => made.every((one) => one.id !== id)) ?? [];
   const shares = [...made, ...older].filter(({ id }) => !revoked.includes(id));
   return (
     <section class="sharing" aria-labelledby="sharing-title">
       <h2 id="sharing-title">Share</h2>
-      <p class="small">Whoever has a link can look at this scene, and nothing else.</p>
+      <p class="small">Anyone with a share link can view this scene, and nothing else.</p>
       <div class="row">
         <label class="inline">
-          <span>Good for</span>
+          <span>Expires</span>
           <select value={lasts} onChange={({ currentTarget }) => setLasts(Number(currentTarget.value))}>
             {LASTS.map(({ label }, i) => (
               <option key={label} value={i}>
@@ -47,7 +47,7 @@ export function Sharing({ projectId }: { projectId: string }) {
           </select>
         </label>
         <button class="button quiet" type="button" disabled={create.busy} onClick={create.run}>
-          Create a link
+          Create share link
         </button>
       </div>
       <Failure error={create.error ?? listed.error} />
@@ -71,8 +71,8 @@ function ShareLine({ projectId, share, onRevoked }: { projectId: string; share: 
   const url = "url" in share ? share.url : null;
   return (
     <li>
-      {url ? <LinkField label="Share link" url={url} /> : <span class="share-lost">{"created_at" in share ? `Link of ${day(share.created_at)}` : "A link"}, its address was shown once</span>}
-      <span class="small">{share.expires_at ? `until ${day(share.expires_at)}` : "until revoked"}</span>
+      {url ? <LinkField label="Share link" url={url} /> : <span class="share-lost">Share link{"created_at" in share ? ` from ${day(share.created_at)}` : ""}. Its address was shown only once.</span>}
+      <span class="small">{share.expires_at ? `Expires ${day(share.expires_at)}` : "Never expires"}</span>
       <span class="row links">
         {url ? (
           <>

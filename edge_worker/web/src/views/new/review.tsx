@@ -1,4 +1,4 @@
-// Before the upload: what was chosen, what is wrong with it, what it will take, and the start button.
+// The page before the upload: the chosen photos, what is wrong with them, time and price, and the start button.
 // Nothing leaves the device before that button is pressed.
 import { useState } from "preact/hooks";
 
@@ -28,7 +28,7 @@ export function Review({ session, settings }: { session: Session; settings: Sett
 
   const verdicts = intake.verdicts(settings.limits);
   const used = chosen.filter((_, i) => verdicts[i]?.use);
-  const refused = chosen.length - used.length;
+  const rejected = chosen.length - used.length;
   const examining = chosen.filter(({ examined }) => !examined).length;
   const size = used.reduce((sum, { facts }) => sum + facts.bytes, 0);
   const advice = advise(used.length, settings.limits);
@@ -49,11 +49,11 @@ export function Review({ session, settings }: { session: Session; settings: Sett
   return (
     <DropZone className="review" onFiles={add}>
       <section class="sheet" aria-labelledby="sheet-title">
-        <h1 id="sheet-title">{chosen.length === 0 ? "Which photos?" : plural(used.length, "photo")}</h1>
+        <h1 id="sheet-title">{chosen.length === 0 ? "Choose your photos" : plural(used.length, "photo")}</h1>
         <p class="lead">
           <span role="status">
             {advice.words}
-            {refused > 0 && examining === 0 ? ` ${plural(refused, "file")} will stay here.` : null}
+            {rejected > 0 && examining === 0 ? ` ${plural(rejected, "file")} will not be uploaded.` : null}
           </span>
           {examining > 0 ? <span class="quiet"> Checking {examining} of {chosen.length}…</span> : null}
         </p>
@@ -81,9 +81,9 @@ export function Review({ session, settings }: { session: Session; settings: Sett
           {start.busy ? "Starting…" : "Make the scene"}
         </button>
         <p class="small">
-          {used.length > 0 ? `Sends ${bytes(size)}. ` : null}
-          {cost ? `Costs about ${usd(cost.usd)}, charged by the second. ` : null}
-          Photos may carry the place they were taken; whoever runs this service can read it.
+          {used.length > 0 ? `Uploads ${bytes(size)}. ` : null}
+          {cost ? `Costs about ${usd(cost.usd)}, billed by the second. ` : null}
+          Photos can contain the location where they were taken. Whoever runs this service can read it.
         </p>
         <Failure error={start.error} />
       </form>
@@ -95,14 +95,14 @@ export function Review({ session, settings }: { session: Session; settings: Sett
 function Frame({ one, verdict, number }: { one: Chosen; verdict: Verdict | undefined; number: number }) {
   const { key, facts, thumbnail, examined } = one;
   const words = verdict?.use === false ? verdict.reason : (verdict?.hint ?? null);
-  const look = verdict?.use === false ? "frame refused" : words ? "frame doubtful" : "frame";
+  const look = verdict?.use === false ? "frame rejected" : words ? "frame doubtful" : "frame";
   return (
     <li class={look}>
       <div class="thumb">
         {thumbnail ? <img src={thumbnail} alt={facts.name} decoding="async" /> : <span class="blank fine">{examined ? (facts.name.split(".").at(-1) ?? "?") : ""}</span>}
         <button class="remove" type="button" onClick={() => intake.remove(key)}>
           <span aria-hidden="true">×</span>
-          <span class="unseen">Leave out {facts.name}</span>
+          <span class="unseen">Remove {facts.name}</span>
         </button>
       </div>
       <p class="edge">

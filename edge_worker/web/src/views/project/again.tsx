@@ -1,5 +1,5 @@
-// The same photos made again in another quality: the choice with seconds and price, and what it replaces.
-// Never starts anything before the dialog's button.
+// Makes a scene again from the same photos at another quality.
+// Never starts before the dialog's button is pressed.
 import { useState } from "preact/hooks";
 
 import type { Preset } from "../../../../shared/stages.ts";
@@ -33,13 +33,13 @@ function Question({ project, settings, onProject, onClose }: StateProps & { onCl
         onClose();
       }}
     >
-      <p>{project.state === "done" ? "From the same photos. The new scene takes the place of this one, and share links then lead to it: download what you want to keep first." : "From the same photos, which are all still here."}</p>
+      <p>{project.state === "done" ? "The new scene uses the same photos and replaces this one, also behind share links. First download what you want to keep." : "Your photos are still here, so nothing has to be uploaded again."}</p>
       <PresetChoice {...quality} />
     </Ask>
   );
 }
 
-/** The next finer quality, which is what people mostly want after a first look; the finest stays. */
+/** The next finer quality, the usual choice after a preview. */
 function next(presets: readonly Preset[], now: Preset | null): Preset | undefined {
   return presets[now === null ? 0 : presets.indexOf(now) + 1] ?? presets.at(-1);
 }

@@ -1,5 +1,5 @@
 // A job that failed or was cancelled: what happened, what helps, and another try.
-// Never shows more of a failure than the service's own words.
+// Shows no more of a failure than the server reports.
 import { api } from "../../api/api.ts";
 import { plural } from "../../lib/format.ts";
 import { inOwnNames, usePhotoNames } from "../../scene/photo-names.ts";
@@ -10,17 +10,17 @@ import type { StateProps } from "./state-props.ts";
 import { Head } from "./steps.tsx";
 
 const TITLES: Record<string, string> = {
-  TOO_FEW_PHOTOS: "Too few photos could be used",
-  SFM_FAILED: "The photos do not fit together",
-  PHOTO_UNREADABLE: "A photo cannot be read",
-  OUT_OF_MEMORY: "The machine ran out of memory",
-  OUT_OF_DISK: "The machine ran out of disk",
-  TIME_LIMIT: "It took longer than allowed",
-  DOWNLOAD_FAILED: "The photos did not reach the machine",
+  TOO_FEW_PHOTOS: "Too few usable photos",
+  SFM_FAILED: "The photos could not be aligned",
+  PHOTO_UNREADABLE: "A photo could not be read",
+  OUT_OF_MEMORY: "The worker ran out of memory",
+  OUT_OF_DISK: "The worker ran out of disk space",
+  TIME_LIMIT: "The job took longer than allowed",
+  DOWNLOAD_FAILED: "The worker could not download the photos",
   UPLOAD_FAILED: "The scene could not be stored",
 };
 
-/** With these the same photos fail again: other ones come first. */
+/** With these codes the same photos fail again, so the first suggestion is other photos. */
 const PHOTOS_AT_FAULT = new Set(["TOO_FEW_PHOTOS", "SFM_FAILED", "PHOTO_UNREADABLE"]);
 
 export function Ended({ project, ...rest }: StateProps) {
@@ -36,22 +36,22 @@ export function Ended({ project, ...rest }: StateProps) {
   );
   const others = (
     <Link key="others" class={otherPhotosFirst ? "button" : "button quiet"} href="/">
-      Begin with other photos
+      Use other photos
     </Link>
   );
   return (
     <section class="going">
-      <Head project={project} heading={cancelled ? "Cancelled" : (TITLES[error?.code ?? ""] ?? "This did not work out")} />
+      <Head project={project} heading={cancelled ? "Cancelled" : (TITLES[error?.code ?? ""] ?? "Something went wrong")} />
       {cancelled ? (
         <p class="lead">
-          {error ? inOwnNames(error.message, names) : "The job was stopped."} Its {plural(project.photos.count, "photo")} are still here.
+          {error ? inOwnNames(error.message, names) : "The job was cancelled."} Your {plural(project.photos.count, "photo")} are still here.
         </p>
       ) : (
         <>
-          <p class="lead">{error ? inOwnNames(error.message, names) : "The service gave no reason."}</p>
+          <p class="lead">{error ? inOwnNames(error.message, names) : "The service reported no reason."}</p>
           {error?.hint ? (
             <div class="advice">
-              <h2>What helps</h2>
+              <h2>What you can do</h2>
               <p>{error.hint}</p>
             </div>
           ) : null}
@@ -65,7 +65,7 @@ export function Ended({ project, ...rest }: StateProps) {
         </div>
       ) : null}
       <Failure error={retry.error} />
-      {error?.code ? <p class="small">Code {error.code}, attempt {project.attempt ?? 1}.</p> : null}
+      {error?.code ? <p class="small">Error code {error.code}, attempt {project.attempt}.</p> : null}
       <Manage project={project} {...rest} />
     </section>
   );

@@ -1,5 +1,5 @@
-// A project whose photos are not all there, and not on their way from this page.
-// Never sends a file that the person did not choose again: after a reload the page has none.
+// A project with photos missing, and no upload in this browser tab.
+// After a reload the app has no access to the files, so they must be chosen again.
 import { api } from "../../api/api.ts";
 import { useLoad } from "../../api/use-load.ts";
 import { intake } from "../../intake/intake.ts";
@@ -14,7 +14,7 @@ import type { StateProps } from "./state-props.ts";
 import { Head } from "./steps.tsx";
 
 export function Interrupted({ project, settings, ...rest }: StateProps) {
-  // Requested again with every change of the project: another device may be sending.
+  // Reloads with every change of the project, because another device may be uploading.
   const { value, error } = useLoad(() => api.photos(project.id), [project]);
   const photos = value?.photos ?? (error ? [] : null);
   const received = photos?.filter(({ uploaded }) => uploaded) ?? [];
@@ -23,7 +23,7 @@ export function Interrupted({ project, settings, ...rest }: StateProps) {
   const examining = chosen.some(({ examined }) => !examined);
   const usable = intake.toSend(settings.limits);
   const quality = useChoice(settings, Math.max(chosen.length, photos?.length ?? 0), project.preset);
-  const goOn = useAction(async () => {
+  const useThese = useAction(async () => {
     for (const { as } of missing) await api.removePhoto(project.id, as);
     rest.onProject(await api.start(project.id, quality.preset));
   });
@@ -32,32 +32,32 @@ export function Interrupted({ project, settings, ...rest }: StateProps) {
     <DropZone className="going" onFiles={(files) => intake.add(files)}>
       <Head
         project={project}
-        heading={photos && photos.length > 0 ? <>{received.length} <span class="of">of {plural(photos.length, "photo")} arrived</span></> : "No photos yet"}
+        heading={photos && photos.length > 0 ? <>{received.length} <span class="of">of {plural(photos.length, "photo")} uploaded</span></> : "No photos yet"}
         uploadFraction={photos && photos.length > 0 ? received.length / photos.length : 0}
       />
       <p class="lead">
-        {missing.length > 0 ? "Not all photos are here. Unless they are being sent from somewhere else right now, choose them again: those that arrived are not sent twice." : "Choose the photos of this scene."}
+        {missing.length > 0 ? "Some photos are missing. Unless another device is uploading them, choose all photos again. Those already here are not uploaded twice." : "Choose the photos for this scene."}
       </p>
       {rest.mayUpload ? (
         <>
           <Pickers onFiles={(files) => intake.add(files)} small />
           {chosen.length > 0 ? (
             <p class="status-line" role="status">
-              {examining ? "Checking the photos…" : `${plural(usable.length, "usable photo")} chosen.`}
+              {examining ? "Checking photos…" : `${plural(usable.length, "usable photo")} chosen.`}
             </p>
           ) : null}
           <PresetChoice {...quality} />
           <div class="row">
             <button class="button" type="button" disabled={examining || usable.length + received.length < settings.limits.photos_min || usable.length === 0} onClick={() => startUpload(project.id, usable, quality.preset)}>
-              Send and make the scene
+              Upload and make the scene
             </button>
             {enough && missing.length > 0 ? (
-              <button class="button quiet" type="button" disabled={goOn.busy} onClick={goOn.run}>
-                Go on with the {received.length} that arrived
+              <button class="button quiet" type="button" disabled={useThese.busy} onClick={useThese.run}>
+                Continue with the {received.length} uploaded
               </button>
             ) : null}
           </div>
-          <Failure error={goOn.error} />
+          <Failure error={useThese.error} />
         </>
       ) : null}
       <Manage project={project} settings={settings} {...rest} />

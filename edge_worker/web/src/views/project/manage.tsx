@@ -1,5 +1,5 @@
-// Renaming and deleting a project, wherever its page stands.
-// Never deletes without saying what goes with it.
+// Renames and deletes a project, in any state.
+// Never deletes before it has listed what is deleted.
 import { useState } from "preact/hooks";
 
 import type { Project } from "../../../../shared/contracts/project.ts";
@@ -54,7 +54,7 @@ function Delete({ project, onClose }: { project: Project; onClose: () => void })
   return (
     <Ask
       title={`Delete “${project.name}”?`}
-      action="Delete for good"
+      action="Delete permanently"
       danger
       onClose={onClose}
       onYes={async () => {
@@ -65,8 +65,8 @@ function Delete({ project, onClose }: { project: Project; onClose: () => void })
       }}
     >
       <p>
-        This removes {plural(project.photos.count, "photo")}, the scene and every download from the storage, and ends its share links. A job that is still running is
-        cancelled. It cannot be undone.
+        This permanently deletes {plural(project.photos.count, "photo")}, the scene and its downloads. Share links stop working, and a running job is cancelled. It
+        cannot be undone.
       </p>
     </Ask>
   );

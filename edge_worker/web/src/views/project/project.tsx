@@ -1,4 +1,4 @@
-// One project: keeps it current and shows the page of its state.
+// One project: keeps it up to date and shows the page for its state.
 // Never draws a state itself.
 import { useEffect, useRef, useState } from "preact/hooks";
 
@@ -35,7 +35,7 @@ export function ProjectPage({ id, session, settings }: Props) {
   const [error, setError] = useState<ApiError | null>(null);
   const upload = useStore(current);
   const watching = useRef<Watch | null>(null);
-  // A final state needs no watching, once the server has said so itself.
+  // A final state needs no watching once the server has confirmed it.
   const settled = fresh && project !== null && isFinal(project.state);
 
   useEffect(() => {
@@ -56,7 +56,7 @@ export function ProjectPage({ id, session, settings }: Props) {
   useTitle(project ? `${isWorking(project.state) ? "… " : ""}${project.name} · Splat` : "Splat");
 
   if (!project) {
-    if (error?.status === 404 || error?.status === 400) return <Missing what="scene" />;
+    if (error?.status === 404 || error?.status === 400) return <Missing what="Scene" />;
     if (error) return <Trouble error={error} again={() => watching.current?.refresh()} />;
     return <Wait />;
   }
@@ -72,7 +72,7 @@ export function ProjectPage({ id, session, settings }: Props) {
   };
   return (
     <>
-      {error ? <p class="strip" role="status">{error.message} What you see may be old; the page keeps trying.</p> : null}
+      {error ? <p class="strip" role="status">{error.message} What you see may be out of date. The page keeps trying.</p> : null}
       <ByState state={state} upload={upload?.projectId === id ? upload : null} />
     </>
   );

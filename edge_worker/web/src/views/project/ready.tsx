@@ -1,4 +1,4 @@
-// Every photo is there, nothing is started: quality, price, start.
+// All photos are uploaded and no job has started: quality, price, start button.
 // Never starts by itself.
 import { api } from "../../api/api.ts";
 import { bytes, plural } from "../../lib/format.ts";
@@ -14,7 +14,7 @@ export function Ready({ project, settings, ...rest }: StateProps) {
   return (
     <section class="going">
       <Head project={project} heading={`${plural(project.photos.count, "photo")} ready`} />
-      <p class="lead">{bytes(project.photos.bytes)} arrived and waits for the start.</p>
+      <p class="lead">{bytes(project.photos.bytes)} uploaded. Choose a quality to start.</p>
       {rest.mayUpload ? (
         <>
           <PresetChoice {...quality} />

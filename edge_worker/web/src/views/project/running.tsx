@@ -1,5 +1,5 @@
-// A job in the works: the steps, time left, cost so far, a first look while it trains, and cancel.
-// Never computes progress: it shows what the server says.
+// A queued or running job: steps, time left, cost so far, a preview during training, and cancel.
+// Never computes progress: it shows what the server reports.
 import { useEffect, useState } from "preact/hooks";
 
 import { api, ownSource } from "../../api/api.ts";
@@ -17,24 +17,24 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
   const cost = costSoFar(project, settings.price.usd_per_s, now);
   const queued = project.state === "queued";
   const preview = project.progress?.preview ?? null;
-  // Said aloud once per step; the message beside it changes every second and is for the eye.
-  const going = steps(project).find(({ state }) => state === "now");
+  // Screen readers announce each step once. The message beside it changes every second.
+  const current = steps(project).find(({ state }) => state === "now");
   const elapsedS = project.started_at ? Math.max(0, (now - Date.parse(project.started_at)) / 1000) : null;
   return (
     <section class="going">
-      <Head project={project} heading={queued ? "Waiting for a machine" : left === null ? "In the making" : left < 3 ? "Nearly there" : <>{capital(about(left))} <span class="of">left</span></>} />
+      <Head project={project} heading={queued ? "Waiting to start" : left === null ? "Making your scene" : left < 3 ? "Almost done" : <>{capital(about(left))} <span class="of">left</span></>} />
       <p class="unseen" role="status">
-        {queued ? "Waiting for a machine" : `${going?.label ?? ""} is going on`}
+        {queued ? "Waiting to start" : `${current?.label ?? ""} in progress`}
       </p>
       <p class="status-line">
-        <span>{queued ? "A machine starts when it is needed; the first one can take some minutes." : (project.progress?.message ?? "The machine has taken the job.")}</span>
+        <span>{queued ? "A worker is starting. The first one can take a few minutes." : (project.progress?.message ?? "A worker has accepted the job.")}</span>
         <span class="figures">
           {elapsedS === null ? null : `${duration(elapsedS < 10 ? Math.floor(elapsedS) : elapsedS).replace(".0", "")} so far`}
           {cost === null ? null : ` · ${usd(cost)}`}
         </span>
       </p>
       <p class="small">
-        {plural(project.photos.count, "photo")}, {settings.price.gpu} at {usd(settings.price.usd_per_s * 3600)} per hour. You can close this page: the work goes on, and the scene will be here.
+        {plural(project.photos.count, "photo")}, {settings.price.gpu} at {usd(settings.price.usd_per_s * 3600)} per hour. You can close this page. The job continues, and your scene will be here.
       </p>
       {preview ? <Preview projectId={project.id} artifact={preview.artifact} seq={preview.seq} /> : null}
       {mayUpload ? (
@@ -55,14 +55,14 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
             setAsking(false);
           }}
         >
-          <p>The machine stops and charges end. The photos stay, so you can start again, but the time already used is paid for.</p>
+          <p>The worker stops, and so do the charges. Your photos stay, so you can start again. Time already used is still charged.</p>
         </Ask>
       ) : null}
     </section>
   );
 }
 
-/** The scene as far as it is; a newer one replaces it, the view stays where it was put. */
+/** The scene so far. A newer preview replaces it, and the view stays where it is. */
 function Preview({ projectId, artifact, seq }: { projectId: string; artifact: string; seq: number }) {
   return (
     <figure class="preview">
@@ -71,11 +71,11 @@ function Preview({ projectId, artifact, seq }: { projectId: string; artifact: st
         fileName={artifact}
         poster={null}
         cameras={null}
-        label="A first look at the scene"
-        // One look less is no failure: the next one, or the scene itself, follows.
+        label="Preview of the scene"
+        // A missed preview is no failure: the next one, or the scene itself, follows.
         onFailure={() => undefined}
       />
-      <figcaption class="fine">A first look, rough still. It gets sharper as training goes on.</figcaption>
+      <figcaption class="fine">A preview of your scene. It gets sharper as training continues.</figcaption>
     </figure>
   );
 }

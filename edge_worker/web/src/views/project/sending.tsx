@@ -1,5 +1,5 @@
-// Photos on their way from this page: how far they are, one by one.
-// Never sends by itself: the upload goes on even while another page is shown.
+// The upload in progress, photo by photo.
+// Shows the upload only: it continues while another page is shown.
 import { useEffect } from "preact/hooks";
 
 import { bytes, plural } from "../../lib/format.ts";
@@ -12,12 +12,12 @@ import type { StateProps } from "./state-props.ts";
 import { Head } from "./steps.tsx";
 
 const PHASE_WORDS: Record<Phase, string> = {
-  announcing: "Getting ready to send…",
-  sending: "Keep this page open until the photos are there.",
+  declaring: "Preparing the upload…",
+  sending: "Keep the app open until all photos are uploaded.",
   checking: "Checking that everything arrived…",
   starting: "Starting the job…",
-  started: "All there.",
-  stopped: "The upload stopped.",
+  started: "All photos uploaded.",
+  stopped: "Upload stopped.",
 };
 
 export function Sending({ project, upload, ...rest }: StateProps & { upload: UploadSession }) {
@@ -30,8 +30,8 @@ export function Sending({ project, upload, ...rest }: StateProps & { upload: Upl
   }, [phase]);
   return (
     <section class="going">
-      <Head project={{ ...project, state: "uploading" }} heading={<>{sent} <span class="of">of {plural(items.length, "photo")} sent</span></>} uploadFraction={fraction} />
-      <Bar fraction={fraction} label="All photos" />
+      <Head project={{ ...project, state: "uploading" }} heading={<>{sent} <span class="of">of {plural(items.length, "photo")} uploaded</span></>} uploadFraction={fraction} />
+      <Bar fraction={fraction} label="Upload progress" />
       <p class="status-line">
         <span role="status">{PHASE_WORDS[phase]}</span>
         <span class="figures">
@@ -42,7 +42,7 @@ export function Sending({ project, upload, ...rest }: StateProps & { upload: Upl
       <div class="row">
         {stopped ? (
           <button class="button" type="button" onClick={() => void upload.run()}>
-            Send the rest
+            Resume upload
           </button>
         ) : (
           <button class="button quiet" type="button" onClick={() => upload.stop()} disabled={phase !== "sending"}>
@@ -62,7 +62,7 @@ export function Sending({ project, upload, ...rest }: StateProps & { upload: Upl
 
 function FileLine({ item }: { item: Item }) {
   const { name, bytes: size, sent, state, repeats, reason } = item;
-  const words = { waiting: repeats > 0 ? `again soon (try ${repeats + 1})` : "waiting", sending: `${Math.floor((sent / Math.max(1, size)) * 100)} %`, sent: "sent", refused: "not sent" }[state];
+  const words = { waiting: repeats > 0 ? `retry ${repeats} soon` : "waiting", sending: `${Math.floor((sent / Math.max(1, size)) * 100)} %`, sent: "uploaded", rejected: "failed" }[state];
   return (
     <li class={`file ${state}`}>
       <span class="file-name" title={name}>

@@ -1,5 +1,4 @@
-// What the page of every state of a project is given.
-// A type and nothing else: the pages import it, and the one that chooses among them.
+// The props of the page of each project state.
 import type { Settings } from "../../../../shared/contracts/api.ts";
 import type { Project } from "../../../../shared/contracts/project.ts";
 
@@ -8,6 +7,6 @@ export interface StateProps {
   settings: Settings;
   mayUpload: boolean;
   mayOperate: boolean;
-  /** Show this newer form of the project now. */
+  /** Shows this newer version of the project now. */
   onProject: (project: Project) => void;
 }

@@ -1,5 +1,4 @@
-// The head of a project until its scene is there: name, heading, and the five steps as a line.
-// Pure drawing.
+// The head of a project page until the scene is done: name, heading, and the five steps.
 import type { ComponentChildren } from "preact";
 
 import type { Project } from "../../../../shared/contracts/project.ts";
@@ -7,12 +6,12 @@ import { steps, type Step } from "../../scene/progress.ts";
 
 import "./steps.css";
 
-const SAID: Record<Step["state"], string> = { done: "done", now: "going on", ahead: "to come", stopped: "stopped here" };
+const STATE_WORDS: Record<Step["state"], string> = { done: "done", now: "in progress", ahead: "not started", stopped: "stopped here" };
 
 interface HeadProps {
   project: Project;
   heading: ComponentChildren;
-  /** Of the photos on their way, while they are. */
+  /** 0 to 1, during the upload. */
   uploadFraction?: number | null;
 }
 
@@ -37,7 +36,7 @@ function Steps({ line }: { line: readonly Step[] }) {
           <span class="step-label">
             {label}
             {state === "now" && fraction !== null ? <span class="percent">{Math.floor(fraction * 100)} %</span> : null}
-            <span class="unseen">, {SAID[state]}</span>
+            <span class="unseen">, {STATE_WORDS[state]}</span>
           </span>
         </li>
       ))}

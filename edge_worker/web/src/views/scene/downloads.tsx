@@ -1,4 +1,4 @@
-// The files of a scene, with what each is for.
+// The files of a scene, and what each is for.
 // Never lists a file that the project does not have.
 import type { Project } from "../../../../shared/contracts/project.ts";
 import type { Source } from "../../api/api.ts";
@@ -6,8 +6,8 @@ import { bytes } from "../../lib/format.ts";
 
 const FILES: readonly { name: string; words: string }[] = [
   { name: "scene.sog", words: "For the web and phones" },
-  { name: "scene.spz", words: "Small, for other viewers" },
-  { name: "scene.ply", words: "Everything, for editors" },
+  { name: "scene.spz", words: "Compact, for other viewers" },
+  { name: "scene.ply", words: "Full data, for editors" },
   { name: "cameras.json", words: "Where each photo was taken" },
   { name: "report.json", words: "All numbers" },
 ];
@@ -19,7 +19,7 @@ export function Downloads({ project, source }: { project: Project; source: Sourc
       <ul class="lines">
         {FILES.flatMap(({ name, words }) => {
           const artifact = project.artifacts[name];
-          // The report cannot list itself: it is there whenever the project has one.
+          // The report cannot list itself. It exists whenever the project has a report.
           if (!artifact && !(name === "report.json" && project.report)) return [];
           return [
             <li key={name}>
@@ -36,7 +36,7 @@ export function Downloads({ project, source }: { project: Project; source: Sourc
   );
 }
 
-/** A name that every file system takes. */
+/** A name that every file system accepts. */
 function fileStem(name: string): string {
   return name.normalize("NFKD").replaceAll(/[^\w]+/g, "-").replaceAll(/^-+|-+$/g, "").toLowerCase() || "scene";
 }

@@ -1,4 +1,4 @@
-// The numbers of a report: quality, price, photos used, time per stage.
+// A job's report: quality, price, photos used, time per stage.
 // Never computes a number that the report has.
 import type { Report } from "../../../../shared/contracts/job-report.ts";
 import type { Project } from "../../../../shared/contracts/project.ts";
@@ -14,15 +14,15 @@ export function Numbers({ project }: { project: Project }) {
   return (
     <section class="numbers" aria-label="Numbers">
       <dl class="stats">
-        {typeof report.metrics.psnr_db === "number" ? (
+        {report.metrics.psnr_db !== null ? (
           <Stat label="PSNR" value={`${report.metrics.psnr_db.toFixed(1)} dB`} note={psnrWords(report.metrics.psnr_db)} explain={PSNR_EXPLAINED} />
         ) : null}
-        {typeof report.metrics.ssim === "number" ? <Stat label="SSIM" value={report.metrics.ssim.toFixed(3)} explain={SSIM_EXPLAINED} /> : null}
+        {report.metrics.ssim !== null ? <Stat label="SSIM" value={report.metrics.ssim.toFixed(3)} explain={SSIM_EXPLAINED} /> : null}
         <Stat label="Gaussians" value={count(report.metrics.gaussians)} explain={GAUSSIANS_EXPLAINED} />
         <Price report={report} />
       </dl>
       <Times report={report} />
-      {report.warnings?.length ? (
+      {report.warnings.length > 0 ? (
         <ul class="small">
           {report.warnings.map((warning) => (
             <li key={warning}>{warning}</li>
@@ -36,11 +36,11 @@ export function Numbers({ project }: { project: Project }) {
 function Price({ report }: { report: Report }) {
   const { price } = report;
   if (!price) return null;
-  const rate = `${duration(price.billed_s)} of ${price.gpu} at $${(price.usd_per_s * 3600).toFixed(2)} per hour, price of ${day(price.as_of)}.`;
+  const rate = `${duration(price.billed_s)} of ${price.gpu} at $${(price.usd_per_s * 3600).toFixed(2)} per hour (price as of ${day(price.as_of)}).`;
   return <Stat label="Price" value={usd(price.usd)} note={price.estimate ? "estimate" : undefined} explain={price.note ? `${rate} ${price.note}` : rate} />;
 }
 
-/** How many photos found their place, and why the others did not. */
+/** How many photos were used, and why the others were not. */
 export function Photos({ report, names }: { report: Report; names: PhotoNames }) {
   return (
     <div class="photos-used">
@@ -52,7 +52,7 @@ export function Photos({ report, names }: { report: Report; names: PhotoNames })
               {report.photos.registered} <span class="of">of {report.photos.given}</span>
             </>
           }
-          explain="A photo counts as used when its place and direction could be found from what it shares with the others."
+          explain="A photo is used if its camera pose could be found from what it shares with other photos."
         />
       </dl>
       <Rejected report={report} names={names} />
@@ -64,7 +64,7 @@ function Rejected({ report, names }: { report: Report; names: PhotoNames }) {
   const { rejected } = report.photos;
   if (rejected.length === 0) return null;
   return (
-    <details class="rejected" open={rejected.length <= 2}>
+    <details class="not-used" open={rejected.length <= 2}>
       <summary>{plural(rejected.length, "photo")} not used</summary>
       <ul>
         {rejected.map(({ name, reason }) => (
@@ -77,15 +77,14 @@ function Rejected({ report, names }: { report: Report; names: PhotoNames }) {
   );
 }
 
-/** Seconds per stage as one bar and its legend. */
+/** Time per stage, as one bar with a legend. */
 function Times({ report }: { report: Report }) {
   const shares = stageShares(report);
   const total = report.stages.reduce((sum, { seconds }) => sum + seconds, 0);
   return (
     <figure class="times">
       <figcaption>
-        Took {duration(total)}
-        {report.device ? ` on ${report.device.name}` : ""}
+        Took {duration(total)} on {report.device.name}
       </figcaption>
       <div class="times-bar" aria-hidden="true">
         {shares.map(({ stage, share }) => (

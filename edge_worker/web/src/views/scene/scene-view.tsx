@@ -1,4 +1,4 @@
-// What a share link shows, too: title, viewer and camera plan.
+// Title, viewer and camera plan of a scene, for its owner and behind share links.
 // Never offers a change.
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
@@ -16,7 +16,7 @@ import { Stage } from "./stage.tsx";
 
 import "./scene.css";
 
-/** A scene of one's own, or as much of it as a share link shows. */
+/** A scene for its owner, or the part of it that a share link shows. */
 type Shown = SharedProject & Partial<Project>;
 
 interface SceneViewProps {
@@ -53,19 +53,19 @@ export function SceneView({ project, source, names, beside }: SceneViewProps) {
           {cameras !== "loading" && cameras !== null ? (
             <figure class="plan">
               <CameraPlan cameras={plan(cameras)} selected={view} names={names} onSelect={setView} />
-              <figcaption class="fine">{view === null ? "Every camera, seen from above. Press one to stand where the photo was taken." : `The view of ${names(view)}`}</figcaption>
+              <figcaption class="fine">{view === null ? "The cameras, seen from above. Select one to see the scene from there." : `View from ${names(view)}`}</figcaption>
             </figure>
           ) : null}
           {beside}
         </div>
       </div>
-      {drawn ? null : <Failure error={{ message: "The scene's file is missing.", hint: "Start the job again, or tell whoever runs this service." }} />}
+      {drawn ? null : <Failure error={{ message: "The scene's file is missing.", hint: "Make the scene again, or contact whoever runs this service." }} />}
       <Failure error={broken === null ? null : { message: broken }} />
     </>
   );
 }
 
-/** The cameras, or null when they are not there or not readable: the scene is then framed as a whole. */
+/** The cameras, or null if the file is missing or unreadable. */
 function useCameras(project: Shown, source: Source): CamerasFile | null | "loading" {
   const url = project.artifacts["cameras.json"] ? source.artifact("cameras.json", project.attempt) : null;
   const { value, error } = useLoad(async () => (url === null ? null : parseCameras(await (await fetch(url, { credentials: "same-origin" })).json())), [url]);

@@ -1,5 +1,5 @@
-// A finished scene: the viewer, the numbers, downloads, share links, and the same photos again.
-// Never shown to who only has a share link.
+// A finished scene: viewer, report, downloads, share links, and making it again.
+// Not for share links: they show scene-view.tsx.
 import type { Source } from "../../api/api.ts";
 import { usePhotoNames } from "../../scene/photo-names.ts";
 import { PRESET_WORDS } from "../common/presets.ts";
@@ -30,13 +30,13 @@ export function Scene({ source, ...props }: StateProps & { source: Source }) {
   );
 }
 
-/** After a look at a preview: the same photos in more detail. */
+/** Makes the scene again, for example at a finer quality after a preview. */
 function Better(props: StateProps) {
   const { preset } = props.project;
   return (
     <section class="better" aria-labelledby="better-title">
       <h2 id="better-title">Quality</h2>
-      <p class="small">{preset ? `Made in ${PRESET_WORDS[preset].label} quality. ` : null}The photos are still here: they can be made again, finer or quicker.</p>
+      <p class="small">{preset ? `Made in ${PRESET_WORDS[preset].label} quality. ` : null}Your photos are still here, so you can make it again at another quality.</p>
       <div class="row">
         <Again {...props} label="Make it again" />
       </div>

@@ -1,5 +1,5 @@
-// What a share link shows: one scene, to look at.
-// Never asks for a session and never offers a change.
+// What a share link shows: one scene, to view.
+// Needs no session and offers no change.
 import { useState } from "preact/hooks";
 
 import { api, sharedSource } from "../../api/api.ts";
@@ -9,14 +9,14 @@ import { Notice, Trouble, Wait } from "../common/notices.tsx";
 import { useTitle } from "../common/parts.tsx";
 import { SceneView } from "./scene-view.tsx";
 
-/** Answers that mean that the link itself is at fault. */
+/** Statuses that mean that the link itself is invalid. */
 const GONE = [400, 401, 403, 404, 410];
 
 export function Shared({ token }: { token: string }) {
   const [tries, setTries] = useState(0);
   const { value: project, error } = useLoad(() => api.shared(token), [token, tries]);
   useTitle(project ? `${project.name} · Splat` : "Splat");
-  if (error && GONE.includes(error.status)) return <Notice title="This link leads nowhere." lead="It has expired or was revoked. Ask whoever sent it for a new one." />;
+  if (error && GONE.includes(error.status)) return <Notice title="This share link no longer works." lead="It has expired or was revoked. Ask whoever sent it for a new one." />;
   if (error) return <Trouble error={error} again={() => setTries(tries + 1)} />;
   if (!project) return <Wait />;
   return (

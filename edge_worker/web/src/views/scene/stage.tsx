@@ -1,5 +1,5 @@
-// The place where a scene is shown: loads the 3D engine when it is needed, poster first, controls of our own.
-// Never blocks the page: the engine is a separate file, and a failure leaves the poster.
+// The element that shows a scene: poster first, then the 3D engine, with our own controls.
+// Never blocks the page: the engine is a separate file, and after a failure the poster stays.
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { CamerasFile } from "../../scene/cameras.ts";
@@ -13,10 +13,10 @@ interface Props {
   url: string;
   fileName: string;
   poster: string | null;
-  /** Null when there is no cameras.json (yet): the whole scene is framed. */
+  /** Null without cameras.json: the view then starts from a default pose. */
   cameras: CamerasFile | null;
   label: string;
-  /** The photo whose view is shown, by name. */
+  /** The name of the photo whose view is shown. */
   view?: string | null;
   onFailure: (message: string) => void;
 }
@@ -38,7 +38,7 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
     const fail = (): void => {
       if (stopped) return;
       setBroken(true);
-      onFailure("The scene could not be shown. Its files can still be downloaded.");
+      onFailure("The scene could not be shown. Reload the page, or try another browser.");
     };
     setPercent(0);
     setBroken(false);
@@ -48,7 +48,7 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
         if (stopped) return;
         const opened = await openScene({ container, url, fileName, cameras, onPercent: (p) => stopped || setPercent(p), onShown: () => stopped || setShown(true), onBroken: fail });
         if (stopped) return opened.close();
-        // The one before stays on screen until the new one has drawn its first picture.
+        // The previous scene stays on screen until the new one has drawn its first frame.
         scene.current?.close();
         scene.current = opened;
       } catch (error) {
@@ -92,7 +92,7 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
         ref={frame}
         class="stage-frame"
         role="application"
-        aria-label={`${label}. Drag to turn it, scroll or pinch to come closer, arrow keys to move, R for the start view.`}
+        aria-label={`${label}. Drag to turn, scroll or pinch to zoom, use the arrow keys to move, press R for the start view.`}
         tabIndex={0}
         onFocusIn={() => scene.current?.listen(true)}
         onFocusOut={() => scene.current?.listen(false)}
@@ -103,21 +103,21 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
         }}
         onKeyDown={(event) => {
           setTouched(true);
-          // The engine listens on the window; here only the page's own scrolling is held back.
+          // The engine listens on the window. This only stops the page from scrolling.
           if (SCROLL_KEYS.has(event.key)) event.preventDefault();
         }}
       />
       {poster ? <img class="poster" src={poster} alt="" /> : null}
       {shown || broken ? null : (
         <p class="stage-note loading" role="status">
-          {percent > 0 ? `${percent} %` : "Opening the scene…"}
+          {percent > 0 ? `${percent} %` : "Loading the scene…"}
         </p>
       )}
-      {/* The same is in the frame's name, for those who hear the page. */}
+      {/* Screen readers get the same from the frame's label. */}
       {shown && !touched ? (
         <p class="stage-note gestures" aria-hidden="true">
-          <span class="by-mouse">Drag to turn, scroll to come closer</span>
-          <span class="by-touch">Drag to turn, pinch to come closer</span>
+          <span class="by-mouse">Drag to turn, scroll to zoom</span>
+          <span class="by-touch">Drag to turn, pinch to zoom</span>
         </p>
       ) : null}
       <div class="controls">
@@ -127,12 +127,12 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
         </button>
         <button type="button" class="control" disabled={!shown} aria-pressed={turning} onClick={turn}>
           <Icon d={turning ? "M8 5v14M16 5v14" : "M8 5l11 7-11 7z"} />
-          {turning ? "Hold" : "Turn"}
+          {turning ? "Stop" : "Rotate"}
         </button>
         {document.fullscreenEnabled ? (
           <button type="button" class="control" aria-pressed={full} onClick={toggleFull}>
             <Icon d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5" />
-            {full ? "Smaller" : "Full screen"}
+            {full ? "Exit" : "Full screen"}
           </button>
         ) : null}
       </div>
