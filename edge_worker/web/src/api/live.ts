@@ -24,6 +24,7 @@ export interface Watcher {
 
 export function watch(projectId: string, { onProject, onError }: Watcher): Watch {
   let stopped = false;
+  const end = new AbortController();
   let socket: WebSocket | undefined;
   let failures = 0;
   let pollTimer: ReturnType<typeof setTimeout> | undefined;
@@ -74,8 +75,8 @@ export function watch(projectId: string, { onProject, onError }: Watcher): Watch
     if (document.visibilityState === "visible") void poll();
   }
 
-  document.addEventListener("visibilitychange", wake);
-  addEventListener("online", wake);
+  document.addEventListener("visibilitychange", wake, { signal: end.signal });
+  addEventListener("online", wake, { signal: end.signal });
   void start();
 
   return {
@@ -84,8 +85,7 @@ export function watch(projectId: string, { onProject, onError }: Watcher): Watch
       stopped = true;
       clearTimeout(pollTimer);
       clearTimeout(reconnectTimer);
-      document.removeEventListener("visibilitychange", wake);
-      removeEventListener("online", wake);
+      end.abort();
       // The browser reports closing during the handshake as an error, so close as soon as it is open.
       if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = ({ currentTarget }) => (currentTarget as WebSocket).close();
       else socket?.close();

@@ -42,13 +42,9 @@ export function go(path: string, how: "push" | "replace" = "push"): void {
 export function useRoute(): Route {
   const [path, setPath] = useState(location.pathname);
   useEffect(() => {
-    const update = (): void => setPath(location.pathname);
-    addEventListener("popstate", update);
-    addEventListener(MOVED, update);
-    return () => {
-      removeEventListener("popstate", update);
-      removeEventListener(MOVED, update);
-    };
+    const end = new AbortController();
+    for (const type of ["popstate", MOVED]) addEventListener(type, () => setPath(location.pathname), { signal: end.signal });
+    return () => end.abort();
   }, []);
   return match(path);
 }

@@ -2,7 +2,7 @@
 // Pure: the clock is an argument.
 import type { Report } from "../../../shared/contracts/job-report.ts";
 import type { Project } from "../../../shared/contracts/project.ts";
-import { ACTIVE, FINAL, type State } from "../../../shared/stages.ts";
+import type { State } from "../../../shared/stages.ts";
 
 export type StepState = "done" | "now" | "ahead" | "stopped";
 
@@ -21,9 +21,6 @@ const STEPS: readonly { label: string; stages: readonly string[] }[] = [
   { label: "Training", stages: ["train"] },
   { label: "Export", stages: ["export", "upload"] },
 ];
-
-export const isFinal = (state: State): boolean => FINAL.has(state);
-export const isWorking = (state: State): boolean => ACTIVE.has(state);
 
 /** The step of a worker's stage. An unknown stage counts as the worker's first one. */
 function stepOf(stage: string | undefined): number {

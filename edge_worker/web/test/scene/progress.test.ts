@@ -6,8 +6,8 @@ import * as z from "zod/mini";
 
 import { ReportSchema } from "../../../shared/contracts/job-report.ts";
 import { ProjectSchema, type Progress, type Project } from "../../../shared/contracts/project.ts";
-import { STAGES, STATES } from "../../../shared/stages.ts";
-import { costSoFar, isFinal, isWorking, keepForecast, secondsLeft, stageShares, stateWords, steps } from "../../src/scene/progress.ts";
+import { ACTIVE, FINAL, STAGES, STATES } from "../../../shared/stages.ts";
+import { costSoFar, keepForecast, secondsLeft, stageShares, stateWords, steps } from "../../src/scene/progress.ts";
 
 const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`../../../../docs/contracts/${name}.json`, import.meta.url), "utf8"));
 const running = z.parse(ProjectSchema, read("project"));
@@ -109,8 +109,8 @@ describe("states", () => {
   });
 
   it("are never both final and active", () => {
-    expect(STATES.filter(isFinal)).toEqual(["done", "failed", "cancelled"]);
-    expect(STATES.filter(isWorking)).toEqual(["queued", "running"]);
+    expect(STATES.filter((state) => FINAL.has(state))).toEqual(["done", "failed", "cancelled"]);
+    expect(STATES.filter((state) => ACTIVE.has(state))).toEqual(["queued", "running"]);
   });
 });
 

@@ -73,39 +73,30 @@ function useDropAnywhere(onFiles: (files: DroppedFile[]) => void): boolean {
   const latest = useRef(onFiles);
   latest.current = onFiles;
   useEffect(() => {
+    const end = new AbortController();
+    const on = (type: "dragenter" | "dragleave" | "dragover" | "drop", handle: (event: DragEvent, transfer: DataTransfer) => void): void =>
+      window.addEventListener(
+        type,
+        (event) => {
+          if (event.dataTransfer?.types.includes("Files")) handle(event, event.dataTransfer);
+        },
+        { signal: end.signal },
+      );
     // Enter and leave fire for every element that is crossed. At depth 0 the pointer has left the page.
     let depth = 0;
-    const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
-    const enter = (event: DragEvent): void => {
-      if (!hasFiles(event)) return;
-      depth += 1;
-      setOver(true);
+    const enter = (change: number): void => {
+      depth = Math.max(0, depth + change);
+      setOver(depth > 0);
     };
-    const leave = (event: DragEvent): void => {
-      if (!hasFiles(event)) return;
-      depth -= 1;
-      if (depth <= 0) setOver(false);
-    };
-    const allow = (event: DragEvent): void => {
-      if (hasFiles(event)) event.preventDefault();
-    };
-    const drop = (event: DragEvent): void => {
-      if (!event.dataTransfer || !hasFiles(event)) return;
+    on("dragenter", () => enter(1));
+    on("dragleave", () => enter(-1));
+    on("dragover", (event) => event.preventDefault());
+    on("drop", (event, transfer) => {
       event.preventDefault();
-      depth = 0;
-      setOver(false);
-      void fromDrop(event.dataTransfer).then((files) => latest.current(files));
-    };
-    addEventListener("dragenter", enter);
-    addEventListener("dragleave", leave);
-    addEventListener("dragover", allow);
-    addEventListener("drop", drop);
-    return () => {
-      removeEventListener("dragenter", enter);
-      removeEventListener("dragleave", leave);
-      removeEventListener("dragover", allow);
-      removeEventListener("drop", drop);
-    };
+      enter(-depth);
+      void fromDrop(transfer).then((files) => latest.current(files));
+    });
+    return () => end.abort();
   }, []);
   return over;
 }

@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import type { Session, Settings } from "../../../../shared/contracts/api.ts";
 import type { Project } from "../../../../shared/contracts/project.ts";
+import { ACTIVE } from "../../../../shared/stages.ts";
 import { may, noticeFailure } from "../../api/account.ts";
 import { api, ownSource, type ApiError } from "../../api/api.ts";
 import { ago, plural } from "../../lib/format.ts";
@@ -12,7 +13,7 @@ import { intake } from "../../intake/intake.ts";
 import { remember } from "../../api/last-seen.ts";
 import { go, projectPath } from "../../lib/router.ts";
 import { append, refresh, type Pages } from "./scene-list.ts";
-import { isWorking, stateWords } from "../../scene/progress.ts";
+import { stateWords } from "../../scene/progress.ts";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
 import { Failure, Link, useTitle } from "../common/parts.tsx";
 import { Ring } from "../common/ring.tsx";
@@ -33,7 +34,7 @@ export function Home({ session, settings }: { session: Session; settings: Settin
   return (
     <>
       <section class="hero">
-        <div class="pitch">
+        <div class="stack pitch">
           <h1>
             Walk around it.
             <br />
@@ -47,11 +48,11 @@ export function Home({ session, settings }: { session: Session; settings: Settin
           <li>Keep the subject still and move the camera.</li>
         </ol>
         {may(session, "upload") ? (
-          <DropZone className="drop" onFiles={choose}>
+          <DropZone className="stack drop" onFiles={choose}>
             <Ring count={RING_COUNT} lit={0} />
-            <div class="drop-words">
+            <div class="stack tight drop-words">
               <p class="drop-title">Drop your photos here</p>
-              <p class="drop-note">
+              <p class="fine">
                 {settings.limits.photos_min} to {settings.limits.photos_max} photos or a folder, as JPEG, PNG, WebP or HEIC
               </p>
               <Pickers onFiles={choose} />
@@ -104,7 +105,7 @@ function Scenes() {
   };
 
   return (
-    <section class="scenes" aria-labelledby="scenes-title">
+    <section class="stack scenes" aria-labelledby="scenes-title">
       <h2 id="scenes-title">Scenes</h2>
       <Failure error={error} />
       {pages === null && !error ? <p class="quiet" role="status">Loading your scenes…</p> : null}
@@ -132,7 +133,7 @@ function Card({ project }: { project: Project }) {
       <Link href={projectPath(project.id)}>
         <div class="thumb">
           {poster ? <img src={poster} alt="" loading="lazy" decoding="async" /> : <Ring count={Math.min(40, Math.max(8, project.photos.count))} lit={project.photos.count} />}
-          {isWorking(project.state) ? <div class="live-bar" style={{ transform: `scaleX(${project.progress?.fraction ?? 0})` }} /> : null}
+          {ACTIVE.has(project.state) ? <div class="live-bar" style={{ transform: `scaleX(${project.progress?.fraction ?? 0})` }} /> : null}
         </div>
         <h3>{project.name}</h3>
         <p class="meta fine">

@@ -32,7 +32,7 @@ export function Sharing({ projectId }: { projectId: string }) {
   const older = listed.value?.shares.filter(({ id }) => made.every((one) => one.id !== id)) ?? [];
   const shares = [...made, ...older].filter(({ id }) => !revoked.includes(id));
   return (
-    <section class="sharing" aria-labelledby="sharing-title">
+    <section class="stack tight" aria-labelledby="sharing-title">
       <h2 id="sharing-title">Share</h2>
       <p class="small">Anyone with a share link can view this scene, and nothing else.</p>
       <div class="row">

@@ -48,7 +48,7 @@ export function Review({ session, settings }: { session: Session; settings: Sett
   const ready = advice.enough && examining === 0 && may(session, "upload");
   return (
     <DropZone className="review" onFiles={add}>
-      <section class="sheet" aria-labelledby="sheet-title">
+      <section class="stack sheet" aria-labelledby="sheet-title">
         <h1 id="sheet-title">{chosen.length === 0 ? "Choose your photos" : plural(used.length, "photo")}</h1>
         <p class="lead">
           <span role="status">
@@ -66,7 +66,7 @@ export function Review({ session, settings }: { session: Session; settings: Sett
         </ol>
       </section>
       <form
-        class="order"
+        class="stack order"
         onSubmit={(event) => {
           event.preventDefault();
           if (ready) start.run();

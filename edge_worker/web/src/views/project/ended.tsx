@@ -40,7 +40,7 @@ export function Ended({ project, ...rest }: StateProps) {
     </Link>
   );
   return (
-    <section class="going">
+    <section class="stack going">
       <Head project={project} heading={cancelled ? "Cancelled" : (TITLES[error?.code ?? ""] ?? "Something went wrong")} />
       {cancelled ? (
         <p class="lead">

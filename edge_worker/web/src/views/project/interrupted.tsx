@@ -29,7 +29,7 @@ export function Interrupted({ project, settings, ...rest }: StateProps) {
   });
   const enough = received.length >= settings.limits.photos_min;
   return (
-    <DropZone className="going" onFiles={(files) => intake.add(files)}>
+    <DropZone className="stack going" onFiles={(files) => intake.add(files)}>
       <Head
         project={project}
         heading={photos && photos.length > 0 ? <>{received.length} <span class="of">of {plural(photos.length, "photo")} uploaded</span></> : "No photos yet"}

@@ -4,11 +4,12 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { Session, Settings } from "../../../../shared/contracts/api.ts";
 import type { Project } from "../../../../shared/contracts/project.ts";
+import { ACTIVE, FINAL } from "../../../../shared/stages.ts";
 import { may, noticeFailure } from "../../api/account.ts";
 import { ownSource, type ApiError } from "../../api/api.ts";
 import { lastSeen, remember } from "../../api/last-seen.ts";
 import { watch, type Watch } from "../../api/live.ts";
-import { isFinal, isWorking, keepForecast } from "../../scene/progress.ts";
+import { keepForecast } from "../../scene/progress.ts";
 import { useStore } from "../../lib/store.ts";
 import { current, type UploadSession } from "../../upload/session.ts";
 import { Ended } from "./ended.tsx";
@@ -36,7 +37,7 @@ export function ProjectPage({ id, session, settings }: Props) {
   const upload = useStore(current);
   const watching = useRef<Watch | null>(null);
   // A final state needs no watching once the server has confirmed it.
-  const settled = fresh && project !== null && isFinal(project.state);
+  const settled = fresh && project !== null && FINAL.has(project.state);
 
   useEffect(() => {
     if (settled) return;
@@ -53,7 +54,7 @@ export function ProjectPage({ id, session, settings }: Props) {
     return () => one.stop();
   }, [id, settled]);
 
-  useTitle(project ? `${isWorking(project.state) ? "… " : ""}${project.name} · Splat` : "Splat");
+  useTitle(project ? `${ACTIVE.has(project.state) ? "… " : ""}${project.name} · Splat` : "Splat");
 
   if (!project) {
     if (error?.status === 404 || error?.status === 400) return <Missing what="Scene" />;

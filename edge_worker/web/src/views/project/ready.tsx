@@ -12,7 +12,7 @@ export function Ready({ project, settings, ...rest }: StateProps) {
   const quality = useChoice(settings, project.photos.count, project.preset);
   const start = useAction(async () => rest.onProject(await api.start(project.id, quality.preset)));
   return (
-    <section class="going">
+    <section class="stack going">
       <Head project={project} heading={`${plural(project.photos.count, "photo")} ready`} />
       <p class="lead">{bytes(project.photos.bytes)} uploaded. Choose a quality to start.</p>
       {rest.mayUpload ? (

@@ -21,14 +21,14 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
   const current = steps(project).find(({ state }) => state === "now");
   const elapsedS = project.started_at ? Math.max(0, (now - Date.parse(project.started_at)) / 1000) : null;
   return (
-    <section class="going">
+    <section class="stack going">
       <Head project={project} heading={queued ? "Waiting to start" : left === null ? "Making your scene" : left < 3 ? "Almost done" : <>{capital(about(left))} <span class="of">left</span></>} />
       <p class="unseen" role="status">
         {queued ? "Waiting to start" : `${current?.label ?? ""} in progress`}
       </p>
       <p class="status-line">
         <span>{queued ? "A worker is starting. The first one can take a few minutes." : (project.progress?.message ?? "A worker has accepted the job.")}</span>
-        <span class="figures">
+        <span class="figures quiet">
           {elapsedS === null ? null : `${duration(elapsedS < 10 ? Math.floor(elapsedS) : elapsedS).replace(".0", "")} so far`}
           {cost === null ? null : ` · ${usd(cost)}`}
         </span>
@@ -65,7 +65,7 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
 /** The scene so far. A newer preview replaces it, and the view stays where it is. */
 function Preview({ projectId, artifact, seq }: { projectId: string; artifact: string; seq: number }) {
   return (
-    <figure class="preview">
+    <figure class="stack tight preview">
       <Stage
         url={ownSource(projectId).artifact(artifact, seq)}
         fileName={artifact}

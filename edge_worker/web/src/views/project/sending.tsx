@@ -29,12 +29,12 @@ export function Sending({ project, upload, ...rest }: StateProps & { upload: Upl
     if (phase === "started") intake.clear();
   }, [phase]);
   return (
-    <section class="going">
+    <section class="stack going">
       <Head project={{ ...project, state: "uploading" }} heading={<>{sent} <span class="of">of {plural(items.length, "photo")} uploaded</span></>} uploadFraction={fraction} />
       <Bar fraction={fraction} label="Upload progress" />
       <p class="status-line">
         <span role="status">{PHASE_WORDS[phase]}</span>
-        <span class="figures">
+        <span class="figures quiet">
           {bytes(sentBytes)} of {bytes(allBytes)}
         </span>
       </p>
@@ -62,13 +62,13 @@ export function Sending({ project, upload, ...rest }: StateProps & { upload: Upl
 
 function FileLine({ item }: { item: Item }) {
   const { name, bytes: size, sent, state, repeats, reason } = item;
-  const words = { waiting: repeats > 0 ? `retry ${repeats} soon` : "waiting", sending: `${Math.floor((sent / Math.max(1, size)) * 100)} %`, sent: "uploaded", rejected: "failed" }[state];
+  const words = { waiting: repeats > 0 ? "retrying soon" : "waiting", sending: `${Math.floor((sent / Math.max(1, size)) * 100)} %`, sent: "uploaded", rejected: "failed" }[state];
   return (
     <li class={`file ${state}`}>
       <span class="file-name" title={name}>
         {name}
       </span>
-      <span class="figures">{bytes(size)}</span>
+      <span class="figures quiet">{bytes(size)}</span>
       <span class="file-state">{words}</span>
       <span class="line">
         <span class="fill" style={{ transform: `scaleX(${state === "sent" ? 1 : sent / Math.max(1, size)})` }} />

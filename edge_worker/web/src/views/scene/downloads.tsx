@@ -14,7 +14,7 @@ const FILES: readonly { name: string; words: string }[] = [
 
 export function Downloads({ project, source }: { project: Project; source: Source }) {
   return (
-    <section class="downloads" aria-labelledby="downloads-title">
+    <section class="stack tight downloads" aria-labelledby="downloads-title">
       <h2 id="downloads-title">Downloads</h2>
       <ul class="lines">
         {FILES.flatMap(({ name, words }) => {

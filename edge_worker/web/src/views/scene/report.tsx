@@ -43,7 +43,7 @@ function Price({ report }: { report: Report }) {
 /** How many photos were used, and why the others were not. */
 export function Photos({ report, names }: { report: Report; names: PhotoNames }) {
   return (
-    <div class="photos-used">
+    <div class="stack tight">
       <dl>
         <Stat
           label="Photos used"
@@ -82,7 +82,7 @@ function Times({ report }: { report: Report }) {
   const shares = stageShares(report);
   const total = report.stages.reduce((sum, { seconds }) => sum + seconds, 0);
   return (
-    <figure class="times">
+    <figure class="stack tight times">
       <figcaption>
         Took {duration(total)} on {report.device.name}
       </figcaption>

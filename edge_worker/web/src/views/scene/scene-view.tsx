@@ -49,9 +49,9 @@ export function SceneView({ project, source, names, beside }: SceneViewProps) {
         ) : (
           <div class="stage">{poster ? <img class="poster" src={poster} alt={project.name} /> : null}</div>
         )}
-        <div class="beside">
+        <div class="stack beside">
           {cameras !== "loading" && cameras !== null ? (
-            <figure class="plan">
+            <figure class="stack tight plan">
               <CameraPlan cameras={plan(cameras)} selected={view} names={names} onSelect={setView} />
               <figcaption class="fine">{view === null ? "The cameras, seen from above. Select one to see the scene from there." : `View from ${names(view)}`}</figcaption>
             </figure>

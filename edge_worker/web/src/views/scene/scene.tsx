@@ -15,7 +15,7 @@ export function Scene({ source, ...props }: StateProps & { source: Source }) {
   const { project } = props;
   const names = usePhotoNames(project.id);
   return (
-    <article class="scene">
+    <article class="stack scene">
       <SceneView project={project} source={source} names={names} beside={project.report ? <Photos report={project.report} names={names} /> : null} />
       <div class="below">
         <Numbers project={project} />
@@ -34,7 +34,7 @@ export function Scene({ source, ...props }: StateProps & { source: Source }) {
 function Better(props: StateProps) {
   const { preset } = props.project;
   return (
-    <section class="better" aria-labelledby="better-title">
+    <section class="stack tight" aria-labelledby="better-title">
       <h2 id="better-title">Quality</h2>
       <p class="small">{preset ? `Made in ${PRESET_WORDS[preset].label} quality. ` : null}Your photos are still here, so you can make it again at another quality.</p>
       <div class="row">

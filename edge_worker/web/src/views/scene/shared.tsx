@@ -20,7 +20,7 @@ export function Shared({ token }: { token: string }) {
   if (error) return <Trouble error={error} again={() => setTries(tries + 1)} />;
   if (!project) return <Wait />;
   return (
-    <article class="scene">
+    <article class="stack scene">
       <SceneView project={project} source={sharedSource(token)} names={photoNames([])} />
     </article>
   );
