@@ -83,7 +83,7 @@ def test_photos_that_share_nothing_fail_with_advice(
     page.locator("[data-picker=photos]").set_input_files(noise_photos(tmp_path, count=6))
     page.get_by_role("button", name="Make the scene").click()
     page.locator(".steps .stopped").wait_for(timeout=240_000)
-    expect(page.locator(".advice")).to_be_visible()
+    expect(page.get_by_role("heading", name="What you can do")).to_be_visible()
     expect(page.get_by_role("button", name="Try again with the same photos")).to_be_visible()
     assert_accessible(page)
     delete(page)

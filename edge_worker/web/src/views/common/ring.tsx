@@ -99,12 +99,9 @@ function pressNearest(event: MouseEvent, glyphs: readonly Glyph[], onSelect: (na
   const toPlan = svg.getScreenCTM()?.inverse();
   if (!toPlan) return;
   const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(toPlan);
-  const nearest = nearestTo(glyphs, at);
+  const distance = ({ x, y }: Glyph): number => Math.hypot(x - at.x, y - at.y);
+  const [nearest] = glyphs.toSorted((a, b) => distance(a) - distance(b));
   if (nearest?.name !== undefined) onSelect(nearest.name);
-}
-
-function nearestTo(glyphs: readonly Glyph[], at: { x: number; y: number }): Glyph | undefined {
-  return glyphs.toSorted((a, b) => Math.hypot(a.x - at.x, a.y - at.y) - Math.hypot(b.x - at.x, b.y - at.y))[0];
 }
 
 /** The plan is one stop of the Tab key. The arrow keys move from camera to camera. */

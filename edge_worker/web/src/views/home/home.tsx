@@ -15,7 +15,7 @@ import { go, projectPath } from "../../lib/router.ts";
 import { append, refresh, type Pages } from "./scene-list.ts";
 import { stateWords } from "../../scene/progress.ts";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
-import { Failure, Link, useTitle } from "../common/parts.tsx";
+import { Failure, Link, useAction, useTitle } from "../common/parts.tsx";
 import { Ring } from "../common/ring.tsx";
 
 import "./home.css";
@@ -43,7 +43,7 @@ export function Home({ session, settings }: { session: Session; settings: Settin
           <p class="lead">Photograph something from every side and get a 3D scene to turn, share and download.</p>
         </div>
         <ol class="how">
-          <li>Take 20 photos or more, in one or two circles, in even light.</li>
+          <li>Take 20 or more photos, in one or two circles, in even light.</li>
           <li>Overlap each photo with the next by about two thirds.</li>
           <li>Keep the subject still and move the camera.</li>
         </ol>
@@ -59,7 +59,7 @@ export function Home({ session, settings }: { session: Session; settings: Settin
             </div>
           </DropZone>
         ) : (
-          <p class="view-only">You can view scenes. To make your own, ask whoever runs this service for a sign-in link with upload access.</p>
+          <p class="panel">You can view scenes. To make your own, ask whoever runs this service for a sign-in link with upload access.</p>
         )}
       </section>
       <Scenes />
@@ -70,8 +70,6 @@ export function Home({ session, settings }: { session: Session; settings: Settin
 function Scenes() {
   const [pages, setPages] = useState<Pages | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
-  const fail = (failure: unknown): void => setError(noticeFailure(failure));
-
   useEffect(() => {
     let stopped = false;
     const load = async (): Promise<void> => {
@@ -83,7 +81,7 @@ function Scenes() {
         for (const project of first.projects) remember(project);
         setPages((old) => refresh(first, old));
       } catch (failure) {
-        if (!stopped) fail(failure);
+        if (!stopped) setError(noticeFailure(failure));
       }
     };
     void load();
@@ -94,20 +92,15 @@ function Scenes() {
     };
   }, []);
 
-  const more = async (): Promise<void> => {
-    if (!pages?.cursor) return;
-    try {
-      const next = await api.projects(pages.cursor, PAGE_SIZE);
-      setPages((old) => append(next, old));
-    } catch (failure) {
-      fail(failure);
-    }
-  };
+  const older = useAction(async () => {
+    const next = await api.projects(pages?.cursor ?? null, PAGE_SIZE);
+    setPages((old) => append(next, old));
+  });
 
   return (
     <section class="stack scenes" aria-labelledby="scenes-title">
       <h2 id="scenes-title">Scenes</h2>
-      <Failure error={error} />
+      <Failure error={error ?? older.error} />
       {pages === null && !error ? <p class="quiet" role="status">Loading your scenes…</p> : null}
       {pages?.projects.length === 0 ? <p class="quiet">No scenes yet. Your first one appears here as soon as its upload starts.</p> : null}
       {pages && pages.projects.length > 0 ? (
@@ -118,7 +111,7 @@ function Scenes() {
         </ul>
       ) : null}
       {pages?.cursor ? (
-        <button class="button quiet" type="button" onClick={() => void more()}>
+        <button class="button quiet" type="button" disabled={older.busy} onClick={older.run}>
           Show older scenes
         </button>
       ) : null}

@@ -50,7 +50,7 @@ export function Ended({ project, ...rest }: StateProps) {
         <>
           <p class="lead">{error ? inOwnNames(error.message, names) : "The service reported no reason."}</p>
           {error?.hint ? (
-            <div class="advice">
+            <div class="stack tight panel">
               <h2>What you can do</h2>
               <p>{error.hint}</p>
             </div>
