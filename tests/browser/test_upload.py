@@ -120,7 +120,7 @@ def test_time_and_price_are_shown_before_the_start(open_page: OpenPage, photos: 
     assert [call for call in calls if not call.startswith("GET ")] == [], "data left the device before the start"
 
 
-def test_dropping_a_folder_adds_its_photos_and_its_name(
+def test_dropping_a_folder_adds_the_photos_of_all_its_folders(
     open_page: OpenPage, photos: list[Path], tmp_path: Path
 ) -> None:
     folder = tmp_path / "brass_kettle"
