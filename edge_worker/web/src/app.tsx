@@ -8,13 +8,13 @@ import { api } from "./api/api.ts";
 import { followLocally, useRoute, type Route } from "./lib/router.ts";
 import { useStore } from "./lib/store.ts";
 import { Boundary } from "./views/common/boundary.tsx";
-import { Home } from "./views/home/home.tsx";
-import { Invite } from "./views/links/invite.tsx";
 import { Mark } from "./views/common/mark.tsx";
 import { Missing, SignedOut, Trouble, Wait } from "./views/common/notices.tsx";
 import { Failure, useAction } from "./views/common/parts.tsx";
-import { ProjectPage } from "./views/project/project.tsx";
+import { Home } from "./views/home/home.tsx";
+import { Invite } from "./views/links/invite.tsx";
 import { Review } from "./views/new/review.tsx";
+import { ProjectPage } from "./views/project/project.tsx";
 import { Shared } from "./views/scene/shared.tsx";
 
 export function App() {

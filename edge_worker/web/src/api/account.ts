@@ -2,8 +2,8 @@
 // Never assumes a permission: pages offer only what the session allows.
 import type { Session, Settings } from "../../../shared/contracts/api.ts";
 import { allows, type Scope } from "../../../shared/scopes.ts";
-import { api, asApiError, type ApiError } from "./api.ts";
 import { Store } from "../lib/store.ts";
+import { api, asApiError, type ApiError } from "./api.ts";
 
 export type Account =
   | { is: "loading" }

@@ -7,16 +7,16 @@ import type { Project } from "../../../../shared/contracts/project.ts";
 import { ACTIVE } from "../../../../shared/stages.ts";
 import { may, noticeFailure } from "../../api/account.ts";
 import { api, ownSource, type ApiError } from "../../api/api.ts";
-import { ago, plural } from "../../lib/format.ts";
+import { remember } from "../../api/last-seen.ts";
 import type { DroppedFile } from "../../intake/dropped.ts";
 import { intake } from "../../intake/intake.ts";
-import { remember } from "../../api/last-seen.ts";
+import { ago, plural } from "../../lib/format.ts";
 import { go, projectPath } from "../../lib/router.ts";
-import { append, refresh, type Pages } from "./scene-list.ts";
 import { stateWords } from "../../scene/progress.ts";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
 import { Failure, Link, useAction, useTitle } from "../common/parts.tsx";
 import { Ring } from "../common/ring.tsx";
+import { append, refresh, type Pages } from "./scene-list.ts";
 
 import "./home.css";
 

@@ -13,19 +13,19 @@ import { QrCode } from "./qr-code.tsx";
 import "./links.css";
 
 const DAY_S = 86_400;
-const LASTS: readonly { label: string; seconds: number | null }[] = [
+const EXPIRIES: readonly { label: string; seconds: number | null }[] = [
   { label: "in 7 days", seconds: 7 * DAY_S },
   { label: "in 30 days", seconds: 30 * DAY_S },
   { label: "never", seconds: null },
 ];
 
 export function Sharing({ projectId }: { projectId: string }) {
-  const [lasts, setLasts] = useState(0);
+  const [expiry, setExpiry] = useState(0);
   const listed = useLoad(() => api.shares(projectId), [projectId]);
   const [made, setMade] = useState<readonly Share[]>([]);
   const [revoked, setRevoked] = useState<readonly string[]>([]);
   const create = useAction(async () => {
-    const link = await api.share(projectId, LASTS[lasts]?.seconds ?? null);
+    const link = await api.share(projectId, EXPIRIES[expiry]?.seconds ?? null);
     setMade((all) => [link, ...all]);
   });
   // A link created while the list was loading is in both. Only the created one has its address.
@@ -38,8 +38,8 @@ export function Sharing({ projectId }: { projectId: string }) {
       <div class="row">
         <label class="inline">
           <span>Expires</span>
-          <select value={lasts} onChange={({ currentTarget }) => setLasts(Number(currentTarget.value))}>
-            {LASTS.map(({ label }, i) => (
+          <select value={expiry} onChange={({ currentTarget }) => setExpiry(Number(currentTarget.value))}>
+            {EXPIRIES.map(({ label }, i) => (
               <option key={label} value={i}>
                 {label}
               </option>

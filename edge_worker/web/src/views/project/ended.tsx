@@ -3,9 +3,9 @@
 import { api } from "../../api/api.ts";
 import { plural } from "../../lib/format.ts";
 import { inOwnNames, usePhotoNames } from "../../scene/photo-names.ts";
+import { Failure, Link, useAction } from "../common/parts.tsx";
 import { Again } from "./again.tsx";
 import { Manage } from "./manage.tsx";
-import { Failure, Link, useAction } from "../common/parts.tsx";
 import type { StateProps } from "./state-props.ts";
 import { Head } from "./steps.tsx";
 

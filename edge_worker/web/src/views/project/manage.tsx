@@ -4,8 +4,8 @@ import { useState } from "preact/hooks";
 
 import type { Project } from "../../../../shared/contracts/project.ts";
 import { api } from "../../api/api.ts";
-import { plural } from "../../lib/format.ts";
 import { forget } from "../../api/last-seen.ts";
+import { plural } from "../../lib/format.ts";
 import { go } from "../../lib/router.ts";
 import { current } from "../../upload/session.ts";
 import { Ask } from "../common/dialog.tsx";

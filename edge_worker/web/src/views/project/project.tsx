@@ -9,18 +9,18 @@ import { may, noticeFailure } from "../../api/account.ts";
 import { ownSource, type ApiError } from "../../api/api.ts";
 import { lastSeen, remember } from "../../api/last-seen.ts";
 import { watch, type Watch } from "../../api/live.ts";
-import { keepForecast } from "../../scene/progress.ts";
 import { useStore } from "../../lib/store.ts";
+import { keepForecast } from "../../scene/progress.ts";
 import { current, type UploadSession } from "../../upload/session.ts";
-import { Ended } from "./ended.tsx";
-import { Interrupted } from "./interrupted.tsx";
 import { Missing, Trouble, Wait } from "../common/notices.tsx";
 import { useTitle } from "../common/parts.tsx";
-import { Running } from "./running.tsx";
 import { Scene } from "../scene/scene.tsx";
-import type { StateProps } from "./state-props.ts";
+import { Ended } from "./ended.tsx";
+import { Interrupted } from "./interrupted.tsx";
 import { Ready } from "./ready.tsx";
+import { Running } from "./running.tsx";
 import { Sending } from "./sending.tsx";
+import type { StateProps } from "./state-props.ts";
 
 import "./project.css";
 

@@ -6,9 +6,9 @@ import { api, ownSource } from "../../api/api.ts";
 import { about, duration, plural, usd } from "../../lib/format.ts";
 import { costSoFar, secondsLeft, steps } from "../../scene/progress.ts";
 import { Ask } from "../common/dialog.tsx";
+import { Stage } from "../scene/stage.tsx";
 import type { StateProps } from "./state-props.ts";
 import { Head } from "./steps.tsx";
-import { Stage } from "../scene/stage.tsx";
 
 export function Running({ project, settings, mayUpload, onProject }: StateProps) {
   const now = useNow(1000);

@@ -2,9 +2,9 @@
 // Shows the upload only: it continues while another page is shown.
 import { useEffect } from "preact/hooks";
 
+import { intake } from "../../intake/intake.ts";
 import { bytes, plural } from "../../lib/format.ts";
 import { useStore } from "../../lib/store.ts";
-import { intake } from "../../intake/intake.ts";
 import type { Item, Phase, UploadSession } from "../../upload/session.ts";
 import { Bar, Failure } from "../common/parts.tsx";
 import { Manage } from "./manage.tsx";

@@ -4,8 +4,8 @@ import type { Report } from "../../../../shared/contracts/job-report.ts";
 import type { Project } from "../../../../shared/contracts/project.ts";
 import { count, day, duration, plural, usd } from "../../lib/format.ts";
 import type { PhotoNames } from "../../scene/photo-names.ts";
-import { GAUSSIANS_EXPLAINED, PSNR_EXPLAINED, psnrWords, SSIM_EXPLAINED } from "../../scene/quality.ts";
 import { stageShares } from "../../scene/progress.ts";
+import { GAUSSIANS_EXPLAINED, PSNR_EXPLAINED, psnrWords, SSIM_EXPLAINED } from "../../scene/quality.ts";
 import { Stat } from "../common/parts.tsx";
 
 export function Numbers({ project }: { project: Project }) {
