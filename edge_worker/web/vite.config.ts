@@ -1,15 +1,15 @@
-// Builds the page into ../dist/web, and its service worker with the list of files to keep.
-// Never inlines scripts, styles or fonts: the content security policy refuses them.
+// Builds the app into ../dist/web, and its service worker with the list of files to cache.
+// Never inlines scripts, styles or fonts: the content security policy blocks them.
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 
 import { defineConfig, type Plugin } from "vite";
 
-/** What the offline shell holds: everything the first screen needs, but not the 3D engine. */
+/** Files of the offline shell: all that the first screen needs, without the 3D engine. */
 const SHELL = /^(index\.html|assets\/(index|archivo-latin-standard)[^/]*\.(js|css|woff2))$/;
 const SHELL_PUBLIC = ["manifest.webmanifest", "icons/icon.svg"];
 
-/** Writes the shell's file list and its hash into sw.js, so that a new build replaces the old cache. */
+/** Writes the shell's file list and its hash into sw.js, so a new build replaces the old cache. */
 function listShellInServiceWorker(): Plugin {
   return {
     name: "shell-in-service-worker",
@@ -33,7 +33,7 @@ function listShellInServiceWorker(): Plugin {
   };
 }
 
-/** Asks for the typeface along with the styles, so that the first words are not drawn twice. */
+/** Loads the typeface together with the styles, so the first text is drawn only once. */
 function preloadTypeface(): Plugin {
   return {
     name: "preload-typeface",
@@ -48,11 +48,11 @@ function preloadTypeface(): Plugin {
   };
 }
 
-/** Compressed bytes of what every visit loads, and of the 3D engine; measured 2026-11-23: 33 kB and 542 kB. */
+/** Gzipped bytes of what every visit loads, and of the 3D engine. Measured 2026-11-30: 39 kB and 542 kB. */
 const ENTRY_MAX_BYTES = 45_000;
 const VIEWER_MAX_BYTES = 600_000;
 
-/** Fails the build when the page gains weight unnoticed. */
+/** Fails the build when a bundle outgrows its budget. */
 function keepLight(): Plugin {
   return {
     name: "keep-light",
@@ -61,7 +61,7 @@ function keepLight(): Plugin {
         if (chunk.type !== "chunk") continue;
         const limit = chunk.isEntry ? ENTRY_MAX_BYTES : VIEWER_MAX_BYTES;
         const size = gzipSync(chunk.code).length;
-        if (size > limit) this.error(`${chunk.fileName} is ${size} bytes compressed, allowed ${limit}: look for an import of a whole library.`);
+        if (size > limit) this.error(`${chunk.fileName} is ${size} bytes gzipped, the limit is ${limit}. Look for an import of a whole library.`);
       }
     },
   };

@@ -1,5 +1,5 @@
-// Runs the tests of the page's pure logic in node; what needs a browser lives in tests/browser.
-// Never touches the network.
+// Runs the tests of the app's pure logic in Node. Tests that need a browser are in tests/browser.
+// Never uses the network.
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({

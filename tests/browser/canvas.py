@@ -1,5 +1,5 @@
-"""What the canvas of the viewer shows, as mean colours of regions.
-Never compares hashes: two graphics drivers do not draw the same bytes.
+"""What the viewer's canvas shows, as mean colours of regions.
+Never compares hashes: graphics drivers differ in their bytes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Page
 
-# Behind the splats (edge_worker/web/src/viewer.ts), sRGB 0..255.
+# Behind the splats (edge_worker/web/src/scene/viewer.ts), sRGB 0..255.
 BACKGROUND = np.array([11, 17, 26])
 SCENE_LIMIT_MS = 60_000
 
@@ -20,7 +20,7 @@ Grid = NDArray[np.float64]
 
 
 def wait_for_scene(page: Page) -> None:
-    """Until the viewer has drawn its first whole picture and the poster has faded."""
+    """Wait until the viewer has drawn its first complete frame and the poster has faded."""
     page.locator(".stage.shown").wait_for(timeout=SCENE_LIMIT_MS)
     page.wait_for_function(
         "[...document.querySelectorAll('.stage .poster')].every((p) => getComputedStyle(p).opacity === '0')"

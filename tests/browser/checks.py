@@ -1,6 +1,4 @@
-"""What must hold on every page, and small helpers that several tests of the page use.
-Never decides which page is looked at.
-"""
+"""Checks that must pass on every page, and helpers that several tests use."""
 
 from __future__ import annotations
 
@@ -14,8 +12,8 @@ from playwright.sync_api import Page, expect
 AXE = Path(__file__).parents[2] / "edge_worker/node_modules/axe-core/axe.min.js"
 
 
-# Controls that a finger would miss: pressed from their middle outwards, less than 44 px up and down or left and right
-# belong to them. A box in a label is pressed by its label; behind an open dialog nothing can be pressed.
+# Controls with a touch area under 44 px, measured from their middle outwards. A box in a label counts with its label.
+# Behind an open dialog nothing can be pressed.
 TOO_SMALL = """[...(document.querySelector("dialog[open]") ?? document.querySelector("main"))
         .querySelectorAll("button, a, select, summary, input:not([type=file])")]
     .map((element) => element.closest("label") ?? element)
@@ -35,7 +33,7 @@ TOO_SMALL = """[...(document.querySelector("dialog[open]") ?? document.querySele
 
 
 def assert_accessible(page: Page) -> None:
-    """No fault that axe-core knows, of whatever weight."""
+    """axe-core finds no violation of any severity."""
     page.evaluate("new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
     page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((result) => result.violations)")
@@ -44,7 +42,7 @@ def assert_accessible(page: Page) -> None:
 
 
 def assert_fits(page: Page) -> None:
-    """Nothing wider than the screen, and around the middle of every control 44 px belong to it."""
+    """Nothing is wider than the screen, and every control has a touch area of 44 px."""
     width, limit = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert width <= limit
     assert page.evaluate(TOO_SMALL) == []
@@ -53,12 +51,12 @@ def assert_fits(page: Page) -> None:
 def delete(page: Page) -> None:
     """Delete the project through its page."""
     page.get_by_role("button", name="Delete").click()
-    page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete permanently").click()
     expect(page.get_by_role("heading", level=2, name="Scenes")).to_be_visible()
 
 
 def noise_photos(folder: Path, *, count: int) -> list[Path]:
-    """Pictures with nothing in common: each is noise of its own."""
+    """Photos with nothing in common: each shows different noise."""
     random = np.random.default_rng(7)
     paths = []
     for number in range(count):

@@ -1,8 +1,8 @@
-"""A real Chromium against a real local stack, for people's side of the service.
-Fails a test on any content security violation or uncaught error of the page, whatever else it checks.
+"""The web app in a real Chromium, on a real local stack.
+Every test also fails on a content security violation or an uncaught error of the page.
 
-While working on the page, point the suite at a stack that is already up: SPLAT_BROWSER_STATE=<its state folder>
-(`.local` for the one of `make up`), and at other photos by SPLAT_BROWSER_PHOTOS=<folder>.
+To use a stack that is already up, set SPLAT_BROWSER_STATE to its state folder (`.local` for `make up`).
+To use other photos, set SPLAT_BROWSER_PHOTOS to their folder.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from tests.conftest import LocalStack, run_splat
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / "tests/_out/browser"
 
-# Without fades, as people may ask for it: nothing has to be waited for that only pleases the eye.
+# Reduced motion, so that no test has to wait for a fade.
 DESKTOP = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 JOB_LIMIT_S = 900
-# Two cores that also train and draw in software are slow to answer; a wait ends as soon as it is met.
+# Two cores that also train and render in software respond slowly. A wait ends as soon as its condition holds.
 expect.set_options(timeout=20_000)
 
-# Said by the engine on a machine without a graphics card; nothing a person would notice.
+# The engine logs these on a machine without a graphics card. People do not notice them.
 HARMLESS = ("GL Driver Message", "No available adapters", "Automatic fallback to software WebGL")
 
 
 @dataclass
 class Complaints:
-    """What the browser complained about on the pages of one test."""
+    """Console errors, console warnings and uncaught errors on the pages of one test."""
 
     messages: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Complaints:
         page.on("pageerror", lambda error: self.messages.append(f"uncaught: {error}"))
 
     def expect(self, part: str) -> None:
-        """A complaint that the test provokes on purpose, by a part of its words."""
+        """Accept complaints that contain `part`: the test provokes them."""
         self.expected.append(part)
 
     def unexpected(self) -> list[str]:
@@ -62,7 +62,7 @@ class Complaints:
 
 @pytest.fixture(scope="session")
 def site(request: pytest.FixtureRequest) -> LocalStack:
-    """The stack under test: a fresh one, or the one that the environment names."""
+    """The stack under test: a fresh one, or the one named in the environment."""
     state = os.environ.get("SPLAT_BROWSER_STATE")
     if state is None:
         stack: LocalStack = request.getfixturevalue("local_stack")
@@ -90,7 +90,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """Debian's Chromium where it is installed, else the one that playwright downloads."""
+    """The system's Chromium if installed, else playwright's own download."""
     installed = shutil.which("chromium")
     browser = playwright.chromium.launch(
         executable_path=installed, args=["--no-sandbox", "--enable-unsafe-swiftshader"]
@@ -101,7 +101,7 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def signed_in(chromium: Browser, site: LocalStack) -> Any:
-    """The cookies of a browser that opened a one-time link."""
+    """The cookies of a browser that opened a sign-in link."""
     context = chromium.new_context()
     page = context.new_page()
     page.goto(site.login_url())
@@ -125,7 +125,7 @@ OpenPage = Callable[..., Page]
 def open_page(
     chromium: Browser, site: LocalStack, signed_in: Any, complaints: Complaints, request: pytest.FixtureRequest
 ) -> Iterator[OpenPage]:
-    """Opens an address of the app in a browser of its own. A screenshot of each page is kept at the end."""
+    """Opens a page of the app in a fresh browser context. Saves a screenshot of each page at the end."""
     contexts: list[BrowserContext] = []
 
     def _open(path: str = "/", *, member: bool = True, **options: Any) -> Page:
@@ -148,7 +148,7 @@ def open_page(
 
 @dataclass(frozen=True, kw_only=True)
 class MadeScene:
-    """A scene that was made through the page, and what was seen on the way."""
+    """A scene made through the app, and the steps shown while it was made."""
 
     path: str
     steps_seen: tuple[str, ...]
@@ -157,12 +157,12 @@ class MadeScene:
 
 @pytest.fixture(scope="session")
 def made_scene(chromium: Browser, site: LocalStack, signed_in: Any, photos: list[Path]) -> MadeScene:
-    """Photos dropped on the page, the job started and waited for: once for all tests that look at a scene."""
+    """Drop photos, start the job and wait for the scene. Once, for all tests that need a scene."""
     OUT.mkdir(parents=True, exist_ok=True)
     context = chromium.new_context(base_url=site.app_url, storage_state=signed_in, **DESKTOP)
     page = context.new_page()
     noted = Complaints()
-    # A preview named just before the job ended is gone when it is fetched: the scene itself follows at once.
+    # A preview announced just before the job ends may be gone when it is fetched. The scene follows at once.
     noted.expect("preview.sog")
     noted.watch(page)
     page.goto("/")
@@ -186,7 +186,7 @@ def made_scene(chromium: Browser, site: LocalStack, signed_in: Any, photos: list
 
 
 def drop_files(page: Page, files: list[Path]) -> None:
-    """Drag files from the desktop and drop them on the page, as the browser itself reports it."""
+    """Drop files on the page, through the browser's own drag events."""
     page.get_by_text("Drop your photos here").wait_for()
     session = page.context.new_cdp_session(page)
     data = {"items": [], "files": [str(path) for path in files], "dragOperationsMask": 1}
@@ -196,7 +196,7 @@ def drop_files(page: Page, files: list[Path]) -> None:
 
 
 def watch_steps(page: Page, *, limit_s: float) -> tuple[str, ...]:
-    """Follow a job on the page until its scene is there. Returns the steps in the order they were going on."""
+    """Watch a job on its page until the scene is shown. Returns the steps in the order they were in progress."""
     seen: list[str] = []
     pictured = False
     for _ in range(int(limit_s * 4)):

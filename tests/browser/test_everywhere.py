@@ -1,6 +1,4 @@
-"""What holds on all pages: accessible, at home on a phone, honest when offline or signed out.
-Never makes a scene of its own.
-"""
+"""All pages: accessible, usable on a phone, clear when offline or signed out."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from tests.browser.conftest import PHONE, Complaints, MadeScene, OpenPage
 pytestmark = [pytest.mark.browser, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
-def test_a_signed_out_browser_is_told_how_to_get_in(open_page: OpenPage, complaints: Complaints) -> None:
+def test_a_signed_out_browser_shows_how_to_sign_in(open_page: OpenPage, complaints: Complaints) -> None:
     complaints.expect("401")
     page = open_page("/", member=False)
     expect(page.get_by_role("heading", level=1)).to_have_text("You are not signed in.")
@@ -24,9 +22,7 @@ def test_a_signed_out_browser_is_told_how_to_get_in(open_page: OpenPage, complai
     assert_accessible(page)
 
 
-def test_a_sign_in_link_made_on_the_page_lets_another_browser_in_once(
-    open_page: OpenPage, complaints: Complaints
-) -> None:
+def test_a_sign_in_link_from_the_app_signs_in_one_other_browser(open_page: OpenPage, complaints: Complaints) -> None:
     page = open_page("/")
     page.get_by_role("button", name="Sign in another device").click()
     expect(page.get_by_role("img", name="The link as a QR code")).to_be_visible()
@@ -36,7 +32,7 @@ def test_a_sign_in_link_made_on_the_page_lets_another_browser_in_once(
     expect(other.get_by_role("heading", level=2, name="Scenes")).to_be_visible()
     complaints.expect("40")
     third = open_page(url, member=False)
-    expect(third.get_by_role("heading", level=1)).to_have_text("That link does not work any more.")
+    expect(third.get_by_role("heading", level=1)).to_have_text("This sign-in link no longer works.")
 
 
 def test_signing_out_ends_the_session_of_this_browser(open_page: OpenPage, complaints: Complaints) -> None:
@@ -48,7 +44,7 @@ def test_signing_out_ends_the_session_of_this_browser(open_page: OpenPage, compl
     expect(page.get_by_role("heading", level=1)).to_have_text("You are not signed in.")
 
 
-def test_offline_the_page_still_opens_and_says_so(open_page: OpenPage, complaints: Complaints) -> None:
+def test_the_app_opens_offline_and_reports_it(open_page: OpenPage, complaints: Complaints) -> None:
     complaints.expect("net::ERR_")
     page = open_page("/")
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
@@ -60,7 +56,7 @@ def test_offline_the_page_still_opens_and_says_so(open_page: OpenPage, complaint
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_accessibility_fault_on_any_page(
+def test_no_page_has_an_accessibility_violation(
     made_scene: MadeScene, open_page: OpenPage, photos: list[Path], scheme: str
 ) -> None:
     page = open_page("/", color_scheme=scheme)
@@ -76,7 +72,7 @@ def test_no_accessibility_fault_on_any_page(
     assert_accessible(page)
 
 
-def test_on_a_phone_everything_fits_and_can_be_touched(
+def test_everything_fits_and_can_be_touched_on_a_phone(
     made_scene: MadeScene, open_page: OpenPage, photos: list[Path]
 ) -> None:
     page = open_page("/", **PHONE)

@@ -1,6 +1,4 @@
-"""A scene that was made by dropping photos on the page: what the canvas shows, the numbers, downloads, sharing.
-Never looks at the page's internals: roles, names and pixels only.
-"""
+"""A finished scene: canvas, numbers, downloads, share links. Tests use roles, names and pixels only."""
 
 from __future__ import annotations
 
@@ -38,7 +36,7 @@ def test_dropped_photos_become_a_scene_whose_canvas_looks_like_the_poster(
     assert np.ptp(seen.reshape(-1, 3), axis=0).max() > 40, "the canvas shows one flat colour"
 
     poster = poster_picture(page, f"/api/projects/{made_scene.project['id']}/artifacts/poster.webp")
-    # Both are seen from the start camera; the canvas cuts the top and bottom off, or shows more of them.
+    # Both show the view of the start camera. The canvas crops the top and bottom, or shows more of them.
     aspect = canvas.width / canvas.height
     wanted = region_colours(crop_to_aspect(poster, aspect))
     seen = region_colours(crop_to_aspect(canvas, max(aspect, poster.width / poster.height)))
@@ -46,14 +44,14 @@ def test_dropped_photos_become_a_scene_whose_canvas_looks_like_the_poster(
     assert np.corrcoef(seen.ravel(), wanted.ravel())[0, 1] > 0.8
 
 
-def test_the_steps_were_shown_in_their_order(made_scene: MadeScene) -> None:
+def test_the_steps_appear_in_order(made_scene: MadeScene) -> None:
     order = ["Upload", "Photos", "Camera poses", "Training", "Export"]
     ranks = [order.index(step) for step in made_scene.steps_seen]
     assert ranks == sorted(ranks)
     assert {"Camera poses", "Training"} <= set(made_scene.steps_seen)
 
 
-def test_the_numbers_on_the_page_are_those_of_the_report(made_scene: MadeScene, open_page: OpenPage) -> None:
+def test_the_page_shows_the_numbers_of_the_report(made_scene: MadeScene, open_page: OpenPage) -> None:
     page = open_page(made_scene.path)
     report = made_scene.project["report"]
     main = page.locator("main")
@@ -64,11 +62,11 @@ def test_the_numbers_on_the_page_are_those_of_the_report(made_scene: MadeScene, 
     expect(main).to_contain_text(f"{report['metrics']['gaussians']:,}".replace(",", "\u202f"))
     assert report["price"]["estimate"] is True
     expect(main).to_contain_text("estimate")
-    page.get_by_role("button", name="What is Price?").click()
+    page.get_by_role("button", name="About Price").click()
     expect(main).to_contain_text(report["price"]["gpu"])
 
 
-def test_every_download_gives_the_bytes_of_the_report(made_scene: MadeScene, open_page: OpenPage) -> None:
+def test_every_download_has_the_size_in_the_report(made_scene: MadeScene, open_page: OpenPage) -> None:
     page = open_page(made_scene.path)
     links = page.locator(".downloads a")
     expect(links.first).to_be_visible()
@@ -84,9 +82,7 @@ def test_every_download_gives_the_bytes_of_the_report(made_scene: MadeScene, ope
             assert path.stat().st_size == made_scene.project["artifacts"][name]["bytes"], name
 
 
-def test_turning_the_scene_changes_the_picture_and_the_start_view_brings_it_back(
-    made_scene: MadeScene, open_page: OpenPage
-) -> None:
+def test_the_start_view_undoes_turning_the_scene(made_scene: MadeScene, open_page: OpenPage) -> None:
     page = open_page(made_scene.path)
     wait_for_scene(page)
     start = region_colours(canvas_picture(page))
@@ -106,7 +102,7 @@ def test_turning_the_scene_changes_the_picture_and_the_start_view_brings_it_back
     assert np.abs(back - start).mean() < 3
 
 
-def test_a_press_on_a_camera_shows_the_view_of_its_photo(
+def test_selecting_a_camera_shows_the_view_of_its_photo(
     made_scene: MadeScene, open_page: OpenPage, photos: list[Path]
 ) -> None:
     page = open_page(made_scene.path)
@@ -115,7 +111,7 @@ def test_a_press_on_a_camera_shows_the_view_of_its_photo(
     camera = cameras["cameras"][len(cameras["cameras"]) // 2]
     listed = page.request.get(f"/api/projects/{made_scene.project['id']}/photos").json()["photos"]
     original = next(photo["name"] for photo in listed if Path(photo["as"]).stem == Path(camera["name"]).stem)
-    button = page.get_by_role("button", name=f"See it from {original}", exact=True)
+    button = page.get_by_role("button", name=f"View from {original}", exact=True)
     button.focus()
     page.keyboard.press("Enter")
     expect(button).to_have_attribute("aria-pressed", "true")
@@ -128,11 +124,11 @@ def test_a_press_on_a_camera_shows_the_view_of_its_photo(
     assert np.corrcoef(seen.ravel(), wanted.ravel())[0, 1] > 0.7
 
 
-def test_a_shared_link_shows_the_scene_to_a_stranger_until_it_is_revoked(
+def test_a_share_link_shows_the_scene_until_it_is_revoked(
     made_scene: MadeScene, open_page: OpenPage, complaints: Complaints
 ) -> None:
     owner = open_page(made_scene.path)
-    owner.get_by_role("button", name="Create a link").click()
+    owner.get_by_role("button", name="Create share link").click()
     url = owner.get_by_label("Share link").input_value()
     owner.get_by_role("button", name="QR code").click()
     expect(owner.get_by_role("img", name="The link as a QR code")).to_be_visible()
@@ -140,27 +136,27 @@ def test_a_shared_link_shows_the_scene_to_a_stranger_until_it_is_revoked(
     wait_for_scene(stranger)
     assert drawn_share(region_colours(canvas_picture(stranger))) > 0.5
     assert not stranger.get_by_role("button", name="Delete").count()
-    assert not stranger.get_by_role("button", name="Create a link").count()
+    assert not stranger.get_by_role("button", name="Create share link").count()
     assert stranger.request.get(f"/api/projects/{made_scene.project['id']}").status == 401
 
     owner.get_by_role("button", name="Revoke").click()
     expect(owner.get_by_label("Share link")).to_have_count(0)
     complaints.expect("404")
     stranger.reload()
-    expect(stranger.get_by_role("heading")).to_have_text("This link leads nowhere.")
+    expect(stranger.get_by_role("heading")).to_have_text("This share link no longer works.")
 
 
-def test_the_same_photos_can_be_made_again_in_another_quality_with_its_price(
+def test_a_scene_can_be_made_again_at_another_quality_with_its_price(
     made_scene: MadeScene, open_page: OpenPage
 ) -> None:
     page = open_page(made_scene.path)
     page.get_by_role("button", name="Make it again").click()
     dialog = page.get_by_role("dialog")
-    # The next finer one is proposed, and nothing starts before the button of the dialog.
+    # The next finer quality is selected, and nothing starts before the dialog's button is pressed.
     expect(dialog.get_by_role("radio", name="Standard")).to_be_checked()
     for preset in dialog.locator(".preset").all():
         expect(preset.locator(".preset-cost")).to_contain_text("$")
-    expect(dialog).to_contain_text("takes the place of this one")
+    expect(dialog).to_contain_text("replaces this one")
     assert_accessible(page)
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
@@ -168,7 +164,7 @@ def test_the_same_photos_can_be_made_again_in_another_quality_with_its_price(
     assert (project["state"], project["attempt"]) == ("done", made_scene.project["attempt"])
 
 
-def test_a_name_of_markup_is_shown_as_text_and_one_that_turns_the_text_is_refused_in_words(
+def test_a_name_with_markup_is_shown_as_text_and_a_name_with_invisible_characters_is_rejected(
     made_scene: MadeScene, open_page: OpenPage, complaints: Complaints
 ) -> None:
     complaints.expect("400")
@@ -185,8 +181,8 @@ def test_a_name_of_markup_is_shown_as_text_and_one_that_turns_the_text_is_refuse
     assert page.title() != "broken"
 
 
-def test_screenshots_are_pictures() -> None:
-    """Guards the helpers: a flat picture has no drawn region, a coloured one has."""
+def test_drawn_share_and_crop_measure_a_known_image() -> None:
+    """Checks the helpers: a flat image has no drawn region, a half-coloured one has half."""
     flat = Image.new("RGB", (60, 40), (11, 17, 26))
     assert drawn_share(region_colours(flat)) == 0
     half = flat.copy()

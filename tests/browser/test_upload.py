@@ -1,6 +1,4 @@
-"""Photos on their way: what is checked before, what happens when the connection breaks, what a failure says.
-Never waits for a whole scene; jobs are cancelled, or fail by design.
-"""
+"""Uploads: checks before the start, broken connections, failures. No test waits for a whole scene."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ from tests.browser.conftest import Complaints, OpenPage, drop_files
 pytestmark = [pytest.mark.browser, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
-def test_an_interrupted_upload_goes_on_where_it_stopped(
-    open_page: OpenPage, photos: list[Path], complaints: Complaints
-) -> None:
+def test_an_interrupted_upload_resumes(open_page: OpenPage, photos: list[Path], complaints: Complaints) -> None:
     complaints.expect("net::ERR_")
     page = open_page("/")
     sent: list[str] = []
@@ -35,19 +31,19 @@ def test_an_interrupted_upload_goes_on_where_it_stopped(
     chosen = photos[:8]
     page.locator("[data-picker=photos]").set_input_files(chosen)
     page.get_by_role("button", name="Make the scene").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("3 of 8 photos sent", timeout=20_000)
+    expect(page.get_by_role("heading", level=1)).to_have_text("3 of 8 photos uploaded", timeout=20_000)
     page.on("dialog", lambda dialog: dialog.accept())
     page.reload()
-    expect(page.get_by_role("heading", level=1)).to_have_text("3 of 8 photos arrived")
+    expect(page.get_by_role("heading", level=1)).to_have_text("3 of 8 photos uploaded")
 
     page.context.unroute("**/cdn-cgi/**")
     later: list[str] = []
     page.on("request", lambda request: later.append(request.url) if request.method == "PUT" else None)
     page.locator("[data-picker=photos]").set_input_files(chosen)
-    page.get_by_role("button", name="Send and make the scene").click()
+    page.get_by_role("button", name="Upload and make the scene").click()
     cancel = page.get_by_role("button", name="Cancel the job")
     cancel.wait_for(timeout=30_000)
-    assert len(later) == 5, "what had arrived was sent again"
+    assert len(later) == 5, "photos were uploaded twice"
     assert_accessible(page)
     cancel.click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel the job").click()
@@ -55,9 +51,7 @@ def test_an_interrupted_upload_goes_on_where_it_stopped(
     delete(page)
 
 
-def test_a_broken_connection_is_tried_again_without_being_asked(
-    open_page: OpenPage, photos: list[Path], complaints: Complaints
-) -> None:
+def test_a_broken_connection_is_retried(open_page: OpenPage, photos: list[Path], complaints: Complaints) -> None:
     complaints.expect("net::ERR_")
     page = open_page("/")
     broken: list[str] = []
@@ -79,43 +73,43 @@ def test_a_broken_connection_is_tried_again_without_being_asked(
     delete(page)
 
 
-def test_photos_that_share_nothing_end_with_words_that_help(
+def test_photos_that_share_nothing_fail_with_advice(
     open_page: OpenPage, tmp_path: Path, complaints: Complaints
 ) -> None:
-    # Without the websocket, so that plain polling has to bring the news.
+    # Without the websocket, so that polling has to report the failure.
     complaints.expect("WebSocket")
     page = open_page("/")
     page.route_web_socket("**/events", lambda socket: socket.close())
     page.locator("[data-picker=photos]").set_input_files(noise_photos(tmp_path, count=6))
     page.get_by_role("button", name="Make the scene").click()
     page.locator(".steps .stopped").wait_for(timeout=240_000)
-    expect(page.locator(".advice")).to_be_visible()
+    expect(page.get_by_role("heading", name="What you can do")).to_be_visible()
     expect(page.get_by_role("button", name="Try again with the same photos")).to_be_visible()
     assert_accessible(page)
     delete(page)
 
 
-def test_files_that_cannot_be_used_stay_on_the_device_with_the_reason(
+def test_unusable_files_are_not_uploaded_and_show_the_reason(
     open_page: OpenPage, photos: list[Path], tmp_path: Path
 ) -> None:
     text = tmp_path / "notes.jpg"
-    text.write_text("this is no photo, whatever its name says")
+    text.write_text("This is a text file, not a photo.")
     cut = tmp_path / "cut.jpg"
     cut.write_bytes(photos[0].read_bytes()[:200])
-    twin = tmp_path / "twin.jpg"
-    twin.write_bytes(photos[1].read_bytes())
+    copy = tmp_path / "copy.jpg"
+    copy.write_bytes(photos[1].read_bytes())
     page = open_page("/")
-    page.locator("[data-picker=photos]").set_input_files([*photos[:3], text, cut, twin])
+    page.locator("[data-picker=photos]").set_input_files([*photos[:3], text, cut, copy])
     expect(page.get_by_role("heading", level=1)).to_have_text("3 photos")
     main = page.locator("main")
-    expect(main).to_contain_text("Not a photo: JPEG, PNG, WebP and HEIC are.")
+    expect(main).to_contain_text("Not a supported photo. Use JPEG, PNG, WebP or HEIC.")
     expect(main).to_contain_text("The file is damaged and cannot be opened.")
-    expect(main).to_contain_text(f"The same picture as {photos[1].name}.")
-    expect(main).to_contain_text("2 more photos needed: a scene starts at 5.")
+    expect(main).to_contain_text(f"Duplicate of {photos[1].name}.")
+    expect(main).to_contain_text("Add 2 more photos. A scene needs at least 5.")
     expect(page.get_by_role("button", name="Make the scene")).to_be_disabled()
 
 
-def test_seconds_and_price_stand_there_before_the_start(open_page: OpenPage, photos: list[Path]) -> None:
+def test_time_and_price_are_shown_before_the_start(open_page: OpenPage, photos: list[Path]) -> None:
     page = open_page("/")
     calls: list[str] = []
     page.on("request", lambda request: calls.append(f"{request.method} {request.url}"))
@@ -123,10 +117,10 @@ def test_seconds_and_price_stand_there_before_the_start(open_page: OpenPage, pho
     for preset in page.locator(".preset").all():
         expect(preset.locator(".preset-cost")).to_contain_text("$")
         expect(preset.locator(".preset-cost")).to_contain_text("min")
-    assert [call for call in calls if not call.startswith("GET ")] == [], "something was sent before the start"
+    assert [call for call in calls if not call.startswith("GET ")] == [], "data left the device before the start"
 
 
-def test_dropping_a_folder_brings_its_photos_and_its_name(
+def test_dropping_a_folder_adds_the_photos_of_all_its_folders(
     open_page: OpenPage, photos: list[Path], tmp_path: Path
 ) -> None:
     folder = tmp_path / "brass_kettle"

@@ -1,6 +1,6 @@
-"""Draws the PNG icons of the web app from its SVG, once, whenever the drawing changes.
+"""Renders the PNG icons of the web app from icon.svg. Run it after a change of the drawing and commit the result.
 
-Never run by a build: the pictures are committed. Usage: python edge_worker/web/icons/render.py [CHROMIUM]
+No build runs it. Usage: python edge_worker/web/icons/render.py [CHROMIUM]
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 ICONS = Path(__file__).parents[1] / "public" / "icons"
-# (file, size in px, corner radius in units of the 64-unit drawing; maskable and Apple icons are cut by the system)
+# (file, size in px, corner radius in units of the 64-unit drawing; the system crops maskable and Apple icons)
 SIZES = (
     ("icon-192.png", 192, 13),
     ("icon-512.png", 512, 13),

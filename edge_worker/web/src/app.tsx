@@ -1,21 +1,21 @@
-// The frame around every page: who may see it, which one it is, how it is left and entered.
+// The frame around every page: access, routing, sign-out.
 // Never shows a project's data itself.
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { Session } from "../../shared/contracts/api.ts";
-import { account, loadAccount, may } from "./account.ts";
-import { api } from "./api.ts";
-import { followLocally, useRoute, type Route } from "./router.ts";
-import { useStore } from "./store.ts";
-import { Boundary } from "./views/boundary.tsx";
-import { Home } from "./views/home.tsx";
-import { Invite } from "./views/invite.tsx";
-import { Mark } from "./views/mark.tsx";
-import { Missing, SignedOut, Trouble } from "./views/notices.tsx";
-import { Failure, useAction } from "./views/parts.tsx";
-import { ProjectPage } from "./views/project.tsx";
-import { Review } from "./views/review.tsx";
-import { Shared } from "./views/shared.tsx";
+import { account, loadAccount, may } from "./api/account.ts";
+import { api } from "./api/api.ts";
+import { followLocally, useRoute, type Route } from "./lib/router.ts";
+import { useStore } from "./lib/store.ts";
+import { Boundary } from "./views/common/boundary.tsx";
+import { Mark } from "./views/common/mark.tsx";
+import { Missing, SignedOut, Trouble, Wait } from "./views/common/notices.tsx";
+import { Failure, useAction } from "./views/common/parts.tsx";
+import { Home } from "./views/home/home.tsx";
+import { Invite } from "./views/links/invite.tsx";
+import { Review } from "./views/new/review.tsx";
+import { ProjectPage } from "./views/project/project.tsx";
+import { Shared } from "./views/scene/shared.tsx";
 
 export function App() {
   const route = useRoute();
@@ -23,7 +23,7 @@ export function App() {
   return (
     <>
       <a class="skip" href="#main">
-        Skip to the content
+        Skip to content
       </a>
       <header class="top">
         <a class="brand" href="/" onClick={followLocally}>
@@ -40,7 +40,7 @@ export function App() {
   );
 }
 
-/** After moving to another page, the keyboard and screen readers start at its content. */
+/** After a move to another page, the keyboard and screen readers start at its content. */
 function useFocusOnMove(route: Route): void {
   const first = useRef(true);
   const where = JSON.stringify(route);
@@ -50,20 +50,20 @@ function useFocusOnMove(route: Route): void {
   }, [where]);
 }
 
-/** The pages behind the session. */
+/** The pages that need a session. */
 function Members() {
   const state = useStore(account);
   const route = useRoute();
   useEffect(() => void loadAccount(), []);
   useEffect(() => {
-    // Back online after an outage at the start: try again without being asked.
+    // Retries once the device is back online.
     const again = (): void => void (account.get().is === "error" && loadAccount());
     addEventListener("online", again);
     return () => removeEventListener("online", again);
   }, []);
   switch (state.is) {
     case "loading":
-      return <p class="quiet wait" role="status">One moment…</p>;
+      return <Wait />;
     case "out":
       return <SignedOut />;
     case "error":
@@ -87,8 +87,8 @@ function SignedIn({ session }: { session: Session }) {
     account.set({ is: "out" });
   });
   return (
-    <footer class="foot">
-      <p>
+    <footer class="foot fine">
+      <p class="row links">
         Signed in as {session.name}.
         {may(session, "operate") ? (
           <button class="button text" type="button" onClick={() => setInviting(true)}>

@@ -1,10 +1,9 @@
-// Starts the page: styles, the app, the service worker.
-// Never holds logic of its own.
+// Starts the app: styles, first render, service worker.
 import "@fontsource-variable/archivo/standard.css";
 import "./styles/tokens.css";
 import "./styles/base.css";
+import "./styles/controls.css";
 import "./styles/parts.css";
-import "./styles/pages.css";
 import { render } from "preact";
 
 import { App } from "./app.tsx";
@@ -14,6 +13,6 @@ if (!root) throw new Error("index.html has no #app");
 render(<App />, root);
 
 if (import.meta.env.PROD && "serviceWorker" in navigator) {
-  // A page without its offline shell still works: it is told in the console, not to people.
-  navigator.serviceWorker.register("/sw.js").catch((error: unknown) => console.warn("no offline shell:", error));
+  // The app works without its offline shell, so a failure only goes to the console.
+  navigator.serviceWorker.register("/sw.js").catch((error: unknown) => console.warn("Service worker registration failed:", error));
 }

@@ -1,8 +1,8 @@
-// The service worker: keeps the shell of the page for offline starts.
-// Never keeps API answers, photos or scenes: those are always the server's.
+// The service worker: caches the app's shell for offline starts.
+// Never caches API responses, photos or scenes.
 declare const self: ServiceWorkerGlobalScope;
 
-/** Both are written in by the build (vite.config.ts). */
+/** The build fills in both (vite.config.ts). */
 const FILES: string[] = __SHELL_FILES__;
 const CACHE = `splat-shell-${__SHELL_VERSION__}`;
 
@@ -36,24 +36,24 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== self.location.origin || BYPASS.test(url.pathname)) return;
   if (request.mode === "navigate") event.respondWith(navigate(request));
-  else event.respondWith(keptOrFetched(request));
+  else event.respondWith(cachedOrFetched(request));
 });
 
-/** The newest page where there is a network, else the kept one: every address is the same document. */
+/** The current page, or the cached one when offline. Every address is the same document. */
 async function navigate(request: Request): Promise<Response> {
   try {
     return await fetch(request);
   } catch (error) {
-    const kept = await caches.match("/", { cacheName: CACHE });
-    if (kept) return kept;
+    const cached = await caches.match("/", { cacheName: CACHE });
+    if (cached) return cached;
     throw error;
   }
 }
 
-/** Built files carry their hash in the name, so a kept one is never stale; the 3D engine is kept once it was used. */
-async function keptOrFetched(request: Request): Promise<Response> {
-  const kept = await caches.match(request, { cacheName: CACHE, ignoreSearch: false });
-  if (kept) return kept;
+/** Built files have their hash in the name, so a cached file is never stale. The 3D engine is cached after its first use. */
+async function cachedOrFetched(request: Request): Promise<Response> {
+  const cached = await caches.match(request, { cacheName: CACHE, ignoreSearch: false });
+  if (cached) return cached;
   const response = await fetch(request);
   if (response.ok && new URL(request.url).pathname.startsWith("/assets/")) {
     const cache = await caches.open(CACHE);

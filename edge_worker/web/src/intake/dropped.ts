@@ -1,5 +1,5 @@
-// Files out of a drop or a file input, folders walked to the bottom.
-// Never filters: the rules say later what is no photo.
+// Files from a drop or a file input, including all files in dropped folders.
+// Never filters: rules.ts decides later which files are photos.
 
 export interface DroppedFile {
   file: File;
@@ -10,7 +10,7 @@ export function fromInput(input: HTMLInputElement): DroppedFile[] {
   return Array.from(input.files ?? [], (file) => ({ file, path: file.webkitRelativePath || file.name }));
 }
 
-/** Must be called within the drop event: the entries are gone afterwards. */
+/** Call it inside the drop event: the browser discards the entries afterwards. */
 export async function fromDrop(transfer: DataTransfer): Promise<DroppedFile[]> {
   const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
   if (entries.length === 0) return Array.from(transfer.files, (file) => ({ file, path: file.name }));
@@ -25,7 +25,7 @@ async function walk(entry: FileSystemEntry): Promise<DroppedFile[]> {
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   const children: FileSystemEntry[] = [];
-  // A reader gives at most 100 entries at a time, and an empty list at the end.
+  // A reader returns at most 100 entries per call, and an empty list at the end.
   for (;;) {
     const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
     if (some.length === 0) break;

@@ -1,20 +1,29 @@
-// The photos that people chose, before anything leaves the device: facts, thumbnails, verdicts.
-// Never uploads; one chosen set at a time, kept while the page is open.
+// The chosen photos before the upload: facts, thumbnails, verdicts.
+// Never uploads. Holds one set at a time, for as long as the app is open.
 import type { PhotoLimits } from "../../../shared/limits.ts";
-import { HEAD_BYTES, photoType } from "../../../shared/photo-types.ts";
-import { Store } from "../store.ts";
+import { HEAD_BYTES, photoType, type PhotoType } from "../../../shared/photo-types.ts";
+import { Store } from "../lib/store.ts";
 import { picture } from "./picture.ts";
 import { judge, uniqueNames, type Facts, type Verdict } from "./rules.ts";
 
 export interface Chosen {
   key: number;
   file: File;
-  /** With its folder where the browser tells it. */
+  /** Includes the folder if the browser reports it. */
   path: string;
   facts: Facts;
   thumbnail: string | null;
-  /** False until all facts are there. */
+  /** False until all facts are known. */
   examined: boolean;
+}
+
+/** A usable photo. */
+export interface PhotoToSend {
+  name: string;
+  type: PhotoType;
+  bytes: number;
+  sha256: string | null;
+  file: File;
 }
 
 const AT_ONCE = 3;
@@ -51,11 +60,17 @@ export class Intake {
     this.chosen.set([]);
   }
 
-  /** One verdict per chosen file. A file that is still being examined counts as fine for now. */
+  /** One verdict per chosen file. A file that is still being examined counts as usable. */
   verdicts(limits: PhotoLimits): Verdict[] {
     const all = this.chosen.get();
     const facts = all.map(({ facts, examined }) => (examined ? facts : { ...facts, type: facts.type ?? "image/jpeg" }) satisfies Facts);
     return judge(facts, limits);
+  }
+
+  /** The usable photos among those already examined. */
+  toSend(limits: PhotoLimits): PhotoToSend[] {
+    const verdicts = this.verdicts(limits);
+    return this.chosen.get().flatMap(({ file, facts: { name, type, bytes, sha256 } }, i) => (verdicts[i]?.use && type !== null ? [{ name, type, bytes, sha256, file }] : []));
   }
 
   #pump(): void {
@@ -76,7 +91,7 @@ export class Intake {
     const type = photoType(new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer()));
     if (type === null) return this.#learn(key, { type }, null);
     const [sha256, seen] = await Promise.all([digest(file), picture(file)]);
-    // Only Safari draws HEIC: elsewhere a HEIC photo goes up unseen and the worker opens it.
+    // Only Safari decodes HEIC. In other browsers a HEIC photo is uploaded unseen, and the worker decodes it.
     const opens = seen !== null || type === "image/heic";
     const url = seen === null ? null : URL.createObjectURL(seen.thumbnail);
     this.#learn(key, { type, sha256, opens, sharpness: seen?.sharpness ?? null }, url);

@@ -1,5 +1,5 @@
 // Decodes a photo once, for its thumbnail and its sharpness.
-// Never keeps the full picture: a phone has little memory.
+// Never holds on to the full image: phones have little memory.
 import { sharpness } from "./sharpness.ts";
 
 const EXAMINED_PX = 512;
@@ -34,7 +34,7 @@ function draw(bitmap: ImageBitmap, longSidePx: number): { canvas: HTMLCanvasElem
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  if (!context) throw new Error("no 2d canvas in this browser");
+  if (!context) throw new Error("This browser has no 2D canvas.");
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   return { canvas, context };
@@ -42,6 +42,6 @@ function draw(bitmap: ImageBitmap, longSidePx: number): { canvas: HTMLCanvasElem
 
 function toJpeg(canvas: HTMLCanvasElement): Promise<Blob> {
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the thumbnail could not be written"))), "image/jpeg", 0.8);
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The thumbnail could not be encoded."))), "image/jpeg", 0.8);
   });
 }

@@ -1,14 +1,14 @@
-// How sharp a photo is compared with the others of its set; a hint, never a refusal.
+// How sharp a photo is compared with the others of its set. A hint, never a reason to reject it.
 // Pure arithmetic on grey values.
 
-/** Below this share of the set's median, a photo is called softer than the rest. */
+/** A photo below this share of the set's median counts as soft. */
 const SOFT_SHARE = 0.35;
-/** With fewer photos the median says little. */
+/** With fewer photos the median means little. */
 const SET_MIN = 5;
 
 /**
- * Variance of the Laplacian divided by the variance of the picture, so that a dull but sharp wall does not
- * count as blurred. rgba: width * height * 4 bytes. Returns 0 for a flat picture.
+ * Variance of the Laplacian divided by the variance of the image, so that a dull but sharp wall does not
+ * count as blurred. rgba: width * height * 4 bytes. Returns 0 for a flat image.
  */
 export function sharpness(rgba: Uint8ClampedArray, width: number, height: number): number {
   const grey = new Float32Array(width * height);
@@ -46,8 +46,8 @@ class Moments {
   }
 }
 
-/** Indices of the scores that stand out as soft; unknown scores (null) are never called soft. */
-export function softOnes(scores: readonly (number | null)[]): Set<number> {
+/** Indices of the soft photos. An unknown score (null) never counts as soft. */
+export function softPhotos(scores: readonly (number | null)[]): Set<number> {
   const known = scores.filter((score) => score !== null).toSorted((a, b) => a - b);
   if (known.length < SET_MIN) return new Set();
   const median = known[Math.floor(known.length / 2)] ?? 0;

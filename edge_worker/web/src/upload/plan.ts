@@ -1,5 +1,5 @@
-// What is still to be sent when an upload starts or goes on: local photos against the server's list.
-// Pure; a photo is the same when its name and its size are.
+// What is left to upload: compares local photos with the server's list.
+// Pure. Two photos are the same if their name and size are.
 import type { StoredPhoto } from "../../../shared/contracts/api.ts";
 import { PHOTOS_PER_CALL_MAX } from "../../../shared/limits.ts";
 
@@ -11,12 +11,12 @@ export interface LocalPhoto {
 }
 
 export interface Plan<P extends LocalPhoto> {
-  /** Already received. */
+  /** Already uploaded. */
   sent: P[];
-  /** To be declared (again) and sent. */
+  /** To declare (again) and upload. */
   toSend: P[];
-  /** Announced earlier, never received, and not among the local photos: to be taken back. */
-  stray: StoredPhoto[];
+  /** Declared earlier, never uploaded, and not among the local photos: to remove. */
+  orphaned: StoredPhoto[];
 }
 
 const same = (a: { name: string; bytes: number }): string => `${a.bytes}:${a.name}`;
@@ -27,7 +27,7 @@ export function plan<P extends LocalPhoto>(local: readonly P[], server: readonly
   return {
     sent: local.filter((photo) => received.has(same(photo))),
     toSend: local.filter((photo) => !received.has(same(photo))),
-    stray: server.filter((photo) => !photo.uploaded && !here.has(same(photo))),
+    orphaned: server.filter((photo) => !photo.uploaded && !here.has(same(photo))),
   };
 }
 
@@ -39,32 +39,32 @@ export function batches<T>(items: readonly T[], size = PHOTOS_PER_CALL_MAX): T[]
 
 export type Outcome =
   | { kind: "sent" }
-  /** The address is too old: announce the photo again. */
+  /** The upload URL has expired: declare the photo again. */
   | { kind: "expired" }
   | { kind: "retry" }
-  | { kind: "refused"; reason: string };
+  | { kind: "rejected"; reason: string };
 
-/** What an answer to the PUT means. Status 0: the connection broke. */
+/** What the status of a PUT means. 0: the connection broke. */
 export function outcome(status: number): Outcome {
   if (status >= 200 && status < 300) return { kind: "sent" };
-  // Written once: the bytes of an earlier try are already there.
+  // Objects are written once: an earlier try already stored the bytes.
   if (status === 412) return { kind: "sent" };
   if (status === 400 || status === 403) return { kind: "expired" };
   if (status === 0 || status === 408 || status === 429 || status >= 500) return { kind: "retry" };
-  return { kind: "refused", reason: `The storage refused this photo (${status}).` };
+  return { kind: "rejected", reason: `The storage rejected this photo (${status}). Resume the upload to try again.` };
 }
 
-/** Longer waits are not worth sitting out: a day's limit is told at once, with until when. */
+/** Longest Retry-After worth waiting for. A used-up daily limit is shown at once. */
 const PATIENCE_S = 60;
 
-/** Whether a call that may be repeated should be: the connection broke, the server is busy for a moment or stumbled. */
+/** Whether to repeat an idempotent call: the connection broke, or the server is busy or failed. */
 export const worthRepeating = (status: number, retryAfterS: number | null = null): boolean => outcome(status).kind === "retry" && (retryAfterS ?? 0) <= PATIENCE_S;
 
 export const TRIES_MAX = 6;
 const WAIT_BASE_MS = 1000;
 const WAIT_MAX_MS = 20_000;
 
-/** How long to wait before try `n` (1 = the first repeat); `random` in [0, 1) spreads the crowd. */
+/** Backoff before repeat `n` (from 1), with jitter from `random` in [0, 1). */
 export function waitMs(n: number, random: number): number {
   const full = Math.min(WAIT_MAX_MS, WAIT_BASE_MS * 2 ** (n - 1));
   return full / 2 + (full / 2) * random;

@@ -1,12 +1,12 @@
-// One presigned PUT with its progress.
-// Never retries and never adds a header of its own: the signature covers exactly the given ones.
+// One presigned PUT with progress.
+// Never retries, and never adds a header: the signature covers exactly the given ones.
 import type { Upload } from "../../../shared/contracts/api.ts";
 
-/** The browser sets these itself, with the very values that were signed, and refuses a script that tries. */
+/** The browser sets these to the signed values, and does not let scripts set them. */
 const BROWSER_SETS = new Set(["content-length", "host"]);
 
 export interface Put {
-  /** The status of the answer, 0 when the connection broke. */
+  /** The status of the response, 0 when the connection broke. */
   done: Promise<number>;
   abort(): void;
 }

@@ -1,36 +1,32 @@
-// One upload from chosen photos to a started job: announce, send, check, start; goes on after a break.
-// Never loses its place: the server's list of received photos is the truth it starts from.
+// One upload, from chosen photos to a started job: declare, upload, check, start. It can be resumed.
+// Each run starts from the server's list of uploaded photos, so nothing is uploaded twice.
 import type { Upload } from "../../../shared/contracts/api.ts";
-import { api, ApiError } from "../api.ts";
-import { Store } from "../store.ts";
-import { batches, outcome, plan, TRIES_MAX, waitMs, worthRepeating, type LocalPhoto } from "./plan.ts";
+import { api, ApiError, asApiError } from "../api/api.ts";
+import type { PhotoToSend } from "../intake/intake.ts";
+import { Store } from "../lib/store.ts";
+import { batches, outcome, plan, TRIES_MAX, waitMs, worthRepeating } from "./plan.ts";
 import { put, type Put } from "./put.ts";
 
-export interface PhotoToSend extends LocalPhoto {
-  file: File;
-  thumbnail: string | null;
-}
-
-export type ItemState = "waiting" | "sending" | "sent" | "refused";
+export type ItemState = "waiting" | "sending" | "sent" | "rejected";
 
 export interface Item {
   name: string;
   bytes: number;
   sent: number;
   state: ItemState;
-  /** Tries so far beyond the first. */
+  /** Repeats so far. */
   repeats: number;
   reason: string | null;
 }
 
-export type Phase = "announcing" | "sending" | "checking" | "starting" | "started" | "stopped";
+export type Phase = "declaring" | "sending" | "checking" | "starting" | "started" | "stopped";
 
 export interface Progress {
   phase: Phase;
   items: readonly Item[];
   sentBytes: number;
   allBytes: number;
-  /** Why it stopped; the same photos can be sent on from there. */
+  /** Why it stopped. `run` resumes it. */
   error: ApiError | null;
 }
 
@@ -41,10 +37,10 @@ export class UploadSession {
   readonly #photos: readonly PhotoToSend[];
   readonly #items: Map<string, Item>;
   readonly #puts = new Set<Put>();
-  /** Each run has a number; whatever belongs to an older one stops at its next step. */
+  /** The number of the current run. Work of an older run stops at its next step. */
   #turn = 0;
   #redraw: number | undefined;
-  #phase: Phase = "announcing";
+  #phase: Phase = "declaring";
   #error: ApiError | null = null;
 
   constructor(
@@ -57,7 +53,7 @@ export class UploadSession {
     this.progress = new Store(this.#snapshot());
   }
 
-  /** Resolves when the job is started or the upload stopped; the reason is in `progress`. */
+  /** Resolves when the job has started or the upload has stopped. `progress` holds the reason. */
   async run(): Promise<void> {
     const turn = ++this.#turn;
     this.#error = null;
@@ -72,7 +68,7 @@ export class UploadSession {
       this.#enter("started");
     } catch (error) {
       if (this.#over(turn)) return;
-      this.#error = error instanceof ApiError ? error : new ApiError(0, "INTERNAL", "The upload stopped unexpectedly.", "Try again.");
+      this.#error = asApiError(error);
       this.#enter("stopped");
     } finally {
       removeEventListener("beforeunload", warn);
@@ -91,13 +87,13 @@ export class UploadSession {
   }
 
   async #sendAll(turn: number): Promise<void> {
-    this.#enter("announcing");
-    // Twice: what the check after the first round does not find is sent once more.
+    this.#enter("declaring");
+    // Twice: photos that are missing in the check after the first round are uploaded once more.
     for (let round = 1; round <= 2; round += 1) {
       const { photos } = await patiently(() => api.photos(this.projectId));
-      const { sent, toSend, stray } = plan(this.#photos, photos);
+      const { sent, toSend, orphaned } = plan(this.#photos, photos);
       for (const { name, bytes } of sent) this.#change(name, { state: "sent", sent: bytes });
-      for (const { as } of stray) await patiently(() => api.removePhoto(this.projectId, as));
+      for (const { as } of orphaned) await patiently(() => api.removePhoto(this.projectId, as));
       if (toSend.length === 0) return;
       for (const batch of batches(toSend)) {
         if (this.#over(turn)) return;
@@ -109,7 +105,7 @@ export class UploadSession {
     const { photos } = await patiently(() => api.photos(this.projectId));
     const missing = plan(this.#photos, photos).toSend.length;
     if (missing > 0) {
-      throw new ApiError(0, "INCOMPLETE", `${missing} of ${this.#photos.length} photos did not arrive.`, "Check the connection and send the rest.");
+      throw new ApiError(0, "INCOMPLETE", `${missing} of ${this.#photos.length} photos were not uploaded.`, "Check your connection, then resume the upload.");
     }
   }
 
@@ -138,8 +134,8 @@ export class UploadSession {
       this.#puts.delete(one);
       if (this.#over(turn)) return this.#change(photo.name, { state: "waiting", sent: 0 });
       if (result.kind === "sent") return this.#change(photo.name, { state: "sent", sent: photo.bytes });
-      if (result.kind === "refused") return this.#refuse(photo.name, result.reason);
-      if (repeats + 1 >= TRIES_MAX) return this.#refuse(photo.name, "The connection kept breaking.");
+      if (result.kind === "rejected") return this.#reject(photo.name, result.reason);
+      if (repeats + 1 >= TRIES_MAX) return this.#reject(photo.name, "The connection kept failing. Resume the upload to try again.");
       this.#change(photo.name, { state: "waiting", sent: 0, repeats: repeats + 1 });
       await pause(waitMs(repeats + 1, Math.random()));
       if (result.kind === "expired") {
@@ -149,15 +145,15 @@ export class UploadSession {
     }
   }
 
-  #refuse(name: string, reason: string): void {
-    this.#change(name, { state: "refused", sent: 0, reason });
+  #reject(name: string, reason: string): void {
+    this.#change(name, { state: "rejected", sent: 0, reason });
   }
 
   #change(name: string, change: Partial<Item>): void {
     const item = this.#items.get(name);
     if (!item) return;
     this.#items.set(name, { ...item, ...change });
-    // Many progress events a second, one drawing per frame.
+    // Many progress events per second, one redraw per frame.
     this.#redraw ??= requestAnimationFrame(() => {
       this.#redraw = undefined;
       this.progress.set(this.#snapshot());
@@ -185,7 +181,7 @@ function declaration({ name, type, bytes, sha256 }: PhotoToSend) {
   return { name, type, bytes, ...(sha256 !== null && { sha256 }) };
 }
 
-/** For calls that may be made twice: a list, an announcement, taking one back. */
+/** Retries an idempotent call: listing, declaring, removing. */
 async function patiently<T>(call: () => Promise<T>): Promise<T> {
   for (let repeats = 1; ; repeats += 1) {
     try {
@@ -197,13 +193,13 @@ async function patiently<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Waits, and while the device is offline waits on. */
+/** Waits, and longer while the device is offline. */
 async function pause(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));
   if (!navigator.onLine) await new Promise((resolve) => addEventListener("online", resolve, { once: true }));
 }
 
-/** Keeps the screen on where the browser can; a phone that sleeps stops sending. */
+/** Keeps the screen on if the browser can: a sleeping phone stops uploading. */
 async function stayAwake(): Promise<() => void> {
   try {
     const lock = await navigator.wakeLock.request("screen");
@@ -213,5 +209,11 @@ async function stayAwake(): Promise<() => void> {
   }
 }
 
-/** The upload going on in this page, if any; it survives moving between pages. */
+/** The upload in progress, if any. It continues while another page is shown. */
 export const current = new Store<UploadSession | null>(null);
+
+export function startUpload(projectId: string, photos: readonly PhotoToSend[], preset: string): void {
+  const upload = new UploadSession(projectId, photos, preset);
+  current.set(upload);
+  void upload.run();
+}

@@ -1,0 +1,25 @@
+// The owner's file names in place of the names that the server gave the photos.
+// For text only: without the list, the server's names are shown.
+import type { StoredPhoto } from "../../../shared/contracts/api.ts";
+import { api } from "../api/api.ts";
+import { useLoad } from "../api/use-load.ts";
+
+export type PhotoNames = (serverName: string) => string;
+
+const stem = (name: string): string => name.replace(/\.[^.]*$/, "");
+
+/** Compares stems, because the worker may change a photo's extension (HEIC becomes JPEG). */
+export function photoNames(photos: readonly StoredPhoto[]): PhotoNames {
+  const names = new Map(photos.map(({ as, name }) => [stem(as), name]));
+  return (serverName) => names.get(stem(serverName)) ?? serverName;
+}
+
+/** A message from the worker with the owner's file names in place of the server's (0001.jpg). */
+export function inOwnNames(sentence: string, names: PhotoNames): string {
+  return sentence.replaceAll(/\b\d{4,}\.\w+\b/g, (serverName) => names(serverName));
+}
+
+export function usePhotoNames(projectId: string): PhotoNames {
+  const { value } = useLoad(() => api.photos(projectId), [projectId]);
+  return photoNames(value?.photos ?? []);
+}

@@ -1,0 +1,131 @@
+// The five steps that the app shows, time left and cost so far, from a project's state and progress.
+// Pure: the clock is an argument.
+import type { Report } from "../../../shared/contracts/job-report.ts";
+import type { Project } from "../../../shared/contracts/project.ts";
+import type { State } from "../../../shared/stages.ts";
+
+export type StepState = "done" | "now" | "ahead" | "stopped";
+
+export interface Step {
+  label: string;
+  state: StepState;
+  /** 0 to 1, only for the step in progress. */
+  fraction: number | null;
+}
+
+/** The worker's stages in each step. The first step happens in the app. */
+const STEPS: readonly { label: string; stages: readonly string[] }[] = [
+  { label: "Upload", stages: [] },
+  { label: "Photos", stages: ["download", "photos"] },
+  { label: "Camera poses", stages: ["sfm"] },
+  { label: "Training", stages: ["train"] },
+  { label: "Export", stages: ["export", "upload"] },
+];
+
+/** The step of a worker's stage. An unknown stage counts as the worker's first one. */
+function stepOf(stage: string | undefined): number {
+  const index = STEPS.findIndex(({ stages }) => stage !== undefined && stages.includes(stage));
+  return index === -1 ? 1 : index;
+}
+
+export function steps(project: Project, uploadFraction: number | null = null): Step[] {
+  const { index, state, fraction } = currentStep(project, uploadFraction);
+  return STEPS.map(({ label }, i) => ({
+    label,
+    state: i < index ? "done" : i > index ? "ahead" : state,
+    fraction: i === index ? fraction : null,
+  }));
+}
+
+function currentStep(project: Project, uploadFraction: number | null): { index: number; state: StepState; fraction: number | null } {
+  switch (project.state) {
+    case "new":
+    case "uploading":
+      return { index: 0, state: "now", fraction: uploadFraction };
+    case "ready":
+      return { index: 0, state: "done", fraction: null };
+    case "queued":
+      return { index: 1, state: "now", fraction: null };
+    case "running":
+      return { index: stepOf(project.progress?.stage), state: "now", fraction: stepFraction(project) };
+    case "failed":
+    case "cancelled":
+      return { index: stepOf(project.error?.stage ?? project.progress?.stage), state: "stopped", fraction: null };
+    case "done":
+      return { index: STEPS.length, state: "done", fraction: null };
+  }
+}
+
+/** In a step with two stages, the second one starts at 0.5. */
+function stepFraction(project: Project): number | null {
+  const { progress } = project;
+  if (!progress) return null;
+  const stages = STEPS[stepOf(progress.stage)]?.stages ?? [];
+  const index = Math.max(0, stages.indexOf(progress.stage));
+  const fraction = Math.min(1, Math.max(0, progress.fraction));
+  return (index + fraction) / Math.max(1, stages.length);
+}
+
+/** Seconds until the scene is done, counted down from the last message. Null while unknown. */
+export function secondsLeft(project: Project, nowMs: number): number | null {
+  const { state, progress } = project;
+  if (state !== "running" || !progress || progress.eta_s === null) return null;
+  const sinceS = (nowMs - Date.parse(progress.at)) / 1000;
+  return Math.max(0, progress.eta_s - Math.max(0, sinceS));
+}
+
+/** Keeps the last forecast of an attempt when a newer message has none. */
+export function keepForecast(before: Project | null, now: Project): Project {
+  const { progress } = now;
+  const old = before?.progress;
+  if (!progress || progress.eta_s !== null || !old || old.eta_s === null || before?.attempt !== now.attempt) return now;
+  const sinceS = (Date.parse(progress.at) - Date.parse(old.at)) / 1000;
+  return { ...now, progress: { ...progress, eta_s: Math.max(0, old.eta_s - sinceS) } };
+}
+
+/** USD since the start of the attempt. Null before it starts. */
+export function costSoFar(project: Project, usdPerS: number, nowMs: number): number | null {
+  if (!project.started_at) return null;
+  const end = project.finished_at ? Date.parse(project.finished_at) : nowMs;
+  return (Math.max(0, end - Date.parse(project.started_at)) / 1000) * usdPerS;
+}
+
+const STAGE_WORDS: Record<string, string> = {
+  download: "Download photos",
+  photos: "Check photos",
+  sfm: "Camera poses",
+  train: "Training",
+  export: "Export",
+  upload: "Upload scene",
+};
+
+export interface StageShare {
+  stage: string;
+  label: string;
+  seconds: number;
+  /** Share of the total, 0 to 1. */
+  share: number;
+}
+
+export function stageShares(report: Report): StageShare[] {
+  const total = report.stages.reduce((sum, { seconds }) => sum + seconds, 0);
+  return report.stages.map(({ stage, seconds }) => ({
+    stage,
+    label: STAGE_WORDS[stage] ?? stage,
+    seconds,
+    share: total > 0 ? seconds / total : 0,
+  }));
+}
+
+const STATE_WORDS: Record<State, string> = {
+  new: "No photos yet",
+  uploading: "Upload incomplete",
+  ready: "Ready to start",
+  queued: "Waiting to start",
+  running: "In progress",
+  done: "Done",
+  failed: "Failed",
+  cancelled: "Cancelled",
+};
+
+export const stateWords = (state: State): string => STATE_WORDS[state];

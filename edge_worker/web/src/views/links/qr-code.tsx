@@ -1,0 +1,15 @@
+// A link as a QR code, for the camera of another device.
+// Never loads the encoder before a code is shown.
+import { useLoad } from "../../api/use-load.ts";
+
+export function QrCode({ text }: { text: string | null }) {
+  // If the encoder cannot be loaded, the link beside the code still works.
+  const { value: drawing } = useLoad(async () => (text === null ? null : (await import("./qr.ts")).qrDrawing(text)), [text]);
+  if (!drawing) return <div class="qr" />;
+  return (
+    <svg class="qr" viewBox={`0 0 ${drawing.size} ${drawing.size}`} role="img" aria-label="The link as a QR code" shape-rendering="crispEdges">
+      <rect width={drawing.size} height={drawing.size} fill="#fff" />
+      <path d={drawing.path} fill="#000" />
+    </svg>
+  );
+}

@@ -1,0 +1,117 @@
+// The page before the upload: the chosen photos, what is wrong with them, time and price, and the start button.
+// Nothing leaves the device before that button is pressed.
+import { useState } from "preact/hooks";
+
+import type { Session, Settings } from "../../../../shared/contracts/api.ts";
+import { PROJECT_NAME_LENGTH_MAX } from "../../../../shared/limits.ts";
+import { may } from "../../api/account.ts";
+import { api } from "../../api/api.ts";
+import { remember } from "../../api/last-seen.ts";
+import type { DroppedFile } from "../../intake/dropped.ts";
+import { intake, type Chosen } from "../../intake/intake.ts";
+import { advise, suggestName, type Verdict } from "../../intake/rules.ts";
+import { bytes, plural, usd } from "../../lib/format.ts";
+import { go, projectPath } from "../../lib/router.ts";
+import { useStore } from "../../lib/store.ts";
+import { startUpload } from "../../upload/session.ts";
+import { DropZone, Pickers } from "../common/drop-zone.tsx";
+import { Failure, NameField, useAction, useTitle } from "../common/parts.tsx";
+import { PresetChoice, useChoice } from "../common/preset-choice.tsx";
+import { Ring } from "../common/ring.tsx";
+
+import "./review.css";
+
+export function Review({ session, settings }: { session: Session; settings: Settings }) {
+  const chosen = useStore(intake.chosen);
+  const [name, setName] = useState<string | null>(null);
+  useTitle("New scene · Splat");
+
+  const verdicts = intake.verdicts(settings.limits);
+  const used = chosen.filter((_, i) => verdicts[i]?.use);
+  const rejected = chosen.length - used.length;
+  const examining = chosen.filter(({ examined }) => !examined).length;
+  const size = used.reduce((sum, { facts }) => sum + facts.bytes, 0);
+  const advice = advise(used.length, settings.limits);
+  const quality = useChoice(settings, used.length);
+  const suggested = suggestName(chosen.map(({ path }) => path), new Date());
+  const sceneName = (name ?? suggested).trim() || suggested;
+
+  const add = (files: DroppedFile[]): void => intake.add(files);
+  const start = useAction(async () => {
+    const project = await api.createProject(sceneName.slice(0, PROJECT_NAME_LENGTH_MAX));
+    remember(project);
+    startUpload(project.id, intake.toSend(settings.limits), quality.preset);
+    go(projectPath(project.id), "replace");
+  });
+
+  const cost = quality.estimates.get(quality.preset);
+  const ready = advice.enough && examining === 0 && may(session, "upload");
+  return (
+    <DropZone className="review" onFiles={add}>
+      <section class="stack sheet" aria-labelledby="sheet-title">
+        <h1 id="sheet-title">{chosen.length === 0 ? "Choose your photos" : plural(used.length, "photo")}</h1>
+        <p class="lead">
+          <span role="status">
+            {advice.words}
+            {rejected > 0 && examining === 0 ? ` ${plural(rejected, "file")} will not be uploaded.` : null}
+          </span>
+          {examining > 0 ? <span class="quiet"> Checking {examining} of {chosen.length}…</span> : null}
+        </p>
+        <Pickers onFiles={add} small />
+        {chosen.length === 0 ? <Ring count={24} lit={0} /> : null}
+        <ol class="contact">
+          {chosen.map((one, i) => (
+            <Frame key={one.key} one={one} verdict={verdicts[i]} number={i + 1} />
+          ))}
+        </ol>
+      </section>
+      <form
+        class="stack order"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (ready) start.run();
+        }}
+      >
+        <div class="order-ring">
+          <Ring count={Math.max(settings.limits.photos_min, Math.min(72, Math.max(used.length, 24)))} lit={used.length} label={`${used.length} photos around the subject`} />
+        </div>
+        <NameField name={name ?? suggested} onName={setName} />
+        <PresetChoice {...quality} />
+        <button class="button big" type="submit" disabled={!ready || start.busy}>
+          {start.busy ? "Starting…" : "Make the scene"}
+        </button>
+        <p class="small">
+          {used.length > 0 ? `Uploads ${bytes(size)}. ` : null}
+          {cost ? `Costs about ${usd(cost.usd)}, billed by the second. ` : null}
+          Photos can contain the location where they were taken. Whoever runs this service can read it.
+        </p>
+        <Failure error={start.error} />
+      </form>
+    </DropZone>
+  );
+}
+
+/** One frame of the contact sheet. */
+function Frame({ one, verdict, number }: { one: Chosen; verdict: Verdict | undefined; number: number }) {
+  const { key, facts, thumbnail, examined } = one;
+  const words = verdict?.use === false ? verdict.reason : (verdict?.hint ?? null);
+  const look = verdict?.use === false ? "frame rejected" : words ? "frame doubtful" : "frame";
+  return (
+    <li class={look}>
+      <div class="thumb">
+        {thumbnail ? <img src={thumbnail} alt={facts.name} decoding="async" /> : <span class="blank fine">{examined ? (facts.name.split(".").at(-1) ?? "?") : ""}</span>}
+        <button class="remove" type="button" onClick={() => intake.remove(key)}>
+          <span aria-hidden="true">×</span>
+          <span class="unseen">Remove {facts.name}</span>
+        </button>
+      </div>
+      <p class="edge">
+        <span>{number}</span>
+        <span class="file-name" title={facts.name}>
+          {facts.name}
+        </span>
+      </p>
+      {words ? <p class="why">{words}</p> : null}
+    </li>
+  );
+}

@@ -1,0 +1,98 @@
+// One project: keeps it up to date and shows the page for its state.
+// Never draws a state itself.
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import type { Session, Settings } from "../../../../shared/contracts/api.ts";
+import type { Project } from "../../../../shared/contracts/project.ts";
+import { ACTIVE, FINAL } from "../../../../shared/stages.ts";
+import { may, noticeFailure } from "../../api/account.ts";
+import { ownSource, type ApiError } from "../../api/api.ts";
+import { lastSeen, remember } from "../../api/last-seen.ts";
+import { watch, type Watch } from "../../api/live.ts";
+import { useStore } from "../../lib/store.ts";
+import { keepForecast } from "../../scene/progress.ts";
+import { current, type UploadSession } from "../../upload/session.ts";
+import { Missing, Trouble, Wait } from "../common/notices.tsx";
+import { useTitle } from "../common/parts.tsx";
+import { Scene } from "../scene/scene.tsx";
+import { Ended } from "./ended.tsx";
+import { Interrupted } from "./interrupted.tsx";
+import { Ready } from "./ready.tsx";
+import { Running } from "./running.tsx";
+import { Sending } from "./sending.tsx";
+import type { StateProps } from "./state-props.ts";
+
+import "./project.css";
+
+interface Props {
+  id: string;
+  session: Session;
+  settings: Settings;
+}
+
+export function ProjectPage({ id, session, settings }: Props) {
+  const [project, setProject] = useState<Project | null>(lastSeen(id));
+  const [fresh, setFresh] = useState(false);
+  const [error, setError] = useState<ApiError | null>(null);
+  const upload = useStore(current);
+  const watching = useRef<Watch | null>(null);
+  // A final state needs no watching once the server has confirmed it.
+  const settled = fresh && project !== null && FINAL.has(project.state);
+
+  useEffect(() => {
+    if (settled) return;
+    const one = watch(id, {
+      onProject: (newest) => {
+        remember(newest);
+        setProject((before) => keepForecast(before, newest));
+        setFresh(true);
+        setError(null);
+      },
+      onError: (failure) => setError(noticeFailure(failure)),
+    });
+    watching.current = one;
+    return () => one.stop();
+  }, [id, settled]);
+
+  useTitle(project ? `${ACTIVE.has(project.state) ? "… " : ""}${project.name} · Splat` : "Splat");
+
+  if (!project) {
+    if (error?.status === 404 || error?.status === 400) return <Missing what="Scene" />;
+    if (error) return <Trouble error={error} again={() => watching.current?.refresh()} />;
+    return <Wait />;
+  }
+  const state: StateProps = {
+    project,
+    settings,
+    mayUpload: may(session, "upload"),
+    mayOperate: may(session, "operate"),
+    onProject: (newest) => {
+      remember(newest);
+      setProject(newest);
+    },
+  };
+  return (
+    <>
+      {error ? <p class="strip" role="status">{error.message} What you see may be out of date. The page keeps trying.</p> : null}
+      <ByState state={state} upload={upload?.projectId === id ? upload : null} />
+    </>
+  );
+}
+
+function ByState({ state, upload }: { state: StateProps; upload: UploadSession | null }) {
+  switch (state.project.state) {
+    case "new":
+    case "uploading":
+      return upload ? <Sending {...state} upload={upload} /> : <Interrupted {...state} />;
+    case "ready":
+      return upload && upload.progress.get().phase !== "stopped" ? <Sending {...state} upload={upload} /> : <Ready {...state} />;
+    case "queued":
+    case "running":
+      return <Running {...state} />;
+    case "done":
+      return <Scene {...state} source={ownSource(state.project.id)} />;
+    case "failed":
+    case "cancelled":
+      return <Ended {...state} />;
+  }
+}

@@ -1,0 +1,92 @@
+// A queued or running job: steps, time left, cost so far, a preview during training, and cancel.
+// Never computes progress: it shows what the server reports.
+import { useEffect, useState } from "preact/hooks";
+
+import { api, ownSource } from "../../api/api.ts";
+import { about, duration, plural, usd } from "../../lib/format.ts";
+import { costSoFar, secondsLeft, steps } from "../../scene/progress.ts";
+import { Ask } from "../common/dialog.tsx";
+import { Stage } from "../scene/stage.tsx";
+import type { StateProps } from "./state-props.ts";
+import { Head } from "./steps.tsx";
+
+export function Running({ project, settings, mayUpload, onProject }: StateProps) {
+  const now = useNow(1000);
+  const [asking, setAsking] = useState(false);
+  const left = secondsLeft(project, now);
+  const cost = costSoFar(project, settings.price.usd_per_s, now);
+  const queued = project.state === "queued";
+  const preview = project.progress?.preview ?? null;
+  // Screen readers announce each step once. The message beside it changes every second.
+  const current = steps(project).find(({ state }) => state === "now");
+  const elapsedS = project.started_at ? Math.max(0, (now - Date.parse(project.started_at)) / 1000) : null;
+  return (
+    <section class="stack going">
+      <Head project={project} heading={queued ? "Waiting to start" : left === null ? "Making your scene" : left < 3 ? "Almost done" : <>{capital(about(left))} <span class="of">left</span></>} />
+      <p class="unseen" role="status">
+        {queued ? "Waiting to start" : `${current?.label ?? ""} in progress`}
+      </p>
+      <p class="status-line">
+        <span>{queued ? "A worker is starting. The first one can take a few minutes." : (project.progress?.message ?? "A worker has accepted the job.")}</span>
+        <span class="figures quiet">
+          {elapsedS === null ? null : `${duration(elapsedS < 10 ? Math.floor(elapsedS) : elapsedS).replace(".0", "")} so far`}
+          {cost === null ? null : ` · ${usd(cost)}`}
+        </span>
+      </p>
+      <p class="small">
+        {plural(project.photos.count, "photo")}, {settings.price.gpu} at {usd(settings.price.usd_per_s * 3600)} per hour. You can close this page. The job continues, and your scene will be here.
+      </p>
+      {preview ? <Preview projectId={project.id} artifact={preview.artifact} seq={preview.seq} /> : null}
+      {mayUpload ? (
+        <div class="row">
+          <button class="button quiet" type="button" onClick={() => setAsking(true)}>
+            Cancel the job
+          </button>
+        </div>
+      ) : null}
+      {asking ? (
+        <Ask
+          title="Cancel this job?"
+          action="Cancel the job"
+          danger
+          onClose={() => setAsking(false)}
+          onYes={async () => {
+            onProject(await api.cancel(project.id));
+            setAsking(false);
+          }}
+        >
+          <p>The worker stops, and so do the charges. Your photos stay, so you can start again. Time already used is still charged.</p>
+        </Ask>
+      ) : null}
+    </section>
+  );
+}
+
+/** The scene so far. A newer preview replaces it, and the view stays where it is. */
+function Preview({ projectId, artifact, seq }: { projectId: string; artifact: string; seq: number }) {
+  return (
+    <figure class="stack tight preview">
+      <Stage
+        url={ownSource(projectId).artifact(artifact, seq)}
+        fileName={artifact}
+        poster={null}
+        cameras={null}
+        label="Preview of the scene"
+        // A missed preview is no failure: the next one, or the scene itself, follows.
+        onFailure={() => undefined}
+      />
+      <figcaption class="fine">A preview of your scene. It gets sharper as training continues.</figcaption>
+    </figure>
+  );
+}
+
+function useNow(everyMs: number): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs]);
+  return now;
+}
+
+const capital = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);

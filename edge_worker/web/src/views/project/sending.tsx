@@ -1,0 +1,79 @@
+// The upload in progress, photo by photo.
+// Shows the upload only: it continues while another page is shown.
+import { useEffect } from "preact/hooks";
+
+import { intake } from "../../intake/intake.ts";
+import { bytes, plural } from "../../lib/format.ts";
+import { useStore } from "../../lib/store.ts";
+import type { Item, Phase, UploadSession } from "../../upload/session.ts";
+import { Bar, Failure } from "../common/parts.tsx";
+import { Manage } from "./manage.tsx";
+import type { StateProps } from "./state-props.ts";
+import { Head } from "./steps.tsx";
+
+const PHASE_WORDS: Record<Phase, string> = {
+  declaring: "Preparing the upload…",
+  sending: "Keep the app open until all photos are uploaded.",
+  checking: "Checking that everything arrived…",
+  starting: "Starting the job…",
+  started: "All photos uploaded.",
+  stopped: "Upload stopped.",
+};
+
+export function Sending({ project, upload, ...rest }: StateProps & { upload: UploadSession }) {
+  const { phase, items, sentBytes, allBytes, error } = useStore(upload.progress);
+  const fraction = allBytes > 0 ? sentBytes / allBytes : null;
+  const sent = items.filter(({ state }) => state === "sent").length;
+  const stopped = phase === "stopped";
+  useEffect(() => {
+    if (phase === "started") intake.clear();
+  }, [phase]);
+  return (
+    <section class="stack going">
+      <Head project={{ ...project, state: "uploading" }} heading={<>{sent} <span class="of">of {plural(items.length, "photo")} uploaded</span></>} uploadFraction={fraction} />
+      <Bar fraction={fraction} label="Upload progress" />
+      <p class="status-line">
+        <span role="status">{PHASE_WORDS[phase]}</span>
+        <span class="figures quiet">
+          {bytes(sentBytes)} of {bytes(allBytes)}
+        </span>
+      </p>
+      <Failure error={error} />
+      <div class="row">
+        {stopped ? (
+          <button class="button" type="button" onClick={() => void upload.run()}>
+            Resume upload
+          </button>
+        ) : (
+          <button class="button quiet" type="button" onClick={() => upload.stop()} disabled={phase !== "sending"}>
+            Pause
+          </button>
+        )}
+      </div>
+      <ul class="files">
+        {items.map((item) => (
+          <FileLine key={item.name} item={item} />
+        ))}
+      </ul>
+      {stopped ? <Manage project={project} {...rest} /> : null}
+    </section>
+  );
+}
+
+function FileLine({ item }: { item: Item }) {
+  const { name, bytes: size, sent, state, repeats, reason } = item;
+  const words = { waiting: repeats > 0 ? "retrying soon" : "waiting", sending: `${Math.floor((sent / Math.max(1, size)) * 100)} %`, sent: "uploaded", rejected: "failed" }[state];
+  return (
+    <li class={`file ${state}`}>
+      <span class="file-name" title={name}>
+        {name}
+      </span>
+      <span class="figures quiet">{bytes(size)}</span>
+      <span class="file-state">{words}</span>
+      <span class="line">
+        <span class="fill" style={{ transform: `scaleX(${state === "sent" ? 1 : sent / Math.max(1, size)})` }} />
+      </span>
+      {reason ? <span class="why">{reason}</span> : null}
+    </li>
+  );
+}

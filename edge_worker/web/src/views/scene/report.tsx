@@ -1,0 +1,104 @@
+// A job's report: quality, price, photos used, time per stage.
+// Never computes a number that the report has.
+import type { Report } from "../../../../shared/contracts/job-report.ts";
+import type { Project } from "../../../../shared/contracts/project.ts";
+import { count, day, duration, plural, usd } from "../../lib/format.ts";
+import type { PhotoNames } from "../../scene/photo-names.ts";
+import { stageShares } from "../../scene/progress.ts";
+import { GAUSSIANS_EXPLAINED, PSNR_EXPLAINED, psnrWords, SSIM_EXPLAINED } from "../../scene/quality.ts";
+import { Stat } from "../common/parts.tsx";
+
+export function Numbers({ project }: { project: Project }) {
+  const { report } = project;
+  if (!report) return <p class="quiet">This scene has no report.</p>;
+  return (
+    <section class="numbers" aria-label="Numbers">
+      <dl class="stats">
+        {report.metrics.psnr_db !== null ? (
+          <Stat label="PSNR" value={`${report.metrics.psnr_db.toFixed(1)} dB`} note={psnrWords(report.metrics.psnr_db)} explain={PSNR_EXPLAINED} />
+        ) : null}
+        {report.metrics.ssim !== null ? <Stat label="SSIM" value={report.metrics.ssim.toFixed(3)} explain={SSIM_EXPLAINED} /> : null}
+        <Stat label="Gaussians" value={count(report.metrics.gaussians)} explain={GAUSSIANS_EXPLAINED} />
+        <Price report={report} />
+      </dl>
+      <Times report={report} />
+      {report.warnings.length > 0 ? (
+        <ul class="small">
+          {report.warnings.map((warning) => (
+            <li key={warning}>{warning}</li>
+          ))}
+        </ul>
+      ) : null}
+    </section>
+  );
+}
+
+function Price({ report }: { report: Report }) {
+  const { price } = report;
+  if (!price) return null;
+  const rate = `${duration(price.billed_s)} of ${price.gpu} at $${(price.usd_per_s * 3600).toFixed(2)} per hour (price as of ${day(price.as_of)}).`;
+  return <Stat label="Price" value={usd(price.usd)} note={price.estimate ? "estimate" : undefined} explain={price.note ? `${rate} ${price.note}` : rate} />;
+}
+
+/** How many photos were used, and why the others were not. */
+export function Photos({ report, names }: { report: Report; names: PhotoNames }) {
+  return (
+    <div class="stack tight">
+      <dl>
+        <Stat
+          label="Photos used"
+          value={
+            <>
+              {report.photos.registered} <span class="of">of {report.photos.given}</span>
+            </>
+          }
+          explain="A photo is used if its camera pose could be found from what it shares with other photos."
+        />
+      </dl>
+      <Rejected report={report} names={names} />
+    </div>
+  );
+}
+
+function Rejected({ report, names }: { report: Report; names: PhotoNames }) {
+  const { rejected } = report.photos;
+  if (rejected.length === 0) return null;
+  return (
+    <details class="not-used" open={rejected.length <= 2}>
+      <summary>{plural(rejected.length, "photo")} not used</summary>
+      <ul>
+        {rejected.map(({ name, reason }) => (
+          <li key={name}>
+            <span class="file-name">{names(name)}</span> {reason}
+          </li>
+        ))}
+      </ul>
+    </details>
+  );
+}
+
+/** Time per stage, as one bar with a legend. */
+function Times({ report }: { report: Report }) {
+  const shares = stageShares(report);
+  const total = report.stages.reduce((sum, { seconds }) => sum + seconds, 0);
+  return (
+    <figure class="stack tight times">
+      <figcaption>
+        Took {duration(total)} on {report.device.name}
+      </figcaption>
+      <div class="times-bar" aria-hidden="true">
+        {shares.map(({ stage, share }) => (
+          <span key={stage} class={`part ${stage}`} style={{ flexGrow: Math.max(share, 0.004) }} />
+        ))}
+      </div>
+      <ul class="fine">
+        {shares.map(({ stage, label, seconds }) => (
+          <li key={stage}>
+            <span class={`dot ${stage}`} aria-hidden="true" />
+            {label} <span class="figures">{duration(seconds)}</span>
+          </li>
+        ))}
+      </ul>
+    </figure>
+  );
+}

@@ -1,0 +1,45 @@
+// A finished scene: viewer, report, downloads, share links, and making it again.
+// Not for share links: they show scene-view.tsx.
+import type { Source } from "../../api/api.ts";
+import { usePhotoNames } from "../../scene/photo-names.ts";
+import { PRESET_WORDS } from "../common/presets.ts";
+import { Sharing } from "../links/sharing.tsx";
+import { Again } from "../project/again.tsx";
+import { Manage } from "../project/manage.tsx";
+import type { StateProps } from "../project/state-props.ts";
+import { Downloads } from "./downloads.tsx";
+import { Numbers, Photos } from "./report.tsx";
+import { SceneView } from "./scene-view.tsx";
+
+export function Scene({ source, ...props }: StateProps & { source: Source }) {
+  const { project } = props;
+  const names = usePhotoNames(project.id);
+  return (
+    <article class="stack scene">
+      <SceneView project={project} source={source} names={names} beside={project.report ? <Photos report={project.report} names={names} /> : null} />
+      <div class="below">
+        <Numbers project={project} />
+        <div class="aside">
+          <Downloads project={project} source={source} />
+          {props.mayOperate ? <Sharing projectId={project.id} /> : null}
+          {props.mayUpload ? <Better {...props} /> : null}
+          <Manage {...props} />
+        </div>
+      </div>
+    </article>
+  );
+}
+
+/** Makes the scene again, for example at a finer quality after a preview. */
+function Better(props: StateProps) {
+  const { preset } = props.project;
+  return (
+    <section class="stack tight" aria-labelledby="better-title">
+      <h2 id="better-title">Quality</h2>
+      <p class="small">{preset ? `Made in ${PRESET_WORDS[preset].label} quality. ` : null}Your photos are still here, so you can make it again at another quality.</p>
+      <div class="row">
+        <Again {...props} label="Make it again" />
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,149 @@
+// The element that shows a scene: poster first, then the 3D engine, with our own controls.
+// Never blocks the page: the engine is a separate file, and after a failure the poster stays.
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import type { CamerasFile } from "../../scene/cameras.ts";
+import type { OpenScene } from "../../scene/viewer.ts";
+
+import "./stage.css";
+
+const SCROLL_KEYS = new Set(["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", " "]);
+
+interface Props {
+  url: string;
+  fileName: string;
+  poster: string | null;
+  /** Null without cameras.json: the view then starts from a default pose. */
+  cameras: CamerasFile | null;
+  label: string;
+  /** The name of the photo whose view is shown. */
+  view?: string | null;
+  onFailure: (message: string) => void;
+}
+
+export function Stage({ url, fileName, poster, cameras, label, view = null, onFailure }: Props) {
+  const frame = useRef<HTMLDivElement>(null);
+  const scene = useRef<OpenScene | null>(null);
+  const [percent, setPercent] = useState(0);
+  const [shown, setShown] = useState(false);
+  const [broken, setBroken] = useState(false);
+  const [full, setFull] = useState(false);
+  const [turning, setTurning] = useState(false);
+  const [touched, setTouched] = useState(false);
+
+  useEffect(() => {
+    const container = frame.current;
+    if (!container) return;
+    let stopped = false;
+    const fail = (): void => {
+      if (stopped) return;
+      setBroken(true);
+      onFailure("The scene could not be shown. Reload the page, or try another browser.");
+    };
+    setPercent(0);
+    setBroken(false);
+    void (async () => {
+      try {
+        const { openScene } = await import("../../scene/viewer.ts");
+        if (stopped) return;
+        const opened = await openScene({ container, url, fileName, cameras, onPercent: (p) => stopped || setPercent(p), onShown: () => stopped || setShown(true), onBroken: fail });
+        if (stopped) return opened.close();
+        // The previous scene stays on screen until the new one has drawn its first frame.
+        scene.current?.close();
+        scene.current = opened;
+      } catch (error) {
+        console.error(error);
+        fail();
+      }
+    })();
+    return () => {
+      stopped = true;
+    };
+  }, [url, cameras]);
+
+  useEffect(
+    () => () => {
+      scene.current?.close();
+      scene.current = null;
+    },
+    [],
+  );
+  useEffect(() => {
+    if (view !== null) scene.current?.lookFrom(view);
+  }, [view]);
+  useEffect(() => {
+    const note = (): void => setFull(document.fullscreenElement !== null && document.fullscreenElement === frame.current?.parentElement);
+    document.addEventListener("fullscreenchange", note);
+    return () => document.removeEventListener("fullscreenchange", note);
+  }, []);
+
+  const turn = (): void => {
+    setTouched(true);
+    scene.current?.turn(!turning);
+    setTurning(!turning);
+  };
+  const toggleFull = (): void => {
+    if (full) void document.exitFullscreen();
+    else void frame.current?.parentElement?.requestFullscreen().catch(() => undefined);
+  };
+  return (
+    <div class={shown ? "stage shown" : "stage"}>
+      <div
+        ref={frame}
+        class="stage-frame"
+        role="application"
+        aria-label={`${label}. Drag to turn, scroll or pinch to zoom, use the arrow keys to move, press R for the start view.`}
+        tabIndex={0}
+        onFocusIn={() => scene.current?.listen(true)}
+        onFocusOut={() => scene.current?.listen(false)}
+        onPointerDown={() => {
+          frame.current?.focus({ preventScroll: true });
+          setTurning(false);
+          setTouched(true);
+        }}
+        onKeyDown={(event) => {
+          setTouched(true);
+          // The engine listens on the window. This only stops the page from scrolling.
+          if (SCROLL_KEYS.has(event.key)) event.preventDefault();
+        }}
+      />
+      {poster ? <img class="poster" src={poster} alt="" /> : null}
+      {shown || broken ? null : (
+        <p class="stage-note loading" role="status">
+          {percent > 0 ? `${percent} %` : "Loading the scene…"}
+        </p>
+      )}
+      {/* Screen readers get the same from the frame's label. */}
+      {shown && !touched ? (
+        <p class="stage-note gestures" aria-hidden="true">
+          <span class="by-mouse">Drag to turn, scroll to zoom</span>
+          <span class="by-touch">Drag to turn, pinch to zoom</span>
+        </p>
+      ) : null}
+      <div class="controls">
+        <button type="button" class="control" disabled={!shown} onClick={() => scene.current?.reset()}>
+          <Icon d="M4 10a8 8 0 1 1 2 6M4 4v6h6" />
+          Start view
+        </button>
+        <button type="button" class="control" disabled={!shown} aria-pressed={turning} onClick={turn}>
+          <Icon d={turning ? "M8 5v14M16 5v14" : "M8 5l11 7-11 7z"} />
+          {turning ? "Stop" : "Rotate"}
+        </button>
+        {document.fullscreenEnabled ? (
+          <button type="button" class="control" aria-pressed={full} onClick={toggleFull}>
+            <Icon d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5" />
+            {full ? "Exit" : "Full screen"}
+          </button>
+        ) : null}
+      </div>
+    </div>
+  );
+}
+
+function Icon({ d }: { d: string }) {
+  return (
+    <svg viewBox="0 0 24 24" aria-hidden="true">
+      <path d={d} fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" />
+    </svg>
+  );
+}

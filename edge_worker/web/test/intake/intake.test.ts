@@ -1,0 +1,140 @@
+// Which photos are usable, why others are not, and what the advice says.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import type { PhotoLimits } from "../../../shared/limits.ts";
+import { advise, judge, suggestName, uniqueNames, type Facts } from "../../src/intake/rules.ts";
+import { sharpness, softPhotos } from "../../src/intake/sharpness.ts";
+
+const LIMITS: PhotoLimits = { photos_min: 5, photos_max: 8, photo_bytes_max: 25_000_000 };
+const photo = (change: Partial<Facts> = {}): Facts => ({
+  name: "a.jpg",
+  bytes: 1000,
+  type: "image/jpeg",
+  sha256: null,
+  sharpness: 1,
+  opens: true,
+  ...change,
+});
+
+describe("judge", () => {
+  const reason = (facts: Facts[], i: number): string | null => {
+    const verdict = judge(facts, LIMITS)[i];
+    return verdict?.use === false ? verdict.reason : null;
+  };
+
+  it.each([
+    ["a file that is not a photo", { type: null }, "Not a supported photo"],
+    ["a video", { type: null, name: "walk.MOV" }, "This is a video. Export still frames"],
+    ["a file that is too large", { bytes: 25_000_001 }, "Too large: 25.0 MB. The limit is 25.0 MB per photo."],
+    ["a damaged file", { opens: false }, "damaged"],
+  ] as const)("rejects %s", (_what, change, words) => expect(reason([photo(change)], 0)).toContain(words));
+
+  it("accepts a file of exactly the limit", () => {
+    expect(reason([photo({ bytes: 25_000_000 })], 0)).toBeNull();
+  });
+
+  it("keeps the first of two identical photos and names it for the second", () => {
+    const copies = [photo({ name: "one.jpg", sha256: "x" }), photo({ name: "two.jpg", sha256: "x" })];
+    expect(reason(copies, 0)).toBeNull();
+    expect(reason(copies, 1)).toBe("Duplicate of one.jpg.");
+  });
+
+  it("counts only usable photos against the maximum", () => {
+    const many = [photo({ type: null }), ...Array.from({ length: 9 }, () => photo())];
+    expect(judge(many, LIMITS).filter(({ use }) => use)).toHaveLength(8);
+    expect(reason(many, 9)).toContain("limit of 8 photos");
+  });
+
+  it("adds a hint to a soft photo and still uses it", () => {
+    const set = [...Array.from({ length: 6 }, () => photo()), photo({ sharpness: 0.1 })];
+    expect(judge(set, LIMITS)[6]).toEqual({ use: true, hint: "Blurrier than the others. Retake it if you can." });
+  });
+
+  it("returns one verdict per file, and never uses more than the maximum", () => {
+    const facts = fc.record({
+      name: fc.string(),
+      bytes: fc.nat(50_000_000),
+      type: fc.constantFrom(null, "image/jpeg" as const),
+      sha256: fc.option(fc.constantFrom("a", "b", "c")),
+      sharpness: fc.option(fc.double({ min: 0, max: 10, noNaN: true })),
+      opens: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(facts, { maxLength: 30 }), (files) => {
+        const verdicts = judge(files, LIMITS);
+        expect(verdicts).toHaveLength(files.length);
+        expect(verdicts.filter(({ use }) => use).length).toBeLessThanOrEqual(LIMITS.photos_max);
+      }),
+    );
+  });
+});
+
+describe("advice", () => {
+  it.each([
+    [0, false, "Add 5 more photos"],
+    [4, false, "Add 1 more photo."],
+    [5, true, "Enough to start"],
+    [20, true, "A good number"],
+  ])("for %d photos", (used, enough, words) => {
+    const advice = advise(used, LIMITS);
+    expect(advice.enough).toBe(enough);
+    expect(advice.words).toContain(words);
+  });
+});
+
+describe("names", () => {
+  it("become unique and keep their extension", () => {
+    expect(uniqueNames(["a.jpg", "a.jpg", "b", "b", "a (2).jpg"])).toEqual(["a.jpg", "a (2).jpg", "b", "b (2)", "a (2) (2).jpg"]);
+  });
+
+  it("contain no characters that the server rejects", () => {
+    expect(uniqueNames(["a\u202egpj.jpg", "a?gpj.jpg", "\ud800.jpg"])).toEqual(["a?gpj.jpg", "a?gpj (2).jpg", "?.jpg"]);
+  });
+
+  it("are unique for any input", () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom("a.jpg", "a (2).jpg", "a (3).jpg", ".x", "b"), { maxLength: 12 }), (names) => {
+        expect(new Set(uniqueNames(names)).size).toBe(names.length);
+      }),
+    );
+  });
+
+  it("of a scene come from its only folder, else from the date", () => {
+    const today = new Date(2026, 10, 23);
+    expect(suggestName(["brass_kettle/1.jpg", "brass_kettle/2.jpg"], today)).toBe("brass kettle");
+    expect(suggestName(["a/1.jpg", "b/2.jpg"], today)).toBe("Scene from 23 November");
+    expect(suggestName(["1.jpg"], today)).toBe("Scene from 23 November");
+  });
+});
+
+describe("sharpness", () => {
+  const SIDE = 32;
+  const picture = (grey: (x: number, y: number) => number): Uint8ClampedArray => {
+    const data = new Uint8ClampedArray(SIDE * SIDE * 4);
+    for (let i = 0; i < SIDE * SIDE; i += 1) data.fill(grey(i % SIDE, Math.floor(i / SIDE)), 4 * i, 4 * i + 3);
+    return data;
+  };
+  const wave = (period: number) => (x: number) => 128 + 100 * Math.sin((2 * Math.PI * x) / period);
+
+  it("is higher for finer detail", () => {
+    expect(sharpness(picture(wave(4)), SIDE, SIDE)).toBeGreaterThan(4 * sharpness(picture(wave(16)), SIDE, SIDE));
+  });
+
+  it("does not mistake low contrast for blur", () => {
+    const strong = sharpness(picture((x) => 128 + (x % 4 < 2 ? 100 : -100)), SIDE, SIDE);
+    const weak = sharpness(picture((x) => 128 + (x % 4 < 2 ? 10 : -10)), SIDE, SIDE);
+    expect(weak / strong).toBeCloseTo(1, 1);
+  });
+
+  it("is zero for a flat image", () => expect(sharpness(picture(() => 90), SIDE, SIDE)).toBe(0));
+
+  it("marks no photo as soft in a small set, or if all are alike", () => {
+    expect(softPhotos([1, 1, 0.01])).toEqual(new Set());
+    expect(softPhotos([0.01, 0.011, 0.012, 0.01, 0.011])).toEqual(new Set());
+  });
+
+  it("finds soft photos and skips unknown scores", () => {
+    expect(softPhotos([1, 1.1, null, 0.9, 1, 0.2, 1])).toEqual(new Set([5]));
+  });
+});

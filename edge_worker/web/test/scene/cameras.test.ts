@@ -1,0 +1,90 @@
+// Poses and the plan from cameras.json, for known cameras on a circle, y down, as the worker writes them.
+import { describe, expect, it } from "vitest";
+
+import { parseCameras, plan, pose, startPose, toViewer, type CamerasFile, type Vec3 } from "../../src/scene/cameras.ts";
+
+const WIDTH_PX = 640;
+const FOCAL_PX = 320; // an image twice as wide as its focal length: 90 degrees across
+
+/** `count` level cameras on a circle of radius 2 around the origin, looking at it; up is -y. */
+function circle(count: number): CamerasFile {
+  const cameras = Array.from({ length: count }, (_, i) => {
+    const turn = (2 * Math.PI * i) / count;
+    const position: Vec3 = [2 * Math.cos(turn), 0, 2 * Math.sin(turn)];
+    const forward: Vec3 = [-Math.cos(turn), 0, -Math.sin(turn)];
+    const down: Vec3 = [0, 1, 0];
+    const right: Vec3 = [down[1] * forward[2], 0, -down[1] * forward[0]];
+    const rotation: [Vec3, Vec3, Vec3] = [
+      [right[0], down[0], forward[0]],
+      [right[1], down[1], forward[1]],
+      [right[2], down[2], forward[2]],
+    ];
+    return { name: `${i}.jpg`, width: WIDTH_PX, height: 480, fx: FOCAL_PX, fy: FOCAL_PX, position, rotation, held_out: i === 0 };
+  });
+  return { up: [0, -1, 0], start: "1.jpg", target: [0, 0, 0], cameras };
+}
+
+describe("poses", () => {
+  it("put the target on the optical axis at the depth of the subject, in the viewer's frame", () => {
+    const file = circle(4);
+    const { position, target, fov } = pose(file.cameras[1]!, file.target);
+    expect(position).toEqual(toViewer(file.cameras[1]!.position));
+    for (const part of target) expect(part).toBeCloseTo(0);
+    expect(fov).toBeCloseTo(90);
+  });
+
+  it("measure the field of view on the longer side", () => {
+    const camera = { ...circle(1).cameras[0]!, width: 480, height: WIDTH_PX };
+    expect(pose(camera, [0, 0, 0]).fov).toBeCloseTo(90);
+  });
+
+  it("never put the target behind the camera", () => {
+    const camera = circle(1).cameras[0]!;
+    const { position, target } = pose(camera, [50, 0, 0]);
+    expect(Math.hypot(...target.map((part, i) => part - (position[i] ?? 0)))).toBeGreaterThan(0);
+  });
+
+  it("start with the named camera, else the first, else none", () => {
+    const file = circle(4);
+    expect(startPose(file)?.position).toEqual(toViewer(file.cameras[1]!.position));
+    expect(startPose({ ...file, start: "gone.jpg" })?.position).toEqual(toViewer(file.cameras[0]!.position));
+    expect(startPose({ ...file, cameras: [] })).toBeNull();
+  });
+});
+
+describe("the plan from above", () => {
+  it("shows the circle at radius one, with every camera facing inwards", () => {
+    for (const { x, y, lookX, lookY } of plan(circle(8))) {
+      expect(Math.hypot(x, y)).toBeCloseTo(1);
+      expect(lookX).toBeCloseTo(-x);
+      expect(lookY).toBeCloseTo(-y);
+    }
+  });
+
+  it("is not mirrored: a circle that is counterclockwise from above is so on the screen", () => {
+    const [first, second] = plan(circle(8));
+    // From above (up is -y), x points right and z up the screen, so the circle is counterclockwise. A screen's
+    // y points down.
+    const cross = (first?.x ?? 0) * (second?.y ?? 0) - (first?.y ?? 0) * (second?.x ?? 0);
+    expect(cross).toBeLessThan(0);
+  });
+
+  it("marks held-out photos", () => {
+    expect(plan(circle(3)).map(({ heldOut }) => heldOut)).toEqual([true, false, false]);
+  });
+
+  it("puts a camera directly above the subject in the middle", () => {
+    const file = circle(2);
+    const above = { ...file.cameras[0]!, position: [0, -3, 0] as Vec3, rotation: [[1, 0, 0], [0, 0, 1], [0, 1, 0]] as [Vec3, Vec3, Vec3] };
+    const at = plan({ ...file, cameras: [...file.cameras, above] }).at(-1);
+    expect(Math.hypot(at?.x ?? 1, at?.y ?? 1)).toBeCloseTo(0);
+    expect(Number.isFinite(at?.lookX)).toBe(true);
+  });
+});
+
+describe("an invalid file", () => {
+  it("is rejected", () => {
+    expect(() => parseCameras({ cameras: [] })).toThrow();
+    expect(() => parseCameras("nonsense")).toThrow();
+  });
+});
