@@ -138,7 +138,6 @@ def images(folder: Path) -> Path:
         }
         for kind in kinds
     }
-    table[f"{REPOSITORY}-server"] = {"command": [sys.executable, str(HERE / "worker_with_a_server.py")]}
     table[f"{REPOSITORY}-private"] = {**table[REPOSITORY], "private": LOGINS}
     table[f"{REPOSITORY}-checked"] = {"command": [sys.executable, str(HERE / "worker_of_all_kinds.py"), "async"]}
     file = folder / "images.json"

@@ -83,7 +83,7 @@ def test_a_port_alone_is_enough_and_every_image_echoes(tmp_path: Path) -> None:
                     "name": "any",
                     "type": "QUEUE",
                     "image": "ghcr.io/anyone/anything:v1",
-                    "cpu": [{"id": "cpu3c", "vcpuCount": 2}],
+                    "gpu": {"pools": ["ADA_24"]},
                     "scaling": {"type": "QUEUE_DELAY", "queueDelay": 4},
                 }
                 endpoint = http.post("/v2/serverless", json=body).json()["id"]
@@ -114,7 +114,6 @@ def test_an_answer_does_not_wait_for_an_acknowledgement(own_standin: Any) -> Non
 
 def test_no_secret_is_in_its_log_or_readable_for_others(own_standin: Any, tmp_path: Path) -> None:
     with own_standin() as standin:
-        standin.http.post("/v2/account/secrets", json={"name": "token", "value": "s3cret-value"})
         standin.http.post("/v2/registries", json={"name": "r", "username": "u", "password": "pa55-word"})
         make_noise(standin)
     log = (tmp_path / "standin.log").read_text()
@@ -125,7 +124,7 @@ def test_no_secret_is_in_its_log_or_readable_for_others(own_standin: Any, tmp_pa
 
 def make_noise(standin: StandIn) -> None:
     """Calls that are refused or go wrong, which is when services tend to print too much."""
-    standin.http.post("/v2/account/secrets", json={"name": "token", "value": "s3cret-value"})
-    standin.http.post("/v2/account/secrets", json={"name": "1bad", "value": "s3cret-value"})
+    standin.http.post("/v2/registries", json={"name": "r", "username": "u", "password": "pa55-word"})
+    standin.http.post("/v2/registries", json={"name": "", "username": "u", "password": "s3cret-value"})
     standin.http.post("/v2/registries", content=b'{"password": "pa55-word"')
     standin.http.get(f"/v2/serverless/{KEY}")

@@ -192,7 +192,7 @@ def test_a_worker_with_concurrency_takes_several_jobs_at_once(standin: StandIn) 
     assert len({job["output"]["pid"] for job in done}) == 1
 
 
-def test_the_worker_sees_the_platforms_variables_and_its_secrets_but_not_this_machines(
+def test_the_worker_sees_the_variables_of_the_platform_and_the_endpoint_but_not_this_machines(
     standin: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = standin.create(env={"GREETING": "hi", "UNKNOWN": "{{ RUNPOD_SECRET_absent }}"})["id"]

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from local_cloud.runpod import limits
+from local_cloud.runpod.core import limits
+from local_cloud.runpod.core.problems import JobApiError
 from local_cloud.runpod.jobs import wire
 from local_cloud.runpod.jobs.model import Status
-from local_cloud.runpod.problems import JobApiError
 
-from .test_model import job
+from ..samples import job
 
 
 def test_a_worker_gets_every_key_of_the_body_but_the_callers_id() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_cloud.runpod import limits
+from local_cloud.runpod.core import limits
 from local_cloud.runpod.workers.logs import LINE_MAX_CHARS, WorkerLog
 
 
