@@ -14,7 +14,7 @@ from local_cloud.runpod.core import limits
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Amounts:
-    """USD. No platform fee: nothing published says that it comes on top (open doubt 13)."""
+    """USD. No platform fee: nothing published reports that it comes on top."""
 
     gpu: float = 0.0
     disk: float = 0.0

@@ -181,7 +181,7 @@ class Dispatcher:
 
     def _execution_timeout_s(self, job: Job) -> float:
         endpoint = self._account.endpoints[job.endpoint_id]
-        # What timeout 0 means is not documented (open doubt 3): taken as the documented default.
+        # What timeout 0 means is not documented; we take the documented default.
         timeout_ms = job.policy.execution_timeout_ms or endpoint.spec.timeout_ms or limits.EXECUTION_TIMEOUT_DEFAULT_MS
         return timeout_ms / 1000
 

@@ -1,5 +1,5 @@
 """Management API beside endpoints: credentials, catalogue, billing, rate limits, and its faults.
-The fixture validates every answer against the published document, too."""
+The fixture checks every answer against the published document, too."""
 
 from __future__ import annotations
 

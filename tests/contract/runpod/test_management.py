@@ -1,5 +1,5 @@
 """Management API: what each call changes, refuses and answers, beyond the shape of its bodies.
-Every answer is also judged against the published document by the fixture's hook."""
+The fixture checks every answer against the published document, too."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_defaults_are_the_published_ones(standin: StandIn) -> None:
         ({"scaling": {"type": "REQUEST_COUNT", "requestCount": 1, "queueDelay": 4}}, 422, "$.scaling"),
     ],
 )
-def test_a_create_that_breaks_a_rule_is_refused_in_words(
+def test_a_create_that_breaks_a_rule_is_refused_with_the_reason(
     standin: StandIn, changes: dict[str, Any], status: int, words: str
 ) -> None:
     assert words in refused(standin.http.post("/v2/serverless", json=base(**changes)), status)
@@ -93,7 +93,7 @@ def test_an_integral_float_is_an_integer_as_in_json_schema(standin: StandIn) -> 
     assert all(type(one) is int for one in numbers)
 
 
-def test_a_body_of_absurd_size_is_refused_and_not_kept(standin: StandIn) -> None:
+def test_a_body_above_the_limit_is_refused_and_not_stored(standin: StandIn) -> None:
     def endless() -> Iterator[bytes]:
         for _ in range(130):
             yield b" " * 1024 * 1024
@@ -195,7 +195,7 @@ def test_the_quota_counts_all_endpoints_and_is_free_again_after_a_delete(standin
     standin.create(workers={"max": 5})
 
 
-def test_a_deleted_endpoint_is_gone_everywhere_and_its_name_may_be_used_twice(standin: StandIn) -> None:
+def test_a_deleted_endpoint_is_gone_everywhere_and_names_need_not_be_unique(standin: StandIn) -> None:
     one, two = standin.create(name="same")["id"], standin.create(name="same")["id"]
     assert one != two
     assert standin.http.delete(f"/v2/serverless/{one}").status_code == 204

@@ -69,9 +69,9 @@ def test_every_exchange_is_as_published(case: schemathesis.Case, shared_standin:
 
 
 def excluded(case: schemathesis.Case) -> list[Any]:
-    """A stateful rule (an id that exists, a pool that is known) may refuse a body that fits the schema. And a case that
-    is wrong in query or header alone may pass: unknown parameters are ignored as on the platform, the key is put in
-    above. A wrong body or path must be refused."""
+    """Checks that do not apply. A rule about the account (an id that exists, a known pool) can refuse a body that fits
+    the schema. A case that is wrong only in its query or headers can pass: the platform ignores unknown parameters,
+    and the test adds the key. A wrong body or path must be refused."""
     parts = case.meta.components.items()
     wrong = {str(getattr(where, "value", where)) for where, part in parts if part.mode.is_negative}
     may_pass = wrong <= {"query", "header"}
@@ -79,7 +79,7 @@ def excluded(case: schemathesis.Case) -> list[Any]:
 
 
 @pytest.mark.parametrize("path", sorted({path for path in spec.document()["paths"]}))
-def test_wrong_verbs_are_405_with_allow_and_foreign_products_404(shared_standin: StandIn, path: str) -> None:
+def test_a_wrong_verb_is_405_with_allow_and_an_unmodelled_path_404(shared_standin: StandIn, path: str) -> None:
     concrete = path.replace("{id}", "absent").replace("{workerId}", "absent")
     answer = shared_standin.http.request("PUT", concrete)
     assert answer.status_code in (404, 405)

@@ -1,4 +1,4 @@
-"""The local Cloudflare runtime as a process: what it serves, keeps, refuses and leaves behind.
+"""The local Cloudflare runtime as a process: what it serves, stores and rejects, and that it ends cleanly.
 The S3 side is spoken by the official SDK; a small Worker of the test's own stands for any script.
 """
 

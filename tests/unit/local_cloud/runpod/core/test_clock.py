@@ -12,7 +12,7 @@ from local_cloud.runpod.core.clock import Clock, parse_rfc3339, rfc3339
 
 
 class Hands:
-    """A monotonic clock that the test turns."""
+    """A monotonic clock that the test moves."""
 
     def __init__(self) -> None:
         self.now_s = 50.0

@@ -1,4 +1,4 @@
-"""Faults strike exactly the calls they name."""
+"""Faults strike exactly the calls that they name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from local_cloud.runpod.faults.scripted import Fault, Faults, Kind
 
 
-def test_a_fault_waits_for_its_nth_match_and_then_counts_its_times() -> None:
+def test_a_fault_strikes_from_its_nth_match_on_for_its_times() -> None:
     faults = Faults()
     faults.add(Fault(kind=Kind.STATUS, route="GET /v2/*", nth=2, times=2))
     assert [len(faults.for_request("GET", "/v2/x")) for _ in range(5)] == [0, 1, 1, 0, 0]
@@ -23,7 +23,7 @@ def test_another_verb_or_path_neither_strikes_nor_counts() -> None:
     assert len(faults.for_request("PATCH", "/v2/serverless/e")) == 1
 
 
-def test_times_null_strikes_until_removed() -> None:
+def test_a_fault_without_times_strikes_until_removed() -> None:
     faults = Faults()
     armed = faults.add(Fault(kind=Kind.WORKER_THROTTLED, endpoint="e*", times=None))
     assert all(faults.strike(Kind.WORKER_THROTTLED, "e1") for _ in range(10))
@@ -42,6 +42,6 @@ def test_times_null_strikes_until_removed() -> None:
         {"kind": "worker_killed", "nth": 0},
     ],
 )
-def test_a_fault_that_could_not_strike_is_refused(fields: dict[str, object]) -> None:
+def test_a_fault_that_cannot_strike_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Fault.model_validate(fields)

@@ -131,7 +131,7 @@ views = st.builds(
     workers=st.lists(views, max_size=10, unique_by=lambda one: one.id),
     waits_s=st.lists(st.floats(0, 100), max_size=10),
 )
-def test_no_decision_ends_a_busy_worker_passes_max_or_falls_below_min(
+def test_no_decision_ends_a_busy_worker_or_leaves_the_range_of_min_and_max(
     low: int, extra: int, workers: list[WorkerView], waits_s: list[float]
 ) -> None:
     endpoint = spec(workers_min=low, workers_max=low + extra, queue_delay_s=1)

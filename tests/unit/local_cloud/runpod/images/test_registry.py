@@ -23,15 +23,15 @@ from local_cloud.runpod.images.registry import Images, ImagesFileInvalid, reposi
         "checkout.local/splat-worker:v1@sha256:00ff",
     ],
 )
-def test_a_reference_is_known_by_its_repository(reference: str) -> None:
+def test_a_reference_is_found_by_its_repository(reference: str) -> None:
     assert repository_of(reference) == "checkout.local/splat-worker"
 
 
-def test_a_port_is_no_tag() -> None:
+def test_a_port_is_not_a_tag() -> None:
     assert repository_of("localhost:5000/worker") == "localhost:5000/worker"
 
 
-def test_the_file_is_read_afresh_and_a_near_name_is_not_taken(tmp_path: Path) -> None:
+def test_the_file_is_read_on_each_call_and_names_match_exactly(tmp_path: Path) -> None:
     file = tmp_path / "images.json"
     images = Images(file)
     file.write_text(json.dumps({"a/b": {"command": ["one"]}}))
@@ -42,7 +42,7 @@ def test_the_file_is_read_afresh_and_a_near_name_is_not_taken(tmp_path: Path) ->
         images.resolve("a/bc:1")
 
 
-def test_a_star_is_every_other_repository_but_not_what_is_no_reference(tmp_path: Path) -> None:
+def test_a_star_stands_for_every_other_valid_reference(tmp_path: Path) -> None:
     file = tmp_path / "images.json"
     file.write_text(json.dumps({"a/b": {"command": ["own"]}, "*": {"command": ["other"]}}))
     images = Images(file)
@@ -85,7 +85,7 @@ def reference_of(code: str) -> str:
     return f"a/b@sha256:{hashlib.sha256(code.encode()).hexdigest()}"
 
 
-def test_a_release_keeps_the_sources_it_was_made_of(folder_image: tuple[Images, Path]) -> None:
+def test_a_release_keeps_the_sources_of_its_digest(folder_image: tuple[Images, Path]) -> None:
     images, sources = folder_image
     (sources / "code").write_text("first")
     first = images.resolve(reference_of("first"))
@@ -107,7 +107,7 @@ def test_a_digest_that_the_folder_does_not_have_is_refused(folder_image: tuple[I
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": {}}', '{"a": {"command": []}}', '{"a": {"command": ["x"], "b": 1}}'])
-def test_a_damaged_file_names_itself(tmp_path: Path, text: str) -> None:
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "images.json"
     file.write_text(text)
     with pytest.raises(ImagesFileInvalid, match=r"images\.json"):

@@ -1,4 +1,4 @@
-"""Real process groups: they start, they are heard, and they end whole."""
+"""Real process groups: they start, their output is read, and they end as a whole."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def alive(group: int) -> bool:
     return True
 
 
-async def test_output_of_both_streams_is_heard_to_the_last_byte() -> None:
+async def test_output_of_both_streams_is_read_to_the_last_byte() -> None:
     said: list[bytes] = []
     process = await started("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)", said)
     assert await process.wait() == 3
@@ -40,7 +40,7 @@ async def test_output_of_both_streams_is_heard_to_the_last_byte() -> None:
     assert b"".join(said) == b"out\nerr\n"
 
 
-async def test_a_child_that_outlives_its_parent_does_not_hold_up_the_wait_and_ends_with_the_group() -> None:
+async def test_a_child_that_outlives_its_parent_does_not_delay_the_wait_and_ends_with_the_group() -> None:
     said: list[bytes] = []
     process = await started("import os, time\nif os.fork() == 0:\n    time.sleep(600)\nprint('parent leaves')", said)
     assert await asyncio.wait_for(process.wait(), 5) == 0
@@ -49,7 +49,7 @@ async def test_a_child_that_outlives_its_parent_does_not_hold_up_the_wait_and_en
     assert not alive(process.pid)
 
 
-async def test_a_stubborn_group_is_killed_after_the_grace() -> None:
+async def test_a_group_that_ignores_sigterm_is_killed_after_the_grace() -> None:
     said: list[bytes] = []
     process = await started(
         "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(600)", said
@@ -62,7 +62,7 @@ async def test_a_stubborn_group_is_killed_after_the_grace() -> None:
     assert not alive(process.pid)
 
 
-async def test_a_stopped_group_wakes_to_hear_its_end() -> None:
+async def test_a_stopped_group_is_continued_so_that_it_can_end() -> None:
     said: list[bytes] = []
     process = await started("import time; print('up'); time.sleep(600)", said)
     while not said:
