@@ -9,7 +9,7 @@ import sys
 from concurrent import futures
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
@@ -60,6 +60,11 @@ def message(props: Props) -> struct_pb2.Struct:
     return struct
 
 
+def _abort(context: grpc.ServicerContext, code: grpc.StatusCode, text: str) -> NoReturn:
+    context.abort(code, text)
+    raise AssertionError("abort raises")
+
+
 class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
     """Paths in inputs are relative to `base`, the folder in which the engine starts a provider."""
 
@@ -90,9 +95,10 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
         token = str(args.get("apiToken") or os.environ.get("CLOUDFLARE_API_TOKEN", ""))
         url = str(args.get("baseUrl") or os.environ.get("CLOUDFLARE_BASE_URL", ""))
         if not TOKEN_FORM.match(token):
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "cloudflare:apiToken must be 40 to 80 of 0-9 A-Z a-z _ -")
+            _abort(context, grpc.StatusCode.INVALID_ARGUMENT, "cloudflare:apiToken must be 40 to 80 of 0-9 A-Z a-z _ -")
         if not url:
-            context.abort(
+            _abort(
+                context,
                 grpc.StatusCode.INVALID_ARGUMENT,
                 "this is the local double of the Cloudflare provider. It needs cloudflare:baseUrl, the control address "
                 "of the local runtime. For a cloud stack, remove local_cloud/cloudflare/bin from PATH",
@@ -174,11 +180,11 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
         token = urn.split("::")[2].rpartition("$")[2]
         kind = KINDS.get(token)
         if kind is None:
-            context.abort(
+            _abort(
+                context,
                 grpc.StatusCode.UNIMPLEMENTED,
                 f"the local Cloudflare double has no {token}; it has {', '.join(k.name for k in KINDS.values())}",
             )
-            raise AssertionError("abort raises")
         return kind
 
     def _previewed(self, kind: Kind, inputs: Props, olds: Props) -> Props:
@@ -194,14 +200,12 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
 
     def _call(self, context: grpc.ServicerContext, call: Any) -> Props | None:
         if self._control is None:
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the provider is not configured")
-            raise AssertionError("abort raises")
+            _abort(context, grpc.StatusCode.FAILED_PRECONDITION, "the provider is not configured")
         try:
             answer: Props | None = call(self._control)
             return answer
         except ControlError as problem:
-            context.abort(grpc.StatusCode.UNKNOWN, str(problem))
-            raise AssertionError("abort raises") from None
+            _abort(context, grpc.StatusCode.UNKNOWN, str(problem))
 
 
 def serve(base: Path) -> tuple[grpc.Server, int]:

@@ -10,8 +10,6 @@ import logging
 import random
 from pathlib import Path
 
-import httpx
-
 from local_cloud.runpod.account import catalog
 from local_cloud.runpod.account.state import Account, Endpoint, Store
 from local_cloud.runpod.core import limits
@@ -60,9 +58,7 @@ class Platform:
         self.account: Account = self._store.load()
         workers: dict[str, Worker] = {}
         tasks = Tasks()
-        self.webhooks = WebhookSender(
-            clock=self.clock, ids=self.ids, faults=self.faults, client=lambda: httpx.AsyncClient(trust_env=False)
-        )
+        self.webhooks = WebhookSender(clock=self.clock, ids=self.ids, faults=self.faults)
         self.dispatcher = Dispatcher(
             clock=self.clock,
             settings=self.settings,
@@ -148,8 +144,8 @@ class Platform:
             return
         waiting = self.dispatcher.queue(endpoint.id).waiting
         now_s = self.clock.now()
-        demand = autoscaler.Demand(waits_s=[now_s - job.submitted_s for job in waiting if not job.policy.low_priority])
-        decision = autoscaler.decide(endpoint.spec, self.fleet.views(endpoint), demand, now_s)
+        waits_s = [now_s - job.submitted_s for job in waiting if not job.policy.low_priority]
+        decision = autoscaler.decide(endpoint.spec, self.fleet.views(endpoint), waits_s, now_s)
         self.fleet.carry_out(endpoint, decision)
 
     def start(self) -> None:

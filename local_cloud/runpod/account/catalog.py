@@ -33,7 +33,6 @@ class Gpu(_Entry):
 class DataCenter(_Entry):
     id: str
     name: str
-    country: str
 
 
 class Catalog(_Entry):

@@ -23,13 +23,6 @@ class WorkerView:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Demand:
-    """How long the jobs of one endpoint wait; without lowPriority jobs, which never add workers."""
-
-    waits_s: Sequence[float]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Decision:
     start: int = 0
     end: tuple[tuple[str, str], ...] = ()  # (worker id, reason): can end at once
@@ -37,8 +30,11 @@ class Decision:
     idle: tuple[str, ...] = ()  # idle long enough: end, or park where FlashBoot is on
 
 
-def decide(spec: EndpointSpec, workers: Sequence[WorkerView], demand: Demand, now_s: float) -> Decision:
-    """Replaces old releases first, then keeps to max, then follows the demand, then ends or parks idle workers."""
+def decide(spec: EndpointSpec, workers: Sequence[WorkerView], waits_s: Sequence[float], now_s: float) -> Decision:
+    """Replaces old releases first, then keeps to max, then follows the demand, then ends or parks idle workers.
+
+    waits_s: how long each waiting job has waited, without lowPriority jobs, which never add workers.
+    """
     leaving = [one for one in workers if one.stale or one.draining]
     end = [(one.id, _why_leaving(one)) for one in leaving if not one.busy]
     drain = [one.id for one in leaving if one.busy and not one.draining]
@@ -54,7 +50,7 @@ def decide(spec: EndpointSpec, workers: Sequence[WorkerView], demand: Demand, no
             end.append((one.id, "above workers.max"))
             kept -= 1
 
-    wanted = _wanted(spec, serving, demand)
+    wanted = _wanted(spec, serving, waits_s)
     start = max(0, min(wanted - len(serving), spec.workers_max - kept))
     idle = () if start else _idle_too_long(spec, serving, now_s)
     return Decision(start=start, end=tuple(end), drain=tuple(drain), idle=idle)
@@ -69,11 +65,11 @@ def _first_to_go(one: WorkerView) -> tuple[bool, bool, float]:
     return (one.busy, one.phase is Phase.READY, one.idle_since_s or 0.0)
 
 
-def _wanted(spec: EndpointSpec, serving: Sequence[WorkerView], demand: Demand) -> int:
-    overdue = sum(wait_s > spec.queue_delay_s for wait_s in demand.waits_s)
+def _wanted(spec: EndpointSpec, serving: Sequence[WorkerView], waits_s: Sequence[float]) -> int:
+    overdue = sum(wait_s > spec.queue_delay_s for wait_s in waits_s)
     busy = sum(one.busy for one in serving)
     wanted = max(len(serving), busy + overdue)
-    if demand.waits_s and not serving:
+    if waits_s and not serving:
         # From zero the first request starts a worker at once, without the queue delay (guess).
         wanted = max(wanted, 1)
     return min(max(wanted, spec.workers_min), spec.workers_max)

@@ -4,6 +4,7 @@ lifecycle.py starts and ends the single worker, parking.py parks and wakes it.""
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 
 from local_cloud.runpod.account.state import Endpoint
 from local_cloud.runpod.core import limits
@@ -16,35 +17,26 @@ from local_cloud.runpod.fleet.parking import Parking
 from local_cloud.runpod.workers.model import Phase, Worker
 
 
+@dataclasses.dataclass(kw_only=True, eq=False)
 class Fleet:
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        settings: Settings,
-        workers: dict[str, Worker],
-        lifecycle: Lifecycle,
-        parking: Parking,
-        tasks: Tasks,
-    ) -> None:
-        self._clock = clock
-        self._settings = settings
-        self._workers = workers
-        self._lifecycle = lifecycle
-        self._parking = parking
-        self._tasks = tasks
+    clock: Clock
+    settings: Settings
+    workers: dict[str, Worker]
+    lifecycle: Lifecycle
+    parking: Parking
+    tasks: Tasks
 
     def get(self, worker_id: str) -> Worker | None:
-        return self._workers.get(worker_id)
+        return self.workers.get(worker_id)
 
     def all(self) -> tuple[Worker, ...]:
-        return tuple(self._workers.values())
+        return tuple(self.workers.values())
 
     def of_endpoint(self, endpoint_id: str) -> list[Worker]:
         """Workers that count: neither parked nor ending."""
         return [
             worker
-            for worker in self._workers.values()
+            for worker in self.workers.values()
             if worker.endpoint_id == endpoint_id and worker.phase not in (Phase.PARKED, Phase.ENDING)
         ]
 
@@ -63,32 +55,32 @@ class Fleet:
 
     def carry_out(self, endpoint: Endpoint, decision: Decision) -> None:
         for worker_id, reason in decision.end:
-            self._lifecycle.end(self._workers[worker_id], reason)
+            self.lifecycle.end(self.workers[worker_id], reason)
         for worker_id in decision.drain:
-            worker = self._workers[worker_id]
+            worker = self.workers[worker_id]
             worker.draining = True
             worker.log.system("takes no more jobs; ends after the current job")
         for worker_id in decision.idle:
-            worker = self._workers[worker_id]
-            if not self._parking.park(endpoint, worker):
-                self._lifecycle.end(worker, "idle")
+            worker = self.workers[worker_id]
+            if not self.parking.park(endpoint, worker):
+                self.lifecycle.end(worker, "idle")
         for _ in range(decision.start):
-            if not self._parking.wake(endpoint):
-                self._lifecycle.create(endpoint)
+            if not self.parking.wake(endpoint):
+                self.lifecycle.create(endpoint)
 
     def end_endpoint(self, endpoint_id: str, reason: str) -> None:
         for worker in self.all():
             if worker.endpoint_id == endpoint_id:
-                self._lifecycle.end(worker, reason)
-        self._lifecycle.forget_failures(endpoint_id)
+                self.lifecycle.end(worker, reason)
+        self.lifecycle.forget_failures(endpoint_id)
 
     async def end_all(self, reason: str) -> None:
         """Returns when no worker process is left."""
         for worker in self.all():
-            self._lifecycle.end(worker, reason)
-        while self._workers:
+            self.lifecycle.end(worker, reason)
+        while self.workers:
             await asyncio.sleep(0.02)
-        await self._tasks.cancel()
+        await self.tasks.cancel()
 
     def enforce_times(self) -> None:
         """Ends workers that never came up, went silent, do not stop a job, or were parked for too long."""
@@ -97,20 +89,20 @@ class Fleet:
                 self._enforce_start(worker)
             elif worker.phase is Phase.READY:
                 self._enforce_signs_of_life(worker)
-            elif worker.phase is Phase.PARKED and (reason := self._parking.why_end(worker)):
-                self._lifecycle.end(worker, reason)
+            elif worker.phase is Phase.PARKED and (reason := self.parking.why_end(worker)):
+                self.lifecycle.end(worker, reason)
 
     def _enforce_start(self, worker: Worker) -> None:
-        if worker.started_s is not None and self._clock.now() - worker.started_s > self._settings.init_timeout_s:
-            self._lifecycle.fail(worker, "did not ask for a job in time")
+        if worker.started_s is not None and self.clock.now() - worker.started_s > self.settings.init_timeout_s:
+            self.lifecycle.fail(worker, "did not ask for a job in time")
 
     def _enforce_signs_of_life(self, worker: Worker) -> None:
-        wall_s = self._clock.wall_s()
+        wall_s = self.clock.wall_s()
         silent_s = wall_s - (worker.last_ping_wall_s or wall_s)
-        if silent_s > self._settings.lost_after_s:
-            self._lifecycle.end(worker, f"lost: no ping for {silent_s:.0f} s")
+        if silent_s > self.settings.lost_after_s:
+            self.lifecycle.end(worker, f"lost: no ping for {silent_s:.0f} s")
         elif any(deadline <= wall_s for deadline in worker.stopping.values()):
-            self._lifecycle.end(worker, "did not stop a cancelled or timed-out job")
+            self.lifecycle.end(worker, "did not stop a cancelled or timed-out job")
         elif worker.stopping and worker.stop_again_wall_s <= wall_s:
             worker.stop_signals = sorted(worker.stopping)
             worker.stop_again_wall_s = wall_s + limits.STOP_REPEAT_S

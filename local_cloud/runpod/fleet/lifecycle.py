@@ -4,6 +4,7 @@ The fleet decides how many there are; jobs are touched only through `on_lost`.""
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 
 from local_cloud.runpod.account.catalog import Catalog
@@ -22,84 +23,70 @@ BACKOFF_FIRST_S = 1.0
 BACKOFF_MAX_S = 60.0
 
 
+@dataclasses.dataclass(kw_only=True, eq=False)
 class Lifecycle:
     """`workers` holds every worker from its creation until its process group is gone.
 
     on_lost: takes the jobs of a worker that ended or failed back.
     """
 
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        settings: Settings,
-        account: Account,
-        catalog: Catalog,
-        ids: Ids,
-        launcher: Launcher,
-        workers: dict[str, Worker],
-        meter: Meter,
-        faults: WorkerFaults,
-        tasks: Tasks,
-        on_lost: Callable[[Worker], None],
-    ) -> None:
-        self._clock = clock
-        self._settings = settings
-        self._account = account
-        self._catalog = catalog
-        self._ids = ids
-        self._launcher = launcher
-        self._workers = workers
-        self._meter = meter
-        self._faults = faults
-        self._tasks = tasks
-        self._on_lost = on_lost
-        # Endpoint id -> failures since its last finished job.
-        self._failures: dict[str, int] = {}
+    clock: Clock
+    settings: Settings
+    account: Account
+    catalog: Catalog
+    ids: Ids
+    launcher: Launcher
+    workers: dict[str, Worker]
+    meter: Meter
+    faults: WorkerFaults
+    tasks: Tasks
+    on_lost: Callable[[Worker], None]
+    # Endpoint id -> failures since its last finished job.
+    _failures: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def create(self, endpoint: Endpoint) -> None:
         """A new worker of the endpoint's latest release; it starts in the background."""
-        worker_id = self._ids.object_id()
+        worker_id = self.ids.object_id()
         worker = Worker(
             id=worker_id,
             endpoint_id=endpoint.id,
             version=endpoint.version,
             image=endpoint.spec.image,
             disk_gb=endpoint.spec.disk_gb,
-            placement=place(endpoint.spec, self._catalog),
-            key=self._ids.key(),
-            created_s=self._clock.now(),
-            log=self._launcher.log(endpoint.id, worker_id),
+            placement=place(endpoint.spec, self.catalog),
+            key=self.ids.key(),
+            created_s=self.clock.now(),
+            log=self.launcher.log(endpoint.id, worker_id),
         )
-        self._workers[worker.id] = worker
-        self._tasks.spawn(self._start(endpoint, worker))
+        self.workers[worker.id] = worker
+        self.tasks.spawn(self._start(endpoint, worker))
 
     def end(self, worker: Worker, reason: str) -> None:
         """Ends the process group in the background; its jobs are dispatched again."""
         if worker.phase is Phase.ENDING:
             return
-        self._meter.stop(worker)
+        self.meter.stop(worker)
         worker.phase = Phase.ENDING
         worker.log.system(f"ending: {reason}")
         worker.change.fire()
-        self._on_lost(worker)
-        self._tasks.spawn(self._remove(worker))
+        self.on_lost(worker)
+        self.tasks.spawn(self._remove(worker))
 
     def fail(self, worker: Worker, reason: str) -> None:
         """The worker stays visible as UNHEALTHY for a pause that doubles, so that a broken image does not spin."""
         failures = self._failures[worker.endpoint_id] = self._failures.get(worker.endpoint_id, 0) + 1
-        self._meter.stop(worker)
+        self.meter.stop(worker)
         worker.phase = Phase.UNHEALTHY
         worker.doomed = True
         worker.log.system(f"unhealthy: {reason}")
-        self._on_lost(worker)
-        self._tasks.spawn(self._end_after(worker, min(BACKOFF_FIRST_S * 2 ** (failures - 1), BACKOFF_MAX_S)))
+        self.on_lost(worker)
+        self.tasks.spawn(self._end_after(worker, min(BACKOFF_FIRST_S * 2 ** (failures - 1), BACKOFF_MAX_S)))
 
     def polled(self, worker: Worker) -> None:
         """A worker is ready when it asks for its first job."""
         if worker.phase is Phase.INITIALIZING:
             worker.phase = Phase.READY
-            worker.idle_since_s = self._clock.now()
+            worker.idle_since_s = self.clock.now()
             worker.log.system("ready")
 
     def job_done(self, worker: Worker) -> None:
@@ -116,24 +103,24 @@ class Lifecycle:
         self._failures.pop(endpoint_id, None)
 
     async def _start(self, endpoint: Endpoint, worker: Worker) -> None:
-        await self._faults.throttle(worker)
+        await self.faults.throttle(worker)
         if worker.phase is Phase.ENDING:
             return
         worker.phase = Phase.INITIALIZING
-        self._meter.start(worker)
+        self.meter.start(worker)
         worker.log.system(f"starting {worker.image} (release {worker.version})")
-        if self._faults.never_starts(worker):
+        if self.faults.never_starts(worker):
             return
-        await self._clock.sleep(self._settings.start_delay_s)
-        if worker.phase is not Phase.INITIALIZING or endpoint.id not in self._account.endpoints:
+        await self.clock.sleep(self.settings.start_delay_s)
+        if worker.phase is not Phase.INITIALIZING or endpoint.id not in self.account.endpoints:
             return
         try:
-            worker.starting = asyncio.create_task(self._launcher.start(endpoint, worker))
+            worker.starting = asyncio.create_task(self.launcher.start(endpoint, worker))
             worker.process = await asyncio.shield(worker.starting)
         except START_ERRORS as error:
             self.fail(worker, f"cannot be started: {error}")
             return
-        self._tasks.spawn(self._watch(worker, worker.process))
+        self.tasks.spawn(self._watch(worker, worker.process))
 
     async def _watch(self, worker: Worker, process: WorkerProcess) -> None:
         status = await process.wait()
@@ -147,11 +134,11 @@ class Lifecycle:
             self.fail(worker, f"its process exited with status {status}")
 
     async def _end_after(self, worker: Worker, seconds: float) -> None:
-        await self._clock.sleep(seconds)
+        await self.clock.sleep(seconds)
         self.end(worker, "replaced after a failure")
 
     async def _remove(self, worker: Worker) -> None:
         try:
-            await self._launcher.end(worker)
+            await self.launcher.end(worker)
         finally:
-            self._workers.pop(worker.id, None)
+            self.workers.pop(worker.id, None)

@@ -3,6 +3,7 @@ A parked worker is not billed and does not count. How the platform does it is no
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 
 from local_cloud.runpod.account.state import Account, Endpoint
@@ -16,30 +17,21 @@ PARKED_MAX = 3  # per endpoint; guess
 PARKED_FOR_S = 3600.0  # guess
 
 
+@dataclasses.dataclass(kw_only=True, eq=False)
 class Parking:
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        settings: Settings,
-        account: Account,
-        workers: dict[str, Worker],
-        meter: Meter,
-        tasks: Tasks,
-    ) -> None:
-        self._clock = clock
-        self._settings = settings
-        self._account = account
-        self._workers = workers
-        self._meter = meter
-        self._tasks = tasks
+    clock: Clock
+    settings: Settings
+    account: Account
+    workers: dict[str, Worker]
+    meter: Meter
+    tasks: Tasks
 
     def park(self, endpoint: Endpoint, worker: Worker) -> bool:
         """Park an idle worker. Returns False, without effect, when it has to end instead."""
         parked = len(self._parked(endpoint))
         if endpoint.spec.flashboot == "OFF" or worker.process is None or parked >= PARKED_MAX:
             return False
-        self._meter.stop(worker)
+        self.meter.stop(worker)
         worker.phase = Phase.PARKED
         worker.log.system("idle: parked by FlashBoot")
         worker.process.signal_group(signal.SIGSTOP)
@@ -51,18 +43,18 @@ class Parking:
         for worker in self._parked(endpoint):
             if worker.version == endpoint.version:
                 worker.phase = Phase.INITIALIZING
-                self._tasks.spawn(self._continue(worker))
+                self.tasks.spawn(self._continue(worker))
                 return True
         return False
 
     def why_end(self, worker: Worker) -> str | None:
         """Why a parked worker has to end; None while it can stay parked."""
-        endpoint = self._account.endpoints.get(worker.endpoint_id)
+        endpoint = self.account.endpoints.get(worker.endpoint_id)
         if endpoint is None or worker.version != endpoint.version:
             return "parked with an old release"
         if endpoint.spec.flashboot == "OFF":
             return "parked, and FlashBoot was turned off"
-        now_s = self._clock.now()
+        now_s = self.clock.now()
         if now_s - (worker.idle_since_s or now_s) > PARKED_FOR_S:
             return "parked for too long"
         return None
@@ -70,14 +62,14 @@ class Parking:
     def _parked(self, endpoint: Endpoint) -> list[Worker]:
         return [
             worker
-            for worker in self._workers.values()
+            for worker in self.workers.values()
             if worker.endpoint_id == endpoint.id and worker.phase is Phase.PARKED
         ]
 
     async def _continue(self, worker: Worker) -> None:
-        self._meter.start(worker)
+        self.meter.start(worker)
         worker.last_ping_wall_s = None
         worker.log.system("waking from FlashBoot")
-        await self._clock.sleep(self._settings.flashboot_start_delay_s)
+        await self.clock.sleep(self.settings.flashboot_start_delay_s)
         if worker.process is not None and worker.phase is Phase.INITIALIZING:
             worker.process.signal_group(signal.SIGCONT)

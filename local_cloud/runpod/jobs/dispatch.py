@@ -3,6 +3,7 @@ Starts no worker and speaks no HTTP; it calls the webhook sender and signals wor
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,39 +22,30 @@ LOST_ERROR = f"job timed out after {limits.REDISPATCHES_MAX} retries"  # observe
 TIMEOUT_ERROR = "executionTimeout exceeded"  # guess
 
 
+@dataclasses.dataclass(kw_only=True, eq=False)
 class Dispatcher:
     """`find_worker` maps a worker id to its record, or None when it is gone."""
 
-    def __init__(
-        self,
-        *,
-        clock: Clock,
-        settings: Settings,
-        account: Account,
-        ids: Ids,
-        find_worker: Callable[[str], Worker | None],
-        call_webhook: Callable[[Job], None],
-    ) -> None:
-        self._clock = clock
-        self._settings = settings
-        self._account = account
-        self._ids = ids
-        self._find_worker = find_worker
-        self._call_webhook = call_webhook
-        self._queues: dict[str, JobQueue] = {}
+    clock: Clock
+    settings: Settings
+    account: Account
+    ids: Ids
+    find_worker: Callable[[str], Worker | None]
+    call_webhook: Callable[[Job], None]
+    _queues: dict[str, JobQueue] = dataclasses.field(default_factory=dict)
 
     def queue(self, endpoint_id: str) -> JobQueue:
         return self._queues.setdefault(endpoint_id, JobQueue())
 
     def submit(self, endpoint_id: str, submission: Submission, *, sync: bool, kept_s: float) -> Job:
         job = Job(
-            id=self._ids.job_id(sync=sync),
+            id=self.ids.job_id(sync=sync),
             endpoint_id=endpoint_id,
             request=submission.request,
             policy=submission.policy,
             sync=sync,
             kept_s=kept_s,
-            submitted_s=self._clock.now(),
+            submitted_s=self.clock.now(),
         )
         self.queue(endpoint_id).add(job)
         return job
@@ -61,7 +53,7 @@ class Dispatcher:
     def find(self, endpoint_id: str, job_id: str) -> Job:
         """Raises JobApiError 404; a job past its ttl or retention is unknown."""
         job = self.queue(endpoint_id).get(job_id)
-        if job is None or job.expires_s() <= self._clock.now():
+        if job is None or job.expires_s() <= self.clock.now():
             raise JobApiError(404, "job not found")
         return job
 
@@ -69,7 +61,7 @@ class Dispatcher:
         """Up to `count` waiting jobs, now running on this worker."""
         jobs = self.queue(worker.endpoint_id).take(count)
         for job in jobs:
-            job.start(worker.id, now_s=self._clock.now(), wall_s=self._clock.wall_s())
+            job.start(worker.id, now_s=self.clock.now(), wall_s=self.clock.wall_s())
             worker.jobs.add(job.id)
             worker.idle_since_s = None
         if jobs:
@@ -106,7 +98,7 @@ class Dispatcher:
 
     def claim(self, worker: Worker, job_ids: set[str]) -> None:
         """A ping names the jobs that its worker runs; a stopped job that it no longer names has ended."""
-        wall_s = self._clock.wall_s()
+        wall_s = self.clock.wall_s()
         for job_id in job_ids & worker.jobs:
             job = self.queue(worker.endpoint_id).get(job_id)
             if job is not None:
@@ -146,12 +138,12 @@ class Dispatcher:
         queue = self._queues.pop(endpoint_id, JobQueue())
         for job in list(queue):
             if not job.final:
-                job.finish(Status.CANCELLED, now_s=self._clock.now())
+                job.finish(Status.CANCELLED, now_s=self.clock.now())
                 queue.settled(job)
 
     def enforce_times(self) -> None:
         """Drops expired jobs, times out jobs that run too long, and dispatches lost jobs again."""
-        now_s = self._clock.now()
+        now_s = self.clock.now()
         for job in list(self._all_jobs()):
             if job.expires_s() <= now_s:
                 if job.status is Status.IN_PROGRESS:
@@ -166,8 +158,8 @@ class Dispatcher:
         if now_s - job.started_s > self._execution_timeout_s(job):
             self._stop(job)
             self._settle(job, Status.TIMED_OUT, error=TIMEOUT_ERROR)
-        elif self._clock.wall_s() - job.claimed_wall_s > self._settings.lost_after_s:
-            worker = self._find_worker(job.worker_id or "")
+        elif self.clock.wall_s() - job.claimed_wall_s > self.settings.lost_after_s:
+            worker = self.find_worker(job.worker_id or "")
             if worker is not None:
                 self._release(worker, job.id)
                 worker.log.system(f"job {job.id} was not acknowledged; dispatched again")
@@ -180,26 +172,26 @@ class Dispatcher:
             self.queue(job.endpoint_id).put_back(job)
 
     def _execution_timeout_s(self, job: Job) -> float:
-        endpoint = self._account.endpoints[job.endpoint_id]
+        endpoint = self.account.endpoints[job.endpoint_id]
         # What timeout 0 means is not documented; we take the documented default.
         timeout_ms = job.policy.execution_timeout_ms or endpoint.spec.timeout_ms or limits.EXECUTION_TIMEOUT_DEFAULT_MS
         return timeout_ms / 1000
 
     def _stop(self, job: Job) -> None:
-        worker = self._find_worker(job.worker_id or "")
+        worker = self.find_worker(job.worker_id or "")
         if worker is None or job.id not in worker.jobs:
             return
         worker.jobs.discard(job.id)
-        worker.stopping[job.id] = self._clock.wall_s() + self._settings.stop_grace_s
+        worker.stopping[job.id] = self.clock.wall_s() + self.settings.stop_grace_s
         worker.stop_signals.append(job.id)
-        worker.stop_again_wall_s = self._clock.wall_s() + limits.STOP_REPEAT_S
+        worker.stop_again_wall_s = self.clock.wall_s() + limits.STOP_REPEAT_S
         worker.change.fire()
 
     def _settle(self, job: Job, status: Status, *, output: Any = MISSING, error: Any = MISSING) -> None:
-        job.finish(status, now_s=self._clock.now(), output=output, error=error)
+        job.finish(status, now_s=self.clock.now(), output=output, error=error)
         self.queue(job.endpoint_id).settled(job)
         if job.webhook is not None and status in WEBHOOK_STATES:
-            self._call_webhook(job)
+            self.call_webhook(job)
 
     def _held(self, worker: Worker, job_id: str) -> Job | None:
         job = self.queue(worker.endpoint_id).get(job_id)
@@ -211,7 +203,7 @@ class Dispatcher:
         worker.jobs.discard(job_id)
         worker.stopping.pop(job_id, None)
         if not worker.busy:
-            worker.idle_since_s = self._clock.now()
+            worker.idle_since_s = self.clock.now()
         worker.change.fire()
 
     def _all_jobs(self) -> Iterator[Job]:

@@ -3,8 +3,8 @@ A webhook that fails does not change the job."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Callable
 
 import httpx
 
@@ -21,41 +21,40 @@ log = logging.getLogger(__name__)
 USER_AGENT = "Go-http-client/2.0"  # captured 2026-07-13
 
 
+@dataclasses.dataclass(kw_only=True, eq=False)
 class WebhookSender:
-    def __init__(self, *, clock: Clock, ids: Ids, faults: Faults, client: Callable[[], httpx.AsyncClient]) -> None:
-        self._clock = clock
-        self._ids = ids
-        self._faults = faults
-        self._make_client = client
-        self._client: httpx.AsyncClient | None = None
-        self._tasks = Tasks()
+    clock: Clock
+    ids: Ids
+    faults: Faults
+    _http: httpx.AsyncClient | None = None
+    _tasks: Tasks = dataclasses.field(default_factory=Tasks)
 
     def send(self, job: Job) -> None:
         """Returns at once; the tries run in the background."""
-        if self._faults.strike(Kind.WEBHOOK_DROPPED, job.endpoint_id):
+        if self.faults.strike(Kind.WEBHOOK_DROPPED, job.endpoint_id):
             return
-        copies = 2 if self._faults.strike(Kind.WEBHOOK_DOUBLED, job.endpoint_id) else 1
+        copies = 2 if self.faults.strike(Kind.WEBHOOK_DOUBLED, job.endpoint_id) else 1
         assert job.webhook is not None
-        body = webhook_body(job, now_s=self._clock.now())
+        body = webhook_body(job, now_s=self.clock.now())
         for _ in range(copies):
             self._tasks.spawn(self._post(job.webhook, job.id, body))
 
     async def close(self) -> None:
         await self._tasks.cancel()
-        if self._client is not None:
-            await self._client.aclose()
+        if self._http is not None:
+            await self._http.aclose()
 
     async def _post(self, url: str, job_id: str, body: dict[str, object]) -> None:
-        if self._client is None:
-            self._client = self._make_client()
+        if self._http is None:
+            self._http = httpx.AsyncClient(trust_env=False)
         for attempt in range(1, limits.WEBHOOK_TRIES + 1):
             if attempt > 1:
-                await self._clock.sleep(limits.WEBHOOK_PAUSE_S)
+                await self.clock.sleep(limits.WEBHOOK_PAUSE_S)
             try:
-                answer = await self._client.post(
+                answer = await self._http.post(
                     url,
                     json=body,
-                    headers={"User-Agent": USER_AGENT, "traceparent": self._ids.trace_parent()},
+                    headers={"User-Agent": USER_AGENT, "traceparent": self.ids.trace_parent()},
                     timeout=limits.WEBHOOK_RECEIVER_TIMEOUT_S,
                 )
             except (httpx.HTTPError, httpx.InvalidURL) as error:

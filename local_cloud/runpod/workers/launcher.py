@@ -4,6 +4,7 @@ The fleet decides when. Only the log stays on disk."""
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import shlex
 import shutil
@@ -24,36 +25,29 @@ from local_cloud.runpod.workers.process import WorkerProcess
 START_ERRORS = (OSError, ValueError, Problem)
 
 
+@dataclasses.dataclass(kw_only=True, eq=False)
 class Launcher:
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        account: Account,
-        images: Images,
-        folder: Path,
-        base_url: str,
-        now: Callable[[], float],
-    ) -> None:
-        self._settings = settings
-        self._account = account
-        self._images = images
-        self._folder = folder
-        self._base_url = base_url
-        self._now = now
-        self._orphans = Orphans(folder / "pids")
+    settings: Settings
+    account: Account
+    images: Images
+    folder: Path
+    base_url: str
+    now: Callable[[], float]
+
+    def __post_init__(self) -> None:
+        self._orphans = Orphans(self.folder / "pids")
         self._orphans.kill()
 
     def log(self, endpoint_id: str, worker_id: str) -> WorkerLog:
-        return WorkerLog(self._folder / "logs" / endpoint_id / f"{worker_id}.log", self._now)
+        return WorkerLog(self.folder / "logs" / endpoint_id / f"{worker_id}.log", self.now)
 
     async def start(self, endpoint: Endpoint, worker: Worker) -> WorkerProcess:
         """Start the worker's release with the registry credential that the endpoint has now.
 
         Raises START_ERRORS.
         """
-        current = self._account.endpoints.get(endpoint.id, endpoint)
-        image = self._images.resolve(worker.image, self._account.login(current.spec.registry))
+        current = self.account.endpoints.get(endpoint.id, endpoint)
+        image = self.images.resolve(worker.image, self.account.login(current.spec.registry))
         scratch = self._scratch(worker)
         scratch.mkdir(parents=True, exist_ok=True)
         process = await WorkerProcess.start(
@@ -64,8 +58,8 @@ class Launcher:
                 image_env=image.env,
                 endpoint=endpoint,
                 worker=worker,
-                base_url=self._base_url,
-                ping_interval_ms=self._settings.ping_interval_ms,
+                base_url=self.base_url,
+                ping_interval_ms=self.settings.ping_interval_ms,
                 home=str(scratch),
             ),
             on_output=worker.log.feed,
@@ -79,11 +73,11 @@ class Launcher:
             with contextlib.suppress(*START_ERRORS):
                 worker.process = await worker.starting
         if worker.process is not None:
-            await worker.process.end(self._settings.stop_grace_s)
+            await worker.process.end(self.settings.stop_grace_s)
             self._orphans.forget(worker.id)
         worker.log.close()
         shutil.rmtree(self._scratch(worker), ignore_errors=True)
 
     def _scratch(self, worker: Worker) -> Path:
         """The container disk; removed when the worker ends."""
-        return self._folder / "scratch" / worker.id
+        return self.folder / "scratch" / worker.id

@@ -81,6 +81,8 @@ def test_the_catalogue_has_the_published_rates_and_wants_a_product_for_availabil
     assert "requires product" in refused(standin.http.get("/v2/catalog/gpus?include=AVAILABILITY"), 400)
     stocked = standin.http.get("/v2/catalog/gpus?include=AVAILABILITY&product=SERVERLESS").json()["gpus"]
     assert {one["availability"] for one in stocked} <= {"NONE", "LOW", "MEDIUM", "HIGH"}
+    filtered = standin.http.get("/v2/catalog/gpus?include=AVAILABILITY&product=SERVERLESS&count=2")
+    assert "does not model the catalogue filter count" in refused(filtered, 400)
 
 
 def test_rate_limit_headers_count_down_and_end_in_429(standin: StandIn) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_cloud.runpod.account.state import EndpointSpec
-from local_cloud.runpod.fleet.autoscaler import Decision, Demand, WorkerView, decide
+from local_cloud.runpod.fleet.autoscaler import Decision, WorkerView, decide
 from local_cloud.runpod.workers.model import Phase
 
 from ..samples import spec
@@ -29,15 +29,15 @@ def worker(name: str = "w", **changes: Any) -> WorkerView:
     return WorkerView(**(fields | changes))
 
 
-def waiting(*waits_s: float) -> Demand:
-    return Demand(waits_s=waits_s)
+def waiting(*waits_s: float) -> tuple[float, ...]:
+    return waits_s
 
 
 NOTHING = waiting()
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "workers", "demand", "expected"),
+    ("endpoint", "workers", "waits_s", "expected"),
     [
         pytest.param(spec(), [], NOTHING, Decision(), id="no demand, no worker"),
         pytest.param(spec(), [], waiting(0), Decision(start=1), id="from zero the first job starts one at once"),
@@ -110,8 +110,10 @@ NOTHING = waiting()
         ),
     ],
 )
-def test_a_decision(endpoint: EndpointSpec, workers: list[WorkerView], demand: Demand, expected: Decision) -> None:
-    assert decide(endpoint, workers, demand, NOW_S) == expected
+def test_a_decision(
+    endpoint: EndpointSpec, workers: list[WorkerView], waits_s: tuple[float, ...], expected: Decision
+) -> None:
+    assert decide(endpoint, workers, waits_s, NOW_S) == expected
 
 
 views = st.builds(
