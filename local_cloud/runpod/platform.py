@@ -46,9 +46,9 @@ class Options:
 
 
 class Platform:
-    def __init__(self, options: Options, clock: Clock | None = None) -> None:
+    def __init__(self, options: Options) -> None:
         self.options = options
-        self.clock = clock or Clock()
+        self.clock = Clock()
         self.settings = Settings()
         self.catalog = catalog.load()
         self.images = Images(options.images_file, Copies(options.folder / "images"))
@@ -56,6 +56,15 @@ class Platform:
         self.faults = Faults()
         self._store = Store(options.folder)
         self.account: Account = self._store.load()
+        self._join(options)
+        self._loop_task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._saved_usage = len(self.account.usage)
+        # Endpoint id -> virtual time of its last request or change, or of the start of this process.
+        self._active_s: dict[str, float] = {}
+
+    def _join(self, options: Options) -> None:
+        """Connect jobs and workers: the dispatcher finds workers, and ended workers return their jobs to it."""
         workers: dict[str, Worker] = {}
         tasks = Tasks()
         self.webhooks = WebhookSender(clock=self.clock, ids=self.ids, faults=self.faults)
@@ -104,11 +113,6 @@ class Platform:
             ),
             tasks=tasks,
         )
-        self._loop_task: asyncio.Task[None] | None = None
-        self._stopping = False
-        self._saved_usage = len(self.account.usage)
-        # Endpoint id -> virtual time of its last request or change, or of the start of this process.
-        self._active_s: dict[str, float] = {}
 
     def save(self) -> None:
         self._store.save(self.account)
