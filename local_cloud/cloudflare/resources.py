@@ -1,5 +1,5 @@
-"""What the double knows of each Cloudflare resource: identity, required inputs, what replaces, what is computed.
-Data and pure functions; behaviour of the real provider is quoted beside each quirk."""
+"""Each Cloudflare resource of the double: identity, required inputs, replacing inputs, computed outputs.
+Data and pure functions. Comments quote the behaviour of the real provider."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Props = dict[str, Any]
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """One resource type. `identity` is the input that is its id on the control API; None where the
-    service makes the id. `echo` adds outputs that only the double knows."""
+    service generates the id."""
 
     name: str
     identity: str | None
@@ -24,11 +24,11 @@ class Kind:
     optional: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
     computed: tuple[str, ...] = ()
-    # What `pulumi import` is given: the parts of its id, the last one optional where it has a default.
+    # Parts of the id in `pulumi import`; the last part is optional where it has a default.
     import_id: tuple[str, ...] = ()
-    # Kept from state whatever the inputs say: the real provider's plan modifier (v5.22).
+    # Stays as in the state, whatever its input is: the real provider's plan modifier (v5.22).
     keeps: tuple[str, ...] = ()
-    # The real provider's Delete is a no-op for these: a warning, and the rules live on.
+    # The real provider's Delete is a no-op for these: a warning, and the rules stay.
     delete_is_no_op: bool = False
 
 
@@ -40,7 +40,7 @@ KINDS: Mapping[str, Kind] = {
             identity="name",
             required=("accountId", "name"),
             optional=("jurisdiction", "location", "storageClass"),
-            # No replace on jurisdiction: a change is sent to a bucket that is not there, and fails.
+            # No replace on jurisdiction: the change goes to a bucket that does not exist, and fails.
             replaces=("accountId", "name"),
             computed=("creationDate", "location", "storageClass", "jurisdiction"),
             import_id=("accountId", "name", "jurisdiction"),
@@ -115,11 +115,11 @@ KINDS: Mapping[str, Kind] = {
 
 
 def missing_or_unknown(kind: Kind, inputs: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """(property, reason) of inputs that the real schema would refuse."""
+    """(property, reason) of inputs that the real schema rejects."""
     failures = [(name, f"is required by {kind.name}") for name in kind.required if inputs.get(name) is None]
     allowed = {*kind.required, *kind.optional}
     failures += [
-        (name, f"is no input of {kind.name} here; known: {', '.join(sorted(allowed))}")
+        (name, f"is not an input of {kind.name}; inputs: {', '.join(sorted(allowed))}")
         for name in sorted(inputs)
         if name not in allowed and not name.startswith("__")
     ]
@@ -129,7 +129,7 @@ def missing_or_unknown(kind: Kind, inputs: Mapping[str, Any]) -> tuple[tuple[str
 def script_failures(
     inputs: Mapping[str, Any], base: Path, unknown: Callable[[Any], bool]
 ) -> tuple[tuple[str, str], ...]:
-    """What the real provider verifies of a script's files at check time."""
+    """The real provider's checks of a script's files."""
     failures: list[tuple[str, str]] = []
     file, claimed = inputs.get("contentFile"), inputs.get("contentSha256")
     if file is not None and not unknown(file):
@@ -147,7 +147,7 @@ def script_failures(
 
 
 def manifest_sha256(folder: Path) -> str:
-    """What the real provider computes as asset_manifest_sha256: changes when any asset does."""
+    """The real provider's asset_manifest_sha256: it changes with any asset."""
     manifest = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -157,7 +157,7 @@ def manifest_sha256(folder: Path) -> str:
 
 
 def for_control(kind: Kind, inputs: Mapping[str, Any], base: Path) -> Props:
-    """Inputs as the control API wants them: files and folders by absolute path."""
+    """Inputs for the control API: files and folders by absolute path."""
     props = {key: value for key, value in inputs.items() if not key.startswith("__")}
     if kind.name == "WorkersScript":
         if props.get("contentFile") is not None:
@@ -171,7 +171,7 @@ def for_control(kind: Kind, inputs: Mapping[str, Any], base: Path) -> Props:
 
 
 def outputs(kind: Kind, inputs: Mapping[str, Any], answered: Mapping[str, Any], base: Path) -> Props:
-    """State after create or update: inputs as given, and what the service computed."""
+    """State after create or update: the inputs and the outputs that the service computed."""
     outs = {key: value for key, value in inputs.items() if not key.startswith("__")}
     outs.update({key: answered[key] for key in kind.computed if answered.get(key) is not None})
     if kind.name == "WorkersScript" and (outs.get("assets") or {}).get("directory") is not None:
@@ -181,30 +181,29 @@ def outputs(kind: Kind, inputs: Mapping[str, Any], answered: Mapping[str, Any], 
 
 
 def import_parts(kind: Kind, identity: str) -> Props:
-    """What an id given to an import says: "account/bucket/eu" → accountId, name, jurisdiction. {} for a plain id."""
+    """The parts of an import id: "account/bucket/eu" → accountId, name, jurisdiction. {} for a plain id."""
     return dict(zip(kind.import_id, identity.split("/"), strict=False)) if "/" in identity else {}
 
 
-def is_elsewhere(said: Mapping[str, Any], answered: Mapping[str, Any]) -> bool:
-    """Whether an import's id names another jurisdiction than the thing's own: the real service says 404 then."""
-    return bool(said) and answered.get("jurisdiction", "default") != said.get("jurisdiction", "default")
+def is_elsewhere(parts: Mapping[str, Any], answered: Mapping[str, Any]) -> bool:
+    """Whether an import id names another jurisdiction than the bucket's; the real service answers 404 then."""
+    return bool(parts) and answered.get("jurisdiction", "default") != parts.get("jurisdiction", "default")
 
 
 def read_back(kind: Kind, state: Mapping[str, Any], answered: Mapping[str, Any]) -> Props:
     """State after a refresh. What the real service never returns stays as it was: secret values, paths,
-    and, as WorkersScript.Read of v5.22 does, every binding that state knows."""
-    kept = {"bindings", "contentFile", "contentSha256", "assets", "migrations", "value", "keepBindings"}
+    and every binding in the state, as in WorkersScript.Read of v5.22."""
+    unreadable = {"bindings", "contentFile", "contentSha256", "assets", "migrations", "value", "keepBindings"}
     known = {*kind.required, *kind.optional, *kind.computed}
-    fresh = {key: value for key, value in answered.items() if key in known and key not in kept}
-    gone = {key for key in state if key not in answered and key not in kept and key in kind.optional}
+    fresh = {key: value for key, value in answered.items() if key in known and key not in unreadable}
+    gone = {key for key in state if key not in answered and key not in unreadable and key in kind.optional}
     return {**{key: value for key, value in state.items() if key not in gone}, **fresh}
 
 
 def changes(
     kind: Kind, olds: Mapping[str, Any], news: Mapping[str, Any], base: Path, unknown: Callable[[Any], bool]
 ) -> tuple[str, ...]:
-    """Inputs that differ from the state, sorted. An input that is not given is not compared where the
-    service fills it in."""
+    """Inputs that differ from the state, sorted. An absent input that the service computes is not compared."""
     differing = []
     for key in sorted({*kind.required, *kind.optional}):
         old, new = olds.get(key), news.get(key)

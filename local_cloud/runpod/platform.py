@@ -1,5 +1,5 @@
-"""The running cloud: account, queues and workers joined, with the loop that moves them on.
-Never parses or writes HTTP; routes call it."""
+"""The running cloud: account, queues and workers together, with the loop that moves them on.
+The routes call it; it knows no HTTP."""
 
 from __future__ import annotations
 
@@ -8,31 +8,35 @@ import contextlib
 import dataclasses
 import logging
 import random
-from collections import Counter
 from pathlib import Path
 
-import httpx
-
-from . import autoscaler, catalog, limits
-from .clock import Clock
-from .copies import Copies
-from .faults import Faults
-from .ids import Ids
-from .images import Images
-from .jobs.dispatch import Dispatcher
-from .jobs.webhooks import WebhookSender
-from .management.rules import Context
-from .settings import Settings
-from .state import Account, Endpoint, Store
-from .workers.fleet import Fleet
-from .workers.launcher import Launcher
+from local_cloud.runpod.account import catalog
+from local_cloud.runpod.account.state import Account, Endpoint, Store
+from local_cloud.runpod.core import limits
+from local_cloud.runpod.core.clock import Clock
+from local_cloud.runpod.core.ids import Ids
+from local_cloud.runpod.core.settings import Settings
+from local_cloud.runpod.core.tasks import Tasks
+from local_cloud.runpod.faults.scripted import Faults
+from local_cloud.runpod.fleet import autoscaler
+from local_cloud.runpod.fleet.faults import WorkerFaults
+from local_cloud.runpod.fleet.fleet import Fleet
+from local_cloud.runpod.fleet.lifecycle import Lifecycle
+from local_cloud.runpod.fleet.meter import Meter
+from local_cloud.runpod.fleet.parking import Parking
+from local_cloud.runpod.images.copies import Copies
+from local_cloud.runpod.images.registry import Images
+from local_cloud.runpod.jobs.dispatch import Dispatcher
+from local_cloud.runpod.jobs.webhooks import WebhookSender
+from local_cloud.runpod.workers.launcher import Launcher
+from local_cloud.runpod.workers.model import Worker
 
 log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """`base_url`: what workers and request URLs use, no trailing slash."""
+    """`base_url`: for workers and request URLs, without a trailing slash."""
 
     api_key: str
     base_url: str
@@ -42,9 +46,9 @@ class Options:
 
 
 class Platform:
-    def __init__(self, options: Options, clock: Clock | None = None) -> None:
+    def __init__(self, options: Options) -> None:
         self.options = options
-        self.clock = clock or Clock()
+        self.clock = Clock()
         self.settings = Settings()
         self.catalog = catalog.load()
         self.images = Images(options.images_file, Copies(options.folder / "images"))
@@ -52,13 +56,34 @@ class Platform:
         self.faults = Faults()
         self._store = Store(options.folder)
         self.account: Account = self._store.load()
-        self.fleet = Fleet(
+        self._join(options)
+        self._loop_task: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._saved_usage = len(self.account.usage)
+        # Endpoint id -> virtual time of its last request or change, or of the start of this process.
+        self._active_s: dict[str, float] = {}
+
+    def _join(self, options: Options) -> None:
+        """Connect jobs and workers: the dispatcher finds workers, and ended workers return their jobs to it."""
+        workers: dict[str, Worker] = {}
+        tasks = Tasks()
+        self.webhooks = WebhookSender(clock=self.clock, ids=self.ids, faults=self.faults)
+        self.dispatcher = Dispatcher(
+            clock=self.clock,
+            settings=self.settings,
+            account=self.account,
+            ids=self.ids,
+            find_worker=workers.get,
+            call_webhook=self.webhooks.send,
+        )
+        self.meter = Meter(clock=self.clock, account=self.account)
+        self.worker_faults = WorkerFaults(clock=self.clock, settings=self.settings, faults=self.faults, tasks=tasks)
+        self.lifecycle = Lifecycle(
             clock=self.clock,
             settings=self.settings,
             account=self.account,
             catalog=self.catalog,
             ids=self.ids,
-            faults=self.faults,
             launcher=Launcher(
                 settings=self.settings,
                 account=self.account,
@@ -67,30 +92,27 @@ class Platform:
                 base_url=options.base_url,
                 now=self.clock.now,
             ),
+            workers=workers,
+            meter=self.meter,
+            faults=self.worker_faults,
+            tasks=tasks,
+            on_lost=self.dispatcher.lose_worker,
         )
-        self.webhooks = WebhookSender(
-            clock=self.clock, ids=self.ids, faults=self.faults, client=lambda: httpx.AsyncClient(trust_env=False)
-        )
-        self.dispatcher = Dispatcher(
+        self.fleet = Fleet(
             clock=self.clock,
             settings=self.settings,
-            account=self.account,
-            ids=self.ids,
-            find_worker=self.fleet.get,
-            tell_webhook=self.webhooks.tell,
+            workers=workers,
+            lifecycle=self.lifecycle,
+            parking=Parking(
+                clock=self.clock,
+                settings=self.settings,
+                account=self.account,
+                workers=workers,
+                meter=self.meter,
+                tasks=tasks,
+            ),
+            tasks=tasks,
         )
-        self.fleet.connect(self.dispatcher)
-        # Requests to load balancing endpoints that no worker has taken yet; they queue nowhere else.
-        self.waiting_requests: Counter[str] = Counter()
-        self._loop_task: asyncio.Task[None] | None = None
-        self._stopping = False
-        self._saved_usage = len(self.account.usage)
-        # Endpoint id -> virtual time of its last request or change; since the start when there was none.
-        self._active_s: dict[str, float] = {}
-
-    @property
-    def rules_context(self) -> Context:
-        return Context(account=self.account, catalog=self.catalog, images=self.images, settings=self.settings)
 
     def save(self) -> None:
         self._store.save(self.account)
@@ -98,12 +120,7 @@ class Platform:
 
     def new_id(self) -> str:
         """An id no object of the account has."""
-        taken = (
-            self.account.endpoints.keys()
-            | self.account.registries.keys()
-            | self.account.secrets.keys()
-            | self.account.volumes.keys()
-        )
+        taken = self.account.endpoints.keys() | self.account.registries.keys()
         while (fresh := self.ids.object_id()) in taken:
             continue
         return fresh
@@ -121,22 +138,18 @@ class Platform:
         self.save()
 
     def requested(self, endpoint: Endpoint) -> None:
-        """A job has been submitted: the endpoint is in use, and may need a worker."""
+        """A job was submitted: the endpoint is in use and can need a worker."""
         self._active_s[endpoint.id] = self.clock.now()
         self.scale(endpoint)
 
     def scale(self, endpoint: Endpoint) -> None:
-        """One look of the autoscaler at one endpoint."""
+        """Run the autoscaler once for one endpoint."""
         if self._stopping:
             return
-        board = self.dispatcher.board(endpoint.id)
+        waiting = self.dispatcher.queue(endpoint.id).waiting
         now_s = self.clock.now()
-        demand = autoscaler.Demand(
-            waits_s=[now_s - job.submitted_s for job in board.waiting if not job.policy.low_priority]
-            + [0.0] * self.waiting_requests[endpoint.id],
-            in_progress=board.in_progress + self.fleet.requests(endpoint.id),
-        )
-        decision = autoscaler.decide(endpoint.spec, self.fleet.views(endpoint), demand, now_s)
+        waits_s = [now_s - job.submitted_s for job in waiting if not job.policy.low_priority]
+        decision = autoscaler.decide(endpoint.spec, self.fleet.views(endpoint), waits_s, now_s)
         self.fleet.carry_out(endpoint, decision)
 
     def start(self) -> None:
@@ -172,12 +185,12 @@ class Platform:
             try:
                 self.tick()
             except Exception:
-                # The loop is the heart of the cloud: a bug in one look must not stop all later ones.
-                log.exception("autoscaler look failed")
+                # A bug in one run must not stop all later runs.
+                log.exception("an autoscaler run failed")
             await asyncio.sleep(self.settings.tick_s)
 
     def _cut_idle(self, endpoint: Endpoint) -> Endpoint:
-        """The platform's own change that a refresh finds as drift; it stays until somebody raises it again."""
+        """The platform lowers `workers.max` of an unused endpoint; a refresh finds that as drift."""
         idle_s = self.clock.now() - self._active_s.setdefault(endpoint.id, self.clock.now())
         most = next((most for after_s, most in limits.IDLE_CUTS_S if idle_s >= after_s), None)
         if not self.settings.idle_scale_down or most is None or endpoint.spec.workers_max <= most:

@@ -1,5 +1,5 @@
 """Serves the stand-in on a loopback socket and ends it without leaving a process behind.
-Never decides anything about requests."""
+Decides nothing about requests."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 
 import uvicorn
 
-from .app import make_app
-from .faulty_transport import NotingProtocol
-from .platform import Options, Platform
-from .workers.processes import adopt_orphans
+from local_cloud.runpod.api.app import make_app
+from local_cloud.runpod.faults.transport import RecordingProtocol
+from local_cloud.runpod.platform import Options, Platform
+from local_cloud.runpod.workers.process import adopt_orphans
 
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-# Only loopback clients: after the workers are gone nothing important is under way.
+# Clients are local: once the workers are gone, no important request is under way.
 SHUTDOWN_S = 2
-# Longer than the 15 s for which aiohttp, under the SDK, reuses an idle connection: a blocking handler
-# would else post its result into a connection that was closed meanwhile, and the SDK tries only once.
+# Longer than the 15 s for which aiohttp, under the SDK, reuses an idle connection. Otherwise a blocking handler
+# would post its result into a connection that was closed meanwhile, and the SDK tries only once.
 KEEP_ALIVE_S = 75
 
 
@@ -35,15 +35,15 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Workers first, while their calls are still answered; then the sockets."""
+        """Ends the workers first, while their calls are still answered; then the sockets."""
         await self._platform.stop()
         await super().shutdown(sockets)
 
 
 def bind(port: int) -> socket.socket:
     """A listening loopback socket; port 0 takes a free one. Raises OSError when the port is in use."""
-    # The protocol is named because asyncio switches Nagle's algorithm off only where it is; else each answer,
-    # sent as head and body, would wait 40 ms for the client's delayed acknowledgement.
+    # asyncio turns Nagle's algorithm off only for sockets with an explicit protocol. With it each answer, sent as
+    # head and body, would wait 40 ms for the client's delayed acknowledgement.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -72,7 +72,7 @@ async def _serve(sock: socket.socket, api_key: str, folder: Path, images_file: P
     platform = Platform(options)
     config = uvicorn.Config(
         make_app(platform),
-        http=NotingProtocol,
+        http=RecordingProtocol,
         log_config=None,
         access_log=False,
         lifespan="off",

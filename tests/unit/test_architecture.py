@@ -65,6 +65,20 @@ WORKER_MAY: dict[str, set[str]] = {
     "contract": {"."},
     ".": set(),
 }
+# The folders of the RunPod stand-in, the platform that joins them, and its entry modules (`.`), each with those
+# it may import.
+RUNPOD_MAY: dict[str, set[str]] = {
+    ".": {"api", "platform", "workers", "images", "faults", "account"},
+    "api": {"platform", "workers", "jobs", "fleet", "images", "faults", "account", "core"},
+    "platform": {"fleet", "jobs", "workers", "images", "faults", "account", "core"},
+    "fleet": {"workers", "faults", "account", "core"},
+    "jobs": {"workers", "faults", "account", "core"},
+    "workers": {"images", "account", "core"},
+    "faults": set(),
+    "images": {"core"},
+    "account": {"core"},
+    "core": set(),
+}
 # They put the folders together, and nothing imports them.
 WORKER_ENTRIES = {"splat_worker.__main__", "splat_worker.handler", "splat_worker.selftest.__main__"}
 
@@ -192,6 +206,26 @@ def test_no_folder_of_the_gpu_worker_imports_one_above_it() -> None:
     ]
     assert wrong == []
     assert {folder_of(name) for name in known} == set(WORKER_MAY), "a folder came or went: say what it may import"
+
+
+def test_no_folder_of_the_runpod_stand_in_imports_a_folder_above_it() -> None:
+    base = "local_cloud.runpod"
+    known = modules("local_cloud")
+
+    def folder(name: str) -> str:
+        inner = name.removeprefix(base).lstrip(".")
+        return inner.split(".")[0] if inner.split(".")[0] in RUNPOD_MAY else "."
+
+    inside = [name for name in sorted(known) if starts_with(name, base)]
+    wrong = [
+        f"{name} imports {target}"
+        for name in inside
+        for target in sorted(imported_modules(known, name))
+        if starts_with(target, base) and folder(target) not in {folder(name), *RUNPOD_MAY[folder(name)]}
+    ]
+    assert wrong == []
+    packages = {folder(name) for name in inside}
+    assert packages == set(RUNPOD_MAY), "a folder was added or removed: list what it may import"
 
 
 def test_every_module_of_the_gpu_worker_is_imported_from_where_its_names_are_made() -> None:

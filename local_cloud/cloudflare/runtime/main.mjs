@@ -1,20 +1,20 @@
 // Starts the local Cloudflare runtime: deployed scripts and R2 on --port, the control API on --control-port.
-// Must never leave a workerd process behind, nor listen anywhere but on the loopback address.
+// No workerd process outlives it. It listens on the loopback address only.
 import { parseArgs } from "node:util";
 
-import { createControlServer } from "./control.mjs";
-import { startCron } from "./cron.mjs";
-import { createFront } from "./front.mjs";
-import { Host } from "./host.mjs";
-import { startLifecycle } from "./lifecycle.mjs";
-import { Registry } from "./registry.mjs";
-import { Store } from "./store.mjs";
+import { createControlServer } from "./control/server.mjs";
+import { startCron } from "./timers/cron.mjs";
+import { createFront } from "./serving/front.mjs";
+import { Host } from "./serving/host.mjs";
+import { startLifecycle } from "./timers/lifecycle.mjs";
+import { Registry } from "./control/registry.mjs";
+import { Store } from "./control/store.mjs";
 
 const HOST = "127.0.0.1";
 const USAGE =
-  "usage: CLOUDFLARE_API_TOKEN=… node main.mjs --port P --control-port C --state DIR   (P and C: 0 picks a free port)   [--inspector-port I, for profiles]";
+  "usage: CLOUDFLARE_API_TOKEN=… node main.mjs --port P --control-port C --state DIR   (P, C: 0 takes a free port)   [--inspector-port I, for profiles]";
 
-/** Reads the command line; throws a sentence that says what to change. */
+/** Reads the command line; throws an error whose message names the fix. */
 function readSettings(argv, env) {
   const { values } = parseArgs({
     args: argv,
@@ -22,9 +22,9 @@ function readSettings(argv, env) {
   });
   const port = readPort("--port", values.port);
   const controlPort = readPort("--control-port", values["control-port"]);
-  if (!values.state) throw new Error("--state is missing: give the folder that keeps buckets and objects.");
+  if (!values.state) throw new Error("--state is missing. Set it to the folder for buckets and objects.");
   const apiToken = env.CLOUDFLARE_API_TOKEN;
-  if (!apiToken) throw new Error("CLOUDFLARE_API_TOKEN is empty: set the key that the control API shall ask for.");
+  if (!apiToken) throw new Error("CLOUDFLARE_API_TOKEN is empty. Set it to the key of the control API.");
   const inspectorPort = values["inspector-port"] === undefined ? undefined : readPort("--inspector-port", values["inspector-port"]);
   return { port, controlPort, stateDir: values.state, apiToken, inspectorPort };
 }
@@ -54,7 +54,7 @@ async function main() {
   const store = await Store.open(settings.stateDir);
   const host = new Host({ persistDir: store.persistDir, log, inspectorPort: settings.inspectorPort });
   const front = createFront({ host, store, log });
-  // The public port is known before any script starts, so that nothing is served half-ready.
+  // Requests wait at the public port until every stored script runs.
   const port = await listen(front.server, settings.port);
   const registry = new Registry({ store, host, front, log });
   await registry.restore();
@@ -92,7 +92,7 @@ try {
 
 function describe(error) {
   if (error.code === "EADDRINUSE") {
-    return `Port ${error.port} of ${error.address} is in use: stop the program that has it, or choose another port.`;
+    return `Port ${error.port} of ${error.address} is in use. Stop the program that uses it, or choose another port.`;
   }
   return error.message;
 }

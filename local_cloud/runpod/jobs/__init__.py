@@ -1,2 +1,2 @@
 """Job API: jobs, their queue, their wire form, webhooks.
-Never talks to a worker process; worker_protocol.py carries jobs there and results back."""
+api/worker_protocol.py passes jobs to the workers and results back."""

@@ -7,7 +7,7 @@ import dataclasses
 from enum import StrEnum
 from typing import Any
 
-from .. import limits
+from local_cloud.runpod.core import limits
 
 
 class Status(StrEnum):
@@ -20,8 +20,8 @@ class Status(StrEnum):
 
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.TIMED_OUT})
-# docs: "COMPLETED, FAILED"; that a timed-out job is told too is a guess, that a cancelled one is not, too.
-TOLD_BY_WEBHOOK = frozenset({Status.COMPLETED, Status.FAILED, Status.TIMED_OUT})
+# docs: "COMPLETED, FAILED". That TIMED_OUT has a webhook and CANCELLED has none are guesses.
+WEBHOOK_STATES = frozenset({Status.COMPLETED, Status.FAILED, Status.TIMED_OUT})
 
 MISSING = object()
 
@@ -39,7 +39,7 @@ class Job:
 
     id: str
     endpoint_id: str
-    request: dict[str, Any]  # the body as sent; what the worker gets is made from it
+    request: dict[str, Any]  # the body as sent; the worker's job object is built from it
     policy: Policy
     sync: bool
     kept_s: float
@@ -52,7 +52,7 @@ class Job:
     error: Any = MISSING
     redispatches: int = 0
     chunks: list[Any] = dataclasses.field(default_factory=list)
-    # Real seconds of the last sign that a worker has this job: handed over, or named in a ping.
+    # Real time of the last sign that a worker has this job: taken, or named in a ping.
     claimed_wall_s: float = 0.0
 
     @property
@@ -85,7 +85,7 @@ class Job:
         self.error = error
 
     def put_back(self) -> None:
-        """Into the queue again because its worker was lost; what that worker streamed is void."""
+        """Back into the queue because its worker was lost; what that worker streamed is dropped."""
         self._expect(Status.IN_PROGRESS)
         self.status = Status.IN_QUEUE
         self.redispatches += 1
@@ -95,7 +95,7 @@ class Job:
         self.chunks.clear()
 
     def retry(self, *, now_s: float) -> None:
-        """The explicit retry of a failed or timed-out job: same id, all counted from now."""
+        """The explicit retry of a failed or timed-out job: same id, all times count from now."""
         if self.status not in (Status.FAILED, Status.TIMED_OUT):
             raise ValueError(f"job {self.id} is {self.status}; only FAILED or TIMED_OUT can be retried")
         self.status = Status.IN_QUEUE
@@ -106,7 +106,7 @@ class Job:
         self.chunks.clear()
 
     def expires_s(self) -> float:
-        """When the job is dropped: its ttl, or earlier when its result was kept long enough."""
+        """When the job is dropped: at its ttl, or earlier at the end of its result's retention."""
         end = self.submitted_s + self.policy.ttl_ms / 1000
         if self.finished_s is not None:
             end = min(end, self.finished_s + self.kept_s)

@@ -1,69 +1,64 @@
-"""Tells the caller's webhook about a finished job: the whole job object, unsigned, up to three tries.
-Never changes a job: a webhook that fails leaves no trace in it."""
+"""Posts a finished job to the caller's webhook: the whole job object, unsigned, up to three tries.
+A webhook that fails does not change the job."""
 
 from __future__ import annotations
 
-import asyncio
+import dataclasses
 import logging
-from collections.abc import Callable
 
 import httpx
 
-from .. import limits
-from ..clock import Clock
-from ..faults import Faults, Kind
-from ..ids import Ids
-from .model import Job
-from .wire import webhook_body
+from local_cloud.runpod.core import limits
+from local_cloud.runpod.core.clock import Clock
+from local_cloud.runpod.core.ids import Ids
+from local_cloud.runpod.core.tasks import Tasks
+from local_cloud.runpod.faults.scripted import Faults, Kind
+from local_cloud.runpod.jobs.model import Job
+from local_cloud.runpod.jobs.wire import webhook_body
 
 log = logging.getLogger(__name__)
 
 USER_AGENT = "Go-http-client/2.0"  # captured 2026-07-13
 
 
+@dataclasses.dataclass(kw_only=True, eq=False)
 class WebhookSender:
-    def __init__(self, *, clock: Clock, ids: Ids, faults: Faults, client: Callable[[], httpx.AsyncClient]) -> None:
-        self._clock = clock
-        self._ids = ids
-        self._faults = faults
-        self._make_client = client
-        self._client: httpx.AsyncClient | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+    clock: Clock
+    ids: Ids
+    faults: Faults
+    _http: httpx.AsyncClient | None = None
+    _tasks: Tasks = dataclasses.field(default_factory=Tasks)
 
-    def tell(self, job: Job) -> None:
-        """Returns at once; the tries go on in the background."""
-        if self._faults.strike(Kind.WEBHOOK_DROPPED, job.endpoint_id):
+    def send(self, job: Job) -> None:
+        """Returns at once; the tries run in the background."""
+        if self.faults.strike(Kind.WEBHOOK_DROPPED, job.endpoint_id):
             return
-        copies = 2 if self._faults.strike(Kind.WEBHOOK_DOUBLED, job.endpoint_id) else 1
+        copies = 2 if self.faults.strike(Kind.WEBHOOK_DOUBLED, job.endpoint_id) else 1
         assert job.webhook is not None
-        body = webhook_body(job, now_s=self._clock.now())
+        body = webhook_body(job, now_s=self.clock.now())
         for _ in range(copies):
-            task = asyncio.create_task(self._send(job.webhook, job.id, body))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks.spawn(self._post(job.webhook, job.id, body))
 
     async def close(self) -> None:
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._client is not None:
-            await self._client.aclose()
+        await self._tasks.cancel()
+        if self._http is not None:
+            await self._http.aclose()
 
-    async def _send(self, url: str, job_id: str, body: dict[str, object]) -> None:
-        if self._client is None:
-            self._client = self._make_client()
+    async def _post(self, url: str, job_id: str, body: dict[str, object]) -> None:
+        if self._http is None:
+            self._http = httpx.AsyncClient(trust_env=False)
         for attempt in range(1, limits.WEBHOOK_TRIES + 1):
             if attempt > 1:
-                await self._clock.sleep(limits.WEBHOOK_PAUSE_S)
+                await self.clock.sleep(limits.WEBHOOK_PAUSE_S)
             try:
-                answer = await self._client.post(
+                answer = await self._http.post(
                     url,
                     json=body,
-                    headers={"User-Agent": USER_AGENT, "traceparent": self._ids.trace_parent()},
+                    headers={"User-Agent": USER_AGENT, "traceparent": self.ids.trace_parent()},
                     timeout=limits.WEBHOOK_RECEIVER_TIMEOUT_S,
                 )
             except (httpx.HTTPError, httpx.InvalidURL) as error:
-                # The URL may carry a capability: it stays out of the log.
+                # The URL can carry a capability, so it stays out of the log.
                 log.info("webhook of job %s, try %d: %s", job_id, attempt, type(error).__name__)
                 continue
             if answer.is_success:

@@ -1,5 +1,5 @@
 """Jobs on the wire: request bodies in, job objects out.
-Never changes a job; forms from the operation reference, the send-requests page and captures."""
+Changes no job. The forms are from the operation reference, the send-requests page and captures."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .. import limits
-from ..problems import JobApiError
-from .model import MISSING, Job, Policy
+from local_cloud.runpod.core import limits
+from local_cloud.runpod.core.problems import JobApiError
+from local_cloud.runpod.jobs.model import MISSING, Job, Policy
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ def wait_ms(text: str | None) -> int:
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
-    """A JSON object whatever the content type says; bare NaN or Infinity is not JSON."""
+    """A JSON object; the content type is ignored. Bare NaN or Infinity is not JSON."""
     try:
         value = json.loads(raw, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:

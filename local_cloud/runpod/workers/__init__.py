@@ -1,2 +1,2 @@
-"""Workers: their records, their processes, their logs.
-Never decides how many there are; autoscaler.py does."""
+"""One worker: its record, environment, process, log, and the orphans that a killed stand-in left.
+How many workers there are is the fleet's decision."""

@@ -1,5 +1,5 @@
-"""What a worker printed, and what the platform says about it, line by line.
-Never grows without bound: the last lines stay in memory, the first megabytes in one file per worker."""
+"""What a worker printed and what the platform reports about it, line by line.
+Bounded: the last lines stay in memory, the first megabytes in one file per worker."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from .. import limits
-from ..jobs.board import Signal
+from local_cloud.runpod.core import limits
+from local_cloud.runpod.core.signal import Signal
 
 LINE_MAX_CHARS = 64 * 1024
 FILE_MAX_CHARS = 32 * 1024 * 1024
@@ -43,7 +43,7 @@ class WorkerLog:
         self._append("system", line)
 
     def feed(self, data: bytes) -> None:
-        """Raw output of the process; complete lines are kept, the rest waits for its end."""
+        """Raw output of the process; complete lines are stored, the rest waits for its newline."""
         *whole, self._partial = (self._partial + data).split(b"\n")
         for line in whole:
             self._append("container", line.decode("utf-8", "replace").rstrip("\r"))

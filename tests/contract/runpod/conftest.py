@@ -1,5 +1,5 @@
 """The stand-in as its users meet it: a process on a loopback port, workers on the unmodified SDK.
-Never reaches into the stand-in's objects; everything goes over HTTP."""
+Everything goes over HTTP; no test reaches into its objects."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class StandIn:
 
 
 def refused(answer: httpx.Response, status: int) -> str:
-    """The words of a refusal, which must have this status."""
+    """The text of a refusal, which must have this status."""
     assert answer.status_code == status, answer.text
     body = answer.json()
     return " ".join([body["detail"], *body.get("errors", [])])
@@ -108,7 +108,7 @@ def base(**changes: Any) -> dict[str, Any]:
 
 
 def judge(response: httpx.Response) -> None:
-    """Every answer that any test gets is held against the published document."""
+    """Checks every answer of every test against the published document."""
     content_type = response.headers.get("content-type", "")
     if content_type.startswith("text/event-stream"):
         return
@@ -138,7 +138,6 @@ def images(folder: Path) -> Path:
         }
         for kind in kinds
     }
-    table[f"{REPOSITORY}-server"] = {"command": [sys.executable, str(HERE / "worker_with_a_server.py")]}
     table[f"{REPOSITORY}-private"] = {**table[REPOSITORY], "private": LOGINS}
     table[f"{REPOSITORY}-checked"] = {"command": [sys.executable, str(HERE / "worker_of_all_kinds.py"), "async"]}
     file = folder / "images.json"
@@ -148,7 +147,7 @@ def images(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def running(folder: Path, *arguments: str, ends_with: int = 0) -> Iterator[StandIn]:
-    """A stand-in process; ended by SIGTERM, and the test fails when it does not end as it should."""
+    """A stand-in process. SIGTERM ends it; the test fails when its exit status is not `ends_with`."""
     folder.mkdir(parents=True, exist_ok=True)
     log = (folder / "standin.log").open("a")
     process = subprocess.Popen(
@@ -200,7 +199,7 @@ def shared_standin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn
 
 @pytest.fixture
 def standin(shared_standin: StandIn) -> Iterator[StandIn]:
-    """The shared process with an empty account; nothing of one test reaches the next.
+    """The shared process with an empty account: tests do not affect each other.
 
     Without the management API's rate limits, because `until` polls far more often than a client may.
     """

@@ -1,4 +1,4 @@
-"""The stand-in as a command: what it says on start, on bad input, and how it ends."""
+"""The stand-in as a command: what it prints on start and on bad input, and how it ends."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def command(*arguments: str, key: str = KEY) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_without_a_key_it_says_which_variable(tmp_path: Path) -> None:
+def test_a_missing_key_is_reported_with_its_variable(tmp_path: Path) -> None:
     ended = command("--port=0", f"--state={tmp_path}", key="")
     assert ended.returncode == 1
     assert ended.stdout == ""
@@ -38,7 +38,7 @@ def test_without_a_key_it_says_which_variable(tmp_path: Path) -> None:
     assert "hint: " in ended.stderr
 
 
-def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -47,7 +47,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     assert "cannot be used" in ended.stderr
 
 
-def test_a_damaged_images_file_is_named(tmp_path: Path) -> None:
+def test_a_damaged_images_file_is_reported(tmp_path: Path) -> None:
     images = tmp_path / "images.json"
     images.write_text("{")
     ended = command("--port=0", f"--state={tmp_path}", f"--images={images}")
@@ -55,7 +55,7 @@ def test_a_damaged_images_file_is_named(tmp_path: Path) -> None:
     assert "images.json cannot be used" in ended.stderr
 
 
-def test_a_damaged_account_is_named_and_kept(tmp_path: Path) -> None:
+def test_a_damaged_account_is_reported_and_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "account.json").write_text("{}")
     ended = command("--port=0", f"--state={tmp_path}")
     assert ended.returncode == 1
@@ -64,7 +64,7 @@ def test_a_damaged_account_is_named_and_kept(tmp_path: Path) -> None:
     assert (tmp_path / "account.json").read_text() == "{}"
 
 
-def test_a_port_alone_is_enough_and_every_image_echoes(tmp_path: Path) -> None:
+def test_with_a_port_alone_every_image_returns_its_input(tmp_path: Path) -> None:
     environment = os.environ | {"RUNPOD_API_KEY": KEY, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         [sys.executable, "-m", "local_cloud.runpod", "--port", "0"],
@@ -83,7 +83,7 @@ def test_a_port_alone_is_enough_and_every_image_echoes(tmp_path: Path) -> None:
                     "name": "any",
                     "type": "QUEUE",
                     "image": "ghcr.io/anyone/anything:v1",
-                    "cpu": [{"id": "cpu3c", "vcpuCount": 2}],
+                    "gpu": {"pools": ["ADA_24"]},
                     "scaling": {"type": "QUEUE_DELAY", "queueDelay": 4},
                 }
                 endpoint = http.post("/v2/serverless", json=body).json()["id"]
@@ -96,7 +96,7 @@ def test_a_port_alone_is_enough_and_every_image_echoes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_both_signals_end_it_well_and_free_the_port(own_standin: Any, number: signal.Signals) -> None:
+def test_both_signals_end_it_with_success_and_free_the_port(own_standin: Any, number: signal.Signals) -> None:
     with own_standin() as standin:
         port = int(standin.url.rsplit(":", 1)[1])
         standin.process.send_signal(number)
@@ -112,9 +112,8 @@ def test_an_answer_does_not_wait_for_an_acknowledgement(own_standin: Any) -> Non
     assert elapsed_s[10] < 0.03  # with Nagle's algorithm it would be 0.04 at least
 
 
-def test_no_secret_is_in_its_log_or_readable_for_others(own_standin: Any, tmp_path: Path) -> None:
+def test_no_secret_is_in_its_log_or_readable_by_other_users(own_standin: Any, tmp_path: Path) -> None:
     with own_standin() as standin:
-        standin.http.post("/v2/account/secrets", json={"name": "token", "value": "s3cret-value"})
         standin.http.post("/v2/registries", json={"name": "r", "username": "u", "password": "pa55-word"})
         make_noise(standin)
     log = (tmp_path / "standin.log").read_text()
@@ -124,8 +123,8 @@ def test_no_secret_is_in_its_log_or_readable_for_others(own_standin: Any, tmp_pa
 
 
 def make_noise(standin: StandIn) -> None:
-    """Calls that are refused or go wrong, which is when services tend to print too much."""
-    standin.http.post("/v2/account/secrets", json={"name": "token", "value": "s3cret-value"})
-    standin.http.post("/v2/account/secrets", json={"name": "1bad", "value": "s3cret-value"})
+    """Refused and broken calls, whose input a service could log."""
+    standin.http.post("/v2/registries", json={"name": "r", "username": "u", "password": "pa55-word"})
+    standin.http.post("/v2/registries", json={"name": "", "username": "u", "password": "s3cret-value"})
     standin.http.post("/v2/registries", content=b'{"password": "pa55-word"')
     standin.http.get(f"/v2/serverless/{KEY}")

@@ -22,14 +22,14 @@ pytestmark = [pytest.mark.local_cloud, pytest.mark.slow]
 
 @pytest.fixture
 def sdk(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The SDK's client, pointed here the documented way."""
+    """The SDK's client with the documented variable for its base URL."""
     monkeypatch.setenv("RUNPOD_ENDPOINT_BASE_URL", f"{standin.url}/v2")
     module = importlib.reload(runpod)
     monkeypatch.setattr(module, "api_key", KEY)
     return module
 
 
-def test_an_async_handler_returns_its_result_and_the_times_are_told(standin: StandIn) -> None:
+def test_an_async_handler_returns_its_result_with_its_times(standin: StandIn) -> None:
     endpoint = standin.create()["id"]
     job_id = standin.run(endpoint, input={"text": "hello", "sleep_s": 0.3})
     job = standin.finish(endpoint, job_id)
@@ -40,7 +40,7 @@ def test_an_async_handler_returns_its_result_and_the_times_are_told(standin: Sta
     assert job["delayTime"] > 0
 
 
-def test_the_sdks_client_runs_and_reads_a_job(standin: StandIn, sdk: Any) -> None:
+def test_the_client_of_the_sdk_runs_and_reads_a_job(standin: StandIn, sdk: Any) -> None:
     endpoint = sdk.Endpoint(standin.create(image=f"{REPOSITORY}-sync:v1")["id"])
     assert endpoint.run_sync({"input": {"n": 1}}, timeout=60)["echo"] == {"n": 1}
     request = endpoint.run({"n": 2})
@@ -136,7 +136,7 @@ def test_a_silent_worker_is_lost_and_its_job_goes_to_another(standin: StandIn) -
     assert job["workerId"] != first["workerId"]
 
 
-def test_a_blocking_handler_is_not_taken_for_lost(standin: StandIn) -> None:
+def test_a_blocking_handler_does_not_count_as_lost(standin: StandIn) -> None:
     standin.settings(ping_interval_ms=1000, lost_after_s=3)
     endpoint = standin.create(image=f"{REPOSITORY}-sync:v1")["id"]
     job = standin.finish(endpoint, standin.run(endpoint, input={"block_s": 4}))
@@ -192,7 +192,7 @@ def test_a_worker_with_concurrency_takes_several_jobs_at_once(standin: StandIn) 
     assert len({job["output"]["pid"] for job in done}) == 1
 
 
-def test_the_worker_sees_the_platforms_variables_and_its_secrets_but_not_this_machines(
+def test_the_worker_sees_the_variables_of_the_platform_and_the_endpoint_but_not_this_machines(
     standin: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = standin.create(env={"GREETING": "hi", "UNKNOWN": "{{ RUNPOD_SECRET_absent }}"})["id"]
@@ -217,7 +217,7 @@ def test_no_process_is_left_when_the_stand_in_ends(own_standin: Any) -> None:
         os.killpg(pid, 0)
 
 
-def test_workers_of_a_killed_stand_in_are_ended_by_the_next_one(own_standin: Any) -> None:
+def test_the_next_stand_in_ends_the_workers_of_a_killed_one(own_standin: Any) -> None:
     with own_standin(ends_with=-signal.SIGKILL) as standin:
         endpoint = standin.create(workers={"min": 1, "max": 1})["id"]
         until(lambda: standin.workers(endpoint)["summary"]["idle"], lambda idle: idle == 1)

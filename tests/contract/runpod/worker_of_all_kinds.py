@@ -1,5 +1,5 @@
-"""A serverless worker on the unmodified runpod SDK whose handler does what the input says.
-Never knows that it runs in a test; it is the image `test.local/worker` of the stand-in's images file."""
+"""A serverless worker on the unmodified runpod SDK whose handler follows its input.
+It is the image `test.local/worker` of the stand-in's images file."""
 
 import asyncio
 import os

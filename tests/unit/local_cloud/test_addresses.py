@@ -20,7 +20,7 @@ def taken_port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def test_a_port_asked_for_by_name_and_taken_is_refused_with_its_number(tmp_path: Path, taken_port: int) -> None:
+def test_a_requested_port_in_use_is_reported_with_its_number(tmp_path: Path, taken_port: int) -> None:
     with pytest.raises(PortInUse, match=f"Port {taken_port} is in use"):
         choose_ports(StateFolder(root=tmp_path), app_port=taken_port)
 
@@ -32,7 +32,7 @@ def test_the_ports_of_the_last_start_are_used_again(tmp_path: Path) -> None:
     assert choose_ports(state) == first
 
 
-def test_a_port_of_the_last_start_that_is_taken_now_gives_way(tmp_path: Path, taken_port: int) -> None:
+def test_a_port_of_the_last_start_that_is_in_use_is_replaced(tmp_path: Path, taken_port: int) -> None:
     state = StateFolder(root=tmp_path)
     write_private(state.ports_file, json.dumps({"app": taken_port, "runpod": taken_port, "control": taken_port}))
     ports = choose_ports(state)
@@ -42,17 +42,17 @@ def test_a_port_of_the_last_start_that_is_taken_now_gives_way(tmp_path: Path, ta
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", '{"app": "x"}'])
-def test_a_damaged_ports_file_is_like_none(tmp_path: Path, content: str) -> None:
+def test_a_damaged_ports_file_is_ignored(tmp_path: Path, content: str) -> None:
     state = StateFolder(root=tmp_path)
     state.ports_file.write_text(content)
     assert choose_ports(state).app > 0
 
 
-def test_private_files_are_for_their_owner_only(tmp_path: Path) -> None:
+def test_only_its_owner_can_read_a_private_file(tmp_path: Path) -> None:
     write_private(tmp_path / "deep/keys.json", "{}")
     assert (tmp_path / "deep/keys.json").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["keys.json"]
 
 
-def test_no_addresses_are_read_where_nothing_was_started(tmp_path: Path) -> None:
+def test_before_the_first_start_there_are_no_addresses(tmp_path: Path) -> None:
     assert read_addresses(StateFolder(root=tmp_path)) is None

@@ -1,4 +1,4 @@
-"""The supervisor with real processes: what starts, what a failure says, and that nothing stays."""
+"""The supervisor with real processes: what starts, what a failure reports, and that every process ends."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_both_servers_start_once_and_end_together(
     assert not supervisor.stop(state)
 
 
-def test_a_server_that_dies_at_start_gives_its_last_words_and_the_other_ends_too(
+def test_a_server_that_fails_to_start_is_reported_with_its_log_and_the_other_ends_too(
     tmp_path: Path, state: StateFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = checkout(tmp_path, broken=True)
@@ -107,16 +107,16 @@ def test_a_server_that_dies_later_ends_the_whole_local_cloud(
     assert not state.cloud_file.exists()
 
 
-def test_a_missing_tool_is_told_with_the_command_that_brings_it(state: StateFolder, tmp_path: Path) -> None:
+def test_a_missing_tool_is_reported_with_the_command_that_installs_it(state: StateFolder, tmp_path: Path) -> None:
     service = Service(name="x", command=[str(tmp_path / "node")], environment={}, health_url="")
     with (
-        pytest.raises(StartFailed, match="is not installed: run scripts/bootstrap"),
+        pytest.raises(StartFailed, match=r"is not installed\. Run scripts/bootstrap"),
         supervisor._running(service, state, root=tmp_path),
     ):
         pass
 
 
-def test_keys_are_made_once_and_kept_private(state: StateFolder) -> None:
+def test_keys_are_generated_once_and_only_their_owner_can_read_them(state: StateFolder) -> None:
     first = supervisor.keys(state)
     assert supervisor.keys(state) == first
     assert state.keys_file.stat().st_mode & 0o777 == 0o600

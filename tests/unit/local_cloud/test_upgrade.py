@@ -1,4 +1,4 @@
-"""`make up` after a pull: stand-ins that still run from the older sources are started anew, others are left alone."""
+"""`make up` after a pull restarts stand-ins that run from older sources, and only those."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from local_cloud.addresses import StateFolder
 
 
 class Stopped(Exception):
-    """Where the test ends: the running stand-ins were asked to stop."""
+    """Ends the test: the running stand-ins got the request to stop."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The local Cloudflare runtime as a process: what it serves, keeps, refuses and leaves behind.
+"""The local Cloudflare runtime as a process: what it serves, stores and rejects, and that it ends cleanly.
 The S3 side is spoken by the official SDK; a small Worker of the test's own stands for any script.
 """
 
@@ -178,16 +178,16 @@ def text(runtime: Runtime, path: str) -> str:
     return httpx.get(f"{runtime.url}{path}", timeout=30).text
 
 
-def test_the_pure_parts_hold() -> None:
+def test_the_node_tests_of_the_runtime_pass() -> None:
     tests = sorted(str(path) for path in (HERE / "runtime").glob("*.test.mjs"))
     assert tests
     result = subprocess.run([NODE, "--test", *tests], capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0, result.stdout
 
 
-def test_before_a_deployment_it_says_what_to_do(runtime: Runtime) -> None:
+def test_before_a_deployment_the_answer_names_the_command_to_run(runtime: Runtime) -> None:
     answer = httpx.get(runtime.url)
-    assert (answer.status_code, answer.text) == (503, "No Worker is deployed here yet: run `make up`.\n")
+    assert (answer.status_code, answer.text) == (503, "No Worker is deployed here yet. Run `make up`.\n")
 
 
 def test_a_script_with_objects_assets_and_bucket_serves_and_survives_a_restart(state: Path, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_new_version_takes_over_without_losing_a_request_or_an_object(runtime:
     assert [text(runtime, "/"), text(runtime, "/count")] == ["two", "2"]
 
 
-def test_a_script_that_does_not_start_is_refused_and_the_old_one_goes_on(runtime: Runtime, tmp_path: Path) -> None:
+def test_a_script_that_does_not_start_is_rejected_and_the_old_script_goes_on(runtime: Runtime, tmp_path: Path) -> None:
     deployed(runtime, tmp_path)
     broken = script(tmp_path, source="export default {", migrations={"oldTag": "v1", "newTag": "v1"})
     assert runtime.refused("WorkersScript", "edge", broken) == "SCRIPT_INVALID"
@@ -281,7 +281,7 @@ def test_the_official_sdk_finds_an_s3_endpoint(runtime: Runtime) -> None:
     assert len(deleted["Deleted"]) == 2
 
 
-def test_each_token_opens_its_own_buckets_with_its_own_secret(runtime: Runtime) -> None:
+def test_each_token_gives_access_to_its_own_buckets_with_its_own_secret(runtime: Runtime) -> None:
     runtime.put("R2Bucket", "photos", {})
     runtime.put("R2Bucket", "other-bucket", {})
     old, new = runtime.token("photos"), runtime.token("photos")
@@ -302,7 +302,7 @@ def test_each_token_opens_its_own_buckets_with_its_own_secret(runtime: Runtime) 
     runtime.s3(new).delete_object(Bucket="photos", Key="a")
 
 
-def test_cors_of_a_bucket_is_what_was_declared(runtime: Runtime) -> None:
+def test_a_bucket_answers_with_its_declared_cors_rules(runtime: Runtime) -> None:
     runtime.put("R2Bucket", "photos", {})
     allowed = {"methods": ["PUT"], "origins": ["https://app.example"], "headers": ["content-type"]}
     runtime.put("R2BucketCors", "photos", {"rules": [{"allowed": allowed, "exposeHeaders": ["ETag"]}]})
@@ -319,7 +319,7 @@ def test_cors_of_a_bucket_is_what_was_declared(runtime: Runtime) -> None:
     )
 
 
-def test_a_bucket_goes_only_when_it_is_empty_and_then_with_all_its_bytes(runtime: Runtime, state: Path) -> None:
+def test_only_an_empty_bucket_can_be_deleted_and_its_files_go_with_it(runtime: Runtime, state: Path) -> None:
     runtime.put("R2Bucket", "photos", {})
     s3 = runtime.s3(runtime.token("photos"))
     s3.put_object(Bucket="photos", Key="a", Body=b"x" * 100_000)
@@ -331,7 +331,7 @@ def test_a_bucket_goes_only_when_it_is_empty_and_then_with_all_its_bytes(runtime
     assert children(runtime.process.pid) == []
 
 
-def test_destroying_everything_leaves_no_byte_of_it(runtime: Runtime, state: Path, tmp_path: Path) -> None:
+def test_destroying_everything_leaves_no_file(runtime: Runtime, state: Path, tmp_path: Path) -> None:
     deployed(runtime, tmp_path)
     text(runtime, "/count")
     assert runtime.control.delete("/resources/WorkersScript/edge").status_code == 204
@@ -342,7 +342,7 @@ def test_destroying_everything_leaves_no_byte_of_it(runtime: Runtime, state: Pat
     assert httpx.get(runtime.url).status_code == 503
 
 
-def test_a_new_script_of_an_old_name_starts_with_empty_objects(runtime: Runtime, tmp_path: Path) -> None:
+def test_a_new_script_with_an_old_name_starts_with_empty_objects(runtime: Runtime, tmp_path: Path) -> None:
     deployed(runtime, tmp_path)
     assert text(runtime, "/count") == "1"
     runtime.control.delete("/resources/WorkersScript/edge")
@@ -369,7 +369,7 @@ def test_the_control_api_needs_its_key_and_answers_in_its_envelope(runtime: Runt
         assert set(answer.json()["error"]) == {"code", "message"}
 
 
-def test_the_real_apis_calls_of_the_program_are_answered_as_there(runtime: Runtime, tmp_path: Path) -> None:
+def test_calls_to_the_real_api_get_the_answers_of_the_real_api(runtime: Runtime, tmp_path: Path) -> None:
     deployed(runtime, tmp_path)
     scripts = runtime.control.get("/accounts/acc/workers/scripts").json()
     assert scripts["success"] is True
@@ -395,7 +395,7 @@ def test_the_real_apis_calls_of_the_program_are_answered_as_there(runtime: Runti
         (["--port", "0", "--control-port", "0", "--state", "x"], {"CLOUDFLARE_API_TOKEN": ""}, "CLOUDFLARE_API_TOKEN"),
     ],
 )
-def test_a_wrong_start_says_what_to_change(
+def test_a_wrong_command_line_is_reported_with_the_fix(
     arguments: list[str], environment: dict[str, str], sentence: str, tmp_path: Path
 ) -> None:
     result = subprocess.run(
@@ -412,7 +412,7 @@ def test_a_wrong_start_says_what_to_change(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_taken_port_is_named(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -429,7 +429,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     assert f"Port {port} of 127.0.0.1 is in use" in result.stderr
 
 
-def test_the_state_folder_is_for_its_owner_only(runtime: Runtime, state: Path) -> None:
+def test_only_its_owner_can_read_the_state_folder(runtime: Runtime, state: Path) -> None:
     runtime.put("R2Bucket", "photos", {})
     runtime.token("photos")
     assert state.stat().st_mode & 0o777 == 0o700

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { RULES, Refused, allowedBuckets, migrate } from "../../../../../local_cloud/cloudflare/runtime/rules.mjs";
+import { RULES, Refused, allowedBuckets, migrate } from "../../../../../local_cloud/cloudflare/runtime/control/rules.mjs";
 
 const BUCKET = { type: "R2Bucket", id: "photos", props: { jurisdiction: "default" } };
 const world = {

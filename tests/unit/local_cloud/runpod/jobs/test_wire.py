@@ -1,4 +1,4 @@
-"""What goes to a worker, to a caller and to a webhook."""
+"""Job objects for a worker, a caller and a webhook."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from local_cloud.runpod import limits
+from local_cloud.runpod.core import limits
+from local_cloud.runpod.core.problems import JobApiError
 from local_cloud.runpod.jobs import wire
 from local_cloud.runpod.jobs.model import Status
-from local_cloud.runpod.problems import JobApiError
 
-from .test_model import job
+from ..samples import job
 
 
 def test_a_worker_gets_every_key_of_the_body_but_the_callers_id() -> None:
@@ -24,11 +24,11 @@ def test_a_worker_gets_every_key_of_the_body_but_the_callers_id() -> None:
     }
 
 
-def test_an_empty_input_is_lost_on_the_way() -> None:
+def test_an_empty_input_is_dropped_on_the_way() -> None:
     assert wire.job_for_worker(job(request={"input": {}})) == {"id": "job-0"}
 
 
-def test_a_job_tells_only_what_is_known() -> None:
+def test_a_job_object_has_only_known_fields() -> None:
     one = job()
     assert wire.job_to_wire(one, now_s=103) == {"id": "job-0", "status": "IN_QUEUE", "delayTime": 3000}
     one.start("w", now_s=104.5, wall_s=0)
@@ -44,7 +44,7 @@ def test_a_job_tells_only_what_is_known() -> None:
     assert "error" not in told
 
 
-def test_a_long_text_part_is_cut_into_parts_that_fit_and_join_again() -> None:
+def test_a_long_text_part_is_split_into_parts_that_fit() -> None:
     text = "ä\U0001f600" * limits.STREAM_CHUNK_MAX_BYTES
     parts = wire.split_chunk(text)
     assert "".join(parts) == text
@@ -53,7 +53,7 @@ def test_a_long_text_part_is_cut_into_parts_that_fit_and_join_again() -> None:
 
 
 @pytest.mark.parametrize("text", ["NaN", '{"a": Infinity}', "[]", "1", "", "{" * 100_000])
-def test_what_is_no_json_object_is_refused(text: str) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(text: str) -> None:
     with pytest.raises(JobApiError):
         wire.parse_object(text.encode())
 

@@ -1,37 +1,15 @@
-"""The variables of a worker: secrets resolved, the platform's own on top, nothing of this machine."""
+"""The variables of a worker: the platform's own on top, nothing of this machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from local_cloud.runpod.state import Endpoint, Release
-from local_cloud.runpod.workers.environment import substitute_secrets, worker_environment
+from local_cloud.runpod.account.state import Endpoint, Release
+from local_cloud.runpod.workers.environment import worker_environment
 from local_cloud.runpod.workers.logs import WorkerLog
 from local_cloud.runpod.workers.model import Placement, Worker
 
-from ..test_autoscaler import spec
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("{{ RUNPOD_SECRET_key }}", "value"),
-        ("{{RUNPOD_SECRET_key}}", "value"),
-        ("Bearer {{ RUNPOD_SECRET_key }}!", "Bearer value!"),
-        ("{{ RUNPOD_SECRET_a.b/c-d }}", "odd"),
-        ("{{ RUNPOD_SECRET_absent }}", "{{ RUNPOD_SECRET_absent }}"),
-        ("{{ OTHER_key }}", "{{ OTHER_key }}"),
-    ],
-)
-def test_a_placeholder(text: str, expected: str) -> None:
-    assert substitute_secrets({"X": text}, {"key": "value", "a.b/c-d": "odd"}) == {"X": expected}
-
-
-def test_a_secrets_value_is_not_read_as_a_placeholder_again() -> None:
-    found = substitute_secrets({"X": "{{ RUNPOD_SECRET_a }}"}, {"a": "{{ RUNPOD_SECRET_b }}", "b": "no"})
-    assert found == {"X": "{{ RUNPOD_SECRET_b }}"}
+from ..samples import spec
 
 
 def test_the_platforms_variables_win_and_the_urls_fit_the_sdk(tmp_path: Path) -> None:
@@ -51,7 +29,6 @@ def test_the_platforms_variables_win_and_the_urls_fit_the_sdk(tmp_path: Path) ->
             gpu_count=1,
             data_center_id="US-KS-2",
             gpu_usd_per_s=0.1,
-            cpu_usd_per_s=0.0,
         ),
         key="rpw_key",
         created_s=0,
@@ -62,7 +39,6 @@ def test_the_platforms_variables_win_and_the_urls_fit_the_sdk(tmp_path: Path) ->
         image_env={"IMAGE": "1", "A": "image"},
         endpoint=endpoint,
         worker=worker,
-        secrets={},
         base_url="http://127.0.0.1:1",
         ping_interval_ms=10_000,
         home="/scratch",

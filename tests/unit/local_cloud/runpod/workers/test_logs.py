@@ -1,4 +1,4 @@
-"""Lines out of chunks, bounded."""
+"""Lines from chunks of output, with limits."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_cloud.runpod import limits
+from local_cloud.runpod.core import limits
 from local_cloud.runpod.workers.logs import LINE_MAX_CHARS, WorkerLog
 
 
 @given(cuts=st.lists(st.integers(1, 7), max_size=30))
-def test_lines_are_the_same_however_the_output_was_cut(tmp_path_factory: object, cuts: list[int]) -> None:
+def test_lines_do_not_depend_on_the_chunks_of_the_output(tmp_path_factory: object, cuts: list[int]) -> None:
     data = "first\nsecönd\n\nlast".encode()
     log = WorkerLog(Path(tmp_path_factory.mktemp("log")) / "w.log", lambda: 0.0)  # type: ignore[attr-defined]
     for cut in cuts:

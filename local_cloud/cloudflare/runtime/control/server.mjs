@@ -1,0 +1,101 @@
+// The control API over HTTP: reads a request, calls the registry, packs the answer.
+// The rules are in rules.mjs. Every answer has the same envelope, and every call needs the key.
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createServer } from "node:http";
+
+import { answerRealApi } from "./real-api.mjs";
+import { NotFound } from "./registry.mjs";
+import { Refused } from "./rules.mjs";
+
+const MAX_BODY_BYTES = 32 * 1024 * 1024;
+
+export function createControlServer({ registry, apiToken, log }) {
+  return createServer(async (incoming, outgoing) => {
+    try {
+      const { status, body } = await dispatch(incoming, { registry, apiToken });
+      send(outgoing, status, body);
+    } catch (error) {
+      send(outgoing, ...describe(error, log));
+    }
+  });
+}
+
+async function dispatch(incoming, { registry, apiToken }) {
+  const { pathname } = new URL(incoming.url, "http://control");
+  if (pathname === "/health" && incoming.method === "GET") return { status: 200, body: { status: "ok" } };
+  if (!isAuthorized(incoming.headers.authorization, apiToken)) {
+    return { status: 401, body: errorBody("UNAUTHENTICATED", "The bearer key differs from the CLOUDFLARE_API_TOKEN of this runtime.") };
+  }
+  const real = await answerRealApi(incoming, registry);
+  if (real !== undefined) return real;
+  const [root, type, ...rest] = pathname.split("/").slice(1).map(decodeURIComponent);
+  const id = rest.join("/");
+  if (root !== "resources") throw new NotFound(`${pathname} is not a path of this API.`);
+  if (type === undefined && incoming.method === "GET") return { status: 200, body: { resources: registry.list() } };
+  if (!type || !id) throw new NotFound(`${pathname} does not name a resource: /resources/<type>/<id>.`);
+  switch (incoming.method) {
+    case "GET":
+      return { status: 200, body: { props: registry.get(type, id).props } };
+    case "PUT":
+      return { status: 200, body: { props: (await registry.put(type, id, await readProps(incoming))).props } };
+    case "DELETE":
+      await registry.delete(type, id);
+      return { status: 204 };
+    default:
+      return { status: 405, body: errorBody("METHOD_NOT_ALLOWED", `${incoming.method} is not allowed here.`) };
+  }
+}
+
+async function readProps(incoming) {
+  const chunks = [];
+  let bytes = 0;
+  for await (const chunk of incoming) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) throw new BadBody(`The body is over ${MAX_BODY_BYTES} bytes.`);
+    chunks.push(chunk);
+  }
+  let body;
+  try {
+    body = JSON.parse(Buffer.concat(chunks).toString("utf8"));
+  } catch {
+    throw new BadBody("The body is not JSON.");
+  }
+  if (body === null || typeof body !== "object" || typeof body.props !== "object" || body.props === null) {
+    throw new BadBody('The body must be {"props": {…}}.');
+  }
+  return withoutNulls(body.props);
+}
+
+/** Pulumi sends null for values that are not set; the rules expect them to be absent. */
+function withoutNulls(value) {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, inner]) => inner !== null)
+      .map(([name, inner]) => [name, withoutNulls(inner)]),
+  );
+}
+
+class BadBody extends Error {}
+
+function describe(error, log) {
+  if (error instanceof NotFound) return [404, errorBody("NOT_FOUND", error.message)];
+  if (error instanceof Refused) return [409, errorBody(error.code, error.message)];
+  if (error instanceof BadBody || error instanceof URIError) return [400, errorBody("BAD_REQUEST", error.message)];
+  log(`control API failed: ${error.stack}`);
+  return [500, errorBody("INTERNAL", error.message)];
+}
+
+function isAuthorized(header, apiToken) {
+  const digest = (text) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(header ?? ""), digest(`Bearer ${apiToken}`));
+}
+
+const errorBody = (code, message) => ({ error: { code, message } });
+
+function send(outgoing, status, body) {
+  if (status === 204) return outgoing.writeHead(204).end();
+  outgoing.writeHead(status, { "content-type": "application/json" });
+  outgoing.end(`${JSON.stringify(body)}\n`);
+}

@@ -1,0 +1,64 @@
+"""Settings that a test or an operator can change through the control API while the stand-in runs.
+The platform's fixed numbers are in limits.py."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """`PATCH /_control/settings` takes any subset and refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, frozen=False)
+
+    worker_quota: int = Field(
+        default=10,
+        ge=0,
+        description="Largest allowed sum of workers.max over all endpoints. The documentation starts at 5 and "
+        "allows 10 from a balance of $100.",
+    )
+    rate_limit_minute: int | None = Field(
+        default=180,
+        ge=1,
+        description="Management requests per minute; null turns off all rate limits and their headers. "
+        "A capture of the live API showed 176 left in the minute and 7 193 in the hour.",
+    )
+    rate_limit_hour: int = Field(default=7_200, ge=1, description="Management requests per hour.")
+    rate_limit_day: int = Field(default=50_000, ge=1, description="Management requests per day.")
+    job_rate_limits: bool = Field(default=True, description="Whether the job API's limits per 10 s count.")
+    ping_interval_ms: int = Field(
+        default=10_000,
+        ge=1_000,
+        description="RUNPOD_PING_INTERVAL of workers that start from now on. The SDK divides it by 1000 and drops "
+        "the remainder.",
+    )
+    lost_after_s: float = Field(
+        default=40.0,
+        gt=0,
+        description="Real seconds after which a job that no ping names, or a worker without any ping, counts as "
+        "lost. About 40 s was observed.",
+    )
+    stop_grace_s: float = Field(
+        default=10.0,
+        ge=0,
+        description="Real seconds between SIGTERM and SIGKILL. Also how long pings can still name a stopped job "
+        "before its worker is ended.",
+    )
+    start_delay_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="Virtual seconds before a new worker's process starts: image pull and container start.",
+    )
+    flashboot_start_delay_s: float = Field(
+        default=0.0, ge=0, description="Virtual seconds before FlashBoot wakes a parked worker."
+    )
+    init_timeout_s: float = Field(
+        default=600.0, gt=0, description="Virtual seconds until a worker that never polled counts as failed."
+    )
+    throttled_s: float = Field(default=5.0, gt=0, description="Virtual seconds of one throttled fault.")
+    idle_scale_down: bool = Field(
+        default=False,
+        description="Whether endpoints without requests lose workers.max as on the platform: 2 after 3 days, "
+        "0 after 7. Off by default, so that a local stack still works after days without a request.",
+    )
+    tick_s: float = Field(default=0.1, gt=0, le=5, description="Real seconds between two runs of the autoscaler.")

@@ -1,0 +1,100 @@
+"""Carries HTTP faults out: delays, refuses, breaks connections before or after the effect.
+scripted.py decides which fault strikes. The control API is never affected."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from local_cloud.runpod.faults.scripted import Faults, Kind
+
+# Client address -> transport of its connection. ASGI cannot break a connection, so the protocol class below
+# records each transport.
+_transports: MutableMapping[tuple[str, int], asyncio.Transport] = {}
+
+
+class RecordingProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
+    """uvicorn's HTTP protocol that remembers its transport while the connection lives."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        self._peer = tuple((transport.get_extra_info("peername") or ("", 0))[:2])
+        _transports[self._peer] = transport
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        _transports.pop(self._peer, None)
+        super().connection_lost(exc)
+
+
+def reset_connection(client: tuple[str, int]) -> None:
+    """Closes with RST, as a crashed peer does."""
+    transport = _transports.get(client)
+    if transport is None:
+        return
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+class FaultyTransport:
+    """Outermost ASGI layer; requests under /_control pass untouched."""
+
+    def __init__(self, app: ASGIApp, faults: Faults) -> None:
+        self._app = app
+        self._faults = faults
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith("/_control/"):
+            await self._app(scope, receive, send)
+            return
+        lost, late_s = False, 0.0
+        for fault in self._faults.for_request(scope["method"], scope["path"]):
+            if fault.kind is Kind.LATENCY:
+                await asyncio.sleep(fault.latency_s)
+            elif fault.kind is Kind.RESET:
+                reset_connection(tuple(scope["client"]))
+                return
+            elif fault.kind is Kind.STATUS:
+                await _refuse(fault.status, fault.retry_after_s)(scope, receive, send)
+                return
+            elif fault.kind is Kind.LATE_ANSWER:
+                late_s += fault.latency_s
+            else:
+                lost = True
+        if lost:
+            await self._app(scope, receive, _swallow)
+            await asyncio.sleep(late_s)
+            reset_connection(tuple(scope["client"]))
+        elif late_s:
+            answer: list[Message] = []
+            await self._app(scope, receive, _collect_in(answer))
+            await asyncio.sleep(late_s)
+            for message in answer:
+                await send(message)
+        else:
+            await self._app(scope, receive, send)
+
+
+async def _swallow(message: Message) -> None:
+    """Drops the answer."""
+
+
+def _collect_in(answer: list[Message]) -> Send:
+    async def keep(message: Message) -> None:
+        answer.append(message)
+
+    return keep
+
+
+def _refuse(status: int, retry_after_s: int | None) -> JSONResponse:
+    body: dict[str, Any] = {"title": "Injected fault", "status": status, "detail": "a scripted fault struck"}
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    return JSONResponse(body, status_code=status, headers=headers, media_type="application/problem+json")
