@@ -1,29 +1,23 @@
-"""What the page weighs and how fast it opens: writes bench/web.json.
-Measures the built files and a real Chromium on a running stack; never deploys anything.
+"""Size of the page and how fast it opens. Measures the built files and a real Chromium on a running stack.
 
-Usage: .venv/bin/python bench/web.py [--url ONE_TIME_LOGIN_LINK [--project p_...]]
+.venv/bin/python -m bench.web [--url SIGN_IN_LINK [--project p_...]]    # writes bench/web.json
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime
 import gzip
-import json
-import platform
 import re
 import shutil
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import BrowserContext, sync_playwright
 
-ROOT = Path(__file__).parents[1]
+from bench.record import BENCH, ROOT, arguments, record, write
+
 DIST = ROOT / "edge_worker/dist/web"
-RESULT = ROOT / "bench/web.json"
 RUNS = 5
 HASHED = re.compile(r"-[\w-]{8}(\.\w+)$")
 COMPRESSED = {".js", ".css", ".html", ".svg", ".webmanifest"}
@@ -40,7 +34,7 @@ TIMINGS = """() => {
 
 
 def sizes() -> dict[str, dict[str, int]]:
-    """Bytes of each built file, and compressed where a server would compress it. Hashes are cut off the names."""
+    """Bytes of each built file, and compressed where a server would compress it. Names have no hash."""
     found = {}
     for path in sorted(DIST.rglob("*")):
         if not path.is_file() or path.name == "_headers":
@@ -101,18 +95,14 @@ def visits(login_url: str, project: str | None) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", help="a one-time login link of a running stack (splat open)")
+    parser = arguments(__doc__)
+    parser.add_argument("--url", help="a sign-in link of a running stack (splat open)")
     parser.add_argument("--project", help="id of a finished project, to time the viewer")
-    arguments = parser.parse_args()
-    result: dict[str, Any] = {
-        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        "machine": f"{platform.machine()}, software WebGL",
-        "files": sizes(),
-    }
-    if arguments.url:
-        result["visits"] = visits(arguments.url, arguments.project)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    options = parser.parse_args()
+    found: dict[str, Any] = {"files": sizes()}
+    if options.url:
+        found["visits"] = visits(options.url, options.project)
+    write(BENCH / "web.json", record(".venv/bin/python -m bench.web", **found))
 
 
 if __name__ == "__main__":
