@@ -1,7 +1,5 @@
-"""Sizes of the built web app, plain and compressed.
-
-    npm --prefix edge_worker run build && .venv/bin/python -m bench.web    # writes bench/web.json
-"""
+"""Sizes of the built web app, plain and compressed: `npm --prefix edge_worker run build`, then
+`.venv/bin/python -m bench.web`. Writes bench/web.json."""
 
 from __future__ import annotations
 

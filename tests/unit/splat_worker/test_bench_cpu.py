@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent / "train"))
 from scenes import blobs, photos_of
 
 from bench import cpu
-from bench.cpu_opensplat import train_opensplat
+from bench.cpu import train_opensplat
 from bench.photo_set import read_posed, write_posed
 from bench.plot import Line, plot
 from splat_worker.export.ply import read_ply, write_ply
