@@ -117,9 +117,9 @@ def passages(name: str, source: str) -> Iterator[Passage]:
         yield from of_python(source)
     elif name.endswith((".ts", ".tsx", ".mjs")):
         yield from of_typescript(source)
-    elif name.endswith((".css", ".cu", ".cuh")):
+    elif name.endswith((".css", ".cu", ".cuh", ".go")):
         yield from of_matches(r"/\*.*?\*/|//[^\n]*", source)
-    elif name.endswith(".md"):
+    elif name.endswith((".md", ".html", ".json")):
         yield from of_matches(r"[^\n]+(?:\n[^\n]+)*", source)
     else:
         yield from of_matches(r"(?:^|(?<=\s))#[^\n]*", source)
@@ -183,11 +183,28 @@ def of_typescript(source: str) -> Iterator[Passage]:
         yield Passage(text, first, first + match.group().count("\n"))
 
 
-SOURCES = (".md", ".py", ".ts", ".tsx", ".mjs", ".css", ".cu", ".cuh", ".sh", ".toml", ".yml", ".yaml", ".in", "")
+SOURCES = {
+    ".md",
+    ".html",
+    ".py",
+    ".ts",
+    ".tsx",
+    ".mjs",
+    ".css",
+    ".cu",
+    ".cuh",
+    ".go",
+    ".toml",
+    ".yml",
+    ".yaml",
+    ".in",
+    "",
+}
 
 
 def files(root: Path) -> list[str]:
-    """Of the repository, committed or not yet, that a person reads. Without this file, which holds the words."""
+    """Of the repository, committed or not yet, that a person reads. Without this file, which holds the words, and
+    without data, except the examples of messages."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=root,
@@ -198,7 +215,7 @@ def files(root: Path) -> list[str]:
     return [
         name
         for name in listed
-        if Path(name).suffix in SOURCES
+        if (Path(name).suffix in SOURCES or name.startswith("docs/contracts/"))
         and Path(name).name not in {"LICENSE", Path(__file__).name}
         and (root / name).is_file()
     ]
