@@ -27,7 +27,7 @@ from bench.gpu import ours
 from bench.gpu.peer import MARKS
 from bench.photo_set import read_posed
 from bench.plot import Line, plot
-from bench.record import BENCH, ROOT, arguments, record, write
+from bench.record import BENCH, arguments, record, write
 from splat_worker.scene import PosedPhotos
 from splat_worker.train.context import Device
 from splat_worker.train.cuda.edit import split as split_columns
@@ -118,13 +118,7 @@ def train_peers(peers: Sequence[Peer], folder: Path, limit_s: float, scratch: Pa
         with out.with_suffix(".log").open("w") as log:
             try:
                 subprocess.run(
-                    command,
-                    cwd=ROOT,
-                    check=False,
-                    timeout=limit_s,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=environment,
+                    command, check=False, timeout=limit_s, stdout=log, stderr=subprocess.STDOUT, env=environment
                 )
             except subprocess.TimeoutExpired:
                 print(f"  {label} was stopped at {limit_s} s", file=sys.stderr)
