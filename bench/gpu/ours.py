@@ -9,13 +9,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from bench.gpu.peer import HELD_OUT_EVERY
 from splat_worker.scene import PosedPhotos, View
 from splat_worker.train.cuda.fit import Fit, extent_of
 from splat_worker.train.cuda.start import start_from_points
 from splat_worker.train.exposure import affines_of, photo_gains
 from splat_worker.train.presets import Preset
-
-HELD_OUT_EVERY = 8
 
 
 def split(posed: PosedPhotos) -> tuple[tuple[View, ...], tuple[View, ...]]:

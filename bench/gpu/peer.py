@@ -15,6 +15,7 @@ import torch
 from bench.record import arguments
 
 MARKS = (1000, 2000, 3000, 5000, 7000)
+HELD_OUT_EVERY = 8  # photos by name, as in simple_trainer
 
 
 def peer_arguments(doc: str | None, *, seed: int) -> argparse.ArgumentParser:

@@ -23,8 +23,8 @@ import numpy as np
 import torch
 import yaml
 
-from bench.gpu.ours import HELD_OUT_EVERY, figures
-from bench.gpu.peer import Marks, Stop, peer_arguments
+from bench.gpu.ours import figures
+from bench.gpu.peer import HELD_OUT_EVERY, Marks, Stop, peer_arguments
 from bench.photo_set import read_model
 
 
