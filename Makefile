@@ -54,10 +54,10 @@ worker: folders-named photos-there bootstrap ## a scene without any cloud: make 
 	NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m splat_worker $(if $(PRESET),--preset $(PRESET)) -- "$$SPLAT_PHOTOS" "$$SPLAT_OUT"
 
 bench-cpu: bootstrap-test ## PSNR against seconds on this CPU; OPENSPLAT=path to compare
-	NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python bench/cpu.py $(if $(OPENSPLAT),--opensplat "$(OPENSPLAT)")
+	NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m bench.cpu $(if $(OPENSPLAT),--opensplat "$(OPENSPLAT)")
 
 bench-gpu: ## on a machine with an NVIDIA GPU: see bench/README.md
-	python3 bench/gpu/run.py $(ARGS)
+	python3 -m bench.gpu.run $(ARGS)
 
 clean: down ## remove what bootstrap installed
 	rm -rf .venv .venv-worker .tools edge_worker/node_modules edge_worker/dist worker_image/tools/node_modules

@@ -1,5 +1,5 @@
 """Seconds from starting the handler to its first job request: `python bench/handler_start.py [COMMAND...]`.
-Standard library only, so that it also runs inside a container of the image; the first start warms the disk.
+Standard library only, and no import of ours: it also runs inside a container. The first start warms the disk.
 
 From a checkout:  .venv-worker/bin/python bench/handler_start.py
 In the image:     docker run --rm --network none -v "$PWD/bench/handler_start.py:/probe.py:ro" IMAGE python /probe.py \\
@@ -22,7 +22,7 @@ LIMIT_S = 120
 
 
 class Platform(ThreadingHTTPServer):
-    """Answers every poll with "nothing to do", and tells when the first one came."""
+    """Answers every poll with "no job", and sets `polled` on the first."""
 
     daemon_threads = True
 
@@ -43,7 +43,7 @@ class Poll(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Quiet: stdout carries the figures."""
+        """Quiet: the figures go to stdout."""
 
 
 def seconds_to_first_poll(command: list[str]) -> float:

@@ -1,37 +1,30 @@
 """Seconds of `up` and of a preview without changes: the whole local stack against an empty program with the same SDKs.
 
-    .venv/bin/python bench/stack.py [--runs 3]       # needs scripts/bootstrap --test; takes about four minutes
+    .venv/bin/python -m bench.stack [--runs 3]       # needs scripts/bootstrap --test; takes about four minutes
 
-Starts the two stand-ins on free ports, makes one stack of the checkout's own program and one of a program that only
-imports pulumi and pulumi_cloudflare, and runs the `pulumi` command line on both in turn, so that
-what else the machine does meets both. Also measures what the imports cost. Writes bench/stack.json: medians and all
-runs. Wall seconds say what a person waits; processor seconds are what does not depend on the neighbours.
+Starts the two stand-ins on free ports, creates a stack of the checkout's program and one of a program that only
+imports pulumi and pulumi_cloudflare, and runs the `pulumi` command line on both in turn, so that other load meets
+both. Also times the imports. Writes bench/stack.json. Wall seconds are what a person waits; processor seconds do not
+depend on the neighbours.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import platform
-import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import yaml
 
-import yaml  # noqa: E402
-
-from infra.local_stack import config_for  # noqa: E402
-from tests.stack.conftest import STACK, LocalCloud, project_environment, running_cloud, write_project  # noqa: E402
+from bench.record import BENCH, ROOT, arguments, cpu_s, medians, record, write
+from infra.local_stack import config_for
+from tests.stack.conftest import STACK, LocalCloud, project_environment, running_cloud, write_project
 
 # What every run of ours needs; pulumi_docker_build only where a stack builds its image.
 SDKS = "import pulumi\nimport pulumi_cloudflare\n"
@@ -48,23 +41,22 @@ IMPORTS = {
         "    c.WorkersScriptSubdomain, c.WorkersCronTrigger"
     ),
 }
+Seconds = dict[str, float]
 
 
-def measured(run: Callable[[], Any]) -> dict[str, float]:
-    """Wall seconds, and processor seconds of the processes that ended in it."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+def measured(run: Callable[[], Any]) -> Seconds:
+    """Wall seconds, and processor seconds of the processes that ended meanwhile."""
+    before, began = cpu_s(), time.monotonic()
     run()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"wall_s": round(time.monotonic() - began, 2), "cpu_s": round(used, 2)}
+    return {"wall_s": round(time.monotonic() - began, 2), "cpu_s": round(cpu_s() - before, 2)}
 
 
-def median(runs: list[dict[str, float]]) -> dict[str, float]:
-    return {key: statistics.median(one[key] for one in runs) for key in ("wall_s", "cpu_s")}
+def median(runs: list[Seconds]) -> Seconds:
+    return medians(runs, ("wall_s", "cpu_s"))
 
 
 class Stack:
-    """A program and its stack; `pulumi` on it."""
+    """A program and its stack, and `pulumi` commands on it."""
 
     def __init__(self, folder: Path, path: str, config: dict[str, str], program: str | None = None) -> None:
         self._folder, self._environment = folder, {**os.environ, **project_environment(folder, path)}
@@ -113,10 +105,10 @@ def stacks(folder: Path, cloud: LocalCloud) -> dict[str, Stack]:
         s3_endpoint=f"{cloud.app_url}/cdn-cgi/local/r2/s3",
     )
     os.environ["PATH"] = path
-    # The workers here only sleep: no image can be tried.
+    # The workers here only sleep, so no image can be checked.
     known = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    untried = {f"photo-splat:{key}": "false" for key in ("imageLookup", "imageTrial") if key in known}
-    whole = {key: str(value) for key, value in {**committed, **untried, **addresses}.items()}
+    unchecked = {f"photo-splat:{key}": "false" for key in ("imageLookup", "imageTrial") if key in known}
+    whole = {key: str(value) for key, value in {**committed, **unchecked, **addresses}.items()}
     return {
         "whole stack": Stack(folder / "whole", path, whole),
         "empty program": Stack(folder / "empty", path, {}, program=SDKS),
@@ -124,10 +116,10 @@ def stacks(folder: Path, cloud: LocalCloud) -> dict[str, Stack]:
 
 
 def measure(runs: int) -> dict[str, Any]:
-    taken: dict[str, dict[str, list[dict[str, float]]]] = {}
+    taken: dict[str, dict[str, list[Seconds]]] = {}
     with tempfile.TemporaryDirectory() as name, running_cloud(Path(name)) as cloud:
         made = stacks(Path(name), cloud)
-        for one in made.values():  # the first one compiles byte code
+        for one in made.values():  # the first run compiles byte code
             one.up()
             one.destroy()
         for _ in range(runs):
@@ -136,20 +128,14 @@ def measure(runs: int) -> dict[str, Any]:
                 rows["up"].append(measured(one.up))
                 rows["preview"].append(measured(one.preview))
                 one.destroy()
-    medians = {label: {step: median(rows) for step, rows in steps.items()} for label, steps in taken.items()}
-    whole, empty = medians["whole stack"], medians["empty program"]
-    return {
-        "medians": medians,
-        "ratio": {
-            step: {key: round(whole[step][key] / empty[step][key], 2) for key in ("wall_s", "cpu_s")}
-            for step in ("up", "preview")
-        },
-        "runs": taken,
-    }
+    middle = {label: {step: median(rows) for step, rows in steps.items()} for label, steps in taken.items()}
+    whole, empty = middle["whole stack"], middle["empty program"]
+    ratio = {step: {key: round(whole[step][key] / empty[step][key], 2) for key in whole[step]} for step in whole}
+    return {"medians": middle, "ratio": ratio, "runs": taken}
 
 
-def imports(runs: int) -> dict[str, dict[str, float]]:
-    def once(program: str) -> dict[str, float]:
+def imports(runs: int) -> dict[str, Seconds]:
+    def once(program: str) -> Seconds:
         command = [sys.executable, "-W", "ignore", "-c", program]
         return measured(lambda: subprocess.run(command, cwd=ROOT, check=True, timeout=RUN_LIMIT_S))
 
@@ -157,21 +143,14 @@ def imports(runs: int) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=ROOT / "bench/stack.json")
+    parser.add_argument("--out", type=Path, default=BENCH / "stack.json")
     options = parser.parse_args()
-    before = round(os.getloadavg()[0], 1)
-    recorded = {
-        "command": f".venv/bin/python bench/stack.py --runs {options.runs}",
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
-        "imports": imports(options.runs),
-        **measure(options.runs),
-        "load_of_the_machine": {"before": before, "after": round(os.getloadavg()[0], 1)},
-    }
-    options.out.write_text(json.dumps(recorded, indent=2) + "\n")
-    print(json.dumps({key: recorded[key] for key in ("imports", "medians", "ratio")}, indent=2))
+    command = f".venv/bin/python -m bench.stack --runs {options.runs}"
+    found = record(command, imports=imports(options.runs), **measure(options.runs))
+    write(options.out, found)
+    print(json.dumps({key: found[key] for key in ("imports", "medians", "ratio")}, indent=1))
 
 
 if __name__ == "__main__":

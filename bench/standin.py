@@ -1,14 +1,13 @@
-"""How the RunPod stand-in carries many jobs: none lost, none twice, and the same cost per job at any depth.
-Usage: .venv/bin/python bench/standin.py [--jobs 1000] [--workers 5] [--out bench/standin.json]"""
+"""How the RunPod stand-in carries many jobs: none lost, none run twice, and the same cost per job at any depth.
+
+.venv/bin/python -m bench.standin [--jobs 1000] [--workers 5] [--out bench/standin.json]
+"""
 
 from __future__ import annotations
 
-import argparse
 import collections
-import datetime as dt
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -19,23 +18,25 @@ from typing import Any
 
 import httpx
 
-HERE = Path(__file__).parent
+from bench.record import BENCH, ROOT, arguments, cpu_s, record, write
+
 KEY = "rpa_bench"
 REPOSITORY = "bench.local/echo"
 BATCH = 100
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments(__doc__)
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=HERE / "standin.json")
+    parser.add_argument("--out", type=Path, default=BENCH / "standin.json")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        result = measure(Path(folder), options.jobs, options.workers)
-    options.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result["summary"], indent=1))
-    return 0 if result["summary"]["lost"] == result["summary"]["run_twice"] == 0 else 1
+        found = measure(Path(folder), options.jobs, options.workers)
+    command = f".venv/bin/python -m bench.standin --jobs {options.jobs} --workers {options.workers}"
+    write(options.out, record(command, **found))
+    print(json.dumps(found["summary"], indent=1))
+    return 0 if found["summary"]["lost"] == found["summary"]["run_twice"] == 0 else 1
 
 
 def measure(folder: Path, jobs: int, workers: int) -> dict[str, Any]:
@@ -47,12 +48,12 @@ def measure(folder: Path, jobs: int, workers: int) -> dict[str, Any]:
         "RUNPOD_SKIP_GPU_CHECK": "true",
     }
     images.write_text(
-        json.dumps({REPOSITORY: {"command": [sys.executable, str(HERE / "standin_worker.py")], "env": env}})
+        json.dumps({REPOSITORY: {"command": [sys.executable, str(BENCH / "standin_worker.py")], "env": env}})
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "local_cloud.runpod", "--port=0", f"--state={folder}/state", f"--images={images}"],
         env=os.environ | {"RUNPOD_API_KEY": KEY},
-        cwd=HERE.parent,
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -83,7 +84,6 @@ def run(http: httpx.Client, pid: int, executions: Path, jobs: int, workers: int)
     while http.get(f"/v2/serverless/{endpoint}/workers").json()["summary"]["idle"] < workers:
         time.sleep(0.2)
 
-    load_before = round(os.getloadavg()[0], 2)  # on a quiet machine below 1
     cpu_before_s, started = cpu_s(pid), time.monotonic()
     submits_ms: list[float] = []
     ids: list[str] = []
@@ -105,14 +105,9 @@ def run(http: httpx.Client, pid: int, executions: Path, jobs: int, workers: int)
 
     found = [http.get(f"/v2/{endpoint}/status/{one}").json() for one in ids]
     runs = collections.Counter(executions.read_text().split())
-    execution_ms = [one["executionTime"] for one in found]
-    batches = in_batches(execution_ms)
-    pauses = [round(statistics.median(batch), 1) for batch in in_batches(pauses_ms(found, submitted_s))]
+    execution = median_per_batch([one["executionTime"] for one in found])
+    pauses = median_per_batch(pauses_ms(found, submitted_s))
     return {
-        "command": f".venv/bin/python bench/standin.py --jobs {jobs} --workers {workers}",
-        "date": dt.datetime.now(dt.UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
-        "load_average_1_min": {"before": load_before, "after": round(os.getloadavg()[0], 2)},
         "what": "runpod SDK 1.12.0 echo workers at concurrency 1; the SDK itself pauses about 1 s after each job",
         "summary": {
             "jobs": jobs,
@@ -124,42 +119,33 @@ def run(http: httpx.Client, pid: int, executions: Path, jobs: int, workers: int)
             "wall_s": round(wall_s, 1),
             "jobs_per_s": round(jobs / wall_s, 2),
             "standin_cpu_ms_per_job": round(1000 * cpu_used_s / jobs, 2),
-            "execution_ms_median_first_batch": statistics.median(batches[0]),
-            "execution_ms_median_last_batch": statistics.median(batches[-1]),
-            "between_jobs_ms_median_first_batch": pauses[0],
-            "between_jobs_ms_median_last_batch": pauses[-1],
             "submit_ms_p50": round(statistics.median(submits_ms), 2),
             "submit_ms_p99": round(statistics.quantiles(submits_ms, n=100)[98], 2),
             "health_ms_p50": round(statistics.median(health_ms), 2),
         },
-        "execution_ms_median_per_batch_of_100": [statistics.median(batch) for batch in batches],
+        "execution_ms_median_per_batch_of_100": execution,
         "between_jobs_ms_median_per_batch_of_100": pauses,
         "jobs_per_worker": sorted(collections.Counter(one["workerId"] for one in found).values()),
     }
 
 
-def in_batches(values: list[float]) -> list[list[float]]:
-    return [values[start : start + BATCH] for start in range(0, len(values), BATCH)]
+def median_per_batch(values: list[float]) -> list[float]:
+    return [round(statistics.median(values[start : start + BATCH]), 1) for start in range(0, len(values), BATCH)]
 
 
 def pauses_ms(found: list[dict[str, Any]], submitted_s: list[float]) -> list[float]:
-    """From the end of a job to the begin of the next one on the same worker, in order of the begins. The SDK's
-    own pause of about a second is in it; what grows with the number of jobs would be the stand-in's."""
+    """From the end of a job to the start of the next on the same worker, in order of the starts.
+
+    The SDK's own pause of about a second is included. What grows with the number of jobs is the stand-in's."""
     free_s: dict[str, float] = {}
     pauses = []
-    begins_s = [at_s + one["delayTime"] / 1000 for at_s, one in zip(submitted_s, found, strict=True)]
-    for begin_s, one in sorted(zip(begins_s, found, strict=True), key=lambda pair: pair[0]):
+    starts_s = [at_s + one["delayTime"] / 1000 for at_s, one in zip(submitted_s, found, strict=True)]
+    for start_s, one in sorted(zip(starts_s, found, strict=True), key=lambda pair: pair[0]):
         before_s = free_s.get(one["workerId"])
-        free_s[one["workerId"]] = begin_s + one["executionTime"] / 1000
+        free_s[one["workerId"]] = start_s + one["executionTime"] / 1000
         if before_s is not None:
-            pauses.append((begin_s - before_s) * 1000)
+            pauses.append((start_s - before_s) * 1000)
     return pauses
-
-
-def cpu_s(pid: int) -> float:
-    """User and system seconds of a process so far (Linux)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

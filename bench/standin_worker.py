@@ -1,5 +1,4 @@
-"""The echo worker of bench/standin.py: notes every execution in a file, then returns its input.
-Runs on the unmodified runpod SDK; knows nothing of the bench."""
+"""The echo worker of bench/standin.py: records every execution, then returns its input. Unmodified runpod SDK."""
 
 import os
 

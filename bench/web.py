@@ -1,46 +1,20 @@
-"""What the page weighs and how fast it opens: writes bench/web.json.
-Measures the built files and a real Chromium on a running stack; never deploys anything.
-
-Usage: .venv/bin/python bench/web.py [--url ONE_TIME_LOGIN_LINK [--project p_...]]
-"""
+"""Sizes of the built web app, plain and compressed: `npm --prefix edge_worker run build`, then
+`.venv/bin/python -m bench.web`. Writes bench/web.json."""
 
 from __future__ import annotations
 
-import argparse
-import datetime
 import gzip
-import json
-import platform
 import re
-import shutil
-import statistics
-import time
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, sync_playwright
+from bench.record import BENCH, ROOT, record, write
 
-ROOT = Path(__file__).parents[1]
 DIST = ROOT / "edge_worker/dist/web"
-RESULT = ROOT / "bench/web.json"
-RUNS = 5
 HASHED = re.compile(r"-[\w-]{8}(\.\w+)$")
 COMPRESSED = {".js", ".css", ".html", ".svg", ".webmanifest"}
-# A slow phone connection, as Lighthouse throttles: 1.6 Mbit/s down, 150 ms round trip.
-SLOW = {"offline": False, "latency": 150, "downloadThroughput": 200_000, "uploadThroughput": 93_750}
-
-TIMINGS = """() => {
-  const [navigation] = performance.getEntriesByType("navigation");
-  const paint = performance.getEntriesByName("first-contentful-paint")[0];
-  const resources = performance.getEntriesByType("resource");
-  const transferred = resources.reduce((sum, entry) => sum + entry.transferSize, navigation.transferSize);
-  return {first_paint_ms: paint?.startTime ?? null, transferred_bytes: transferred};
-}"""
 
 
 def sizes() -> dict[str, dict[str, int]]:
-    """Bytes of each built file, and compressed where a server would compress it. Hashes are cut off the names."""
+    """Bytes of each built file, and compressed where a server would compress it. Names have no hash."""
     found = {}
     for path in sorted(DIST.rglob("*")):
         if not path.is_file() or path.name == "_headers":
@@ -53,67 +27,5 @@ def sizes() -> dict[str, dict[str, int]]:
     return found
 
 
-def opening(context: BrowserContext, address: str, *, ready: str, slow: bool) -> dict[str, float]:
-    """Medians over fresh visits: first paint, and the moment `ready` is on the screen."""
-    paints, readies, transferred = [], [], 0
-    for _ in range(RUNS):
-        page = context.new_page()
-        session = context.new_cdp_session(page)
-        session.send("Network.enable")
-        session.send("Network.setCacheDisabled", {"cacheDisabled": True})
-        if slow:
-            session.send("Network.emulateNetworkConditions", SLOW)
-        began = time.perf_counter()
-        page.goto(address)
-        page.locator(ready).first.wait_for(timeout=60_000)
-        readies.append((time.perf_counter() - began) * 1000)
-        timings: dict[str, Any] = page.evaluate(TIMINGS)
-        paints.append(timings["first_paint_ms"] or 0.0)
-        transferred = timings["transferred_bytes"]
-        page.close()
-    return {
-        "first_paint_ms": round(statistics.median(paints)),
-        "ready_ms": round(statistics.median(readies)),
-        "transferred_bytes": transferred,
-    }
-
-
-def visits(login_url: str, project: str | None) -> dict[str, Any]:
-    address = urlsplit(login_url)
-    origin = f"{address.scheme}://{address.netloc}"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--enable-unsafe-swiftshader"]
-        )
-        context = browser.new_context(viewport={"width": 390, "height": 844}, service_workers="block")
-        page = context.new_page()
-        page.goto(login_url)
-        page.close()
-        result: dict[str, Any] = {
-            "chromium": browser.version,
-            "home": opening(context, f"{origin}/", ready=".drop", slow=False),
-            "home_on_slow_4g": opening(context, f"{origin}/", ready=".drop", slow=True),
-        }
-        if project is not None:
-            result["scene"] = opening(context, f"{origin}/p/{project}", ready=".stage.shown", slow=False)
-        browser.close()
-    return result
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", help="a one-time login link of a running stack (splat open)")
-    parser.add_argument("--project", help="id of a finished project, to time the viewer")
-    arguments = parser.parse_args()
-    result: dict[str, Any] = {
-        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        "machine": f"{platform.machine()}, software WebGL",
-        "files": sizes(),
-    }
-    if arguments.url:
-        result["visits"] = visits(arguments.url, arguments.project)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    write(BENCH / "web.json", record(".venv/bin/python -m bench.web", files=sizes()))

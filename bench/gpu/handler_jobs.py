@@ -1,13 +1,13 @@
 """Several jobs in a row through one handler, under the unmodified RunPod SDK against the worker protocol on loopback.
-Measures each job's seconds, when training's first word came, and what memory was left after it; judges nothing.
+Measures each job's seconds, the first progress of each stage, and the memory in use after it. Runs on a CPU too.
 
-Usage: python -m bench.gpu.handler_jobs PHOTOS_DIR --out FILE.json [--jobs 5] [--preset preview] [--train JSON]
-Needs the worker's own packages (runpod, pycolmap, ...); Node for SOG and SPZ. Runs on a CPU too.
+    python -m bench.gpu.handler_jobs PHOTOS_DIR --out FILE.json [--jobs 5] [--preset preview]
+
+Needs the worker's own packages, and Node for SOG and SPZ.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib.util
 import json
@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from bench.record import ROOT, arguments, write
+
 PROTOCOL = ROOT / "tests" / "unit" / "splat_worker" / "runpod_server.py"
 OUTPUTS = ("scene.ply", "scene.sog", "scene.spz", "preview.sog", "poster.webp", "cameras.json", "report.json")
 JOB_LIMIT_S = 900
@@ -37,11 +38,11 @@ def protocol() -> Any:
     return module
 
 
-def job_input(server: Any, names: list[str], number: int, preset: str, train: dict[str, Any]) -> dict[str, Any]:
+def job_input(server: Any, names: list[str], number: int, preset: str) -> dict[str, Any]:
     photos = [{"name": n, "url": f"{server.url}/in/{n}", "bytes": len(server.objects[f"/in/{n}"])} for n in names]
     job = {"version": 1, "project_id": f"bench-{number}", "attempt": 1, "photos": photos, "preset": preset}
     job["outputs"] = {name: f"{server.url}/out/{number}/{name}" for name in OUTPUTS}
-    return job | ({"train": train} if train else {})
+    return job
 
 
 def memory_of(pid: int) -> dict[str, float | None]:
@@ -65,26 +66,25 @@ def memory_of(pid: int) -> dict[str, float | None]:
 
 
 def watched(server: Any, job_id: str) -> tuple[dict[str, Any], dict[str, float]]:
-    """The job's answer, and the seconds at which each stage was first heard of."""
-    began, heard = time.monotonic(), {}
+    """The job's answer, and the seconds to the first progress of each stage."""
+    began, first = time.monotonic(), {}
     while time.monotonic() - began < JOB_LIMIT_S:
         for message in server.progress(job_id):
-            heard.setdefault(message["stage"], round(time.monotonic() - began, 2))
+            first.setdefault(message["stage"], round(time.monotonic() - began, 2))
         for found, body in list(server.done):
             if found == job_id and body.get("status") != "IN_PROGRESS":
-                return body, heard
+                return body, first
         time.sleep(0.02)
     raise TimeoutError(f"{job_id} gave no answer within {JOB_LIMIT_S} s")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> int:
+    parser = arguments(__doc__)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=5)
     parser.add_argument("--preset", default="preview")
-    parser.add_argument("--train", type=json.loads, default={})
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     rows: list[dict[str, Any]] = []
     with protocol().RunPodServer() as server, tempfile.TemporaryDirectory() as home:
         names = sorted(path.name for path in options.photos.iterdir())
@@ -99,9 +99,9 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             for number in range(options.jobs):
                 began = time.monotonic()
-                job = {"id": f"job-{number}", "input": job_input(server, names, number, options.preset, options.train)}
+                job = {"id": f"job-{number}", "input": job_input(server, names, number, options.preset)}
                 server.jobs.put(job)
-                answer, heard = watched(server, job["id"])
+                answer, first = watched(server, job["id"])
                 row: dict[str, Any] = {"job": number + 1, "seconds": round(time.monotonic() - began, 2)}
                 output = answer.get("output") or {}
                 if "metrics" in output:
@@ -110,14 +110,14 @@ def main(arguments: list[str] | None = None) -> int:
                 else:
                     row["error"] = answer.get("error") or output.get("error")
                 time.sleep(SETTLE_S)
-                rows.append(row | {"first_word_s": heard, "left": memory_of(worker.pid)})
+                rows.append(row | {"first_progress_s": first, "left": memory_of(worker.pid)})
                 print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()
             log.close()
-    options.out.write_text(json.dumps(rows, indent=1) + "\n")
+    write(options.out, rows)
     return 0 if all("error" not in row for row in rows) else 1
 
 

@@ -1,22 +1,20 @@
-"""Trains on our kernels and writes PSNR against seconds, the same way peer_gsplat.py does for its script.
-Measures; sets no number of the product: presets come from splat_worker, overrides from the caller.
-"""
+"""Trains on our kernels and returns PSNR against seconds. Presets come from splat_worker, overrides from the caller."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 import torch
 
+from bench.gpu.peer import HELD_OUT_EVERY
 from splat_worker.scene import PosedPhotos, View
 from splat_worker.train.cuda.fit import Fit, extent_of
 from splat_worker.train.cuda.start import start_from_points
 from splat_worker.train.exposure import affines_of, photo_gains
 from splat_worker.train.presets import Preset
-
-HELD_OUT_EVERY = 8
 
 
 def split(posed: PosedPhotos) -> tuple[tuple[View, ...], tuple[View, ...]]:
@@ -26,24 +24,39 @@ def split(posed: PosedPhotos) -> tuple[tuple[View, ...], tuple[View, ...]]:
     return tuple(v for i, v in enumerate(views) if i % HELD_OUT_EVERY != 0), held
 
 
-def quality(fit: Fit, held_out: tuple[View, ...], *, with_ssim: bool) -> dict[str, float]:
-    """Mean PSNR (and SSIM, torchmetrics') over the held-out views at their full size."""
-    psnr, fitted, ssim = [], [], []
-    for view in held_out:
-        picture = fit.engine.render(view.camera, degree=fit.degree).clamp(0, 1)
-        truth = torch.from_numpy(view.image.copy()).to(picture.device).permute(2, 0, 1).float() / 255
-        psnr.append(float(-10 * torch.log10(((picture - truth) ** 2).mean())))
-        fitted.append(float(-10 * torch.log10(((colour_fitted(picture, truth) - truth) ** 2).mean())))
+Pairs = Iterable[tuple[torch.Tensor, torch.Tensor]]
+
+
+def figures(pairs: Pairs, *, with_ssim: bool) -> dict[str, float]:
+    """Mean PSNR, also with exposure taken out, and torchmetrics' SSIM. pairs: (picture, photo), (3, H, W), 0 to 1."""
+    found: dict[str, list[float]] = {"psnr": [], "psnr_fitted": []}
+    for picture, truth in pairs:
+        found["psnr"].append(psnr_of(picture, truth))
+        found["psnr_fitted"].append(psnr_of(colour_fitted(picture, truth), truth))
         if with_ssim:
             from torchmetrics.functional.image import structural_similarity_index_measure
 
-            ssim.append(float(structural_similarity_index_measure(picture[None], truth[None], data_range=1.0)))
-    figures = {"psnr": float(np.mean(psnr)), "psnr_fitted": float(np.mean(fitted))}
-    return {**figures, **({"ssim": float(np.mean(ssim))} if ssim else {})}
+            ssim = structural_similarity_index_measure(picture[None], truth[None], data_range=1.0)
+            found.setdefault("ssim", []).append(float(ssim))
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def quality(fit: Fit, held_out: tuple[View, ...], *, with_ssim: bool) -> dict[str, float]:
+    """`figures` of the held-out views at their full size."""
+
+    def pair(view: View) -> tuple[torch.Tensor, torch.Tensor]:
+        picture = fit.engine.render(view.camera, degree=fit.degree).clamp(0, 1)
+        return picture, torch.from_numpy(view.image.copy()).to(picture.device).permute(2, 0, 1).float() / 255
+
+    return figures(map(pair, held_out), with_ssim=with_ssim)
+
+
+def psnr_of(picture: torch.Tensor, truth: torch.Tensor) -> float:
+    return float(-10 * torch.log10(((picture - truth) ** 2).mean()))
 
 
 def colour_fitted(picture: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """`picture` (3, H, W) after the affine of its colours that comes nearest to `truth`."""
+    """`picture` (3, H, W) after the affine of its colours that is closest to `truth`."""
     flat = torch.cat([picture.flatten(1), torch.ones_like(picture[:1]).flatten(1)]).T
     affine = torch.linalg.lstsq(flat, truth.flatten(1).T).solution
     return (flat @ affine).T.reshape(truth.shape).clamp(0, 1)

@@ -1,27 +1,25 @@
-"""Runs gsplat's examples/simple_trainer.py as it stands, and writes PSNR against its own training seconds.
-The script's file is given by path and never changed; only what it shows people (viewer, LPIPS, video) is stubbed.
+"""Runs gsplat's examples/simple_trainer.py unmodified, and writes PSNR against its training seconds.
+The script is given by path; only what it shows people (viewer, LPIPS, video) and its old pycolmap reader are stubbed.
 
-Usage: python -m bench.gpu.peer_gsplat --script examples/simple_trainer.py --data FOLDER --out FILE.json
-       [--strategy default|mcmc] [--seed 42] [--marks 1000 2000 3000 5000 7000] [--schedule 30000]
-The folder is undistorted COLMAP. Seconds are the loop's, without the evaluations at the marks.
+    python -m bench.gpu.peer_gsplat --script examples/simple_trainer.py --data FOLDER --out FILE.json [--strategy mcmc]
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib.util
 import json
 import sys
 import tempfile
-import time
 import types
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from bench.gpu.colmap_folder import read_model
-from bench.gpu.ours import colour_fitted
+from bench.gpu.ours import colour_fitted, psnr_of
+from bench.gpu.peer import Marks, Stop, peer_arguments
+from bench.photo_set import read_model
 
 
 def stub_modules() -> None:
@@ -50,35 +48,34 @@ def stub_modules() -> None:
 
 
 class SceneManager:
-    """The few members of the old pycolmap reader that the script's Parser reads."""
+    """The members of the old pycolmap reader that the script's Parser reads. folder: its sparse/0."""
 
     def __init__(self, folder: str) -> None:
         self._folder = Path(folder)
 
     def load_cameras(self) -> None:
-        import numpy as np
-
-        model = read_model(self._folder)
-        self.cameras = {
-            key: types.SimpleNamespace(width=w, height=h, fx=fx, fy=fy, cx=cx, cy=cy, camera_type=1)
-            for key, (w, h, fx, fy, cx, cy) in model.cameras.items()
-        }
-        self.images = {
-            p.image_id: types.SimpleNamespace(
-                name=p.name, camera_id=p.camera_id, tvec=p.translation, R=lambda p=p: p.rotation
-            )
-            for p in model.poses
-        }
-        self.name_to_image_id = {p.name: p.image_id for p in model.poses}
-        ids = list(model.points)
-        self.points3D = np.array([model.points[i][0] for i in ids])
-        self.point3D_colors = np.array([model.points[i][1] for i in ids], np.uint8)
-        self.point3D_errors = np.array([model.points[i][2] for i in ids])
+        model = read_model(self._folder.parents[0 if self._folder.name == "sparse" else 1])
+        self.cameras, self.images = {}, {}
+        ids = sorted(model.points3D)
+        points = [model.points3D[i] for i in ids]
+        self.points3D = np.array([point.xyz for point in points])
+        self.point3D_colors = np.array([point.color for point in points], np.uint8)
+        self.point3D_errors = np.array([point.error for point in points])
         self.point3D_id_to_point3D_idx = {point: index for index, point in enumerate(ids)}
         self.point3D_id_to_images: dict[int, list[tuple[int, int]]] = {i: [] for i in ids}
-        for p in model.poses:
-            for index, point in enumerate(p.point_ids):
-                self.point3D_id_to_images[int(point)].append((p.image_id, index))
+        for key, camera in model.cameras.items():
+            k = camera.calibration_matrix()
+            size = {"width": camera.width, "height": camera.height, "camera_type": 1}
+            self.cameras[key] = types.SimpleNamespace(**size, fx=k[0, 0], fy=k[1, 1], cx=k[0, 2], cy=k[1, 2])
+        for key, image in sorted(model.images.items(), key=lambda pair: pair[1].name):
+            pose = image.cam_from_world().matrix()
+            self.images[key] = types.SimpleNamespace(
+                name=image.name, camera_id=image.camera_id, tvec=pose[:, 3], R=lambda pose=pose: pose[:, :3]
+            )
+            seen = [point.point3D_id for point in image.points2D if point.has_point3D()]
+            for index, point in enumerate(seen):
+                self.point3D_id_to_images[point].append((key, index))
+        self.name_to_image_id = {image.name: key for key, image in self.images.items()}
 
     def load_images(self) -> None:
         """Done by load_cameras."""
@@ -88,16 +85,9 @@ class SceneManager:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = peer_arguments(__doc__, seed=42)
     parser.add_argument("--script", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--strategy", choices=["default", "mcmc"], default="default")
-    parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--marks", type=int, nargs="+", default=[1000, 2000, 3000, 5000, 7000])
-    parser.add_argument(
-        "--schedule", type=int, default=30_000, help="the schedule's steps; the run ends at the last mark"
-    )
     options = parser.parse_args(arguments)
 
     stub_modules()
@@ -107,67 +97,49 @@ def main(arguments: list[str] | None = None) -> int:
     script = importlib.util.module_from_spec(spec)
     sys.modules["simple_trainer"] = script
     spec.loader.exec_module(script)
-
-    rows: list[dict[str, float]] = []
-    spent = {"evaluation": 0.0}
-    last = max(options.marks)
-
-    class Stop(Exception):
-        pass
+    facts = {"strategy": options.strategy, "seed": options.seed, "schedule": options.schedule}
+    marks = Marks(facts, options.marks, options.out)
 
     class Runner(script.Runner):
         def eval(self, step: int, stage: str = "val") -> None:
-            torch.cuda.synchronize()
-            began = time.time()
-            seconds = began - self.began - spent["evaluation"]
+            marks.measure(step + 1, lambda: self.figures(step, stage))
+
+        def figures(self, step: int, stage: str) -> dict[str, float]:
+            """The script's own figures, and PSNR with exposure taken out."""
             fitted: list[float] = []
             plain = self.psnr
 
             def both(picture: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-                """The script's own figure, and beside it the one with exposure taken out (ours.colour_fitted)."""
-                error = ((colour_fitted(picture[0], truth[0]) - truth[0]) ** 2).mean()
-                fitted.append(float(-10 * torch.log10(error)))
+                fitted.append(psnr_of(colour_fitted(picture[0], truth[0]), truth[0]))
                 return plain(picture, truth)
 
             self.psnr = both
             super().eval(step, stage)
             self.psnr = plain
-            figures = json.loads(Path(f"{self.stats_dir}/{stage}_step{step:04d}.json").read_text())
-            rows.append(
-                {
-                    "step": step + 1, "seconds": round(seconds, 3), "psnr": figures["psnr"], "ssim": figures["ssim"],
-                    "psnr_fitted": sum(fitted) / len(fitted),
-                    "gaussians": figures["num_GS"], "peak_mib": round(torch.cuda.max_memory_allocated() / 2**20),
-                }
-            )  # fmt: skip
-            facts = {"strategy": options.strategy, "seed": options.seed, "schedule": options.schedule, "rows": rows}
-            options.out.write_text(json.dumps(facts, indent=1))  # after each mark: a run cut short still tells
-            spent["evaluation"] += time.time() - began
-            if step + 1 >= last:
-                raise Stop
+            found = json.loads(Path(f"{self.stats_dir}/{stage}_step{step:04d}.json").read_text())
+            own = {"psnr": found["psnr"], "ssim": found["ssim"], "gaussians": found["num_GS"]}
+            return {**own, "psnr_fitted": sum(fitted) / len(fitted)}
 
         def train(self) -> None:
-            torch.cuda.reset_peak_memory_stats()
-            self.began = time.time()
+            marks.start()
             super().train()
 
-    strategy = (
-        script.DefaultStrategy(verbose=False) if options.strategy == "default" else script.MCMCStrategy(verbose=False)
-    )
+    kinds = {"default": script.DefaultStrategy, "mcmc": script.MCMCStrategy}
     with tempfile.TemporaryDirectory() as result:
         config = script.Config(
             disable_viewer=True, disable_video=True, data_dir=str(options.data), data_factor=1, result_dir=result,
-            strategy=strategy, eval_steps=list(options.marks), save_steps=[], max_steps=options.schedule,
+            strategy=kinds[options.strategy](verbose=False), eval_steps=list(options.marks), save_steps=[],
+            max_steps=options.schedule,
         )  # fmt: skip
-        if options.strategy == "mcmc":  # the script's own settings of its `mcmc` command
+        if options.strategy == "mcmc":  # the settings of the script's own `mcmc` command
             config.init_opa, config.init_scale, config.opacity_reg, config.scale_reg = 0.5, 0.1, 0.01, 0.01
         script.set_random_seed(options.seed)
         runner = Runner(0, 0, 1, config)
-        # the script seeds itself with 42 + rank in Runner; another seed must come after it
+        # The script seeds itself with 42 + rank in Runner; another seed must come after it.
         script.set_random_seed(options.seed)
         with contextlib.suppress(Stop):
             runner.train()
-    print(json.dumps(rows))
+    print(json.dumps(marks.rows))
     return 0
 
 

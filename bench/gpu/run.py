@@ -1,72 +1,67 @@
-"""The GPU benchmark: our trainer, and other trainers where their files are given, on the same photos.
-Measures and writes bench/gpu.json; draws nothing (plot.py) and changes no preset.
+"""The GPU benchmark: our trainer, and other trainers if their files are given, on the same photos.
+Writes bench/gpu.json, and bench/plots/gpu-SET.svg: PSNR against seconds.
 
-Usage: python -m bench.gpu.run SET_FOLDER... [--script examples/simple_trainer.py] [--seeds 3] [--peer-seeds 1]
-       [--strategies default mcmc] [--faster-gs NERFICG FASTER_GS] [--out bench/gpu.json] [--peer-limit-s 200]
-       [--skip jobs sweep]
-A set is an undistorted COLMAP folder (images/, sparse/); bench/gpu/whole_job.py --keep makes one from photos.
+    python -m bench.gpu.run SET_FOLDER... [--script examples/simple_trainer.py --strategies default mcmc]
+        [--faster-gs NERFICG FASTER_GS] [--seeds 3] [--peer-seeds 1] [--peer-limit-s 200]
+
+A set is an undistorted COLMAP folder (images/, sparse/); `python -m bench.photo_set` makes one from photos.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import gc
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-PATHS = [str(ROOT), str(ROOT / "worker_image" / "src")]
-sys.path[:0] = PATHS  # runs from a checkout, nothing of ours installed
+import torch
 
-import torch  # noqa: E402
-
-import splat_worker.train  # noqa: E402, F401 - sets the threads' environment before numba loads
-from bench.gpu import ours  # noqa: E402
-from bench.gpu.colmap_folder import read_posed  # noqa: E402
-from splat_worker.scene import PosedPhotos  # noqa: E402
-from splat_worker.train.context import Device  # noqa: E402
-from splat_worker.train.cuda.edit import split as split_columns  # noqa: E402
-from splat_worker.train.cuda.engine import Engine, Rates  # noqa: E402
-from splat_worker.train.cuda.layout import tiles_of  # noqa: E402
-from splat_worker.train.presets import PresetName, resolve_preset  # noqa: E402
+import splat_worker.train  # noqa: F401 - sets the threads' environment before numba loads
+from bench.gpu import ours
+from bench.gpu.peer import MARKS
+from bench.photo_set import read_posed
+from bench.plot import Line, plot
+from bench.record import BENCH, arguments, record, write
+from splat_worker.scene import PosedPhotos
+from splat_worker.train.context import Device
+from splat_worker.train.cuda.edit import split as split_columns
+from splat_worker.train.cuda.engine import Engine, Rates
+from splat_worker.train.cuda.layout import tiles_of
+from splat_worker.train.presets import PresetName, resolve_preset
 
 SWEEP = (50_000, 100_000, 200_000, 400_000, 1_000_000, 3_000_000)
 SWEEP_SIZES_PX = (600, 1200)
 # Both trainers see and are measured on the photos as they are in the set's folder.
 WHOLE_SIZE = {"size_px": 8192}
 # The default strategy gains nothing after 7000 steps on such sets, MCMC does.
-PEER_MARKS = {"default": (1000, 2000, 3000, 5000, 7000), "mcmc": (3000, 5000, 7000, 10_000, 15_000)}
+PEER_MARKS = {"default": MARKS, "mcmc": (3000, 5000, 7000, 10_000, 15_000)}
 
 
-def machine() -> dict[str, object]:
-    properties = torch.cuda.get_device_properties(0)
-    driver = subprocess.run(
-        ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()[0]
-    return {
-        "gpu": properties.name,
-        "gpu_memory_mib": properties.total_memory >> 20,
-        "driver": driver,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "cpu_cores": os.cpu_count(),
-        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-    }
+COLOURS = {
+    "preview": "#c2702a",
+    "standard": "#2563a8",
+    "high": "#3c7d3c",
+    "default": "#777",
+    "mcmc": "#b0488f",
+    "faster-gs": "#8a6d1a",
+}
+NAMES = {"default": "simple_trainer", "mcmc": "simple_trainer, MCMC", "faster-gs": "Faster-GS"}
+
+
+def gpu() -> dict[str, object]:
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    driver = subprocess.run(query, capture_output=True, text=True, check=True).stdout.split()[0]
+    return {"gpu": torch.cuda.get_device_name(0), "driver": driver, "torch": torch.__version__}
 
 
 def train_ours(posed: PosedPhotos, seeds: Sequence[int], presets: Sequence[PresetName]) -> list[dict[str, object]]:
-    """Every preset with every seed, after one short run that nobody counts."""
+    """Every preset with every seed, after one short uncounted run."""
     warm = resolve_preset(PresetName.PREVIEW, Device.CUDA, len(posed.views), {"steps": 60, **WHOLE_SIZE})
     ours.curve(posed, warm, seed=0)
     rows = []
@@ -86,7 +81,7 @@ def train_ours(posed: PosedPhotos, seeds: Sequence[int], presets: Sequence[Prese
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """One run of another trainer. module: our harness around its script; arguments: what that takes beside the set."""
+    """One run of another trainer. module: our harness around its script; arguments: beside the set."""
 
     name: str
     seed: int
@@ -95,7 +90,7 @@ class Peer:
 
 
 def peers_of(options: argparse.Namespace) -> list[Peer]:
-    """What was asked for: each trainer once per strategy and seed."""
+    """Each requested trainer once per strategy and seed."""
     seeds = range(42, 42 + options.peer_seeds)
     found = []
     if options.script:
@@ -110,12 +105,11 @@ def peers_of(options: argparse.Namespace) -> list[Peer]:
 
 
 def train_peers(peers: Sequence[Peer], folder: Path, limit_s: float, scratch: Path) -> list[dict[str, object]]:
-    """Each peer on one set; a run cut at the limit keeps the marks it reached."""
+    """Each peer on one set. A run stopped at the limit keeps the marks that it reached."""
     found = []
-    search = os.pathsep.join([*PATHS, *filter(None, [os.environ.get("PYTHONPATH")])])
-    # Without it a run whose build of gsplat was for other architectures compiles anew, inside its time limit.
+    # Without it, a gsplat built for other architectures compiles again, inside the run's time limit.
     architecture = ".".join(map(str, torch.cuda.get_device_capability(0)))
-    environment = {"TORCH_CUDA_ARCH_LIST": architecture, **os.environ, "PYTHONPATH": search}
+    environment = {"TORCH_CUDA_ARCH_LIST": architecture, **os.environ}
     for peer in peers:
         label = f"peer {peer.name} seed {peer.seed}"
         out = scratch / f"peer_{folder.name}_{peer.name}_{peer.seed}.json"
@@ -127,12 +121,12 @@ def train_peers(peers: Sequence[Peer], folder: Path, limit_s: float, scratch: Pa
                     command, check=False, timeout=limit_s, stdout=log, stderr=subprocess.STDOUT, env=environment
                 )
             except subprocess.TimeoutExpired:
-                print(f"  {label} was cut at {limit_s} s", file=sys.stderr)
+                print(f"  {label} was stopped at {limit_s} s", file=sys.stderr)
         if out.exists():
             found.append(json.loads(out.read_text()))
             print(f"  {label}: {found[-1]['rows'][-1]}", file=sys.stderr, flush=True)
         else:
-            print(f"  {label} gave nothing; its log: {out.with_suffix('.log')}", file=sys.stderr, flush=True)
+            print(f"  {label} wrote nothing; its log: {out.with_suffix('.log')}", file=sys.stderr, flush=True)
     return found
 
 
@@ -150,7 +144,7 @@ def seconds_to(rows: Sequence[dict[str, float]], target: float) -> float | None:
 
 
 def sweep(posed: PosedPhotos) -> list[dict[str, object]]:
-    """Steps per second against Gaussians and pixels: a trained scene, its Gaussians split until there are enough."""
+    """Steps per second against Gaussians and pixels: a trained scene whose Gaussians are split until they suffice."""
     preset = resolve_preset(
         PresetName.PREVIEW, Device.CUDA, len(posed.views), {"gaussians_max": 100_000, "steps": 1500, **WHOLE_SIZE}
     )
@@ -192,43 +186,8 @@ def sweep(posed: PosedPhotos) -> list[dict[str, object]]:
     return rows
 
 
-def memory_after_jobs(posed: PosedPhotos, jobs: int = 5) -> list[dict[str, float]]:
-    """Several whole trainings in one process: the memory left after each, and seconds to its first steps done."""
-    from splat_worker.train.context import TrainContext
-    from splat_worker.train.trainer import train
-
-    rows = []
-    preset = resolve_preset(PresetName.PREVIEW, Device.CUDA, len(posed.views))
-    for job in range(jobs):
-        began, first = time.perf_counter(), []
-
-        def asked(first: list[float] = first, began: float = began) -> bool:
-            if len(first) < 2:  # asked before each step: the second time, the first step is queued
-                torch.cuda.synchronize()
-                first.append(time.perf_counter() - began)
-            return False
-
-        trained = train(posed, preset, TrainContext(device=Device.CUDA, should_stop=asked))
-        seconds = time.perf_counter() - began
-        psnr, peak = trained.metrics.psnr_db, trained.peak_memory_mb
-        del trained
-        gc.collect()
-        rows.append(
-            {
-                "job": job + 1,
-                "seconds": round(seconds, 2),
-                "first_step_s": round(first[1], 3),
-                "psnr": round(psnr, 3),
-                "peak_mib": peak,
-                "left_mib": round(torch.cuda.memory_allocated() / 2**20, 1),
-            }
-        )
-        print(f"  job {rows[-1]}", file=sys.stderr, flush=True)
-    return rows
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> int:
+    parser = arguments(__doc__)
     parser.add_argument("sets", type=Path, nargs="+")
     parser.add_argument("--script", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
@@ -236,39 +195,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--peer-limit-s", type=float, default=200.0)
     parser.add_argument("--strategies", nargs="+", choices=list(PEER_MARKS), default=["default"])
     parser.add_argument("--faster-gs", type=Path, nargs=2, metavar=("NERFICG", "FASTER_GS"), help="two checkouts")
-    parser.add_argument("--skip", nargs="*", choices=["jobs", "sweep"], default=[])
     parser.add_argument("--presets", nargs="+", default=["preview", "standard"])
-    parser.add_argument("--out", type=Path, default=Path("bench/gpu.json"))
-    options = parser.parse_args(arguments)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    report: dict[str, object] = {"machine": machine(), "sets": {}}
-
-    def save() -> None:
-        options.out.write_text(json.dumps(report, indent=1))
-
-    posed = {folder: read_posed(folder) for folder in options.sets}
-    for folder, photos in posed.items():
+    parser.add_argument("--out", type=Path, default=BENCH / "gpu.json")
+    options = parser.parse_args()
+    sets: dict[str, dict[str, Any]] = {}
+    report = record("make bench-gpu", **gpu(), sets=sets)
+    for folder in options.sets:
         print(folder.name, file=sys.stderr, flush=True)
+        photos = read_posed(folder)
         height, width = photos.views[0].image.shape[:2]
-        facts: dict[str, object] = {"views": len(photos.views), "size": [width, height], "points": len(photos.points)}
-        report["sets"][folder.name] = facts
-        presets = [PresetName(p) for p in options.presets]
-        facts["ours"] = train_ours(photos, range(options.seeds), presets)
-        save()
-    if "jobs" not in options.skip:
-        report["jobs"] = memory_after_jobs(posed[options.sets[0]])
-        save()
-    if "sweep" not in options.skip:
-        report["sweep"] = sweep(posed[options.sets[-1]])
-        save()
-    if peers := peers_of(options):
-        for folder in options.sets:
-            facts = report["sets"][folder.name]
+        facts: dict[str, Any] = {"views": len(photos.views), "size": [width, height], "points": len(photos.points)}
+        sets[folder.name] = facts
+        facts["ours"] = train_ours(photos, range(options.seeds), [PresetName(p) for p in options.presets])
+        write(options.out, report)
+        if peers := peers_of(options):
             facts["peers"] = train_peers(peers, folder, options.peer_limit_s, options.out.parent)
             facts["to_their_quality"] = compare(facts)
-            save()
-    print(json.dumps({name: facts.get("to_their_quality") for name, facts in report["sets"].items()}))
+            write(options.out, report)
+        drawn = plot({f"{folder.name}, {width}x{height}, {report['gpu']}": lines(facts)}, "seconds of training")
+        (BENCH / "plots" / f"gpu-{folder.name}.svg").write_text(drawn)
+    report["sweep"] = sweep(photos)
+    write(options.out, report)
+    print(json.dumps({name: facts.get("to_their_quality") for name, facts in sets.items()}))
     return 0
+
+
+def lines(facts: dict[str, Any]) -> list[Line]:
+    runs = [(run["preset"], run) for run in facts["ours"]]
+    runs += [(peer["strategy"], peer) for peer in facts.get("peers", [])]
+    return [
+        Line(
+            label=NAMES.get(name, name),
+            colour=COLOURS[name],
+            points=[(row["seconds"], row["psnr"]) for row in run["rows"]],
+        )
+        for name, run in runs
+    ]
 
 
 def compare(facts: dict[str, list]) -> list[dict[str, object]]:

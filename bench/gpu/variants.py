@@ -1,39 +1,35 @@
-"""Trains rows of a table of overrides on several sets: what a preset's number does, before it is changed.
-Measures and appends one JSON line per run; presets stay as they are.
+"""Trains a table of overrides on several sets, to see what a preset's number does before it is changed.
 
-Usage: python -m bench.gpu.variants TABLE.json SET_FOLDER... --out FILE.jsonl [--preset standard] [--seeds 1]
-TABLE.json: {"name of a variant": {"field of train/presets.py Preset": value, ...}, ...}; {} is the preset itself.
-Several of these may run at once on one GPU, which saves its time; their seconds are then not to be compared.
+    python -m bench.gpu.variants TABLE.json SET_FOLDER... --out FILE.jsonl [--preset standard] [--seeds 1]
+
+TABLE.json: {"name of a variant": {"field of Preset": value, ...}, ...}; {} is the preset itself. Appends one JSON line
+per run. Several of these can share a GPU; their seconds can then not be compared.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "worker_image" / "src")]
-
-import splat_worker.train  # noqa: E402, F401 - sets the threads' environment before numba loads
-from bench.gpu import ours  # noqa: E402
-from bench.gpu.colmap_folder import read_posed  # noqa: E402
-from splat_worker.train.context import Device  # noqa: E402
-from splat_worker.train.presets import PresetName, resolve_preset  # noqa: E402
+import splat_worker.train  # noqa: F401 - sets the threads' environment before numba loads
+from bench.gpu import ours
+from bench.photo_set import read_posed
+from bench.record import arguments
+from splat_worker.train.context import Device
+from splat_worker.train.presets import PresetName, resolve_preset
 
 WHOLE_SIZE = {"size_px": 8192}
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> int:
+    parser = arguments(__doc__)
     parser.add_argument("table", type=Path)
     parser.add_argument("sets", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--preset", type=PresetName, default=PresetName.STANDARD)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--marks", type=int, default=4)
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     table = json.loads(options.table.read_text())
     posed = {folder.name: read_posed(folder) for folder in options.sets}
     with options.out.open("a") as out:

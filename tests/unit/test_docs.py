@@ -1,4 +1,4 @@
-"""What the documents point to exists: every relative link and heading, every command that a reader is told to type.
+"""What the documents point to exists: every relative link and heading, every command that a reader types.
 Addresses on the network are not opened."""
 
 from __future__ import annotations
@@ -49,12 +49,28 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
     assert broken_links(page) == []
 
 
-def test_a_link_into_the_void_is_found(tmp_path: Path) -> None:
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "# A head, here\n[a](gone.md) [b](#a-head-here) [c](#no-head) [d](https://x.test/) [e](page.md#a-head-here)\n"
     )
     assert broken_links(page) == ["gone.md", "#no-head"]
+
+
+DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.name)
+def test_a_decision_has_context_decision_and_consequences(page: Path) -> None:
+    headings = re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE)
+    assert headings == ["Context", "Decision", "Consequences"]
+    assert page.read_text().startswith(f"# {int(page.name[:4])}. ")
+
+
+def test_the_index_links_every_page_and_decision() -> None:
+    index = ROOT / "docs/README.md"
+    linked = {(index.parent / target.partition("#")[0]).resolve() for target in LINK.findall(index.read_text())}
+    assert [page.name for page in (*index.parent.glob("*.md"), *DECISIONS) if page not in linked | {index}] == []
 
 
 @cache
@@ -92,7 +108,7 @@ def exists(line: str) -> bool:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_command_that_a_reader_is_told_to_type_exists(page: Path) -> None:
+def test_every_command_that_a_reader_types_exists(page: Path) -> None:
     assert wrong_commands(page.read_text()) == []
 
 

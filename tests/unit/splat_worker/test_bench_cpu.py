@@ -1,4 +1,4 @@
-"""The benchmark's own machinery: the project it hands to OpenSplat, what it reads back, medians and the plot."""
+"""The benchmark's own code: the COLMAP folder that it writes and reads, OpenSplat's command, medians and the plot."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ import numpy as np
 import pycolmap
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[3] / "bench"))
+sys.path.insert(0, str(Path(__file__).parents[3]))
 sys.path.insert(0, str(Path(__file__).parent / "train"))
 
-import cpu
-from cpu_opensplat import train_opensplat, write_project
-from cpu_plot import plot
 from scenes import blobs, photos_of
 
+from bench import cpu
+from bench.cpu import train_opensplat
+from bench.photo_set import read_posed, write_posed
+from bench.plot import Line, plot
 from splat_worker.export.ply import read_ply, write_ply
 
 STAND_IN = """#!/bin/sh
@@ -36,15 +37,37 @@ def posed():
     return photos_of(blobs(40), count=4)
 
 
-def test_the_project_for_opensplat_is_a_colmap_model_of_the_same_cameras(posed, tmp_path):
-    write_project(tmp_path / "project", posed.views, posed)
-    model = pycolmap.Reconstruction(tmp_path / "project" / "sparse" / "0")
+def test_a_set_is_written_as_a_colmap_model_of_the_same_cameras(posed, tmp_path):
+    write_posed(posed, tmp_path)
+    model = pycolmap.Reconstruction(tmp_path / "sparse" / "0")
     assert len(model.points3D) == len(posed.points)
     for view in posed.views:
         image = next(i for i in model.images.values() if i.name == view.name.replace(".jpg", ".png"))
         assert np.allclose(image.cam_from_world().matrix(), view.world_to_camera[:3], atol=1e-6)
         assert np.allclose(model.cameras[image.camera_id].calibration_matrix(), view.k)
-        assert (tmp_path / "project" / "images" / image.name).is_file()
+        assert (tmp_path / "images" / image.name).is_file()
+
+
+def test_a_written_set_reads_back_unchanged(posed, tmp_path):
+    write_posed(posed, tmp_path)
+    again = read_posed(tmp_path)
+    assert [Path(v.name).stem for v in again.views] == [Path(v.name).stem for v in posed.views]
+    for after, before in zip(again.views, posed.views, strict=True):
+        assert np.array_equal(after.image, before.image)
+        assert np.allclose(after.k, before.k)
+        assert np.allclose(after.world_to_camera, before.world_to_camera, atol=1e-9)
+    assert np.array_equal(again.points, posed.points)
+    assert np.array_equal(again.point_colours, posed.point_colours)
+
+
+def test_a_set_with_a_lens_is_rejected(tmp_path):
+    model = pycolmap.Reconstruction()
+    camera = pycolmap.Camera(camera_id=1, model="SIMPLE_RADIAL", width=8, height=6, params=[8, 4, 3, 0.1])
+    model.add_camera_with_trivial_rig(camera)
+    (tmp_path / "sparse").mkdir()
+    model.write_binary(tmp_path / "sparse")
+    with pytest.raises(ValueError, match=r"SIMPLE_RADIAL.* undistort"):
+        read_posed(tmp_path)
 
 
 def test_opensplat_is_started_with_a_short_schedule_and_its_scene_is_read(posed, tmp_path):
@@ -52,7 +75,7 @@ def test_opensplat_is_started_with_a_short_schedule_and_its_scene_is_read(posed,
     binary = tmp_path / "opensplat"
     binary.write_text(STAND_IN.format(folder=tmp_path))
     binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
-    write_project(tmp_path / "work", posed.views, posed)
+    write_posed(posed, tmp_path / "work")
     scene = train_opensplat(binary, 1000, tmp_path / "work")
     assert np.array_equal(read_ply(scene).means, blobs(40).means)
     said = (tmp_path / "arguments").read_text().split()
@@ -64,16 +87,8 @@ def test_an_opensplat_that_fails_is_reported_with_its_words(posed, tmp_path):
     binary = tmp_path / "opensplat"
     binary.write_text("#!/bin/sh\necho no such option >&2\nexit 1\n")
     binary.chmod(0o755)
-    with pytest.raises(RuntimeError, match=r"ended with 1 .*no such option"):
+    with pytest.raises(RuntimeError, match=r"ended with 1: .*no such option"):
         train_opensplat(binary, 100, tmp_path)
-
-
-def test_a_kept_set_is_read_back_as_it_was(posed, tmp_path):
-    cpu._save(tmp_path / "set.npz", posed)
-    again = cpu._load(tmp_path / "set.npz")
-    assert [v.name for v in again.views] == [v.name for v in posed.views]
-    assert all(np.array_equal(a.image, b.image) for a, b in zip(again.views, posed.views, strict=True))
-    assert np.array_equal(again.points, posed.points)
 
 
 def row(**changes):
@@ -83,7 +98,7 @@ def row(**changes):
 
 def test_medians_are_over_seeds_and_state_the_spread():
     rows = [row(psnr_db=p) for p in (20.0, 23.0, 21.0)] + [row(steps=400, psnr_db=30.0)]
-    out = cpu.medians(rows)
+    out = cpu.summary(rows)
     assert [(m["steps"], m["psnr_db"], m["psnr_spread_db"], m["runs"]) for m in out] == [
         (200, 21.0, 3.0, 3),
         (400, 30.0, 0.0, 1),
@@ -99,12 +114,13 @@ def test_the_share_is_of_our_cheapest_whole_run_that_is_at_least_as_good():
     assert (fitted["figure"], fitted["our_steps"], fitted["cpu_share"]) == ("psnr_fitted_db", None, None)
 
 
-def test_runs_that_are_written_down_are_not_repeated(tmp_path, monkeypatch):
-    kept = [row(seed=0, steps=200), row(seed=0, steps=400)]
-    cpu.write(kept, tmp_path)
+def test_resume_skips_the_runs_that_the_file_has(tmp_path, monkeypatch):
+    cpu.save([row(seed=0, steps=200), row(seed=0, steps=400)], tmp_path)
     run = []
     monkeypatch.setattr(cpu, "posed_set", lambda folder: None)
-    monkeypatch.setattr(cpu, "in_own_process", lambda case: run.append(case.steps) or {**row(), **case.row()})
+    monkeypatch.setattr(
+        cpu, "in_own_process", lambda _, case: run.append(case["steps"]) or {**row(), **cpu.Case(**case).row()}
+    )
     words = f"cpu.py a --widths 260 --seeds 1 --steps 200 400 800 --resume --out {tmp_path}"
     monkeypatch.setattr(sys, "argv", words.split())
     assert cpu.main() == 0
@@ -112,10 +128,11 @@ def test_runs_that_are_written_down_are_not_repeated(tmp_path, monkeypatch):
     assert [r["steps"] for r in json.loads((tmp_path / "cpu.json").read_text())["runs"]] == [200, 400, 800]
 
 
-def test_the_plot_is_well_formed_and_shows_every_run_once():
-    rows = [row(), row(steps=400, cpu_s=20.0, psnr_db=22.0), row(trainer="opensplat", cpu_s=150.0), row(width_px=520)]
-    drawing = ET.fromstring(plot(rows))
+def test_the_plot_is_well_formed_and_shows_every_point_once():
+    ours = Line(label="ours", colour="green", points=[(9.0, 20.0), (20.0, 22.0)])
+    theirs = Line(label="theirs", colour="red", points=[(150.0, 20.0)])
+    drawing = ET.fromstring(plot({"a": [ours, theirs], "b": [ours]}, "CPU seconds"))
     circles = drawing.findall(".//{http://www.w3.org/2000/svg}circle")
-    assert len(circles) == 4
+    assert len(circles) == 5
     assert all(0 < float(c.get("cx")) < float(drawing.get("width")) for c in circles)
     assert all(0 < float(c.get("cy")) < float(drawing.get("height")) for c in circles)
