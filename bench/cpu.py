@@ -38,10 +38,11 @@ from splat_worker.scene import PosedPhotos, View  # noqa: E402
 from splat_worker.sfm import cameras, frame  # noqa: E402
 from splat_worker.sfm.preset import SfmPreset  # noqa: E402
 from splat_worker.sfm.undistort import posed_photos  # noqa: E402
-from splat_worker.train.context import Device, TrainContext  # noqa: E402
-from splat_worker.train.evaluate import measure  # noqa: E402
-from splat_worker.train.photos import resized, split_views  # noqa: E402
-from splat_worker.train.presets import PresetName, resolve_preset  # noqa: E402
+from splat_worker.train.core.context import Device, TrainContext  # noqa: E402
+from splat_worker.train.core.metrics import measure  # noqa: E402
+from splat_worker.train.core.photos import resized, split_views  # noqa: E402
+from splat_worker.train.core.preset import PresetName, resolve_preset  # noqa: E402
+from splat_worker.train.render import render  # noqa: E402
 from splat_worker.train.runtime import usable_cores  # noqa: E402
 from splat_worker.train.trainer import train  # noqa: E402
 
@@ -135,7 +136,8 @@ def run(case: Case) -> dict[str, object]:
         wall, cpu = time.monotonic(), cpu_s()  # handing over the photos is not its time
         gaussians = read_ply(train_opensplat(Path(case.trainer), case.steps, work))
     wall, cpu = time.monotonic() - wall, cpu_s() - cpu
-    figures, _ = measure(gaussians, held_out, Device.CPU)
+    pictures = {v.name: np.rint(render(gaussians, v.camera) * 255.0).astype(np.uint8) for v in held_out}
+    figures = measure(pictures, held_out, Device.CPU)
     who = resource.RUSAGE_SELF if case.trainer == "ours" else resource.RUSAGE_CHILDREN
     return {
         **case.row(),

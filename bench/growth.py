@@ -35,8 +35,8 @@ sys.path[:0] = [
 import cpu  # noqa: E402
 import numpy as np  # noqa: E402
 
-from splat_worker.train.context import Device, TrainContext  # noqa: E402
-from splat_worker.train.presets import PresetName, resolve_preset  # noqa: E402
+from splat_worker.train.core.context import Device, TrainContext  # noqa: E402
+from splat_worker.train.core.preset import PresetName, resolve_preset  # noqa: E402
 from splat_worker.train.runtime import usable_cores  # noqa: E402
 from splat_worker.train.trainer import train  # noqa: E402
 

@@ -20,9 +20,9 @@ from PIL import Image, ImageDraw  # noqa: E402
 
 from splat_worker.metrics import psnr_db  # noqa: E402
 from splat_worker.scene import View  # noqa: E402
-from splat_worker.train.context import Device, TrainContext  # noqa: E402
-from splat_worker.train.photos import resized, split_views  # noqa: E402
-from splat_worker.train.presets import PresetName, resolve_preset  # noqa: E402
+from splat_worker.train.core.context import Device, TrainContext  # noqa: E402
+from splat_worker.train.core.photos import resized, split_views  # noqa: E402
+from splat_worker.train.core.preset import PresetName, resolve_preset  # noqa: E402
 from splat_worker.train.trainer import train  # noqa: E402
 
 SHOWN_PX = 400

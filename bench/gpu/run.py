@@ -32,11 +32,12 @@ import splat_worker.train  # noqa: E402, F401 - sets the threads' environment be
 from bench.gpu import ours  # noqa: E402
 from bench.gpu.colmap_folder import read_posed  # noqa: E402
 from splat_worker.scene import PosedPhotos  # noqa: E402
-from splat_worker.train.context import Device  # noqa: E402
-from splat_worker.train.cuda.edit import split as split_columns  # noqa: E402
-from splat_worker.train.cuda.engine import Engine, Rates  # noqa: E402
+from splat_worker.train.core.context import Device  # noqa: E402
+from splat_worker.train.core.preset import PresetName, resolve_preset  # noqa: E402
+from splat_worker.train.core.schedule import Rates  # noqa: E402
+from splat_worker.train.cuda.densification import split as split_columns  # noqa: E402
+from splat_worker.train.cuda.engine import Engine  # noqa: E402
 from splat_worker.train.cuda.layout import tiles_of  # noqa: E402
-from splat_worker.train.presets import PresetName, resolve_preset  # noqa: E402
 
 SWEEP = (50_000, 100_000, 200_000, 400_000, 1_000_000, 3_000_000)
 SWEEP_SIZES_PX = (600, 1200)
@@ -154,7 +155,7 @@ def sweep(posed: PosedPhotos) -> list[dict[str, object]]:
     preset = resolve_preset(
         PresetName.PREVIEW, Device.CUDA, len(posed.views), {"gaussians_max": 100_000, "steps": 1500, **WHOLE_SIZE}
     )
-    fit = ours.curve(posed, preset, seed=0, marks=1)["_fit"]
+    fit = ours.curve(posed, preset, seed=0, marks=1)["_fit"].backend
     base, scene = fit.engine.params.clone(), fit.engine.gaussians(0)
     rows = []
     for size_px in SWEEP_SIZES_PX:
@@ -194,7 +195,7 @@ def sweep(posed: PosedPhotos) -> list[dict[str, object]]:
 
 def memory_after_jobs(posed: PosedPhotos, jobs: int = 5) -> list[dict[str, float]]:
     """Several whole trainings in one process: the memory left after each, and seconds to its first steps done."""
-    from splat_worker.train.context import TrainContext
+    from splat_worker.train.core.context import TrainContext
     from splat_worker.train.trainer import train
 
     rows = []

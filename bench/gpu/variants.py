@@ -19,8 +19,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "worker_image" / "src")]
 import splat_worker.train  # noqa: E402, F401 - sets the threads' environment before numba loads
 from bench.gpu import ours  # noqa: E402
 from bench.gpu.colmap_folder import read_posed  # noqa: E402
-from splat_worker.train.context import Device  # noqa: E402
-from splat_worker.train.presets import PresetName, resolve_preset  # noqa: E402
+from splat_worker.train.core.context import Device  # noqa: E402
+from splat_worker.train.core.preset import PresetName, resolve_preset  # noqa: E402
 
 WHOLE_SIZE = {"size_px": 8192}
 

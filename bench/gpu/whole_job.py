@@ -50,8 +50,8 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
     from splat_worker.sfm import cameras, frame
     from splat_worker.sfm.preset import SfmPreset
     from splat_worker.sfm.undistort import posed_photos
-    from splat_worker.train.context import Device, TrainContext
-    from splat_worker.train.presets import PresetName, resolve_preset
+    from splat_worker.train.core.context import Device, TrainContext
+    from splat_worker.train.core.preset import PresetName, resolve_preset
     from splat_worker.train.render import render
     from splat_worker.train.trainer import train
 

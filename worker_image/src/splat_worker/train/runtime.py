@@ -33,7 +33,7 @@ def kernel_cache() -> Path:
     """Where compiled kernels live: under NUMBA_CACHE_DIR if given, else beside the sources if that is writable,
     else in the user's cache.
     """
-    sources = Path(__file__).parent / "cpu"
+    sources = Path(__file__).parent / "cpu" / "kernels"
     digest = hashlib.sha256()
     for source in sorted(sources.glob("*.py")):
         digest.update(source.read_bytes())

@@ -10,8 +10,8 @@ import time
 import numpy as np
 
 from splat_worker.scene import PosedPhotos, View
-from splat_worker.train.context import Device, TrainContext
-from splat_worker.train.presets import PresetName, resolve_preset
+from splat_worker.train.core.context import Device, TrainContext
+from splat_worker.train.core.preset import PresetName, resolve_preset
 from splat_worker.train.trainer import train
 
 _SIZE_PX = 32

@@ -35,7 +35,7 @@ class Arena:
         self.kernels, self.device = kernels, device
         self.capacity, self.pixels, self.tiles = capacity, pixels, tiles
         self._arrays: dict[str, Tensor] = {}
-        self._struct = layout.CBuffers(stride=capacity)
+        self.struct = layout.CBuffers(stride=capacity)
         rows = layout.ROWS
         self._add("params", (rows, capacity), torch.float32)
         if training:
@@ -71,19 +71,10 @@ class Arena:
         self._add("checkpoints", (buckets * layout.TILE_PX**2, 4), torch.float32)
         temporary = self.kernels.temporary_bytes(self.capacity, instances, self.tiles)
         self._add("temporary", (max(temporary, 1),), torch.uint8)
-        self._struct.temporary_bytes = self["temporary"].numel()
+        self.struct.temporary_bytes = self["temporary"].numel()
 
     def __getitem__(self, name: str) -> Tensor:
         return self._arrays[name]
-
-    def struct(self, *, without: tuple[str, ...] = ()) -> layout.CBuffers:
-        """The C struct; arrays named in `without` are null in a copy of it."""
-        if not without:
-            return self._struct
-        copy = layout.CBuffers.from_buffer_copy(self._struct)
-        for name in without:
-            setattr(copy, name, None)
-        return copy
 
     def picture(self, name: str, width: int, height: int) -> Tensor:
         """A view of `image`, `image_grad`, `ssim_maps` or `errors` as (planes, height, width)."""
@@ -97,4 +88,4 @@ class Arena:
         self._arrays.pop(name, None)
         array = torch.zeros(shape, dtype=dtype, device=self.device)
         self._arrays[name] = array
-        setattr(self._struct, name, array.data_ptr())
+        setattr(self.struct, name, array.data_ptr())

@@ -1,5 +1,5 @@
 """Mirrors of the structs in kernels/types.cuh, and the order of a Gaussian's rows.
-No logic: `library.load` refuses a kernel library whose sizes differ from these.
+No logic: `library.load` rejects a kernel library with other sizes.
 """
 
 from __future__ import annotations
@@ -99,8 +99,6 @@ class CUpdate(ctypes.Structure):
         ("scale_weight", _f),
         ("noise", _f),
         ("seed", ctypes.c_uint32),
-        ("sparse", _i),
-        ("absolute", _i),
     )
 
 
