@@ -48,8 +48,8 @@ def test_there_is_at_least_one_core():
     assert 1 <= runtime.usable_cores() <= (os.cpu_count() or 1)
 
 
-def test_the_same_sources_find_their_kernels_wherever_they_lie(tmp_path):
-    """A release of the local cloud runs from a copy of the sources; compiling all of it anew takes a minute."""
+def test_the_same_sources_find_their_kernels_in_any_folder(tmp_path):
+    """A release of the local cloud runs from a copy of the sources; compiling all of it again takes a minute."""
     code = (
         "from splat_worker.train.cpu.kernels.draw import _band_range as kernel; import numpy;"
         "kernel(numpy.ones(16, numpy.float32), 64);"

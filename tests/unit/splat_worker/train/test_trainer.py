@@ -136,7 +136,7 @@ def test_cancelling_stops_at_the_next_step(posed):
         train(posed, preset(), ctx)
 
 
-def test_a_deadline_shortens_the_schedule_and_says_so(posed):
+def test_a_deadline_shortens_the_schedule_with_a_note(posed):
     warnings: list[str] = []
     ctx = TrainContext(clock=Clock(0.1), deadline_s=20.0, warn=warnings.append)
     result = train(posed, preset(steps=5000), ctx)
@@ -148,11 +148,11 @@ def test_a_deadline_shortens_the_schedule_and_says_so(posed):
 
 def test_progress_rises_to_the_end_and_not_more_than_once_a_second(posed):
     clock = Clock(0.05)
-    told: list[tuple[float, float]] = []
-    ctx = TrainContext(clock=clock, on_progress=lambda fraction, _m, _eta: told.append((clock.now, fraction)))
+    reported: list[tuple[float, float]] = []
+    ctx = TrainContext(clock=clock, on_progress=lambda fraction, _m, _eta: reported.append((clock.now, fraction)))
     train(posed, preset(steps=100), ctx)
-    times, fractions = zip(*told, strict=True)
-    assert len(told) > 3
+    times, fractions = zip(*reported, strict=True)
+    assert len(reported) > 3
     assert list(fractions) == sorted(fractions)
     assert min(np.diff(times)) >= 1.0
 

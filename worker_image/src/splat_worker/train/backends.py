@@ -1,4 +1,4 @@
-"""Which trainer runs: the device's own, or the one that SPLAT_BACKEND names.
+"""Which trainer runs: the device's own, or another that SPLAT_BACKEND names.
 Loads a trainer's modules only when it is chosen.
 """
 

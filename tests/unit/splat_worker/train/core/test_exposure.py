@@ -50,7 +50,7 @@ def test_gains_have_a_geometric_mean_of_one(posed):
     assert np.allclose(np.log(photo_gains(spoiled, spoiled.views)).mean(axis=0), 0, atol=1e-9)
 
 
-def test_a_photo_with_too_few_usable_points_is_left_as_it_is(posed):
+def test_a_photo_with_too_few_usable_points_has_a_gain_of_one(posed):
     black = exposed(posed, np.zeros(9))
     assert (photo_gains(black, black.views) == 1).all()
 
@@ -73,7 +73,7 @@ def test_with_gains_taken_out_the_scene_has_the_colours_of_the_average_photo(pos
 
 
 @pytest.mark.slow
-def test_photos_that_differ_are_told_of_also_without_gains(posed):
+def test_photos_that_differ_are_reported_also_without_gains(posed):
     spoiled = train(exposed(posed, GAINS), preset(), TrainContext())
     assert spoiled.metrics.psnr_fitted_db - spoiled.metrics.psnr_db > 1
     assert any("exposure" in note for note in spoiled.notes)

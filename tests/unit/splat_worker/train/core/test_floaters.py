@@ -42,17 +42,17 @@ def keep_mask(lonely, scene: Gaussians) -> np.ndarray:
     return np.isin(np.arange(len(scene)), rows.numpy())
 
 
-def test_a_lonely_one_close_to_a_camera_goes_and_only_it(lonely):
+def test_a_lonely_gaussian_close_to_a_camera_is_removed_and_nothing_else(lonely):
     keep = keep_mask(lonely, with_extra(in_front_of(1, 0.4)))
     assert not keep[-1]
     assert keep[:-1].all()
 
 
-def test_a_lonely_one_behind_the_scene_stays_for_it_may_be_sky(lonely):
+def test_a_lonely_gaussian_behind_the_scene_stays_because_it_may_be_sky(lonely):
     assert keep_mask(lonely, with_extra(in_front_of(1, 30.0))).all()
 
 
-def test_one_close_to_a_camera_but_outside_every_picture_stays(lonely):
+def test_a_gaussian_close_to_a_camera_but_outside_every_picture_stays(lonely):
     camera = CAMERAS[1]
     behind = (camera.centre - 0.5 * camera.world_to_camera[2, :3]).tolist()
     assert keep_mask(lonely, with_extra(behind)).all()
@@ -71,7 +71,7 @@ def test_a_dense_surface_close_to_a_camera_stays(lonely):
     assert keep_mask(lonely, wall).all()
 
 
-def test_invisible_ones_go_but_never_all(lonely):
+def test_invisible_gaussians_are_removed_but_never_all(lonely):
     logits = SCENE.opacity_logits.copy()
     logits[:7] = -6.0
     assert visible_rows(torch.from_numpy(logits)).tolist() == list(range(7, 500))

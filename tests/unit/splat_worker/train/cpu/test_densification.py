@@ -44,7 +44,7 @@ def test_two_halves_together_keep_centre_and_the_spread_along_the_split():
     assert together == pytest.approx(values[2], rel=1e-4)
 
 
-def test_the_best_paid_are_split_and_nothing_else_moves():
+def test_the_gaussians_with_most_error_are_split_and_nothing_else_moves():
     splats = Splats.of(blobs(40))
     before = splats.values["means"].detach().clone()
     findings = Findings(splats)
@@ -81,7 +81,7 @@ def test_what_is_smaller_than_a_pixel_or_unseen_is_not_split():
     assert edit(splats, findings, target=100, opacity_min=0.01) == (0, 0)
 
 
-def test_transparent_ones_go_and_make_room():
+def test_transparent_gaussians_are_removed_and_make_room():
     splats = Splats.of(blobs(40))
     with torch.no_grad():
         splats.values["logits"][:10] = -9.0
@@ -93,7 +93,7 @@ def test_transparent_ones_go_and_make_room():
     assert (splats.values["logits"] > -9.0).all()
 
 
-def test_a_scene_of_only_transparent_ones_is_not_emptied():
+def test_a_scene_of_only_transparent_gaussians_is_not_emptied():
     splats = Splats.of(blobs(20))
     with torch.no_grad():
         splats.values["logits"][:] = -9.0

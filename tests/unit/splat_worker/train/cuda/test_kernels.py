@@ -73,7 +73,7 @@ CASES = {
         dict(count=400, seed=3, spread=0.25, size=0.15),
         dict(width=16, height=16),
     ),
-    "a camera amid the Gaussians": (dict(count=150, seed=4, spread=2.0), dict(back=0.3, turn=0.7)),
+    "a camera among the Gaussians": (dict(count=150, seed=4, spread=2.0), dict(back=0.3, turn=0.7)),
     "constant colour only": (dict(count=100, seed=5, degree=0), dict()),
     "one pixel more than a tile": (dict(count=60, seed=6), dict(width=9, height=17)),
 }

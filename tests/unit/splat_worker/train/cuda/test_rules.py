@@ -18,7 +18,7 @@ from splat_worker.train.cuda.rooms import GRANULE, RoomPlan
 from tests.unit.splat_worker.train.cuda import scenes
 
 
-def test_a_scene_survives_the_way_to_columns_and_back():
+def test_a_scene_converts_to_columns_and_back_unchanged():
     scene = scenes.gaussians(20, seed=1, degree=2)
     back = from_rows(to_rows(scene, "cpu"), 2)
     for name in ("means", "log_scales", "quats", "opacity_logits", "sh"):
@@ -58,7 +58,7 @@ def test_children_have_the_second_moment_of_their_parent_along_its_longest_axis(
     assert torch.allclose(apart**2 + child**2, longest**2, rtol=1e-3)
 
 
-def test_an_edit_drops_the_transparent_and_splits_the_worthiest_up_to_the_target():
+def test_an_edit_drops_the_transparent_and_splits_what_gains_most_up_to_the_target():
     columns = to_rows(scenes.gaussians(100, seed=3), "cpu")
     columns[layout.OPACITY] = 0.0
     columns[layout.OPACITY, :10] = -9.0
@@ -75,7 +75,7 @@ def test_an_edit_drops_the_transparent_and_splits_the_worthiest_up_to_the_target
         assert (moment[:, 75:] == 0).all(), "a child starts with its parent's moments: it would hardly move"
 
 
-def test_copies_in_one_place_look_as_one_did_in_the_middle_and_on_the_whole():
+def test_copies_in_one_place_look_like_the_original_in_the_middle_and_in_total():
     columns = to_rows(scenes.gaussians(6, seed=4), "cpu")
     columns[layout.OPACITY] = torch.logit(torch.tensor([0.02, 0.1, 0.3, 0.5, 0.9, 0.99]))
     number = torch.tensor([2, 3, 2, 51, 5, 20])
@@ -90,7 +90,7 @@ def test_copies_in_one_place_look_as_one_did_in_the_middle_and_on_the_whole():
     assert torch.allclose(now, was, rtol=1e-3)
 
 
-def test_resampling_gives_the_faint_ones_places_to_copies_and_grows_to_the_target():
+def test_resampling_replaces_faint_gaussians_by_copies_and_grows_to_the_target():
     columns = to_rows(scenes.gaussians(100, seed=5), "cpu")
     columns[layout.OPACITY] = 1.0
     columns[layout.OPACITY, :10] = -9.0
@@ -110,7 +110,7 @@ def test_resampling_gives_the_faint_ones_places_to_copies_and_grows_to_the_targe
         assert (moment[:, 100:] == 0).all()
 
 
-def test_nothing_is_left_of_no_scene_only_if_there_was_none():
+def test_an_edit_never_empties_a_scene():
     columns = to_rows(scenes.gaussians(10, seed=4), "cpu")
     columns[layout.OPACITY] = -20.0
     zeros = torch.zeros_like(columns)

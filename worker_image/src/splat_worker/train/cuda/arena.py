@@ -1,5 +1,5 @@
 """Device memory of the kernels: every array of kernels/types.cuh Buffers, allocated once and grown where needed.
-Launches nothing and knows no training; the instance arrays are the only ones that ever move.
+Launches nothing and knows no training. Only the instance arrays ever move.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class Arena:
         return array[: planes * width * height].view(planes, height, width)
 
     def _add(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> None:
-        # Sorted and gathered before every use, so only sums and flags need to start at zero; the rest is zeroed
-        # too, because a kernel that reads what nobody wrote should fail the same way every time.
+        # Only sums and flags must start at zero. The rest is zeroed too: a kernel that reads what nobody wrote
+        # then fails the same way every time.
         self._arrays.pop(name, None)
         array = torch.zeros(shape, dtype=dtype, device=self.device)
         self._arrays[name] = array

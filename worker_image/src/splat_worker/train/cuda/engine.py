@@ -20,7 +20,7 @@ from splat_worker.train.cuda.arena import Arena
 from splat_worker.train.cuda.library import Kernels, load
 from splat_worker.train.cuda.rooms import RoomPlan
 
-# Instances sorted for a view about which nothing is known yet.
+# Instances sorted for a view that has no count yet.
 FIRST_ROOM = 1 << 20
 
 
@@ -47,7 +47,7 @@ class DeviceView:
 
     @property
     def photo(self) -> layout.CPhoto:
-        """As the kernels take it."""
+        """The struct that the kernels take."""
         mask, colours = (None if t is None else t.data_ptr() for t in (self.mask, self.map))
         return layout.CPhoto(rgb=self.rgb.data_ptr(), mask=mask, map=colours)
 
@@ -112,7 +112,7 @@ class Engine:
         self.params[:] = to_rows(start, device)
         self.step_number = 0
         self._rooms = RoomPlan(first_guess=first_room)
-        # The GPU writes a view's instance count here when it gets there; the host reads whatever is there.
+        # The GPU writes each view's instance count here during the step; the host reads the last value written.
         seen = torch.zeros(views, dtype=torch.int32)
         self._seen = seen.pin_memory() if device != "cpu" else seen
         self._seen_array = self._seen.numpy()

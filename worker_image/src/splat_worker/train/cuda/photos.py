@@ -1,5 +1,5 @@
-"""Photos on the GPU as uint8, at the sizes a run asks for: uploaded once, resized there.
-Knows nothing of training; a set too large for the memory it may take stays pinned on the host.
+"""Photos on the GPU as uint8: uploaded once, resized there.
+A set that is too large for its share of the memory stays pinned on the host.
 """
 
 from __future__ import annotations
