@@ -56,18 +56,10 @@ class StepEngine(Protocol):
     """What a trainer needs of whatever computes its steps: our kernels, or gsplat's (gsplat/engine.py)."""
 
     step_number: int
-
-    @property
-    def count(self) -> int: ...
-
-    @property
-    def params(self) -> Tensor: ...
-
-    @property
-    def moments(self) -> tuple[Tensor, Tensor]: ...
-
-    @property
-    def stats(self) -> Tensor: ...
+    count: int
+    params: Tensor  # (59, count), layout.py's rows
+    moments: tuple[Tensor, Tensor]  # Adam's, of the same shape
+    stats: Tensor  # (4, count), see Engine.stats
 
     def step(
         self, view: DeviceView, rates: Rates, *, degree: int, seed: int, background: tuple[float, ...]

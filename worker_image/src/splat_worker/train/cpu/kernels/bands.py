@@ -132,13 +132,40 @@ def _rows(row, left, right):
     return top, bottom
 
 
+@njit(cache=True, inline="always")
+def _block_range(row, band):
+    """First and last block that the ellipse touches within the band, and its left and right end in px. The last block
+    is before the first where it touches none."""
+    top, bottom = np.float32(band.first_row) + _HALF, np.float32(band.first_row + band.rows) - _HALF
+    left, right = _columns(row, top, bottom)
+    first, last = 0, -1
+    if not (right < _HALF or left > np.float32(band.width) - _HALF or right < left):
+        first = int(max(left - _HALF, _ZERO)) // LANES
+        last = int(min(right - _HALF, np.float32(band.width - 1))) // LANES
+    return first, last, left, right
+
+
+@njit(cache=True, inline="always")
+def _row_range(row, band, x0, left, right):
+    """First and last row of the band that the ellipse touches in the block whose first pixel centre is x0."""
+    top, bottom = _rows(row, max(x0, left), min(x0 + np.float32(LANES - 1), right))
+    first = max(math.ceil(top - _HALF) - band.first_row, 0)
+    return first, min(math.floor(bottom - _HALF) - band.first_row, band.rows - 1)
+
+
+@njit(cache=True, inline="always")
+def _exponent(row):
+    """Factors of dx^2, dx dy and dy^2 in the ellipse's exponent, as powers of two."""
+    return -_HALF * _LOG2E * row[CONIC_A], -_LOG2E * row[CONIC_B], -_HALF * _LOG2E * row[CONIC_C]
+
+
 @njit(cache=True)
 def draw_band(packed, members, band, image, background, scratch):
     """Composites `members` (ranks, front to back) over the band's rows of the planar image.
 
     packed: (R, PACKED); image: flat (3, H, stride). Leaves the transmittance in scratch.through.
     """
-    first_row, rows, width, stride, plane = band
+    first_row, rows, _width, stride, plane = band
     through, done = scratch.through, scratch.done
     blocks = stride // LANES
     base = first_row * stride
@@ -150,25 +177,18 @@ def draw_band(packed, members, band, image, background, scratch):
     for i in range(rows * blocks):
         done[i] = False
     lanes = ramp()
-    y_first = np.float32(first_row) + _HALF
-    y_last = np.float32(first_row + rows) - _HALF
-    x_last = np.float32(width) - _HALF
     for member in members:
         row = packed[member]
-        left, right = _columns(row, y_first, y_last)
-        if right < _HALF or left > x_last or right < left:
+        block_first, block_last, left, right = _block_range(row, band)
+        if block_last < block_first:
             continue
         mx, my = row[MX], row[MY]
         lift = row[LIFT]
-        qa, qb, qc = -_HALF * _LOG2E * row[CONIC_A], -_LOG2E * row[CONIC_B], -_HALF * _LOG2E * row[CONIC_C]
+        qa, qb, qc = _exponent(row)
         red, green, blue = row[RED], row[GREEN], row[BLUE]
-        block_first = int(max(left - _HALF, _ZERO)) // LANES
-        block_last = int(min(right - _HALF, np.float32(width - 1))) // LANES
         for block in range(block_first, block_last + 1):
             x0 = np.float32(block * LANES) + _HALF
-            top, bottom = _rows(row, max(x0, left), min(x0 + np.float32(LANES - 1), right))
-            r_first = max(math.ceil(top - _HALF) - first_row, 0)
-            r_last = min(math.floor(bottom - _HALF) - first_row, rows - 1)
+            r_first, r_last = _row_range(row, band, x0, left, right)
             dx = lanes + (x0 - mx)
             constant = dx * dx * qa + lift
             slope = dx * qb
@@ -204,7 +224,7 @@ def pull_back_band(packed, members, band, image, slopes, errors, scratch, sums):
     slopes: flat (3, H, stride), dLoss/dimage, zero in the padding; errors: flat (H, stride), any weight per
     pixel that is summed with the Gaussian's share in it.
     """
-    first_row, rows, width, stride, plane = band
+    first_row, rows, _width, stride, plane = band
     through, behind, done = scratch
     blocks = stride // LANES
     base = first_row * stride
@@ -218,29 +238,22 @@ def pull_back_band(packed, members, band, image, slopes, errors, scratch, sums):
         done[i] = False
     lanes = ramp()
     nothing = splat(_ZERO)
-    y_first = np.float32(first_row) + _HALF
-    y_last = np.float32(first_row + rows) - _HALF
-    x_last = np.float32(width) - _HALF
     for i in range(len(members)):
         row = packed[members[i]]
         out = sums[i]
         out[:] = _ZERO
-        left, right = _columns(row, y_first, y_last)
-        if right < _HALF or left > x_last or right < left:
+        block_first, block_last, left, right = _block_range(row, band)
+        if block_last < block_first:
             continue
         mx, my = row[MX], row[MY]
         lift = row[LIFT]
-        qa, qb, qc = -_HALF * _LOG2E * row[CONIC_A], -_LOG2E * row[CONIC_B], -_HALF * _LOG2E * row[CONIC_C]
+        qa, qb, qc = _exponent(row)
         red, green, blue = row[RED], row[GREEN], row[BLUE]
-        block_first = int(max(left - _HALF, _ZERO)) // LANES
-        block_last = int(min(right - _HALF, np.float32(width - 1))) // LANES
         s_red, s_green, s_blue, s_error = nothing, nothing, nothing, nothing
         s0, sx, sxx, sy, sxy, syy = nothing, nothing, nothing, nothing, nothing, nothing
         for block in range(block_first, block_last + 1):
             x0 = np.float32(block * LANES) + _HALF
-            top, bottom = _rows(row, max(x0, left), min(x0 + np.float32(LANES - 1), right))
-            r_first = max(math.ceil(top - _HALF) - first_row, 0)
-            r_last = min(math.floor(bottom - _HALF) - first_row, rows - 1)
+            r_first, r_last = _row_range(row, band, x0, left, right)
             dx = lanes + (x0 - mx)
             constant = dx * dx * qa + lift
             slope = dx * qb

@@ -9,6 +9,7 @@ inside `@njit` code: `f16 = load(array, i)`, `a * b + c`, `where(mask, a, b)`, `
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -70,36 +71,28 @@ def _pairs() -> tuple[tuple[Any, Any], ...]:
     return (lanes_type, lanes_type), (lanes_type, types.float32), (types.float32, lanes_type)
 
 
-def _binary(op: Any, emit: str) -> None:
+def _operator(op: Any, result: Any, emit: Callable[[Any, Any, Any], Any]) -> None:
+    """Two lane groups, or one and a scalar. emit(builder, left, right) returns the result."""
+
     @infer_global(op)
     class _Typing(ConcreteTemplate):
-        cases = [signature(lanes_type, a, b) for a, b in _pairs()]  # noqa: RUF012
+        cases = [signature(result, a, b) for a, b in _pairs()]  # noqa: RUF012
 
     for a, b in _pairs():
 
         @lower_builtin(op, a, b)
         def _lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            left, right = (_as_lanes(builder, v, k) for v, k in zip(args, sig.args, strict=True))
-            return getattr(builder, emit)(left, right, flags=_FLAGS)
+            return emit(builder, *(_as_lanes(builder, v, k) for v, k in zip(args, sig.args, strict=True)))
 
 
-def _comparison(op: Any, symbol: str) -> None:
-    @infer_global(op)
-    class _Typing(ConcreteTemplate):
-        cases = [signature(mask_type, a, b) for a, b in _pairs()]  # noqa: RUF012
-
-    for a, b in _pairs():
-
-        @lower_builtin(op, a, b)
-        def _lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            left, right = (_as_lanes(builder, v, k) for v, k in zip(args, sig.args, strict=True))
-            return builder.fcmp_ordered(symbol, left, right)
-
-
-for _op, _emit in ((operator.add, "fadd"), (operator.sub, "fsub"), (operator.mul, "fmul"), (operator.truediv, "fdiv")):
-    _binary(_op, _emit)
-for _op, _symbol in ((operator.gt, ">"), (operator.ge, ">="), (operator.lt, "<"), (operator.le, "<=")):
-    _comparison(_op, _symbol)
+_operator(operator.add, lanes_type, lambda builder, a, b: builder.fadd(a, b, flags=_FLAGS))
+_operator(operator.sub, lanes_type, lambda builder, a, b: builder.fsub(a, b, flags=_FLAGS))
+_operator(operator.mul, lanes_type, lambda builder, a, b: builder.fmul(a, b, flags=_FLAGS))
+_operator(operator.truediv, lanes_type, lambda builder, a, b: builder.fdiv(a, b, flags=_FLAGS))
+_operator(operator.gt, mask_type, lambda builder, a, b: builder.fcmp_ordered(">", a, b))
+_operator(operator.ge, mask_type, lambda builder, a, b: builder.fcmp_ordered(">=", a, b))
+_operator(operator.lt, mask_type, lambda builder, a, b: builder.fcmp_ordered("<", a, b))
+_operator(operator.le, mask_type, lambda builder, a, b: builder.fcmp_ordered("<=", a, b))
 
 
 def _llvm(builder: Any, name: str, result: Any, args: list[Any]) -> Any:
@@ -164,14 +157,31 @@ def where(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
     return lanes_type(mask_type, lanes_type, lanes_type), lower
 
 
+def _of_llvm(name: str, arguments: int) -> Any:
+    """An LLVM intrinsic that works lane by lane."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _llvm(builder, f"llvm.{name}.v{LANES}f32", _VF, list(args))
+
+    return lanes_type(*[lanes_type] * arguments), lower
+
+
 @intrinsic
 def smaller(typingctx: Any, a: Any, b: Any) -> Any:
     """smaller(a, b): lane by lane minimum."""
+    return _of_llvm("minnum", 2)
 
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return _llvm(builder, f"llvm.minnum.v{LANES}f32", _VF, list(args))
 
-    return lanes_type(lanes_type, lanes_type), lower
+@intrinsic
+def root(typingctx: Any, value: Any) -> Any:
+    """root(v): square roots, lane by lane."""
+    return _of_llvm("sqrt", 1)
+
+
+@intrinsic
+def nearest(typingctx: Any, value: Any) -> Any:
+    """nearest(v): rounded to the nearest whole number."""
+    return _of_llvm("nearbyint", 1)
 
 
 @intrinsic
@@ -185,16 +195,6 @@ def total(typingctx: Any, value: Any) -> Any:
 
 
 @intrinsic
-def root(typingctx: Any, value: Any) -> Any:
-    """root(v): square roots, lane by lane."""
-
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return _llvm(builder, f"llvm.sqrt.v{LANES}f32", _VF, list(args))
-
-    return lanes_type(lanes_type), lower
-
-
-@intrinsic
 def any_lane(typingctx: Any, mask: Any) -> Any:
     """any_lane(mask): is one lane true?"""
 
@@ -203,16 +203,6 @@ def any_lane(typingctx: Any, mask: Any) -> Any:
         return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(LANES), 0))
 
     return types.boolean(mask_type), lower
-
-
-@intrinsic
-def nearest(typingctx: Any, value: Any) -> Any:
-    """nearest(v): rounded to the nearest whole number."""
-
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return _llvm(builder, f"llvm.nearbyint.v{LANES}f32", _VF, [args[0]])
-
-    return lanes_type(lanes_type), lower
 
 
 @intrinsic
