@@ -56,3 +56,15 @@ def test_gsplat_without_a_gpu_or_compiler_says_what_it_needs(monkeypatch):
     monkeypatch.setenv("SPLAT_BACKEND", "gsplat")
     with pytest.raises(BackendUnavailable, match=r"nvcc|pip install gsplat"):
         choose(Device.CUDA)
+
+
+@pytest.mark.usefixtures("nothing_loaded")
+def test_a_job_on_a_gpu_without_kernels_fails_before_any_work(monkeypatch, tmp_path):
+    from splat_worker.contract.job_report import Device as Machine
+    from splat_worker.errors import JobError
+    from splat_worker.job import pipeline
+
+    monkeypatch.delenv("SPLAT_BACKEND", raising=False)
+    monkeypatch.setenv("SPLAT_KERNELS", str(tmp_path / "none.so"))
+    with pytest.raises(JobError, match=r"cannot train: no CUDA kernels at .*none\.so"):
+        pipeline._check_trainer(Machine(kind="cuda", name="RTX 4090", count=1))

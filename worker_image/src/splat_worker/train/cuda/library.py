@@ -38,7 +38,7 @@ class Kernels:
             self._lib = ctypes.CDLL(str(path))
         except OSError as error:
             raise KernelsMissing(
-                f"this worker has a GPU but no CUDA kernels at {path} ({error}). Build them with "
+                f"no CUDA kernels at {path} ({error}). Build them with "
                 f"`python -m splat_worker.train.cuda.build`, set {ENVIRONMENT} to a library that is built, or set "
                 "SPLAT_BACKEND=gsplat to train on gsplat's kernels"
             ) from error

@@ -4,15 +4,15 @@ The formula that the kernels of the other trainers implement; the tests compare 
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from splat_worker.blur import blurred, gaussian_taps
 from splat_worker.train.core.preset import SSIM_SHARE
 
-_WINDOW_PX, _SIGMA_PX = 11, 1.5
+_REACH_PX = 5
+_WINDOW = gaussian_taps(1.5, _REACH_PX)
 _C1, _C2 = 0.01**2, 0.03**2
 
 
@@ -39,18 +39,6 @@ def photometric_loss(
 
 def ssim_map(a: Tensor, b: Tensor) -> Tensor:
     """SSIM per value of two (3, H, W) pictures, 11-tap window, zero outside."""
-    stacked = torch.stack([a, b, a * a, b * b, a * b])
-    taps = _taps(a.device, a.dtype)
-    flat = stacked.reshape(-1, 1, *a.shape[1:])
-    flat = F.conv2d(flat, taps.view(1, 1, 1, -1), padding=(0, _WINDOW_PX // 2))
-    flat = F.conv2d(flat, taps.view(1, 1, -1, 1), padding=(_WINDOW_PX // 2, 0))
-    ma, mb, aa, bb, ab = flat.reshape(stacked.shape)
+    ma, mb, aa, bb, ab = (blurred(F.pad(part, [_REACH_PX] * 4), _WINDOW) for part in (a, b, a * a, b * b, a * b))
     numerator = (2 * ma * mb + _C1) * (2 * (ab - ma * mb) + _C2)
     return numerator / ((ma * ma + mb * mb + _C1) * (aa - ma * ma + bb - mb * mb + _C2))
-
-
-@lru_cache(maxsize=8)
-def _taps(device: torch.device, dtype: torch.dtype) -> Tensor:
-    x = torch.arange(_WINDOW_PX, device=device, dtype=dtype) - _WINDOW_PX // 2
-    taps = torch.exp(-0.5 * (x / _SIGMA_PX) ** 2)
-    return taps / taps.sum()
