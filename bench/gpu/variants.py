@@ -2,7 +2,7 @@
 Measures and appends one JSON line per run; presets stay as they are.
 
 Usage: python -m bench.gpu.variants TABLE.json SET_FOLDER... --out FILE.jsonl [--preset standard] [--seeds 1]
-TABLE.json: {"name of a variant": {"field of train/presets.py Preset": value, ...}, ...}; {} is the preset itself.
+TABLE.json: {"name of a variant": {"field of train/core/preset.py Preset": value, ...}, ...}; {} is the preset itself.
 Several of these may run at once on one GPU, which saves its time; their seconds are then not to be compared.
 """
 

@@ -20,8 +20,8 @@ from splat_worker.train.cpu.loss import photometric_loss, prepare_target
 from splat_worker.train.cpu.rasterize import rasterize
 from splat_worker.train.cuda import layout
 from splat_worker.train.cuda import rasterize as cuda
-from splat_worker.train.cuda.arena import Arena
-from splat_worker.train.cuda.engine import DeviceView, Engine, stream_of, to_rows
+from splat_worker.train.cuda.arena import Arena, stream_of
+from splat_worker.train.cuda.engine import DeviceView, Engine, to_rows
 from splat_worker.train.cuda.library import Kernels
 
 RELATIVE_MAX = {"picture": 1e-2, "gradients": 2e-2, "loss": 1e-2, "step": 2e-2}

@@ -136,11 +136,11 @@ def test_the_trace_has_the_gradient_of_the_projected_mean():
 
 
 def test_the_number_of_threads_changes_no_bit(monkeypatch):
-    import splat_worker.train.cpu.rasterize as seam
+    import splat_worker.train.cpu.rasterize as module
 
     outcomes = []
     for threads in (1, 2):
-        monkeypatch.setattr(seam, "settle_threads", lambda n=threads: n)
+        monkeypatch.setattr(module, "settle_threads", lambda n=threads: n)
         parts = [torch.tensor(p, dtype=torch.float32, requires_grad=True) for p in arrays(600, 1, 4)]
         picture = rasterize(Shapes(*parts), camera(90, 70), torch.zeros(3))
         (picture**2).sum().backward()

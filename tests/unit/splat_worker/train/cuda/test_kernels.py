@@ -17,8 +17,8 @@ import torch
 from splat_worker.train.core.preset import ADAM_DECAYS
 from splat_worker.train.core.schedule import Rates
 from splat_worker.train.cuda import layout
-from splat_worker.train.cuda.arena import Arena
-from splat_worker.train.cuda.engine import DeviceView, Engine, from_rows, stream_of, to_rows
+from splat_worker.train.cuda.arena import Arena, stream_of
+from splat_worker.train.cuda.engine import DeviceView, Engine, from_rows, to_rows
 from tests.unit.splat_worker.train.cuda import reference, scenes
 
 BACKGROUND = (0.2, 0.5, 0.9)

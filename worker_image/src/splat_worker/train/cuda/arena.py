@@ -1,8 +1,11 @@
 """Device memory of the kernels: every array of kernels/types.cuh Buffers, allocated once and grown where needed.
-Launches nothing and knows no training. Only the instance arrays ever move.
+Knows no training. Only the instance arrays ever move.
 """
 
 from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -76,6 +79,25 @@ class Arena:
     def __getitem__(self, name: str) -> Tensor:
         return self._arrays[name]
 
+    def render(
+        self, camera: layout.CCamera, count: int, *, degree: int, background: Sequence[float], train: bool
+    ) -> int:
+        """Draws `count` Gaussians into `image`, again with more room if the instances did not fit. Waits for the GPU.
+
+        Returns the room that was enough. train: also what gradients need.
+        """
+        self.struct.instances_seen = None
+        colour, stream = (ctypes.c_float * 3)(*background), stream_of(self.device)
+        while True:
+            room = self.instances
+            self.kernels.render(
+                ctypes.byref(self.struct), ctypes.byref(camera), count, room, degree, colour, int(train), stream
+            )
+            wanted = int(self["offsets"][count - 1])
+            if wanted <= room:
+                return room
+            self.make_room(wanted + wanted // 4)
+
     def picture(self, name: str, width: int, height: int) -> Tensor:
         """A view of `image`, `image_grad`, `ssim_maps` or `errors` as (planes, height, width)."""
         array = self._arrays[name]
@@ -89,3 +111,7 @@ class Arena:
         array = torch.zeros(shape, dtype=dtype, device=self.device)
         self._arrays[name] = array
         setattr(self.struct, name, array.data_ptr())
+
+
+def stream_of(device: str) -> int:
+    return torch.cuda.current_stream().cuda_stream if device != "cpu" else 0

@@ -16,7 +16,7 @@ from splat_worker.scene import Camera, Gaussians
 from splat_worker.train.core.preset import ADAM_DECAYS, ADAM_EPSILON, SSIM_SHARE
 from splat_worker.train.core.schedule import Rates
 from splat_worker.train.cuda import layout
-from splat_worker.train.cuda.arena import Arena
+from splat_worker.train.cuda.arena import Arena, stream_of
 from splat_worker.train.cuda.library import Kernels, load
 from splat_worker.train.cuda.rooms import RoomPlan
 
@@ -167,18 +167,7 @@ class Engine:
         c = layout.camera_struct(camera)
         if c.width * c.height > self.arena.pixels or c.tiles > self.arena.tiles:
             raise ValueError(f"a picture of {c.width}x{c.height} px is larger than those this engine was made for")
-        struct = self.arena.struct
-        struct.instances_seen = None
-        for _ in range(2):  # once more if the first guess of the room was too small
-            room = self.arena.instances
-            self.kernels.render(
-                ctypes.byref(struct), ctypes.byref(c), self.count, room, degree,
-                (ctypes.c_float * 3)(*background), 0, stream_of(self.device),
-            )  # fmt: skip
-            wanted = int(self.arena["offsets"][self.count - 1].item())
-            if wanted <= room:
-                break
-            self.arena.make_room(wanted + wanted // 4)
+        self.arena.render(c, self.count, degree=degree, background=background, train=False)
         return self.arena.picture("image", c.width, c.height)
 
     def replace(self, columns: Tensor, moments: tuple[Tensor, Tensor]) -> None:
@@ -236,10 +225,6 @@ def update_struct(rates: Rates, step_number: int, seed: int) -> layout.CUpdate:
         noise=rates.noise,
         seed=(seed * 0x9E3779B9 + step_number) & 0xFFFFFFFF,
     )
-
-
-def stream_of(device: str) -> int:
-    return torch.cuda.current_stream().cuda_stream if device != "cpu" else 0
 
 
 def to_rows(gaussians: Gaussians, device: str) -> Tensor:

@@ -13,8 +13,8 @@ from torch import Tensor
 from splat_worker.scene import SH_ROWS, Camera
 from splat_worker.train.core.backend import Shapes
 from splat_worker.train.cuda import layout
-from splat_worker.train.cuda.arena import Arena
-from splat_worker.train.cuda.engine import FIRST_ROOM, stream_of
+from splat_worker.train.cuda.arena import Arena, stream_of
+from splat_worker.train.cuda.engine import FIRST_ROOM
 from splat_worker.train.cuda.library import Kernels, load
 
 
@@ -46,16 +46,7 @@ class _Rasterize(torch.autograd.Function):
             instances=FIRST_ROOM if device != "cpu" else 1 << 16, training=False, gradients=True,
         )  # fmt: skip
         arena["params"][: len(columns)] = columns
-        colour = (ctypes.c_float * 3)(*background.tolist())
-        while True:
-            room = arena.instances
-            kernels.render(
-                ctypes.byref(arena.struct), ctypes.byref(c), count, room, degree, colour, 1, stream_of(device)
-            )
-            wanted = int(arena["offsets"][count - 1])
-            if wanted <= room:
-                break
-            arena.make_room(wanted)
+        room = arena.render(c, count, degree=degree, background=background.tolist(), train=True)
         ctx.saved = (arena, c, count, room, degree, kernels, len(columns))
         return arena.picture("image", c.width, c.height).clone()
 
