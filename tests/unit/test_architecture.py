@@ -79,6 +79,8 @@ RUNPOD_MAY: dict[str, set[str]] = {
     "account": {"core"},
     "core": set(),
 }
+# The folders of `train`, each with those it may import; besides, only runtime.py beside them.
+TRAIN_MAY: dict[str, set[str]] = {"core": set(), "cpu": {"core"}, "cuda": {"core"}, "gsplat": {"core", "cuda"}}
 # They put the folders together, and nothing imports them.
 WORKER_ENTRIES = {"splat_worker.__main__", "splat_worker.handler", "splat_worker.selftest.__main__"}
 
@@ -226,6 +228,20 @@ def test_no_folder_of_the_runpod_stand_in_imports_a_folder_above_it() -> None:
     assert wrong == []
     packages = {folder(name) for name in inside}
     assert packages == set(RUNPOD_MAY), "a folder was added or removed: list what it may import"
+
+
+def test_trainers_share_core_and_import_no_other_trainer() -> None:
+    """But gsplat's, which follows the schedule of the GPU's."""
+    known = modules("worker_image/src/splat_worker")
+    inside = {name: name.split(".")[2] for name in known if name.startswith("splat_worker.train.")}
+    wrong = [
+        f"{name} imports {target}"
+        for name, folder in sorted(inside.items())
+        for target in sorted(imported_modules(known, name) & set(inside))
+        if folder in TRAIN_MAY and inside[target] not in TRAIN_MAY[folder] | {folder, "runtime"}
+    ]
+    assert wrong == []
+    assert set(TRAIN_MAY) <= set(inside.values())
 
 
 def test_every_module_of_the_gpu_worker_is_imported_from_where_its_names_are_made() -> None:

@@ -1,5 +1,5 @@
 """Compiles our CUDA kernels in the image's build stage: `build_kernels.py OUT ARCH...`.
-Prepares PyPI's toolkit (it lacks the links that nvcc's linker looks for); never runs in a worker."""
+First adds the links that nvcc's linker needs and PyPI's toolkit lacks. Never runs in a worker."""
 
 from __future__ import annotations
 

@@ -23,8 +23,6 @@ SITE = "lib/python3*/site-packages/"
 
 FILES = (
     LeftOut(pattern=SITE + "triton", why="torch.compile only; ours are ahead-of-time kernels"),
-    LeftOut(pattern=SITE + "gsplat", why="its kernels compile at first use; ours replace them"),
-    LeftOut(pattern=SITE + "ninja*", why="compiles gsplat's kernels"),
     LeftOut(pattern=SITE + "cuda", why="Python bindings of CUDA; torch loads them for torch.compile only"),
     LeftOut(pattern=SITE + "torch/include", why="headers"),
     LeftOut(pattern=SITE + "torch/bin/protoc*", why="compiler of message types (torch_shm_manager stays)"),
@@ -51,7 +49,6 @@ FILES = (
     LeftOut(pattern="bin/pip*", why="nothing is installed in a worker"),
     LeftOut(pattern="bin/np[mx]", why="nothing is installed in a worker"),
     LeftOut(pattern="bin/corepack", why="nothing is installed in a worker"),
-    LeftOut(pattern="bin/ninja", why="compiles gsplat's kernels"),
     LeftOut(pattern="bin/proton*", why="Triton's profiler"),
     LeftOut(pattern=SITE + "**/tests", why="tests"),
     LeftOut(pattern="tools/node_modules/webgpu/dist/darwin-*", why="another system"),

@@ -1,5 +1,5 @@
-"""What several rooms are tested with: photos of a drawn scene, a server that speaks RunPod's protocol, and the GPU's
-kernels, compiled for the CPU by the emulator always, and the real library where a GPU is."""
+"""What several folders are tested with: photos of a drawn scene, a server with RunPod's protocol, and the GPU's
+kernels, always compiled for the CPU by the emulator, and the real library where there is a GPU."""
 
 from __future__ import annotations
 

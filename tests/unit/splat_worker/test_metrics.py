@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from splat_worker.metrics import apply_colour, fit_colour, psnr_db, ssim
-from splat_worker.train.loss import ssim_map
+from splat_worker.train.gsplat.loss import ssim_map
 
 RNG = np.random.default_rng(0)
 PHOTO = torch.from_numpy(RNG.uniform(0.2, 0.8, (40, 52, 3)))

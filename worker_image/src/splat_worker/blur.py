@@ -1,5 +1,5 @@
-"""A Gaussian window over pictures, for measuring them and for looking for features in them.
-Sums of shifted pictures: a convolution would need cuDNN, which the image leaves out, and round to TF32 on a GPU.
+"""A Gaussian window over pictures, for metrics and for features.
+Sums of shifted pictures: a convolution would need cuDNN, which the image leaves out, and would round to TF32 on a GPU.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def gaussian_taps(sigma: float, reach: int) -> list[float]:
 
 
 def blurred(pictures: Tensor, taps: list[float]) -> Tensor:
-    """Of (..., H, W) the (..., H - T + 1, W - T + 1) places where the window of T taps a side lies wholly inside."""
+    """(..., H, W) to (..., H - T + 1, W - T + 1): only places where the window of T taps a side lies inside."""
     for dim in (-2, -1):
         size = pictures.shape[dim] - len(taps) + 1
         total = torch.zeros_like(pictures.narrow(dim, 0, size), memory_format=torch.contiguous_format)

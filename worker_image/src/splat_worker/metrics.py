@@ -1,4 +1,4 @@
-"""PSNR and SSIM of two pictures, as every stage and test of the worker uses them: tensors on whatever device they lie.
+"""PSNR and SSIM of two pictures, for every stage and test of the worker; tensors on any one device.
 Never decides what is compared with what.
 """
 
@@ -14,7 +14,7 @@ from splat_worker.blur import blurred, gaussian_taps
 _WINDOW_PX, _SIGMA_PX = 11, 1.5
 _WINDOW = gaussian_taps(_SIGMA_PX, _WINDOW_PX // 2)
 _C1, _C2 = 0.01**2, 0.03**2
-_BAND_ROWS = 128  # of a picture at once on a CPU: fewer wait for Python's lock, more for memory
+_BAND_ROWS = 128  # of a picture at once on a CPU: fewer wait for Python's lock, more need too much memory
 
 
 def psnr_db(a: Tensor, b: Tensor, valid: Tensor | None = None) -> float:
@@ -58,12 +58,12 @@ def _similarity(a: Tensor, b: Tensor) -> Tensor:
 def fit_colour(source: Tensor, wanted: Tensor, valid: Tensor | None = None) -> Tensor:
     """(3, 4) affine that maps the colours of `source` to `wanted` with the least squared error.
 
-    It takes the camera's exposure and white balance out of a comparison; a figure got after it must say so.
+    It removes the camera's exposure and white balance from a comparison; a figure after such a fit must be marked.
     """
     chosen = slice(None) if valid is None else valid.reshape(-1)
     flat = source.reshape(-1, 3).double()[chosen]
     rows = torch.cat([flat, flat.new_ones(len(flat), 1)], 1)
-    # by the normal equations: less time, and colours within 0..1 are conditioned well enough for them
+    # The normal equations take less time, and colours within 0..1 are conditioned well enough for them.
     left, right = rows.T @ rows, rows.T @ wanted.reshape(-1, 3).double()[chosen]
     return (torch.linalg.pinv(left.cpu(), rtol=1e-12, hermitian=True) @ right.cpu()).T.to(source.device)
 
@@ -76,5 +76,5 @@ def apply_colour(affine: Tensor, picture: Tensor) -> Tensor:
 def _same_shape(a: Tensor, b: Tensor) -> None:
     if a.shape != b.shape:
         raise ValueError(
-            f"pictures of {tuple(a.shape)} and {tuple(b.shape)} cannot be compared: resize one of them first"
+            f"pictures of {tuple(a.shape)} and {tuple(b.shape)} cannot be compared; resize one of them first"
         )

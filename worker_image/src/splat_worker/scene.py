@@ -94,7 +94,7 @@ class PosedPhotos:
         _want("point_colours", self.point_colours, (len(self.points), 3))
         names = [view.name for view in self.views]
         if len(set(names)) != len(names):
-            raise ValueError("two views have the same name: names tell held-out photos apart")
+            raise ValueError("two views have the same name; held-out photos are chosen by name")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,5 @@
-"""The self-test's comparison of devices: kernels that are right pass, and each that computes something else is named.
-Emulated on the CPU always, and on the real device where one is.
+"""The self-test's comparison of devices: correct kernels pass, and a wrong kernel is named.
+Always emulated on the CPU; also on a GPU where there is one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def small_picture(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Without:
-    """The kernels with one entry that does nothing, or does it wrong."""
+    """The kernels with one entry that does nothing."""
 
     def __init__(self, kernels: Any, entry: str) -> None:
         self._kernels, self._entry = kernels, entry
@@ -45,7 +45,7 @@ class HalfShare:
         self._kernels.loss(buffers, camera, photo, ctypes.c_float(share / 2), stream)
 
 
-def test_right_kernels_pass_by_a_wide_margin(machine: SimpleNamespace) -> None:
+def test_correct_kernels_pass_by_a_wide_margin(machine: SimpleNamespace) -> None:
     found = gpu.differences(machine.kernels, machine.device, count=COUNT)
     assert set(found) == set(gpu.RELATIVE_MAX)
     assert gpu.too_different(found) == []
@@ -71,7 +71,7 @@ def test_a_kernel_that_is_a_little_wrong_is_named(machine: SimpleNamespace) -> N
     assert {line.split()[0] for line in gpu.too_different(found)} == {"loss"}
 
 
-def test_a_picture_of_not_a_number_is_too_different() -> None:
+def test_nan_counts_as_different() -> None:
     found = dict.fromkeys(gpu.RELATIVE_MAX, 0.0)
     assert gpu.too_different(found) == []
     assert gpu.too_different({**found, "picture": float("nan")}) != []

@@ -16,18 +16,27 @@ from gsplat.cuda._torch_impl import (
 from torch import Tensor
 
 from splat_worker.scene import Camera
+from splat_worker.train.core.backend import Shapes
 
 
 def dense(  # noqa: PLR0917
     means: Tensor, quats: Tensor, scales: Tensor, opacities: Tensor, sh: Tensor, camera: Camera, background: Tensor
 ) -> Tensor:
-    """Same arguments and result as `rasterize`, every pixel against every Gaussian, in the tensors' own precision."""
+    """(3, H, W) picture, every pixel against every Gaussian, in the tensors' own precision."""
+    return dense_parts(Shapes(means, quats, scales, opacities, sh), camera, background)[0]
+
+
+def dense_parts(shapes: Shapes, camera: Camera, background: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The picture, (N,) half extents in px, and the (1, N, 2) projected means that it was drawn from."""
+    means, quats, scales, opacities, sh = shapes
     kind = means.dtype
     pose = torch.tensor(camera.world_to_camera, dtype=kind)[None]
     k = torch.tensor(camera.k, dtype=kind)[None]
     covariances, _ = _quat_scale_to_covar_preci(quats, scales, True, False, False)
-    _, centres, depths, conics, _ = _fully_fused_projection(means, covariances, pose, k, camera.width, camera.height)
-    centres, depths, conics = centres[0], depths[0], conics[0]
+    radii, all_centres, depths, conics, _ = _fully_fused_projection(
+        means, covariances, pose, k, camera.width, camera.height
+    )
+    centres, depths, conics = all_centres[0], depths[0], conics[0]
     directions = means - torch.tensor(camera.centre, dtype=kind)
     colours = _spherical_harmonics(math.isqrt(sh.shape[1]) - 1, directions, sh).add(0.5).clamp(min=0)
     # of that precision, too: a float32 grid minus a float64 scalar would be float32 in torch
@@ -44,7 +53,8 @@ def dense(  # noqa: PLR0917
         alpha = torch.where((alpha >= 1 / 255) & (through > 1e-4), alpha, 0.0)
         picture = picture + colours[i][:, None, None] * (alpha * through)
         through = through * (1 - alpha)
-    return picture + through * background[:, None, None]
+    radii_px = radii.reshape(len(means), -1).amax(-1).to(kind)
+    return picture + through * background[:, None, None], radii_px, all_centres
 
 
 def camera(width: int = 45, height: int = 33, turn: tuple[float, float] = (0.1, -0.15)) -> Camera:

@@ -29,7 +29,7 @@ def test_the_package_settles_threading_before_numba_loads(tmp_path):
 
 def test_presets_and_context_load_neither_torch_nor_numba(tmp_path):
     code = (
-        "import sys, splat_worker.scene, splat_worker.train.presets, splat_worker.train.context;"
+        "import sys, splat_worker.scene, splat_worker.train.core.preset, splat_worker.train.core.context;"
         "print([m for m in ('torch', 'numba', 'pycolmap') if m in sys.modules])"
     )
     assert in_a_fresh_process(code, NUMBA_CACHE_DIR=str(tmp_path)) == "[]"
@@ -48,10 +48,10 @@ def test_there_is_at_least_one_core():
     assert 1 <= runtime.usable_cores() <= (os.cpu_count() or 1)
 
 
-def test_the_same_sources_find_their_kernels_wherever_they_lie(tmp_path):
-    """A release of the local cloud runs from a copy of the sources; compiling all of it anew takes a minute."""
+def test_the_same_sources_find_their_kernels_in_any_folder(tmp_path):
+    """A release of the local cloud runs from a copy of the sources; compiling all of it again takes a minute."""
     code = (
-        "from splat_worker.train.cpu.kernels import _band_range as kernel; import numpy;"
+        "from splat_worker.train.cpu.kernels.draw import _band_range as kernel; import numpy;"
         "kernel(numpy.ones(16, numpy.float32), 64);"
         "print(sum(kernel.stats.cache_hits.values()), sum(kernel.stats.cache_misses.values()))"
     )

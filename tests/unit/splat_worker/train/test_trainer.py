@@ -10,10 +10,11 @@ import torch
 from scenes import blobs, photos_of
 
 from splat_worker.scene import Gaussians, PosedPhotos
-from splat_worker.train import loop
-from splat_worker.train.context import Device, OutOfMemory, TrainContext, TrainingCancelled
-from splat_worker.train.presets import PresetName, resolve_preset
-from splat_worker.train.rasterize import rasterize
+from splat_worker.train.core.backend import Shapes
+from splat_worker.train.core.context import Device, OutOfMemory, TrainContext, TrainingCancelled
+from splat_worker.train.core.preset import PresetName, resolve_preset
+from splat_worker.train.cpu import backend
+from splat_worker.train.cpu.rasterize import rasterize
 from splat_worker.train.trainer import train
 
 
@@ -30,14 +31,6 @@ def preset(n_photos=9, **changes):
 def same(a: Gaussians, b: Gaussians) -> bool:
     fields = ("means", "log_scales", "quats", "opacity_logits", "sh")
     return all(np.array_equal(getattr(a, f), getattr(b, f)) for f in fields)
-
-
-@pytest.mark.parametrize("size_px", [40, 96, 1600])
-def test_the_coarse_stage_has_half_the_photos_size_however_large_the_preset_would_take_them(posed, size_px):
-    run = loop.Run(posed, preset(size_px=size_px, coarse=((0.25, 0.5),)), TrainContext(), [])
-    widths = [max(run._store(done).views[0].image.shape[:2]) for done in (0.0, 0.24, 0.25, 0.99)]
-    whole = min(size_px, max(posed.views[0].image.shape[:2]))
-    assert widths == [whole // 2] * 2 + [whole] * 2
 
 
 class Clock:
@@ -73,7 +66,7 @@ def test_dark_places_are_closed_not_left_open_unless_the_photos_show_a_subject_i
         g = train(photos, preset(any_background=until, steps=steps), TrainContext()).gaussians
         arrays = (g.means, g.quats, np.exp(g.log_scales), 1 / (1 + np.exp(-g.opacity_logits)), g.sh)
         parts = [torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32)) for a in arrays]
-        over = [rasterize(*parts, photos.views[0].camera, torch.full((3,), value)) for value in (0.0, 1.0)]
+        over = [rasterize(Shapes(*parts), photos.views[0].camera, torch.full((3,), value)) for value in (0.0, 1.0)]
         return float((over[1] - over[0]).mean())
 
     dark = replace(posed, views=tuple(replace(v, image=np.maximum(v.image, 20)) for v in posed.views))
@@ -119,11 +112,11 @@ def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(posed):
 
 
 @pytest.mark.parametrize("data", [b"", b"junk", b"PK\x03\x04 not a zip"])
-def test_a_broken_checkpoint_is_told_and_training_starts_anew(posed, data):
+def test_a_broken_checkpoint_is_reported_and_training_starts_from_the_beginning(posed, data):
     warnings: list[str] = []
     result = train(posed, preset(steps=5), TrainContext(resume=data, warn=warnings.append))
     assert result.steps == 5
-    assert "starts anew" in warnings[0]
+    assert "starts from the beginning" in warnings[0]
 
 
 def test_a_checkpoint_of_another_preset_is_not_used(posed):
@@ -143,7 +136,7 @@ def test_cancelling_stops_at_the_next_step(posed):
         train(posed, preset(), ctx)
 
 
-def test_a_deadline_shortens_the_schedule_and_says_so(posed):
+def test_a_deadline_shortens_the_schedule_with_a_note(posed):
     warnings: list[str] = []
     ctx = TrainContext(clock=Clock(0.1), deadline_s=20.0, warn=warnings.append)
     result = train(posed, preset(steps=5000), ctx)
@@ -155,39 +148,39 @@ def test_a_deadline_shortens_the_schedule_and_says_so(posed):
 
 def test_progress_rises_to_the_end_and_not_more_than_once_a_second(posed):
     clock = Clock(0.05)
-    told: list[tuple[float, float]] = []
-    ctx = TrainContext(clock=clock, on_progress=lambda fraction, _m, _eta: told.append((clock.now, fraction)))
+    reported: list[tuple[float, float]] = []
+    ctx = TrainContext(clock=clock, on_progress=lambda fraction, _m, _eta: reported.append((clock.now, fraction)))
     train(posed, preset(steps=100), ctx)
-    times, fractions = zip(*told, strict=True)
-    assert len(told) > 3
+    times, fractions = zip(*reported, strict=True)
+    assert len(reported) > 3
     assert list(fractions) == sorted(fractions)
     assert min(np.diff(times)) >= 1.0
 
 
-def test_running_out_of_memory_halves_the_size_and_goes_on(posed, monkeypatch):
-    real = loop.rasterize
+def test_running_out_of_memory_halves_the_size_and_continues(posed, monkeypatch):
+    real = backend.rasterize
 
     def small_memory(*parts):
-        if parts[5].width > 64:
+        if parts[1].width > 64:
             raise MemoryError
         return real(*parts)
 
-    monkeypatch.setattr(loop, "rasterize", small_memory)
+    monkeypatch.setattr(backend, "rasterize", small_memory)
     warnings: list[str] = []
     large = replace(posed, views=tuple(_doubled(v) for v in posed.views))
     result = train(large, preset(steps=20, size_px=128), TrainContext(warn=warnings.append))
     assert result.metrics.width == 64
     assert len(result.gaussians) <= 150
     assert warnings == [
-        "Memory ran out at 128 px and 300 Gaussians; went on with 64 px and 150.",
+        "Memory ran out at 128 px and 300 Gaussians. Training continued with 64 px and 150.",
     ]
 
 
-def test_memory_that_never_suffices_is_an_error_with_advice(posed, monkeypatch):
+def test_memory_that_is_never_enough_is_an_error_with_advice(posed, monkeypatch):
     def no_memory(*_parts):
         raise MemoryError
 
-    monkeypatch.setattr(loop, "rasterize", no_memory)
+    monkeypatch.setattr(backend, "rasterize", no_memory)
     with pytest.raises(OutOfMemory, match="more memory or fewer photos"):
         train(posed, preset(), TrainContext())
 

@@ -12,7 +12,7 @@ from splat_worker import __version__
 from splat_worker.contract.job_report import Device
 from splat_worker.limits import cpu_count
 
-REPORTED = ("pycolmap", "torch", "numba", "gsplat", "runpod")
+REPORTED = ("pycolmap", "torch", "numba", "runpod")
 
 
 def find_device() -> Device:

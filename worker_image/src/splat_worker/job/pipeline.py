@@ -31,9 +31,10 @@ from splat_worker.sfm.cameras import numbers, reconstruct, spared
 from splat_worker.sfm.preset import SfmPreset
 from splat_worker.sfm.sparse import SparseModel
 from splat_worker.sfm.undistort import posed_photos
-from splat_worker.train.context import Device as TrainDevice
-from splat_worker.train.context import OutOfMemory, TrainContext, Trained
-from splat_worker.train.presets import PresetName, resolve_preset
+from splat_worker.train.backends import choose
+from splat_worker.train.core.context import BackendUnavailable, OutOfMemory, TrainContext, Trained
+from splat_worker.train.core.context import Device as TrainDevice
+from splat_worker.train.core.preset import PresetName, resolve_preset
 from splat_worker.train.render import render
 from splat_worker.train.trainer import train
 from splat_worker.transfer.delivery import Presigned
@@ -136,6 +137,7 @@ def make_scene(run: Run, sources: Sequence[Source], resumed: _Resumed) -> Report
     """Everything after the photos have arrived."""
     reset_peak_memory()
     device = find_device()
+    _check_trainer(device)
     prepared = _photos_stage(run, sources, _side_px(run, device))
     resumed = _of_use(resumed, prepared, _sfm_preset(run, device))
     with Extras(run, resumed.fingerprint) as extras:
@@ -154,6 +156,15 @@ def make_scene(run: Run, sources: Sequence[Source], resumed: _Resumed) -> Report
         resumed_from=resumed.stage,
     )
     return _upload_stage(run, outcome)
+
+
+def _check_trainer(device: Device) -> None:
+    """Before any work: a worker that cannot train fails at once, with the reason."""
+    try:
+        choose(TrainDevice(device.kind))
+    except BackendUnavailable as error:
+        log.exception("this worker cannot train")
+        raise JobError(Code.INTERNAL, f"This worker cannot train: {error}.") from error
 
 
 def _side_px(run: Run, device: Device) -> int:

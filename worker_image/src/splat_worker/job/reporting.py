@@ -15,8 +15,8 @@ from splat_worker.job.machine import peak_memory_mb, versions
 from splat_worker.job.run import Run
 from splat_worker.photos.door import Prepared
 from splat_worker.sfm.sparse import SparseModel
-from splat_worker.train.context import Trained
-from splat_worker.train.floaters import LONELY_FACTOR, NEAR_FACTOR, NEIGHBOURS, OPACITY_MIN
+from splat_worker.train.core.context import Trained
+from splat_worker.train.core.floaters import LONELY_FACTOR, NEAR_FACTOR, NEIGHBOURS, OPACITY_MIN
 
 
 @dataclass(frozen=True, kw_only=True)

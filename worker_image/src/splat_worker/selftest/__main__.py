@@ -22,7 +22,7 @@ from splat_worker.errors import Code, as_job_error
 from splat_worker.job.run import Run, SceneJob
 from splat_worker.progress import silent
 from splat_worker.selftest.drawn_photos import PHOTOS, draw
-from splat_worker.train.cuda.library import LIBRARY_NAME
+from splat_worker.train.cuda.build import LIBRARY_NAME
 from splat_worker.transfer.delivery import Folder
 
 PSNR_LEAST_DB = 14.0
@@ -143,11 +143,13 @@ def _same_on_gpu() -> str:
             raise Broken(f"this machine has a GPU, but CUDA {torch.version.cuda} cannot use it: an older driver?")
         return "no GPU here; only the CPU was looked at"
     from splat_worker.selftest import gpu
+    from splat_worker.train.backends import choose
+    from splat_worker.train.core.context import Device
     from splat_worker.train.cuda import library
 
     card = torch.cuda.get_device_name(0)
-    if not _has_kernels():
-        return f"{card}, not looked at: our kernels are not built in this checkout, gsplat's are used"
+    if (kind := choose(Device.CUDA)).name != "cuda":
+        return f"{card}: our kernels were not compared, because SPLAT_BACKEND is {kind.name}"
     found = gpu.differences(library.load())
     if wrong := gpu.too_different(found):
         raise Broken(f"on {card} {'; '.join(wrong)}")

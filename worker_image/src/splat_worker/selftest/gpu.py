@@ -1,25 +1,28 @@
 """The GPU's kernels against the CPU's, one by one, on a random scene: picture, gradients, loss, a training step.
-For the self-test of a worker that has a GPU; trains nothing and decides nothing.
+For the self-test of a worker that has a GPU.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from splat_worker.scene import Camera, Gaussians
+from splat_worker.train.core.backend import Shapes
+from splat_worker.train.core.preset import ADAM_DECAYS, SSIM_SHARE
+from splat_worker.train.core.schedule import Rates
+from splat_worker.train.cpu.loss import photometric_loss, prepare_target
+from splat_worker.train.cpu.rasterize import rasterize
 from splat_worker.train.cuda import layout
-from splat_worker.train.cuda.arena import Arena
-from splat_worker.train.cuda.autograd import rasterize_native
-from splat_worker.train.cuda.engine import DECAYS, DeviceView, Engine, Rates, stream_of, to_rows
+from splat_worker.train.cuda import rasterize as cuda
+from splat_worker.train.cuda.arena import Arena, stream_of
+from splat_worker.train.cuda.engine import DeviceView, Engine, to_rows
 from splat_worker.train.cuda.library import Kernels
-from splat_worker.train.loss import SSIM_SHARE, photometric_loss, prepare_target
-from splat_worker.train.rasterize import rasterize
-from splat_worker.train.trace import Trace
 
 RELATIVE_MAX = {"picture": 1e-2, "gradients": 2e-2, "loss": 1e-2, "step": 2e-2}
 """Largest ||gpu - cpu|| / ||cpu|| of each kernel: both are float32, the GPU's with fast mathematics. Seen on the
@@ -39,10 +42,7 @@ def differences(kernels: Kernels, device: str = "cuda", *, count: int = COUNT) -
     """Relative difference of each entry of the library to the CPU's, by the names of RELATIVE_MAX."""
     scene, camera = _scene(count), _camera()
     slope = torch.from_numpy(np.random.default_rng(2).normal(0, 1, (3, HEIGHT, WIDTH)).astype(np.float32))
-
-    def on_gpu(*arguments: object) -> Tensor:
-        return rasterize_native(*arguments, kernels=kernels)  # type: ignore[arg-type]
-
+    on_gpu = partial(cuda.rasterize, kernels=kernels)
     picture, gradients = _drawn(rasterize, scene, camera, "cpu", lambda image: (image * slope).sum())
     photo = _photo(picture)
     gpu_slope = slope.to(device)
@@ -56,9 +56,9 @@ def differences(kernels: Kernels, device: str = "cuda", *, count: int = COUNT) -
 
 
 def too_different(found: dict[str, float]) -> list[str]:
-    """Which kernels do not compute what the CPU does, in words. Not a number counts as different."""
+    """A sentence for each kernel that does not compute what the CPU does. NaN counts as different."""
     return [
-        f"{name} differs by {found[name]:.1e} of its size, at most {most:.0e} is expected"
+        f"{name} differs by {found[name]:.1e} of its size; the limit is {most:.0e}"
         for name, most in RELATIVE_MAX.items()
         if not found[name] <= most
     ]
@@ -74,7 +74,7 @@ def _drawn(
     )
     means, log_scales, quats, logits, sh = leaves
     background = torch.tensor(BACKGROUND, device=device)
-    image = draw(means, quats, log_scales.exp(), logits.sigmoid(), sh, camera, background, Trace())
+    image = draw(Shapes(means, quats, log_scales.exp(), logits.sigmoid(), sh), camera, background)
     gradients = torch.autograd.grad(loss(image), leaves)
     return image.detach(), gradients
 
@@ -91,7 +91,7 @@ def _loss_off(kernels: Kernels, device: str, camera: Camera, picture: Tensor, ph
     arena.picture("image", WIDTH, HEIGHT).copy_(picture)
     rgb = torch.from_numpy(photo).to(device)
     c_photo = layout.CPhoto(rgb=rgb.data_ptr(), mask=None, map=None)
-    kernels.loss(ctypes.byref(arena.struct()), ctypes.byref(c), ctypes.byref(c_photo), SSIM_SHARE, stream_of(device))
+    kernels.loss(ctypes.byref(arena.struct), ctypes.byref(c), ctypes.byref(c_photo), SSIM_SHARE, stream_of(device))
     l1, ssim = (arena["loss_sums"].cpu() / (3 * WIDTH * HEIGHT)).tolist()
     got = (1 - SSIM_SHARE) * l1 + SSIM_SHARE * (1 - ssim)
     return max(
@@ -114,7 +114,7 @@ def _step_off(kernels: Kernels, device: str, scene: Gaussians, camera: Camera, p
     )
     view = DeviceView(camera=c, rgb=torch.from_numpy(photo).to(device), mask=None, slot=0)
     engine.step(view, RATES, degree=DEGREE, background=BACKGROUND)
-    gradient = engine.moments[0].cpu() / (1 - DECAYS[0])  # of the first step, all that the moment holds
+    gradient = engine.moments[0].cpu() / (1 - ADAM_DECAYS[0])  # of the first step, all that the moment holds
     _, wanted = _drawn(rasterize, scene, camera, "cpu", lambda image: _cpu_loss(image, photo)[0])
     means, log_scales, quats, logits, sh = wanted
     rows = ((layout.MEAN, means.T), (layout.SCALE, log_scales.T), (layout.QUAT, quats.T))
@@ -128,7 +128,7 @@ def _step_off(kernels: Kernels, device: str, scene: Gaussians, camera: Camera, p
 
 
 def _cpu_loss(image: Tensor, photo: np.ndarray) -> tuple[Tensor, Tensor]:
-    target = prepare_target(photo.astype(np.float32) / 255, None, "cpu")
+    target = prepare_target(photo.astype(np.float32) / 255, None)
     return photometric_loss(image, target, torch.eye(3, 4))
 
 

@@ -1,4 +1,4 @@
-"""Training of Gaussians from posed photos: one trainer for both devices.
+"""Training of Gaussians from posed photos: one loop (loop.py) that holds one of three trainers (cpu/, cuda/, gsplat/).
 Never reads files or the network; time, progress and checkpoints come in through TrainContext.
 """
 

@@ -1,4 +1,4 @@
-"""A picture of finished Gaussians, for posters, previews and measuring what an export loses.
+"""A picture of finished Gaussians, for posters, previews and measurements.
 No gradients, no training state.
 """
 
@@ -8,27 +8,31 @@ import numpy as np
 import torch
 
 from splat_worker.scene import Camera, Float32, Gaussians
-from splat_worker.train.context import Device
-from splat_worker.train.rasterize import rasterize
+from splat_worker.train.backends import choose
+from splat_worker.train.core.backend import Kind, Shapes
+from splat_worker.train.core.context import Device
 
 BACKGROUND = (0.0, 0.0, 0.0)
 
 
 def render(gaussians: Gaussians, camera: Camera, device: Device | str = Device.CPU) -> Float32:
-    """(H, W, 3) float32 in 0..1 over black."""
-    where = str(Device(device))
+    """(H, W, 3) float32 in 0..1 over black, by the device's trainer."""
+    return picture_of(gaussians, camera, choose(Device(device)))
+
+
+def picture_of(gaussians: Gaussians, camera: Camera, kind: Kind) -> Float32:
+    """(H, W, 3) float32 in 0..1 over black, by this trainer."""
 
     def put(array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(where)
+        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(str(kind.device))
 
+    shapes = Shapes(
+        means=put(gaussians.means),
+        quats=put(gaussians.quats),
+        scales=put(gaussians.log_scales).exp(),
+        opacities=put(gaussians.opacity_logits).sigmoid(),
+        sh=put(gaussians.sh),
+    )
     with torch.no_grad():
-        picture = rasterize(
-            put(gaussians.means),
-            put(gaussians.quats),
-            put(gaussians.log_scales).exp(),
-            put(gaussians.opacity_logits).sigmoid(),
-            put(gaussians.sh),
-            camera,
-            torch.tensor(BACKGROUND, device=where),
-        )
+        picture = kind.draw(shapes, camera, torch.tensor(BACKGROUND, device=str(kind.device)))
         return picture.clamp(0.0, 1.0).permute(1, 2, 0).contiguous().cpu().numpy()

@@ -2,10 +2,10 @@
 Never imports either of them at the top.
 
 Two thread pools that both spin while they wait cost 3.5-4x on two cores (measured with libgomp; any neighbour
-process has the same effect). So: numba's own `workqueue` pool, which sleeps on a condition; one torch thread on
-the CPU; and passive waiting for any OpenMP runtime that a library brings along.
+process has the same effect). The choice: numba's own `workqueue` pool, which sleeps on a condition; one torch thread
+on the CPU; passive waiting for any OpenMP runtime that a library brings along.
 
-Compiled kernels are kept in a folder named after a hash of all kernel sources: numba's own cache looks only at the
+Compiled kernels are cached in a folder named after a hash of all kernel sources. numba's own cache checks only the
 file of the outermost function and would run stale code after a change in a function that it calls.
 """
 
@@ -21,8 +21,8 @@ _ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "GOMP_SPINCOUNT": "0",
     "KMP_BLOCKTIME": "0",
-    # The same sources find their kernels wherever they lie; files of other packages go numba's own way.
-    "NUMBA_CACHE_LOCATOR_CLASSES": "splat_worker.train.kernel_locator.ByRoom,UserProvidedCacheLocator",
+    # The same sources find their kernels in any checkout; other packages use numba's own locator.
+    "NUMBA_CACHE_LOCATOR_CLASSES": "splat_worker.train.kernel_locator.ByFolder,UserProvidedCacheLocator",
 }
 
 for _name, _value in _ENVIRONMENT.items():
@@ -30,16 +30,16 @@ for _name, _value in _ENVIRONMENT.items():
 
 
 def kernel_cache() -> Path:
-    """Where compiled kernels live: under NUMBA_CACHE_DIR if given, else beside the sources if that is writable,
-    else in the user's cache.
+    """Folder of the compiled kernels: under NUMBA_CACHE_DIR if set, else beside the sources if that is writable, else
+    in the user's cache.
     """
-    sources = Path(__file__).parent / "cpu"
+    sources = Path(__file__).parent / "cpu" / "kernels"
     digest = hashlib.sha256()
     for source in sorted(sources.glob("*.py")):
         digest.update(source.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
     given = os.environ.get("NUMBA_CACHE_DIR")
-    if given:  # a child process inherits the name that its parent settled on
+    if given:  # a child process inherits its parent's folder
         return Path(given) if Path(given).name.startswith("kernels-") else Path(given) / name
     beside = sources / "__pycache__"
     if (beside / name).is_dir() or os.access(beside if beside.is_dir() else sources, os.W_OK):
@@ -54,7 +54,7 @@ if "numba" in sys.modules:  # it read the environment when it was imported
 
 
 def usable_cores() -> int:
-    """Cores this process may use: affinity, and the CPU quota of its container where there is one."""
+    """Cores that this process may use, by affinity and by the CPU quota of its container."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:

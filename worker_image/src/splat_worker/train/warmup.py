@@ -1,5 +1,5 @@
-"""Compiles every CPU kernel with the types that a training run uses, so that no user waits for it.
-`python -m splat_worker.train.warmup`, run where the worker is installed; a second run compiles nothing.
+"""Compiles every CPU kernel with the types that a training run uses: `python -m splat_worker.train.warmup`.
+The installation runs it, so that no user waits for the compiler; a second run compiles nothing.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import time
 import numpy as np
 
 from splat_worker.scene import PosedPhotos, View
-from splat_worker.train.context import Device, TrainContext
-from splat_worker.train.presets import PresetName, resolve_preset
+from splat_worker.train.core.context import Device, TrainContext
+from splat_worker.train.core.preset import PresetName, resolve_preset
 from splat_worker.train.trainer import train
 
 _SIZE_PX = 32
 
 
 def tiny_scene() -> PosedPhotos:
-    """Three grey photos of 40 random points: enough to go through every kernel."""
+    """Three grey photos of 40 random points: enough to run every kernel."""
     rng = np.random.default_rng(0)
     pose = np.eye(4)
     pose[2, 3] = 3.0

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 import torch
 
+from splat_worker.train.core.preset import ADAM_DECAYS
+from splat_worker.train.core.schedule import Rates
 from splat_worker.train.cuda import layout
-from splat_worker.train.cuda.arena import Arena
-from splat_worker.train.cuda.engine import DECAYS, DeviceView, Engine, Rates, from_rows, stream_of, to_rows
+from splat_worker.train.cuda.arena import Arena, stream_of
+from splat_worker.train.cuda.engine import DeviceView, Engine, from_rows, to_rows
 from tests.unit.splat_worker.train.cuda import reference, scenes
 
 BACKGROUND = (0.2, 0.5, 0.9)
@@ -47,7 +49,7 @@ class Drawn:
         )
         self.arena["params"][:, : self.n] = to_rows(scene, machine.device)
         colour, stream = (ctypes.c_float * 3)(*BACKGROUND), stream_of(machine.device)
-        struct = self.arena.struct()
+        struct = self.arena.struct
         machine.kernels.render(ctypes.byref(struct), ctypes.byref(self.c), self.n, room, degree, colour, 1, stream)
         self.image = self.arena.picture("image", self.c.width, self.c.height).cpu().numpy()
         if slope is not None:
@@ -71,7 +73,7 @@ CASES = {
         dict(count=400, seed=3, spread=0.25, size=0.15),
         dict(width=16, height=16),
     ),
-    "a camera amid the Gaussians": (dict(count=150, seed=4, spread=2.0), dict(back=0.3, turn=0.7)),
+    "a camera among the Gaussians": (dict(count=150, seed=4, spread=2.0), dict(back=0.3, turn=0.7)),
     "constant colour only": (dict(count=100, seed=5, degree=0), dict()),
     "one pixel more than a tile": (dict(count=60, seed=6), dict(width=9, height=17)),
 }
@@ -161,7 +163,7 @@ def test_the_loss_and_its_gradient_match_the_reference(machine, masked):
     photo, mask_bytes = to(rgb), None if mask is None else to(mask.astype(np.uint8))
     c_photo = layout.CPhoto(rgb=photo.data_ptr(), mask=None if mask_bytes is None else mask_bytes.data_ptr())
     machine.kernels.loss(
-        ctypes.byref(a.struct()), ctypes.byref(drawn.c), ctypes.byref(c_photo), 0.2, stream_of(machine.device)
+        ctypes.byref(a.struct), ctypes.byref(drawn.c), ctypes.byref(c_photo), 0.2, stream_of(machine.device)
     )
     image = torch.tensor(drawn.image, dtype=torch.float64, requires_grad=True)
     truth = torch.tensor(rgb.transpose(2, 0, 1) / 255.0)
@@ -254,7 +256,7 @@ def test_a_photo_is_compared_through_its_exposure(machine):
     )
     reference.loss(seen, torch.tensor(rgb.transpose(2, 0, 1) / 255.0), None, 0.2)[0].backward()
 
-    gradient = engine.moments[0].cpu().numpy() / (1 - DECAYS[0])  # after one step: the gradient itself
+    gradient = engine.moments[0].cpu().numpy() / (1 - ADAM_DECAYS[0])  # after one step: the gradient itself
     assert off(gradient[layout.MEAN].T, leaf["means"].grad) < GRADIENT
     assert off(gradient[layout.OPACITY], leaf["opacity_logits"].grad) < GRADIENT
     assert off(gradient[layout.SH].T.reshape(60, -1, 3), leaf["sh"].grad) < GRADIENT

@@ -1,3 +1,1 @@
-"""The CPU side of the seam: numba kernels for projection, rasterisation, loss and the optimiser.
-Arrays in, arrays out; never imports torch.
-"""
+"""Training on a CPU: torch's autograd around numba kernels (kernels/) for rasterisation, loss and Adam."""

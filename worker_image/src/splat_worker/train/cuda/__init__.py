@@ -1,3 +1,1 @@
-"""Training on an NVIDIA GPU: our own kernels (kernels/), their Python side, and the fallback to gsplat's.
-Loaded only where a CUDA device is used.
-"""
+"""Training on an NVIDIA GPU: a whole step in one call of our own kernels (kernels/), and the Python around it."""

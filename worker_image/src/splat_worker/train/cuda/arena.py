@@ -1,8 +1,11 @@
 """Device memory of the kernels: every array of kernels/types.cuh Buffers, allocated once and grown where needed.
-Launches nothing and knows no training; the instance arrays are the only ones that ever move.
+Knows no training. Only the instance arrays ever move.
 """
 
 from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -35,7 +38,7 @@ class Arena:
         self.kernels, self.device = kernels, device
         self.capacity, self.pixels, self.tiles = capacity, pixels, tiles
         self._arrays: dict[str, Tensor] = {}
-        self._struct = layout.CBuffers(stride=capacity)
+        self.struct = layout.CBuffers(stride=capacity)
         rows = layout.ROWS
         self._add("params", (rows, capacity), torch.float32)
         if training:
@@ -71,19 +74,29 @@ class Arena:
         self._add("checkpoints", (buckets * layout.TILE_PX**2, 4), torch.float32)
         temporary = self.kernels.temporary_bytes(self.capacity, instances, self.tiles)
         self._add("temporary", (max(temporary, 1),), torch.uint8)
-        self._struct.temporary_bytes = self["temporary"].numel()
+        self.struct.temporary_bytes = self["temporary"].numel()
 
     def __getitem__(self, name: str) -> Tensor:
         return self._arrays[name]
 
-    def struct(self, *, without: tuple[str, ...] = ()) -> layout.CBuffers:
-        """The C struct; arrays named in `without` are null in a copy of it."""
-        if not without:
-            return self._struct
-        copy = layout.CBuffers.from_buffer_copy(self._struct)
-        for name in without:
-            setattr(copy, name, None)
-        return copy
+    def render(
+        self, camera: layout.CCamera, count: int, *, degree: int, background: Sequence[float], train: bool
+    ) -> int:
+        """Draws `count` Gaussians into `image`, again with more room if the instances did not fit. Waits for the GPU.
+
+        Returns the room that was enough. train: also what gradients need.
+        """
+        self.struct.instances_seen = None
+        colour, stream = (ctypes.c_float * 3)(*background), stream_of(self.device)
+        while True:
+            room = self.instances
+            self.kernels.render(
+                ctypes.byref(self.struct), ctypes.byref(camera), count, room, degree, colour, int(train), stream
+            )
+            wanted = int(self["offsets"][count - 1])
+            if wanted <= room:
+                return room
+            self.make_room(wanted + wanted // 4)
 
     def picture(self, name: str, width: int, height: int) -> Tensor:
         """A view of `image`, `image_grad`, `ssim_maps` or `errors` as (planes, height, width)."""
@@ -92,9 +105,13 @@ class Arena:
         return array[: planes * width * height].view(planes, height, width)
 
     def _add(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> None:
-        # Sorted and gathered before every use, so only sums and flags need to start at zero; the rest is zeroed
-        # too, because a kernel that reads what nobody wrote should fail the same way every time.
+        # Only sums and flags must start at zero. The rest is zeroed too: a kernel that reads what nobody wrote
+        # then fails the same way every time.
         self._arrays.pop(name, None)
         array = torch.zeros(shape, dtype=dtype, device=self.device)
         self._arrays[name] = array
-        setattr(self._struct, name, array.data_ptr())
+        setattr(self.struct, name, array.data_ptr())
+
+
+def stream_of(device: str) -> int:
+    return torch.cuda.current_stream().cuda_stream if device != "cpu" else 0

@@ -15,8 +15,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from splat_worker.train.cuda.library import LIBRARY_NAME
-
+LIBRARY_NAME = "libsplat_kernels.so"
 KERNELS = Path(__file__).parent / "kernels"
 # A100; RTX 3090; RTX 4090, L4, L40S; H100, H200; RTX 5090 and RTX PRO 6000.
 ARCHITECTURES = ("80", "86", "89", "90", "120")
@@ -43,7 +42,7 @@ def find_nvcc() -> Path:
 
 
 def nvcc_command(nvcc: Path, out: Path, architectures: tuple[str, ...]) -> list[str]:
-    """The newest architecture is also embedded as PTX, so that later GPUs can run it."""
+    """The newest architecture is also embedded as PTX: later GPUs can run it."""
     targets = [f"-gencode=arch=compute_{a},code=sm_{a}" for a in architectures]
     newest = max(architectures, key=int)
     targets.append(f"-gencode=arch=compute_{newest},code=compute_{newest}")
@@ -55,7 +54,7 @@ def nvcc_command(nvcc: Path, out: Path, architectures: tuple[str, ...]) -> list[
 
 
 def build(out: Path, architectures: tuple[str, ...] = ARCHITECTURES) -> Path:
-    """Compiles to `out`; the old file stays until the new one is whole."""
+    """Compiles to `out`; the old file stays until the new one is complete."""
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_suffix(".part.so")
     subprocess.run(nvcc_command(find_nvcc(), part, architectures), check=True)
@@ -73,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"hint: {error}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
-        print(f"nvcc ended with {error.returncode}: its words are above", file=sys.stderr)
+        print(f"nvcc failed with status {error.returncode}; its messages are above", file=sys.stderr)
         return 2
     print(f"{out} ({out.stat().st_size / 1e6:.1f} MB)", file=sys.stderr)
     return 0

@@ -1,27 +1,26 @@
 """A training run's state on the GPU and its steps: parameters, Adam, densification statistics; one call a step.
-Decides nothing (rates, sizes, who splits: see fit.py) and never waits for the GPU inside a step.
+Decides nothing (rates, sizes, who splits: see backend.py) and never waits for the GPU inside a step.
 """
 
 from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from splat_worker.scene import Camera, Gaussians
+from splat_worker.train.core.preset import ADAM_DECAYS, ADAM_EPSILON, SSIM_SHARE
+from splat_worker.train.core.schedule import Rates
 from splat_worker.train.cuda import layout
-from splat_worker.train.cuda.arena import Arena
+from splat_worker.train.cuda.arena import Arena, stream_of
 from splat_worker.train.cuda.library import Kernels, load
 from splat_worker.train.cuda.rooms import RoomPlan
 
-SSIM_SHARE = 0.2
-# Of Adam's moments. The second is gsplat's and Adam's own; 0.99 was 0.1 to 0.7 dB worse (bench/gpu/README.md).
-DECAYS = (0.9, 0.999)
-EPSILON = 1e-15
-# Instances sorted for a view about which nothing is known yet.
+# Instances sorted for a view that has no count yet.
 FIRST_ROOM = 1 << 20
 
 
@@ -48,26 +47,29 @@ class DeviceView:
 
     @property
     def photo(self) -> layout.CPhoto:
-        """As the kernels take it."""
+        """The struct that the kernels take."""
         mask, colours = (None if t is None else t.data_ptr() for t in (self.mask, self.map))
         return layout.CPhoto(rgb=self.rgb.data_ptr(), mask=mask, map=colours)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rates:
-    """Step sizes of Adam per kind of parameter, and what else one update takes (kernels/types.cuh Update)."""
+class StepEngine(Protocol):
+    """What a trainer needs of whatever computes its steps: our kernels, or gsplat's (gsplat/engine.py)."""
 
-    mean: float
-    scale: float = 0.005
-    quat: float = 0.001
-    opacity: float = 0.05
-    sh0: float = 0.0025
-    sh: float = 0.0025 / 20
-    opacity_weight: float = 0.0
-    scale_weight: float = 0.0
-    noise: float = 0.0
-    sparse: bool = False
-    absolute: bool = True
+    step_number: int
+    count: int
+    params: Tensor  # (59, count), layout.py's rows
+    moments: tuple[Tensor, Tensor]  # Adam's, of the same shape
+    stats: Tensor  # (4, count), see Engine.stats
+
+    def step(
+        self, view: DeviceView, rates: Rates, *, degree: int, seed: int, background: tuple[float, ...]
+    ) -> None: ...
+
+    def replace(self, columns: Tensor, moments: tuple[Tensor, Tensor]) -> None: ...
+
+    def forget_rooms(self) -> None: ...
+
+    def gaussians(self, degree: int) -> Gaussians: ...
 
 
 class Engine:
@@ -83,7 +85,6 @@ class Engine:
         tiles_max: int,
         device: str = "cuda",
         kernels: Kernels | None = None,
-        shares: bool = True,
         first_room: int = FIRST_ROOM,
     ) -> None:
         self.kernels = kernels or load()
@@ -102,9 +103,8 @@ class Engine:
         self.count = len(start)
         self.params[:] = to_rows(start, device)
         self.step_number = 0
-        self._without = () if shares else ("errors",)
         self._rooms = RoomPlan(first_guess=first_room)
-        # The GPU writes a view's instance count here when it gets there; the host reads whatever is there.
+        # The GPU writes each view's instance count here during the step; the host reads the last value written.
         seen = torch.zeros(views, dtype=torch.int32)
         self._seen = seen.pin_memory() if device != "cpu" else seen
         self._seen_array = self._seen.numpy()
@@ -146,7 +146,7 @@ class Engine:
             )
         self.step_number += 1
         room = self._room(view.slot)
-        struct = self.arena.struct(without=self._without)
+        struct = self.arena.struct
         struct.instances_seen = self._seen.data_ptr() + 4 * view.slot
         self.kernels.step(
             ctypes.byref(struct),
@@ -164,21 +164,10 @@ class Engine:
 
     def render(self, camera: Camera, *, degree: int, background: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Tensor:
         """(3, H, W) float32: the picture of `camera`, in the arena's memory until the next call."""
-        c = camera_for(camera)
+        c = layout.camera_struct(camera)
         if c.width * c.height > self.arena.pixels or c.tiles > self.arena.tiles:
             raise ValueError(f"a picture of {c.width}x{c.height} px is larger than those this engine was made for")
-        struct = self.arena.struct(without=("instances_seen",))
-        for _ in range(2):  # once more if the first guess of the room was too small
-            room = self.arena.instances
-            self.kernels.render(
-                ctypes.byref(struct), ctypes.byref(c), self.count, room, degree,
-                (ctypes.c_float * 3)(*background), 0, stream_of(self.device),
-            )  # fmt: skip
-            wanted = int(self.arena["offsets"][self.count - 1].item())
-            if wanted <= room:
-                break
-            self.arena.make_room(wanted + wanted // 4)
-            struct = self.arena.struct(without=("instances_seen",))
+        self.arena.render(c, self.count, degree=degree, background=background, train=False)
         return self.arena.picture("image", c.width, c.height)
 
     def replace(self, columns: Tensor, moments: tuple[Tensor, Tensor]) -> None:
@@ -218,7 +207,7 @@ class Engine:
 
 def update_struct(rates: Rates, step_number: int, seed: int) -> layout.CUpdate:
     """Adam's step at `step_number` (from 1), bias corrections folded into the rates."""
-    first, second = DECAYS
+    first, second = ADAM_DECAYS
     root = (1 - second**step_number) ** 0.5
     factor = root / (1 - first**step_number)
     return layout.CUpdate(
@@ -228,24 +217,14 @@ def update_struct(rates: Rates, step_number: int, seed: int) -> layout.CUpdate:
         rate_opacity=rates.opacity * factor,
         rate_sh0=rates.sh0 * factor,
         rate_sh=rates.sh * factor,
-        epsilon=EPSILON * root,
+        epsilon=ADAM_EPSILON * root,
         decay_first=first,
         decay_second=second,
         opacity_weight=rates.opacity_weight,
         scale_weight=rates.scale_weight,
         noise=rates.noise,
         seed=(seed * 0x9E3779B9 + step_number) & 0xFFFFFFFF,
-        sparse=int(rates.sparse),
-        absolute=int(rates.absolute),
     )
-
-
-def camera_for(camera: Camera) -> layout.CCamera:
-    return layout.camera_struct(camera)
-
-
-def stream_of(device: str) -> int:
-    return torch.cuda.current_stream().cuda_stream if device != "cpu" else 0
 
 
 def to_rows(gaussians: Gaussians, device: str) -> Tensor:

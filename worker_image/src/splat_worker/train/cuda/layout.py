@@ -1,5 +1,5 @@
 """Mirrors of the structs in kernels/types.cuh, and the order of a Gaussian's rows.
-No logic: `library.load` refuses a kernel library whose sizes differ from these.
+No logic: `library.load` rejects a kernel library with other sizes.
 """
 
 from __future__ import annotations
@@ -30,10 +30,7 @@ class CCamera(ctypes.Structure):
         ("r", _f * 9),
         ("t", _f * 3),
         ("position", _f * 3),
-        ("fx", _f),
-        ("fy", _f),
-        ("cx", _f),
-        ("cy", _f),
+        *((name, _f) for name in ("fx", "fy", "cx", "cy")),
         ("width", _i),
         ("height", _i),
     )
@@ -82,33 +79,19 @@ class CBuffers(ctypes.Structure):
     )
 
 
+UPDATE: Final = (
+    "rate_mean", "rate_scale", "rate_quat", "rate_opacity", "rate_sh0", "rate_sh", "epsilon", "decay_first",
+    "decay_second", "opacity_weight", "scale_weight", "noise",
+)  # fmt: skip
+
+
 class CUpdate(ctypes.Structure):
     """kernels/types.cuh Update."""
 
-    _fields_ = (
-        ("rate_mean", _f),
-        ("rate_scale", _f),
-        ("rate_quat", _f),
-        ("rate_opacity", _f),
-        ("rate_sh0", _f),
-        ("rate_sh", _f),
-        ("epsilon", _f),
-        ("decay_first", _f),
-        ("decay_second", _f),
-        ("opacity_weight", _f),
-        ("scale_weight", _f),
-        ("noise", _f),
-        ("seed", ctypes.c_uint32),
-        ("sparse", _i),
-        ("absolute", _i),
-    )
+    _fields_ = (*((name, _f) for name in UPDATE), ("seed", ctypes.c_uint32))
 
 
 class CPhoto(ctypes.Structure):
     """kernels/types.cuh Photo."""
 
-    _fields_ = (
-        ("rgb", _p),
-        ("mask", _p),
-        ("map", _p),
-    )
+    _fields_ = (("rgb", _p), ("mask", _p), ("map", _p))

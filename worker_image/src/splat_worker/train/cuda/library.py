@@ -1,29 +1,27 @@
 """Finds and loads the compiled kernels, and turns their error codes into exceptions.
-Never compiles and never imports torch: build.py makes the library, ahead of time.
+Never compiles: build.py makes the library, ahead of time.
 """
 
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 from functools import lru_cache
 from pathlib import Path
 
+from splat_worker.train.core.context import BackendUnavailable
 from splat_worker.train.cuda import layout
+from splat_worker.train.cuda.build import LIBRARY_NAME
 
-log = logging.getLogger(__name__)
-
-LIBRARY_NAME = "libsplat_kernels.so"
 ENVIRONMENT = "SPLAT_KERNELS"
 
 
-class KernelsMissing(RuntimeError):
-    """There is no usable kernel library; the message says where it was looked for and how to build it."""
+class KernelsMissing(BackendUnavailable):
+    """There is no usable kernel library. The message gives the path that was tried and how to build one."""
 
 
 class KernelFailed(RuntimeError):
-    """A kernel launch was refused, or an earlier one crashed."""
+    """CUDA refused a kernel launch, or an earlier kernel crashed."""
 
 
 def library_path() -> Path:
@@ -40,8 +38,9 @@ class Kernels:
             self._lib = ctypes.CDLL(str(path))
         except OSError as error:
             raise KernelsMissing(
-                f"no CUDA kernels at {path} ({error}): build them with "
-                f"`python -m splat_worker.train.cuda.build`, or set {ENVIRONMENT}"
+                f"no CUDA kernels at {path} ({error}). Build them with "
+                f"`python -m splat_worker.train.cuda.build`, set {ENVIRONMENT} to a library that is built, or set "
+                "SPLAT_BACKEND=gsplat to train on gsplat's kernels"
             ) from error
         self._declare()
         self._check_layout(path)
@@ -68,8 +67,8 @@ class Kernels:
         ]
         if list(sizes) != want:
             raise KernelsMissing(
-                f"the kernels at {path} were built from other sources (layout {list(sizes)}, this code {want}): "
-                "build them again"
+                f"the CUDA kernels at {path} were built from other sources (layout {list(sizes)}, this code {want}). "
+                "Build them again with `python -m splat_worker.train.cuda.build`"
             )
 
     def temporary_bytes(self, gaussians: int, instances: int, tiles: int) -> int:
@@ -99,14 +98,3 @@ class Kernels:
 def load(path: Path | None = None) -> Kernels:
     """The kernels at `path`, by default `library_path()`; loaded once."""
     return Kernels(path or library_path())
-
-
-@lru_cache(maxsize=1)
-def native_available() -> bool:
-    """Whether our kernels can be used; where not, says once in the log why. Asked in every rendering."""
-    try:
-        load()
-    except KernelsMissing as missing:
-        log.warning("gsplat's kernels are used instead of ours: %s", missing)
-        return False
-    return True

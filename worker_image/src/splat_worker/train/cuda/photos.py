@@ -1,5 +1,5 @@
-"""Photos on the GPU as uint8, at the sizes a run asks for: uploaded once, resized there.
-Knows nothing of training; a set too large for the memory it may take stays pinned on the host.
+"""Photos on the GPU as uint8: uploaded once, resized there.
+A set that is too large for its share of the memory stays pinned on the host.
 """
 
 from __future__ import annotations
@@ -9,16 +9,11 @@ import torch
 from torch import Tensor
 
 from splat_worker.scene import Float32, View
-from splat_worker.train.cuda.engine import DeviceView, camera_for
+from splat_worker.train.core.photos import size_at
+from splat_worker.train.cuda.engine import DeviceView
+from splat_worker.train.cuda.layout import camera_struct
 
 RESIDENT_BYTES_MAX = 6 << 30  # of photos on the GPU; the rest is fetched per step from pinned memory
-
-
-def size_at(view: View, longest_px: int) -> tuple[int, int]:
-    """Width and height of `view` when its longest side is at most `longest_px`."""
-    height, width = view.image.shape[:2]
-    scale = min(1.0, longest_px / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def resize(rgb: Tensor, width: int, height: int) -> Tensor:
@@ -31,7 +26,7 @@ def resize(rgb: Tensor, width: int, height: int) -> Tensor:
 
 
 class Photos:
-    """The views of a run; `at(longest_px)` gives them at a size, `fetch` one ready for a step."""
+    """The views of a run; `at(longest_px)` gives them at a size."""
 
     def __init__(self, views: tuple[View, ...], device: str, maps: Float32 | None = None) -> None:
         """maps: (V, 3, 4), each photo's exposure as a colour map, or None where they do not differ."""
@@ -52,7 +47,7 @@ class Photos:
             small = resize(rgb if self.resident else rgb.to(self.device), width, height)
             out.append(
                 DeviceView(
-                    camera=camera_for(view.camera.scaled(width, height)),
+                    camera=camera_struct(view.camera.scaled(width, height)),
                     rgb=small if self.resident or self.device == "cpu" else small.cpu().pin_memory(),
                     mask=mask,
                     slot=slot,

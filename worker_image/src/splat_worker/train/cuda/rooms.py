@@ -1,12 +1,12 @@
-"""How many tile instances to sort in a step, without asking the GPU: from what the same view needed before.
-Pure; the counts come in late and possibly stale, which costs a few dropped far Gaussians or some wasted sorting.
+"""How many tile instances to sort in a step, without waiting for the GPU: from what the same view needed before.
+Pure. A count may arrive late; then a few far Gaussians are dropped, or some sorting is wasted.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-MARGIN = 1.25  # growth of one view's instances between two visits; more is noticed and corrected
+MARGIN = 1.25  # growth of one view's instances between two visits; more is counted and corrected
 GRANULE = 1 << 14  # rooms are multiples of it
 
 
@@ -25,7 +25,7 @@ class RoomPlan:
             self.overflows += 1
 
     def room(self, view: int, gaussians: int) -> int:
-        """Instances to sort for `view` now; views never seen take the most demanding one known."""
+        """Instances to sort for `view` now; for a new view, as many as the most demanding known view needs."""
         known = self._per_gaussian.get(view)
         if known is None:
             most = max(self._per_gaussian.values(), default=0.0)
@@ -35,5 +35,5 @@ class RoomPlan:
         return max(1, -(-int(wanted) // GRANULE)) * GRANULE
 
     def forget(self) -> None:
-        """After a change that makes old counts meaningless (picture size)."""
+        """Call when the pictures' size changes: old counts mean nothing then."""
         self._per_gaussian.clear()

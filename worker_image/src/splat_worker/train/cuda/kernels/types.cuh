@@ -112,8 +112,6 @@ struct Update {
     float opacity_weight, scale_weight;  // weights of the mean opacity and mean scale in the loss
     float noise;                         // MCMC exploration: scale of the random walk of means, 0 = none
     uint32_t seed;
-    int sparse;      // only Gaussians that the view saw move
-    int absolute;    // densification counts |pixel gradients| (Ye et al. 2024, AbsGS) and not their sum
 };
 
 }  // namespace splat

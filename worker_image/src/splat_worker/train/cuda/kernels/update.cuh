@@ -52,7 +52,6 @@ __global__ void update(Buffers b, Camera cam, int n, Update u) {
     if (i >= n) return;
     const Sink<kStep> sink{b, u, i};
     const bool seen = b.tiles_hit[i] > 0;
-    if (kStep && u.sparse && !seen) return;
     constexpr int kUsed = (kDegree + 1) * (kDegree + 1);
 
     const Gaussian g = load_gaussian(b.params, b.stride, i);
@@ -92,8 +91,9 @@ __global__ void update(Buffers b, Camera cam, int n, Update u) {
             for (int c = 0; c < 3; ++c) d_mean[c] += (dd[c] - along * d[c]) * inverse_length;
         }
         if (b.stats != nullptr) {
-            // In units of half the picture, so that thresholds do not depend on its size (as in 3DGS).
-            const float gx = 0.5f * cam.width * (u.absolute ? s2.y : dx), gy = 0.5f * cam.height * (u.absolute ? s2.z : dy);
+            // |pixel gradients| and not their sum (Ye et al. 2024, AbsGS), in units of half the picture, so that
+            // thresholds do not depend on its size (as in 3DGS).
+            const float gx = 0.5f * cam.width * s2.y, gy = 0.5f * cam.height * s2.z;
             b.stats[i] += sqrtf(gx * gx + gy * gy);
             b.stats[b.stride + i] += 1.f;
             b.stats[2 * b.stride + i] += s2.w;

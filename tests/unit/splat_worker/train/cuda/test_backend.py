@@ -1,0 +1,67 @@
+"""The GPU's trainer around the kernels: photos of the stage's size, edits that reach their target, a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from splat_worker.scene import PosedPhotos, View
+from splat_worker.train.core.backend import Setup
+from splat_worker.train.core.context import Device
+from splat_worker.train.core.preset import PresetName, resolve_preset
+from splat_worker.train.core.schedule import Moment
+from splat_worker.train.cuda.backend import CudaBackend, engine_for
+
+SIZE = (32, 24)
+BLACK = np.zeros(3, np.float32)
+
+
+def backend_of(emulated, **numbers) -> CudaBackend:
+    numbers = {"gaussians_max": 1600, **numbers}
+    preset = replace(resolve_preset(PresetName.STANDARD, Device.CUDA, 25), **numbers)
+    rng = np.random.default_rng(1)
+    pose = np.eye(4)
+    pose[2, 3] = 4.0
+    view = View(
+        name="a",
+        image=rng.integers(0, 256, (SIZE[1], SIZE[0], 3), dtype=np.uint8),
+        world_to_camera=pose,
+        k=np.array([[30.0, 0, 16], [0, 30.0, 12], [0, 0, 1]]),
+    )
+    points = rng.normal(0, 0.5, (100, 3)).astype(np.float32)
+    posed = PosedPhotos(views=(view,), points=points, point_colours=np.full((100, 3), 99, np.uint8))
+    setup = Setup(posed=posed, views=(view,), preset=preset, extent=1.0, affines=None, seed=0, rng=rng, device="cpu")
+    return CudaBackend(setup, partial(engine_for, kernels=emulated))
+
+
+@pytest.mark.parametrize("size_px", [32, 1600])
+def test_the_coarse_stage_has_half_the_photos_size_however_large_the_preset_would_take_them(emulated, size_px) -> None:
+    backend = backend_of(emulated, size_px=size_px, coarse=((0.25, 0.5),))
+    widths = [backend.views_at(part)[0].rgb.shape[1] for part in (0.0, 0.24, 0.25, 0.99)]
+    whole = min(size_px, SIZE[0])
+    assert widths == [whole // 2] * 2 + [whole] * 2
+
+
+@pytest.mark.parametrize("resample", [True, False])
+def test_an_edit_adds_gaussians_up_to_its_target(emulated, resample) -> None:
+    backend = backend_of(emulated, resample=resample, densify_from=0.0, densify_until=0.5, gaussians_max=130)
+    for step in range(3):
+        backend.step(0, Moment(step=step, steps=1000, background=BLACK))
+    backend.edit(500, 1000)
+    assert backend.count == 130
+
+
+def test_a_loaded_state_goes_on_as_the_saved_one(emulated) -> None:
+    first, second = backend_of(emulated), backend_of(emulated)
+    moments = [Moment(step=step, steps=50, background=BLACK) for step in range(4)]
+    for moment in moments[:2]:
+        first.step(0, moment)
+    second.load(first.save())
+    for moment in moments[2:]:
+        first.step(0, moment)
+        second.step(0, moment)
+    assert np.array_equal(first.scene().means, second.scene().means)
+    assert np.array_equal(first.scene().sh, second.scene().sh)

@@ -1,0 +1,3 @@
+"""What the trainers share: numbers, schedule, rules for growth and floaters, checkpoints, progress, metrics.
+Imports no trainer.
+"""

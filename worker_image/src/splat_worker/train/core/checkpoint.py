@@ -1,0 +1,71 @@
+"""A training run's whole state as bytes, and back.
+Only packing; when to save and where to is the caller's business. No pickle: a checkpoint comes from a bucket.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from splat_worker.train.core.backend import State
+from splat_worker.train.core.preset import Preset
+
+VERSION = 2
+_FACTS = "facts"
+
+
+class CheckpointMismatch(ValueError):
+    """The bytes are no checkpoint of this version, or they belong to another run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunId:
+    """What must be equal for a run to continue another. backend: the trainer's name; photos: names in order."""
+
+    backend: str
+    preset: Preset
+    photos: tuple[str, ...]
+
+    def as_json(self) -> Any:
+        return json.loads(json.dumps(asdict(self)))
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """What the loop itself remembers. queue: photos left of this round; seconds: of the runs before this one."""
+
+    rng: np.random.Generator
+    step: int = 0
+    queue: list[int]
+    seconds: float = 0.0
+    floaters_removed: int = 0
+
+
+def pack(run: RunId, progress: Progress, state: State) -> bytes:
+    """Everything as one uncompressed npz."""
+    facts = {"version": VERSION, "run": run.as_json(), **progress.__dict__, "rng": progress.rng.bit_generator.state}
+    file = io.BytesIO()
+    np.savez(file, **state, **{_FACTS: np.frombuffer(json.dumps(facts).encode(), np.uint8)})
+    return file.getvalue()
+
+
+def unpack(data: bytes, run: RunId) -> tuple[Progress, State]:
+    """What `pack` wrote. Raises CheckpointMismatch where it does not fit this run."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            state = {name: file[name] for name in file.files}
+        facts: dict[str, Any] = json.loads(state.pop(_FACTS).tobytes())
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointMismatch(f"not a training checkpoint: {error}") from error
+    if (version := facts.pop("version", None)) != VERSION:
+        raise CheckpointMismatch(f"checkpoint has version {version}, this trainer reads {VERSION}")
+    if facts.pop("run") != run.as_json():
+        raise CheckpointMismatch("the checkpoint belongs to a run with other photos, another preset or another trainer")
+    rng = np.random.default_rng()
+    rng.bit_generator.state = facts.pop("rng")
+    return Progress(rng=rng, **facts), state

@@ -1,0 +1,3 @@
+"""numba kernels for projection, rasterisation, loss, optimiser and neighbours.
+Arrays in, arrays out; never imports torch.
+"""

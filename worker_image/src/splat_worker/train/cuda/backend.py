@@ -1,0 +1,136 @@
+"""Training on a GPU: the photos' size, the rates and the edits of each step, around an engine that computes it.
+Keeps no clock and no order of photos: loop.py does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+
+from splat_worker.scene import Gaussians
+from splat_worker.train.core import schedule
+from splat_worker.train.core.backend import Kind, Setup, State
+from splat_worker.train.core.context import Device
+from splat_worker.train.core.floaters import rows_to_keep
+from splat_worker.train.core.photos import size_at
+from splat_worker.train.core.start import start_from_points
+from splat_worker.train.cuda import layout
+from splat_worker.train.cuda.densification import edited, resampled, scores
+from splat_worker.train.cuda.engine import DeviceView, Engine, StepEngine
+from splat_worker.train.cuda.library import Kernels, load
+from splat_worker.train.cuda.neighbours import lonely, rms_distances
+from splat_worker.train.cuda.photos import Photos
+from splat_worker.train.cuda.rasterize import rasterize
+
+EXTENT_MIN_PX = 3.0  # a smaller Gaussian on the picture cannot gain from a split
+SH_DEGREE_EVERY = 0.06  # of the run
+_SAVED = ("columns", "first", "second", "stats")
+
+MakeEngine = Callable[[Gaussians, Setup], StepEngine]
+
+
+def engine_for(start: Gaussians, setup: Setup, kernels: Kernels | None = None) -> Engine:
+    """Our kernels, with memory for the preset's cap and its largest photo."""
+    sizes = [size_at(view, setup.preset.size_px) for view in setup.views]
+    return Engine(
+        start,
+        capacity=max(setup.preset.gaussians_max, len(start)),
+        views=len(setup.views),
+        pixels_max=max(w * h for w, h in sizes),
+        tiles_max=max(layout.tiles_of(w, h) for w, h in sizes),
+        device=setup.device,
+        kernels=kernels,
+    )
+
+
+class CudaBackend:
+    """A scene in training; see core/backend.py Backend."""
+
+    def __init__(self, setup: Setup, make_engine: MakeEngine = engine_for) -> None:
+        if setup.device != "cpu":
+            torch.cuda.reset_peak_memory_stats()
+        self._setup, self._preset = setup, setup.preset
+        distances = partial(rms_distances, device=setup.device)
+        start = start_from_points(setup.posed, setup.preset, setup.rng, distances)
+        self._started_with = len(start)
+        self.photos = Photos(setup.views, setup.device, setup.affines)
+        self._longest_px = max(max(view.image.shape[:2]) for view in setup.views)
+        self.engine = make_engine(start, setup)
+        self._size_px = 0
+        self._views: tuple[DeviceView, ...] = ()
+
+    @property
+    def count(self) -> int:
+        return self.engine.count
+
+    def step(self, index: int, moment: schedule.Moment) -> None:
+        preset, part, step = self._preset, moment.part, moment.step + 1
+        self.engine.step(
+            self.views_at(part)[index],
+            schedule.rates(preset, self._setup.extent, part),
+            degree=self.degree_at(part),
+            seed=self._setup.seed,
+            background=tuple(moment.background.tolist()),
+        )
+        if schedule.edit_due(preset, step, moment.steps):
+            self.edit(step, moment.steps)
+
+    @torch.no_grad()
+    def edit(self, step: int, steps: int) -> None:
+        """Removes and adds Gaussians after this step (counted from 1)."""
+        engine, preset = self.engine, self._preset
+        target = schedule.target(preset, self._started_with, step, steps)
+        if preset.resample:
+            chance = torch.Generator(self._setup.device).manual_seed(self._setup.seed * 1_000_003 + step)
+            new = resampled(
+                engine.params, engine.moments, target=target, opacity_min=preset.opacity_prune, chance=chance
+            )
+        else:
+            longest_px = max(max(view.camera.width, view.camera.height) for view in self._views)
+            worth = scores(engine.stats, extent_min=EXTENT_MIN_PX / longest_px)
+            new = edited(engine.params, engine.moments, worth, target=target, opacity_min=preset.opacity_prune)
+        engine.replace(*new)
+
+    def remove_floaters(self) -> int:
+        engine = self.engine
+        before, cameras = engine.count, tuple(view.camera for view in self._setup.views)
+        means, logits = engine.params[layout.MEAN].T, engine.params[layout.OPACITY]
+        rows = rows_to_keep(means, logits, cameras, self._setup.posed.points, lonely)
+        first, second = engine.moments
+        engine.replace(engine.params[:, rows], (first[:, rows], second[:, rows]))
+        return before - engine.count
+
+    def scene(self) -> Gaussians:
+        return self.engine.gaussians(self._preset.sh_degree)
+
+    def save(self) -> State:
+        engine = self.engine
+        tensors = zip(_SAVED, (engine.params, *engine.moments, engine.stats), strict=True)
+        numbers = {"adam_steps": np.array(engine.step_number), "started_with": np.array(self._started_with)}
+        return {**{name: tensor.cpu().numpy() for name, tensor in tensors}, **numbers}
+
+    def load(self, state: State) -> None:
+        columns, first, second, stats = (torch.from_numpy(state[name]).to(self._setup.device) for name in _SAVED)
+        self.engine.replace(columns, (first, second))
+        self.engine.stats[:] = stats
+        self.engine.step_number = int(state["adam_steps"])
+        self._started_with = int(state["started_with"])
+
+    def degree_at(self, part: float) -> int:
+        """Degree of the harmonics in use: one more every SH_DEGREE_EVERY of the run."""
+        return min(self._preset.sh_degree, int(part / SH_DEGREE_EVERY))
+
+    def views_at(self, part: float) -> tuple[DeviceView, ...]:
+        """The photos at the size for this part of the run."""
+        size = schedule.size_px(self._preset, self._longest_px, part)
+        if size != self._size_px:
+            self._size_px = size
+            self._views = self.photos.at(size)
+            self.engine.forget_rooms()
+        return self._views
+
+
+KIND = Kind(name="cuda", device=Device.CUDA, begin=CudaBackend, draw=rasterize, check=load)
