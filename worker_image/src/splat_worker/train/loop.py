@@ -44,7 +44,7 @@ class Training:
                 posed=posed,
                 views=self.training,
                 preset=preset,
-                extent=schedule.scene_extent(self.training),
+                unit=schedule.scene_unit(posed),
                 affines=affines_of(gains) if self.spread > 0 else None,
                 seed=ctx.seed,
                 rng=self.progress.rng,

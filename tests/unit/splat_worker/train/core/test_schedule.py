@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from splat_worker.scene import PosedPhotos, View
 from splat_worker.train.core import schedule
 from splat_worker.train.core.context import Device
 from splat_worker.train.core.preset import PresetName, resolve_preset
@@ -70,3 +71,54 @@ def test_the_background_is_random_at_first_and_fades_to_black():
     assert brightest[0] > 0.9
     assert 0.4 < brightest[1] <= 0.5
     assert brightest[2:] == [0.0, 0.0]
+
+
+def photo(name: str, centre: tuple[float, float, float]) -> View:
+    """A camera that looks along +z, 90 degrees wide."""
+    pose = np.eye(4)
+    pose[:3, 3] = -np.array(centre)
+    k = np.array([[50.0, 0, 50], [0, 50.0, 50], [0, 0, 1]])
+    return View(name=name, image=np.zeros((100, 100, 3), np.uint8), world_to_camera=pose, k=k)
+
+
+def flight(spread: float) -> PosedPhotos:
+    """Nine photos in a row, straight down from a height of 2, over a field of points that is as long as the row."""
+    across = np.linspace(-spread, spread, 9)
+    rng = np.random.default_rng(0)
+    points = np.stack([rng.uniform(-spread - 1, spread + 1, 4000), rng.uniform(-1, 1, 4000), np.zeros(4000)], 1)
+    return PosedPhotos(
+        views=tuple(photo(f"{i}", (x, 0.0, -2.0)) for i, x in enumerate(across)),
+        points=points.astype(np.float32),
+        point_colours=np.zeros((4000, 3), np.uint8),
+    )
+
+
+@pytest.mark.parametrize("spread", [0.0, 2.0, 40.0])
+def test_the_unit_of_step_sizes_is_the_subjects_distance_however_far_the_cameras_stand_apart(spread):
+    assert schedule.scene_unit(flight(spread)) == pytest.approx(2.0)
+
+
+def test_points_behind_a_camera_and_outside_its_picture_do_not_count_for_the_unit():
+    posed = flight(1.0)
+    behind = np.tile(np.array([[0.0, 0.0, -50.0]], np.float32), (9000, 1))
+    beside = np.tile(np.array([[500.0, 0.0, 7.0]], np.float32), (9000, 1))
+    more = np.concatenate([posed.points, behind, beside])
+    assert schedule.scene_unit(
+        replace(posed, points=more, point_colours=np.zeros((len(more), 3), np.uint8))
+    ) == pytest.approx(2.0)
+
+
+def test_without_points_in_view_the_unit_is_the_cameras_spread_and_one_where_they_stand_together():
+    for spread, unit in ((3.0, 3.0), (0.0, 1.0)):
+        posed = replace(
+            flight(spread), points=np.full((5, 3), -9, np.float32), point_colours=np.zeros((5, 3), np.uint8)
+        )
+        assert schedule.scene_unit(posed) == pytest.approx(unit)
+
+
+@pytest.mark.parametrize(("seen_share", "slow"), [(1.0, 1.0), (0.25, 1.0), (0.0625, 0.5), (0.01, 0.2)])
+def test_step_sizes_shrink_where_few_photos_see_a_gaussian_and_weights_do_not(seen_share, slow):
+    usual, found = (schedule.rates(PRESET, 2.0, 0.3, seen_share=share) for share in (1.0, seen_share))
+    for name in ("mean", "scale", "quat", "opacity", "sh0", "sh", "noise"):
+        assert getattr(found, name) == pytest.approx(slow * getattr(usual, name)), name
+    assert (found.opacity_weight, found.scale_weight) == (usual.opacity_weight, usual.scale_weight)

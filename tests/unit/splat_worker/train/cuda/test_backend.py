@@ -33,7 +33,7 @@ def backend_of(emulated, **numbers) -> CudaBackend:
     )
     points = rng.normal(0, 0.5, (100, 3)).astype(np.float32)
     posed = PosedPhotos(views=(view,), points=points, point_colours=np.full((100, 3), 99, np.uint8))
-    setup = Setup(posed=posed, views=(view,), preset=preset, extent=1.0, affines=None, seed=0, rng=rng, device="cpu")
+    setup = Setup(posed=posed, views=(view,), preset=preset, unit=1.0, affines=None, seed=0, rng=rng, device="cpu")
     return CudaBackend(setup, partial(engine_for, kernels=emulated))
 
 
@@ -65,3 +65,27 @@ def test_a_loaded_state_goes_on_as_the_saved_one(emulated) -> None:
         second.step(0, moment)
     assert np.array_equal(first.scene().means, second.scene().means)
     assert np.array_equal(first.scene().sh, second.scene().sh)
+
+
+def test_it_measures_what_share_of_the_photos_sees_a_gaussian(emulated) -> None:
+    """Two photos, of which the second looks away: half. And never less than one photo's share."""
+    preset = replace(resolve_preset(PresetName.STANDARD, Device.CUDA, 25), gaussians_max=200)
+    toward, away = np.eye(4), np.diag([1.0, -1.0, -1.0, 1.0])
+    toward[2, 3] = away[2, 3] = 4.0
+    away[2, 3] = -4.0
+    k = np.array([[30.0, 0, 16], [0, 30.0, 12], [0, 0, 1]])
+    image = np.full((SIZE[1], SIZE[0], 3), 128, np.uint8)
+    views = tuple(View(name=n, image=image, world_to_camera=p, k=k) for n, p in (("a", toward), ("b", away)))
+    points = np.random.default_rng(0).normal(0, 0.3, (100, 3)).astype(np.float32)
+    posed = PosedPhotos(views=views, points=points, point_colours=np.full((100, 3), 99, np.uint8))
+    rng = np.random.default_rng(0)
+    setup = Setup(posed=posed, views=views, preset=preset, unit=1.0, affines=None, seed=0, rng=rng, device="cpu")
+    backend = CudaBackend(setup, partial(engine_for, kernels=emulated))
+    backend.step(1, Moment(step=0, steps=1000, background=BLACK))
+    backend.step(0, Moment(step=1, steps=1000, background=BLACK))
+    assert float(backend.save()["seen_share"]) == pytest.approx(0.5, abs=0.05)
+    backend.step(1, Moment(step=2, steps=1000, background=BLACK))
+    backend.edit(3, 1000)
+    backend.step(1, Moment(step=3, steps=1000, background=BLACK))
+    backend.edit(4, 1000)
+    assert float(backend.save()["seen_share"]) == 0.5

@@ -38,14 +38,14 @@ class Shapes(NamedTuple):
 class Setup:
     """What a trainer starts from.
 
-    views: the photos to train on; extent: scene units, see schedule.scene_extent; affines: (V, 3, 4) exposure of each
+    views: the photos to train on; unit: scene units, see schedule.scene_unit; affines: (V, 3, 4) exposure of each
     view, or None where they do not differ; rng: the loop's own, drawn from in the loop's order.
     """
 
     posed: PosedPhotos
     views: tuple[View, ...]
     preset: Preset
-    extent: float
+    unit: float
     affines: Float32 | None
     seed: int
     rng: np.random.Generator

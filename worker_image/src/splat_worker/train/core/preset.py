@@ -39,7 +39,7 @@ class Preset:
     densify_every: int = 100
     opacity_start: float = 0.3
     opacity_prune: float = 0.01
-    rate_means: float = 8e-4  # times the scene's extent
+    rate_means: float = 8e-4  # times the scene's unit (schedule.scene_unit)
     rate_means_end: float = 0.02  # last rate over first
     rate_scales: float = 1.2e-2
     rate_quats: float = 3e-3
@@ -47,7 +47,7 @@ class Preset:
     rate_colour: float = 8e-3
     rate_sh: float = 4e-4
     opacity_weight: float = 0.01  # of mean opacity in the loss; both as in 3DGS-MCMC, against overfitting
-    scale_weight: float = 0.01  # of mean scale over extent in the loss
+    scale_weight: float = 0.01  # of mean scale over the scene's unit in the loss
     any_background: float = 0.5  # until then a new colour behind the scene in every step, fading to black
     exposure: bool = False  # compensate for differences in exposure between the photos
     rates_end: float = 1.0  # last rates over first, of all but the means, from the end of growth on

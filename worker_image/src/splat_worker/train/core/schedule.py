@@ -8,13 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from splat_worker.scene import Float32, View
+from splat_worker.scene import Float32, PosedPhotos, View
 from splat_worker.train.core.preset import Preset
 
 SIZE_MIN_PX = 16  # of the photos in a coarse stage
 # Random walk of faint Gaussians per unit of the means' rate (Kheradmand et al. 2024 take 5e5). Together with weights
 # on opacity and scale it keeps small sets from overfitting (bench/gpu/README.md).
 EXPLORATION = 2e5
+# Mean share of the photos that see a Gaussian, where the presets' rates hold: 0.27 to 0.72 on the sets of 24 to 29
+# photos that they were chosen on.
+SEEN_SHARE = 0.25
+SEES_MIN = 10  # points that a photo must see to tell how far its subject is
 _NOTHING_SHARE = 0.05  # of pixels that are black: a subject in front of nothing (outdoors and rooms: 0.0001 to 0.0014)
 _BLACK = 8  # of 255
 
@@ -48,10 +52,16 @@ class Rates:
     noise: float = 0.0
 
 
-def rates(preset: Preset, extent: float, part: float) -> Rates:
-    """The numbers of a step at this part of the run (0 to 1)."""
-    mean = preset.rate_means * extent * preset.rate_means_end**part
-    late = preset.rates_late(part)
+def rates(preset: Preset, unit: float, part: float, *, seen_share: float = 1.0) -> Rates:
+    """The numbers of a step at this part of the run (0 to 1). unit: scene units, see scene_unit.
+
+    seen_share: mean share of the photos that see a Gaussian. Adam divides by the root of the mean squared gradient,
+    which is zero in every photo that does not see it. Its step per photo that does therefore grows with the root of
+    1 / share: on 167 photos of a flight everything swelled, faded and died (bench/gpu/README.md).
+    """
+    slow = min(1.0, (seen_share / SEEN_SHARE) ** 0.5)
+    mean = slow * preset.rate_means * unit * preset.rate_means_end**part
+    late = slow * preset.rates_late(part)
     return Rates(
         mean=mean,
         scale=late * preset.rate_scales,
@@ -60,7 +70,7 @@ def rates(preset: Preset, extent: float, part: float) -> Rates:
         sh0=late * preset.rate_colour,
         sh=late * preset.rate_sh,
         opacity_weight=preset.opacity_weight,
-        scale_weight=preset.scale_weight / extent,
+        scale_weight=preset.scale_weight / unit,
         noise=EXPLORATION * mean,
     )
 
@@ -104,8 +114,28 @@ def in_front_of_nothing(views: tuple[View, ...]) -> bool:
     return float(np.mean([(view.image[::4, ::4] <= _BLACK).all(axis=2).mean() for view in views])) > _NOTHING_SHARE
 
 
-def scene_extent(views: tuple[View, ...]) -> float:
-    """1.1 times the largest distance of a camera from the mean of the cameras; the unit of the means' step size."""
-    centres = np.stack([view.camera.centre for view in views])
+def scene_unit(posed: PosedPhotos) -> float:
+    """How far a photo's subject is, in scene units: the unit of the means' step size and of the weight on sizes.
+
+    The median over the photos of the median depth of the points that each sees. A pixel is this over the focal length
+    wide, however far the cameras stand apart: on a flight over a field that spread is four times the height, and a
+    step size by it moved Gaussians by whole pixels (bench/gpu/README.md). The cameras' spread where no photo sees
+    enough points; 1 where they also stand in one place.
+    """
+    depths = [depth for view in posed.views if (depth := _median_depth(view, posed.points)) is not None]
+    if depths:
+        return float(np.median(depths))
+    centres = np.stack([view.camera.centre for view in posed.views])
     reach = float(np.linalg.norm(centres - centres.mean(axis=0), axis=1).max())
-    return 1.1 * reach if reach > 0 else 1.0
+    return reach if reach > 0 else 1.0
+
+
+def _median_depth(view: View, points: Float32) -> float | None:
+    """Of the points in front of this photo and inside its picture; None where it sees too few."""
+    rows = points @ view.world_to_camera[:3, :3].T + view.world_to_camera[:3, 3]
+    depth = rows[:, 2]
+    front = depth > 0
+    pixels = (rows[front] / depth[front, None]) @ view.k.T
+    height, width = view.image.shape[:2]
+    inside = ((pixels[:, :2] >= 0) & (pixels[:, :2] < (width, height))).all(axis=1)
+    return float(np.median(depth[front][inside])) if inside.sum() >= SEES_MIN else None

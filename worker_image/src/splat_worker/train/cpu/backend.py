@@ -46,7 +46,7 @@ class CpuBackend:
         store = self.photos_at(moment.part)
         view, target = store.views[index], store.target(index)
         step = moment.step + 1
-        rates = schedule.rates(preset, self._setup.extent, step / moment.steps)
+        rates = schedule.rates(preset, self._setup.unit, step / moment.steps)
         trace, shapes = Trace(), splats.shapes()
         picture = rasterize(shapes, view.camera, torch.from_numpy(moment.background), trace)
         loss, trace.errors = photometric_loss(picture, target, self._affines[index])

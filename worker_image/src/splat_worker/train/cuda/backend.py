@@ -27,6 +27,7 @@ from splat_worker.train.cuda.rasterize import rasterize
 
 EXTENT_MIN_PX = 3.0  # a smaller Gaussian on the picture cannot gain from a split
 SH_DEGREE_EVERY = 0.06  # of the run
+TIMES_SEEN = 1  # row of an engine's statistics
 _SAVED = ("columns", "first", "second", "stats")
 
 MakeEngine = Callable[[Gaussians, Setup], StepEngine]
@@ -59,6 +60,8 @@ class CudaBackend:
         self.photos = Photos(setup.views, setup.device, setup.affines)
         self._longest_px = max(max(view.image.shape[:2]) for view in setup.views)
         self.engine = make_engine(start, setup)
+        self._at_step, self._stats_since = 0, 0
+        self._seen_share = 1.0
         self._size_px = 0
         self._views: tuple[DeviceView, ...] = ()
 
@@ -70,11 +73,14 @@ class CudaBackend:
         preset, part, step = self._preset, moment.part, moment.step + 1
         self.engine.step(
             self.views_at(part)[index],
-            schedule.rates(preset, self._setup.extent, part),
+            schedule.rates(preset, self._setup.unit, part, seen_share=self._seen_share),
             degree=self.degree_at(part),
             seed=self._setup.seed,
             background=tuple(moment.background.tolist()),
         )
+        self._at_step = step
+        if step == len(self._setup.views):
+            self._measure_share()
         if schedule.edit_due(preset, step, moment.steps):
             self.edit(step, moment.steps)
 
@@ -82,6 +88,7 @@ class CudaBackend:
     def edit(self, step: int, steps: int) -> None:
         """Removes and adds Gaussians after this step (counted from 1)."""
         engine, preset = self.engine, self._preset
+        self._measure_share()
         target = schedule.target(preset, self._started_with, step, steps)
         if preset.resample:
             chance = torch.Generator(self._setup.device).manual_seed(self._setup.seed * 1_000_003 + step)
@@ -93,6 +100,15 @@ class CudaBackend:
             worth = scores(engine.stats, extent_min=EXTENT_MIN_PX / longest_px)
             new = edited(engine.params, engine.moments, worth, target=target, opacity_min=preset.opacity_prune)
         engine.replace(*new)
+        self._stats_since = step
+
+    def _measure_share(self) -> None:
+        """From the statistics since the last edit: the mean share of the photos that saw a Gaussian. Waits for the
+        GPU."""
+        steps = self._at_step - self._stats_since
+        if steps > 0:
+            share = float(self.engine.stats[TIMES_SEEN].mean()) / steps
+            self._seen_share = max(share, 1 / len(self._setup.views))
 
     def remove_floaters(self) -> int:
         engine = self.engine
@@ -101,6 +117,7 @@ class CudaBackend:
         rows = rows_to_keep(means, logits, cameras, self._setup.posed.points, lonely)
         first, second = engine.moments
         engine.replace(engine.params[:, rows], (first[:, rows], second[:, rows]))
+        self._stats_since = self._at_step
         return before - engine.count
 
     def scene(self) -> Gaussians:
@@ -109,7 +126,13 @@ class CudaBackend:
     def save(self) -> State:
         engine = self.engine
         tensors = zip(_SAVED, (engine.params, *engine.moments, engine.stats), strict=True)
-        numbers = {"adam_steps": np.array(engine.step_number), "started_with": np.array(self._started_with)}
+        numbers = {
+            "adam_steps": np.array(engine.step_number),
+            "started_with": np.array(self._started_with),
+            "at_step": np.array(self._at_step),
+            "stats_since": np.array(self._stats_since),
+            "seen_share": np.array(self._seen_share),
+        }
         return {**{name: tensor.cpu().numpy() for name, tensor in tensors}, **numbers}
 
     def load(self, state: State) -> None:
@@ -118,6 +141,8 @@ class CudaBackend:
         self.engine.stats[:] = stats
         self.engine.step_number = int(state["adam_steps"])
         self._started_with = int(state["started_with"])
+        self._at_step, self._stats_since = int(state["at_step"]), int(state["stats_since"])
+        self._seen_share = float(state["seen_share"])
 
     def degree_at(self, part: float) -> int:
         """Degree of the harmonics in use: one more every SH_DEGREE_EVERY of the run."""
