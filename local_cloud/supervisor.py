@@ -83,7 +83,7 @@ def images(root: Path) -> dict[str, object]:
             # Workers of a release run from a copy of these, so that an edit reaches no release that is out already.
             "sources": {
                 "folder": str(root / "worker_image"),
-                "hash_command": [sys.executable, str(root / "infra/content_hash.py")],
+                "hash_command": [sys.executable, str(root / "common/content_hash.py")],
             },
             "env": {
                 "PYTHONPATH": "{image}/src",

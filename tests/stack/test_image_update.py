@@ -75,7 +75,7 @@ def cloud(project_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "env": {"PYTHONDONTWRITEBYTECODE": "1"},
             "sources": {
                 "folder": str(project_folder / "worker_image"),
-                "hash_command": [sys.executable, "-S", str(ROOT / "infra" / "content_hash.py")],
+                "hash_command": [sys.executable, "-S", str(ROOT / "common" / "content_hash.py")],
             },
         }
         (folder / "images.json").write_text(json.dumps({"checkout.local/splat-worker": image}))
