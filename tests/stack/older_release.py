@@ -76,7 +76,7 @@ def _make(resource: dict[str, Any], project: Project, cloud: LocalCloud) -> dict
     resources that have nothing outside)."""
     kind = resource["type"]
     if kind == ENDPOINT:
-        body = model.to_wire(model.from_wire(_plain(resource["inputs"])))
+        body = model.canonical(_plain(resource["inputs"]))
         made = cloud.runpod("POST", "/v2/serverless", json=body).raise_for_status().json()
         return {resource["id"]: made["id"]}
     if not kind.startswith("cloudflare:index/"):

@@ -24,7 +24,7 @@ from pulumi.automation._server import LanguageServer
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import language_pb2_grpc
 
-from infra.local_stack import config_for
+from infra.settings.local_stack import config_for
 from tests.stack.conftest import ROOT, STACK, LocalCloud, entry_of, project_environment, write_project
 from tests.stack.cut_proxy import Cut, CutProxy, How, Step
 
@@ -90,16 +90,15 @@ class Rig:
         write_project(folder)
         self._environment = {**os.environ, **project_environment(folder, path)}
         committed = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
-        # No registry and no worker here could answer for an image; other tests try images.
-        known = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-        untried = {f"photo-splat:{key}": "false" for key in ("imageLookup", "imageTrial") if key in known}
+        # No registry and no worker here could answer for an image; other tests check images.
+        unchecked = {f"photo-splat:{key}": "false" for key in ("imageLookup", "imageCheck")}
         addresses = config_for(
             app_url=cloud.app_url,
             runpod_url=self.proxy.listen(cloud.runpod_url),
             control_url=self.proxy.listen(cloud.control_url),
             s3_endpoint=self.proxy.listen(f"{cloud.app_url}/cdn-cgi/local/r2/s3"),
         )
-        (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": {**committed, **untried, **addresses}}))
+        (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": {**committed, **unchecked, **addresses}}))
         self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
         entry = entry_of(folder, self._environment)
         self._program = OneProgram(entry)

@@ -173,10 +173,11 @@ def test_a_bucket_that_would_have_to_move_is_refused_before_anything_is_sent(fre
 
     said = str(failure.value)
     assert (
-        "photo-splat:jurisdiction was default and cannot become eu: Cloudflare fixes it when the bucket is made" in said
+        "photo-splat:jurisdiction was default and cannot become eu: Cloudflare fixes it when the bucket is created"
+        in said
     )
     assert "photo-splat:bucketLocation was not set and cannot become weur" in said
-    assert "make a second stack there and copy the objects" in said
+    assert "create a second stack there and copy the objects" in said
     assert "Traceback" not in said
     assert ids(cloud) == before
     fresh.set(jurisdiction="default", bucketLocation="")

@@ -88,7 +88,7 @@ def project(cloud: LocalCloud, engine_path: str, project_folder: Path) -> Iterat
         process.setenv("PATH", engine_path)
         made = make_project(project_folder, cloud, engine_path)
         write_worker(project_folder, "first")
-        made.set(imageTrial="true", workersMax="3", queueDelayS="0.5", idleTimeoutS="60")
+        made.set(imageCheck="true", workersMax="3", queueDelayS="0.5", idleTimeoutS="60")
         try:
             made.up()
             yield made
@@ -192,7 +192,7 @@ def test_a_broken_image_never_reaches_the_endpoint(
 
     text = str(failure.value)
     assert says in text
-    assert f"the endpoint goes on with {before}" in text
+    assert f"the endpoint still runs {before}" in text
     assert "Traceback" not in text
     assert endpoint_of(cloud)["image"] == before
     assert serves(cloud) == "second"

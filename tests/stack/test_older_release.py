@@ -65,8 +65,8 @@ def test_an_up_of_this_release_keeps_what_an_older_one_made(
 
     done = project.up()
 
-    assert done.outputs["endpointId"].value == ids["gpu-endpoint"]
-    assert [one["id"] for one in cloud.endpoints()] == [ids["gpu-endpoint"]]
+    assert done.outputs["endpointId"].value == ids["splat-gpu-endpoint"]
+    assert [one["id"] for one in cloud.endpoints()] == [ids["splat-gpu-endpoint"]]
     after = {key: props.get("createdOn") or props.get("creationDate") for key, props in cloud.resources().items()}
     assert before.items() <= after.items()
     assert cloud.told()["HOOK_KEYS"] == keys

@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from infra.running_jobs import REASON
+from infra.lifecycle.cancel_jobs import REASON
 from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.photos import find_photos
 from tests.conftest import need
@@ -60,7 +60,7 @@ def test_a_running_job_is_cancelled_first_and_says_why(whole: Project, cloud: Lo
         with suppress(ConnectionClosed):  # the Worker goes without a word after its last event
             seen.extend(str(message) for message in watched)
 
-    assert f"cancelled the job of project {project.id}; it says: {REASON}" in told
+    assert f"cancelled the job of project {project.id}, with the reason: {REASON}" in told
     assert json.loads(seen[-1])["project"]["state"] == "cancelled", seen[-1]
     assert json.loads(seen[-1])["project"]["error"]["message"] == REASON
     with pytest.raises(httpx.HTTPError):
