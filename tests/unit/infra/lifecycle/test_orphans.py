@@ -1,16 +1,19 @@
-"""Claims of the sweep of leftovers that need no engine: what stays, what goes, and what is told.
-That a cut-off run's things are found at all is in tests/stack/test_every_step.py."""
+"""Orphans without an engine: what is kept, what is deleted, and what is reported.
+That the things of an interrupted run are found at all is in tests/stack/test_every_step.py."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
-from infra import leftovers
-from infra.cloudflare_api import BucketNotEmpty, CloudflareApi, NotThere
-from infra.leftovers import LeftoversProvider, _sweep_bucket
+from infra.cloudflare.api import BucketNotEmpty, CloudflareApi, NotFound
+from infra.lifecycle import orphans
+from infra.lifecycle.orphans import OrphansProvider, delete_from_cloudflare, delete_from_runpod
+from infra.runpod.client import RetryPolicy, RunPodClient
+from infra.runpod.resources.credential import versioned_name
 
 PROPS = {
     "accountId": "a" * 32,
@@ -20,11 +23,17 @@ PROPS = {
     "bucket": "photo-splat-dev",
     "jurisdiction": "eu",
     "keep": False,
+    "scriptExisted": False,
+    "bucketExisted": False,
 }
 
 
 def api(status: int, code: int, message: str) -> CloudflareApi:
+    """An account without scripts, whose answers about buckets are given."""
+
     def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/workers/scripts"):
+            return httpx.Response(200, json={"success": True, "result": []})
         assert request.headers["cf-r2-jurisdiction"] == "eu"
         body = {"success": status < 400, "errors": [{"code": code, "message": message}], "result": {}}
         return httpx.Response(status, json=body)
@@ -34,19 +43,42 @@ def api(status: int, code: int, message: str) -> CloudflareApi:
 
 @pytest.mark.parametrize(
     ("status", "says"),
-    [(200, "deleted bucket photo-splat-dev"), (404, ""), (409, "holds objects: it stays; delete it by hand")],
+    [(200, "deleted bucket photo-splat-dev"), (404, ""), (409, "kept bucket photo-splat-dev: it holds objects")],
 )
-def test_only_an_empty_bucket_goes(status: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
-    _sweep_bucket(api(status, 10008, "The bucket is not empty."), "photo-splat-dev", jurisdiction="eu")
-    said = capsys.readouterr().out
-    assert says in said if says else said == ""
+def test_only_an_empty_bucket_is_deleted(status: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    delete_from_cloudflare(api(status, 10008, "The bucket is not empty."), PROPS)
+    printed = capsys.readouterr().out
+    assert says in printed if says else printed == ""
 
 
-def test_the_api_tells_a_full_bucket_from_one_that_is_not_there() -> None:
+def test_the_api_tells_a_full_bucket_from_a_missing_bucket() -> None:
     with pytest.raises(BucketNotEmpty, match="not empty"):
         api(409, 10008, "The bucket is not empty.").delete_bucket("b", jurisdiction="eu")
-    with pytest.raises(NotThere):
+    with pytest.raises(NotFound):
         api(404, 10006, "The specified bucket does not exist.").delete_bucket("b", jurisdiction="eu")
+
+
+def test_on_runpod_only_what_carries_the_deployments_marker_or_name_is_deleted() -> None:
+    ours, other = versioned_name("photo-splat-dev", "d1", "u", "p"), versioned_name("photo-splat-dev-2", "d1", "u", "p")
+    endpoints = {"e1": "d1.endpoint", "e2": "d1.check", "e3": "d2.endpoint", "e4": ""}
+    registries = {"r1": ours, "r2": other, "r3": "photo-splat-dev"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        [kind, *rest] = request.url.path.removeprefix("/v2/").split("/")
+        held = endpoints if kind == "serverless" else registries
+        if request.method == "DELETE":
+            del held[rest[0]]
+            return httpx.Response(204)
+        if rest:
+            return httpx.Response(404, json={})
+        listed = [{"id": id_, "env": {"SPLAT_DEPLOYMENT": value}, "name": value} for id_, value in held.items()]
+        return httpx.Response(200, json={"endpoints": listed, "registries": listed})
+
+    client = RunPodClient(
+        api_key="rpa_x", api_url="https://a/v2", transport=httpx.MockTransport(answer), retry=RetryPolicy(attempts=1)
+    )
+    delete_from_runpod(client, deployment="d1", registry_name="photo-splat-dev")
+    assert (set(endpoints), set(registries)) == ({"e3", "e4"}, {"r2", "r3"})
 
 
 class Account:
@@ -69,33 +101,33 @@ class Account:
     ("more", "deleted"),
     [
         ({}, ["script photo-splat-dev", "bucket photo-splat-dev in eu"]),
-        ({"scriptWasThere": True}, ["bucket photo-splat-dev in eu"]),
-        ({"bucketWasThere": True}, ["script photo-splat-dev"]),
+        ({"scriptExisted": True}, ["bucket photo-splat-dev in eu"]),
+        ({"bucketExisted": True}, ["script photo-splat-dev"]),
         ({"keep": True}, []),
     ],
 )
-def test_what_was_there_before_or_is_kept_stays(
+def test_what_existed_before_or_is_protected_is_kept(
     more: dict[str, Any], deleted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = Account()
-    monkeypatch.setattr(leftovers, "api_from", lambda _config, _account_id: account)
-    monkeypatch.setattr(LeftoversProvider, "_sweep_runpod", lambda _self, **_given: None)
-    provider = LeftoversProvider()
-    provider._config = None
-    provider.delete("d1", {**PROPS, "scriptWasThere": False, "bucketWasThere": False, **more})
+    monkeypatch.setattr(orphans, "api_from_config", lambda _config, _account_id: account)
+    monkeypatch.setattr(orphans, "client_from_config", lambda _config: None)
+    monkeypatch.setattr(orphans, "delete_from_runpod", lambda _client, **_given: None)
+    provider = OrphansProvider()
+    provider.configure(SimpleNamespace(config=None))  # type: ignore[arg-type]
+    provider.delete("d1", {**PROPS, **more})
     assert account.deleted == deleted
 
 
-def test_under_another_name_it_looks_again_and_otherwise_keeps_what_it_knew(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[str] = []
+def test_another_name_is_queried_again_and_an_unchanged_name_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    queried: list[str] = []
 
-    def look(_self: LeftoversProvider, props: dict[str, Any]) -> dict[str, bool]:
-        looked.append(str(props["script"]))
-        return {"scriptWasThere": True, "bucketWasThere": False}
+    def query(_self: OrphansProvider, props: dict[str, Any]) -> dict[str, bool]:
+        queried.append(str(props["script"]))
+        return {"scriptExisted": True, "bucketExisted": False}
 
-    monkeypatch.setattr(LeftoversProvider, "_looked", look)
-    olds = {**PROPS, "scriptWasThere": False, "bucketWasThere": False}
-    kept = LeftoversProvider().update("d1", olds, {**PROPS, "keep": True}).outs or {}
-    assert (kept["scriptWasThere"], kept["keep"], looked) == (False, True, [])
-    renamed = LeftoversProvider().update("d1", olds, {**PROPS, "script": "other"}).outs or {}
-    assert (renamed["scriptWasThere"], looked) == (True, ["other"])
+    monkeypatch.setattr(OrphansProvider, "_existed", query)
+    kept = OrphansProvider().update("d1", PROPS, {**PROPS, "keep": True}).outs or {}
+    assert (kept["scriptExisted"], kept["keep"], queried) == (False, True, [])
+    renamed = OrphansProvider().update("d1", PROPS, {**PROPS, "script": "other"}).outs or {}
+    assert (renamed["scriptExisted"], queried) == (True, ["other"])

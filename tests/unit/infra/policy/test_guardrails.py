@@ -138,7 +138,9 @@ def test_an_output_with_a_secrets_name_is_rejected_in_plain_text(monkeypatch: py
         guarded = guardrails.guard_outputs({"operatorToken": pulumi.Output.from_input("plain text")})
         return await guarded["operatorToken"].future()
 
-    with pytest.raises(guardrails.Unsafe, match=r"output operatorToken: .*Export it as pulumi\.Output\.secret\. \[secret-outputs\]"):
+    with pytest.raises(
+        guardrails.Unsafe, match=r"output operatorToken: .*Export it as pulumi\.Output\.secret\. \[secret-outputs\]"
+    ):
         settle(exported())
     assert len(logged) == 1
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from infra.runpod.model import FIELDS, Change, NotInPlace, Wire, align, canonical, diff, explain_drift, patch
 
-words = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=12)
+words = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=12).filter(lambda word: not word.startswith("-"))
 lists = st.lists(words, max_size=4, unique=True)
 bodies = st.fixed_dictionaries(
     {

@@ -130,7 +130,10 @@ CRASH = 'loading\nTraceback (most recent call last):\n  File "handler.py", line 
     ("steps", "says"),
     [
         ([(QUEUED, [worker(one, "UNHEALTHY")]) for one in "ab"], "ImportError: no module named torch"),
-        ([(QUEUED, [worker(str(n), "INITIALIZING")]) for n in range(9)], "test workers exited before they accepted a job"),
+        (
+            [(QUEUED, [worker(str(n), "INITIALIZING")]) for n in range(9)],
+            "test workers exited before they accepted a job",
+        ),
         ([({"status": "FAILED", "error": '{"message": "kernels: none"}'}, [])], "  | kernels: none"),
         ([({"status": "FAILED", "error": "worker exited"}, [])], "  | worker exited"),
         ([({"status": "TIMED_OUT"}, [])], "ended as TIMED_OUT"),
