@@ -24,14 +24,14 @@ class Field:
     required: bool = False
 
 
-# Every field that a PATCH may hold, and `type`, which cannot change. No setting reaches args, cpu, networkVolumes and
-# ports: they stay empty, and an adopted endpoint loses them.
+# Every field that a PATCH may hold, and `type`, which cannot change. No setting reaches args, networkVolumes and ports:
+# they stay empty, and an adopted endpoint loses them. An endpoint with `cpu` has no GPU, and cannot be adopted.
 FIELDS: Mapping[str, Field] = {
     "name": Field(kind=str, required=True),
     "type": Field(kind=str),
     "image": Field(kind=str),
     "gpu": Field(kind=dict),
-    "cpu": Field(kind=list, empty=[]),
+    "cpu": Field(kind=list),
     "workers": Field(kind=dict, required=True),
     "scaling": Field(kind=dict, required=True),
     "timeout": Field(kind=(int, float), required=True),
