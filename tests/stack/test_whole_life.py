@@ -70,7 +70,7 @@ def test_the_exported_state_holds_no_secret_in_clear(project: Project, cloud: Lo
     assert [name for name, value in known.items() if value in text] == []
 
 
-def test_what_hangs_on_the_script_goes_before_it(project: Project) -> None:
+def test_dependents_of_the_script_are_deleted_before_it(project: Project) -> None:
     found = {one["urn"].rpartition("::")[2]: one for one in project.stack.export_stack().deployment["resources"]}
     for name in ("splat-edge-subdomain", "splat-edge-cron"):
         assert found["splat-edge-script"]["urn"] in found[name]["dependencies"]
