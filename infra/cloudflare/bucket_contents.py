@@ -102,7 +102,7 @@ def _code(problem: Any) -> str:
     return str(problem.response.get("Error", {}).get("Code", ""))
 
 
-class BucketContents(Resource, module="storage", name="BucketContents"):
+class BucketContents(Resource, module="cloudflare", name="BucketContents"):
     """Declare after bucket and key; let what writes to the bucket depend on it, so that it stops first."""
 
     def __init__(

@@ -16,7 +16,7 @@ MARKER = "SPLAT_DEPLOYMENT"
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """A top-level field of an endpoint object. `empty` is how the API is told "none": on PATCH an omitted field means
+    """A top-level field of an endpoint object. `empty` is how a PATCH says "none", since an omitted field means
     "unchanged" (RunPod facts, section 1.3)."""
 
     kind: type | tuple[type, ...]

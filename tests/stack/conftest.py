@@ -220,7 +220,7 @@ class Project:
 def entry_of(folder: Path, environment: dict[str, str]) -> Callable[[], None]:
     """The program of `folder` for runs inside this process, which has Cloudflare's SDK loaded: importing it takes
     the processor six seconds at each run. That the language host runs the same file is for the tests that start
-    `pulumi` themselves (cut-off, gitops, whole-path)."""
+    `pulumi` themselves (test_interrupted_runs.py, test_gitops.py, tests/e2e)."""
 
     def entry() -> None:
         with chdir(folder), patch.dict(os.environ, environment):

@@ -67,7 +67,7 @@ class OneProgram(LanguageServer):
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of the engine: how it ended, what it said, which requests it made, how often it wrote its state."""
+    """One run of the engine: its exit code, output, requests, and writes of its state."""
 
     code: int
     said: str
@@ -126,7 +126,7 @@ class Rig:
         file.write_text(yaml.safe_dump(document))
 
     def unlock(self) -> None:
-        """What `pulumi cancel` does on a file backend (test_cut_off.py runs the real one): remove the lock."""
+        """What `pulumi cancel` does on a file backend (test_interrupted_runs.py runs the real one): remove the lock."""
         shutil.rmtree(self.folder / "state/.pulumi/locks", ignore_errors=True)
 
     def _run(self, command: str, cut: Cut | None, killed_at_write: int | None) -> Run:

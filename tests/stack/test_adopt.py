@@ -164,7 +164,9 @@ def test_the_keys_of_the_take_over_may_go_once_it_is_done(fresh: Project, cloud:
     fresh.preview(expect_no_changes=True)
 
 
-def test_a_bucket_that_would_have_to_move_is_rejected_before_anything_is_sent(fresh: Project, cloud: LocalCloud) -> None:
+def test_a_bucket_that_would_have_to_move_is_rejected_before_anything_is_sent(
+    fresh: Project, cloud: LocalCloud
+) -> None:
     before = ids(cloud)
     fresh.set(jurisdiction="eu", bucketLocation="weur")
 

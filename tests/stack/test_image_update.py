@@ -1,4 +1,4 @@
-"""A new worker image under load on the real engine: tried before it serves, rolled without loss, rolled back by config.
+"""A new worker image under load on the real engine: checked before it serves, rolled out and back without loss.
 The image is a folder of small programs that speak the worker protocol; half-updated would show, since each job
 imports a second file of its release only when it runs.
 """
@@ -103,7 +103,7 @@ def first_image(project: Project) -> str:
 
 
 def endpoint_of(cloud: LocalCloud) -> dict[str, Any]:
-    """The stack's one endpoint; a trial must have left no other."""
+    """The stack's one endpoint; an image check must have left no other."""
     [endpoint] = cloud.endpoints()
     return endpoint
 

@@ -1,4 +1,4 @@
-"""A stack is destroyed while a job runs: the job is cancelled first, and whoever watches is told why.
+"""A stack is destroyed while a job runs: the job is cancelled first, and whoever watches gets the reason.
 The real Worker and app, the real engine; only the GPU worker is a process that sleeps."""
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ def test_a_running_job_is_cancelled_first_and_says_why(whole: Project, cloud: Lo
 
     seen: list[str] = []
     with connect(address, additional_headers={"Authorization": f"Bearer {token}"}) as watched:
-        told = whole.destroy().stdout
+        printed = whole.destroy().stdout
         with suppress(ConnectionClosed):  # the Worker goes without a word after its last event
             seen.extend(str(message) for message in watched)
 
-    assert f"cancelled the job of project {project.id}, with the reason: {REASON}" in told
+    assert f"cancelled the job of project {project.id}, with the reason: {REASON}" in printed
     assert json.loads(seen[-1])["project"]["state"] == "cancelled", seen[-1]
     assert json.loads(seen[-1])["project"]["error"]["message"] == REASON
     with pytest.raises(httpx.HTTPError):

@@ -160,7 +160,7 @@ def declared(which: str) -> Declared:
         found[row.kind][name] = {**BASES[row.kind](name), **(row.before if which == "before" else row.after)}
     for name in HELD_EMPTY:
         found["Endpoint"][name] = BASES["Endpoint"](name)
-    for name, made in found["Endpoint"].items():  # without a marker, one create could not be told from another
+    for name, made in found["Endpoint"].items():  # without a marker, one create could not be distinguished
         made["env"] = {"SPLAT_DEPLOYMENT": f"t.{name}", **made["env"]}
     return found
 

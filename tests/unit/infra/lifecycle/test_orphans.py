@@ -51,7 +51,7 @@ def test_only_an_empty_bucket_is_deleted(status: int, says: str, capsys: pytest.
     assert says in printed if says else printed == ""
 
 
-def test_the_api_tells_a_full_bucket_from_a_missing_bucket() -> None:
+def test_a_full_bucket_and_a_missing_bucket_are_different_errors() -> None:
     with pytest.raises(BucketNotEmpty, match="not empty"):
         api(409, 10008, "The bucket is not empty.").delete_bucket("b", jurisdiction="eu")
     with pytest.raises(NotFound):

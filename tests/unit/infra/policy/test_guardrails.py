@@ -203,3 +203,13 @@ def test_committed_stacks_hold_given_secrets_encrypted_and_templates_hold_none()
 )
 def test_a_stack_file_with_a_forbidden_entry_is_found(stack: str, document: dict[str, Any], wrong: list[str]) -> None:
     assert wrong_in_a_stack_file(stack, document) == wrong
+
+
+def test_the_guarded_types_are_those_of_the_resources() -> None:
+    from infra.cloudflare.bucket_contents import BucketContents
+    from infra.runpod.resources.credential import RegistryCredential
+    from infra.runpod.resources.endpoint import Endpoint
+
+    types = {CONTENTS: BucketContents, REGISTRY: RegistryCredential, ENDPOINT: Endpoint}
+    for token, resource in types.items():
+        assert token == f"pulumi-python:dynamic/{resource._resource_type_name}"

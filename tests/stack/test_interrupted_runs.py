@@ -1,5 +1,5 @@
-"""Runs that are cut off: SIGKILL to the engine and all its children, at several steps of up and destroy.
-The next run finishes, and nothing is there twice."""
+"""Interrupted runs: SIGKILL to the engine and all its children, at several steps of up and destroy.
+The next run finishes, and nothing exists twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIMIT_S = 600
 STEP = re.compile(r" (created|updated|deleted|replaced)( |$)")
 
 
-def cut_off(project: Project, command: str, *, when: re.Pattern[str], nth: int) -> int:
+def interrupt(project: Project, command: str, *, when: re.Pattern[str], nth: int) -> int:
     """Start `pulumi <command>` and kill it with everything it started at the nth line that matches.
     Returns how many lines matched; the run must not have ended by itself."""
     process = subprocess.Popen(
@@ -47,12 +47,12 @@ def cut_off(project: Project, command: str, *, when: re.Pattern[str], nth: int) 
         process.wait()
     finally:
         watchdog.cancel()
-    assert seen == nth, "the run ended before it could be cut off:\n" + "".join(said)
+    assert seen == nth, "the run ended before it could be interrupted:\n" + "".join(said)
     return seen
 
 
 def unlock(project: Project) -> None:
-    """What `splat up` does first after an engine was killed: mend a state cut short, give the lock up."""
+    """What `splat up` does first after an engine was killed: repair a truncated state, release the lock."""
     mend(project.folder / "state")
     subprocess.run(
         ["pulumi", "cancel", "--stack", STACK, "--yes"],
@@ -64,12 +64,10 @@ def unlock(project: Project) -> None:
     )
 
 
-def test_runs_that_are_cut_off_are_finished_by_the_next_without_a_duplicate(
-    project: Project, cloud: LocalCloud
-) -> None:
+def test_interrupted_runs_are_finished_by_the_next_without_a_duplicate(project: Project, cloud: LocalCloud) -> None:
     project.destroy()
     for nth in (2, 5, 8):
-        cut_off(project, "up", when=STEP, nth=nth)
+        interrupt(project, "up", when=STEP, nth=nth)
         unlock(project)
 
     project.up()
@@ -80,7 +78,7 @@ def test_runs_that_are_cut_off_are_finished_by_the_next_without_a_duplicate(
     project.preview(expect_no_changes=True)
 
     for nth in (2, 4):
-        cut_off(project, "destroy", when=STEP, nth=nth)
+        interrupt(project, "destroy", when=STEP, nth=nth)
         unlock(project)
     project.destroy()
 
