@@ -212,4 +212,4 @@ def test_the_guarded_types_are_those_of_the_resources() -> None:
 
     types = {CONTENTS: BucketContents, REGISTRY: RegistryCredential, ENDPOINT: Endpoint}
     for token, resource in types.items():
-        assert token == f"pulumi-python:dynamic/{resource._resource_type_name}"
+        assert token == f"pulumi-python:{resource._resource_type_name}"
