@@ -167,8 +167,8 @@ def no_standing_cost(kind: str, inputs: Inputs, limits: Limits) -> tuple[Violati
     return (
         Violation(
             rule="no-standing-cost",
-            what=f"workersMin is {workers['min']:.0f}, so such workers are always billed",
-            fix="Set workersMin to 0, use scaling large, or set alwaysOnAccepted to true",
+            what=f"workersMin is {workers['min']:.0f}, and that many workers are always billed",
+            fix="Set it to 0, use scaling large, or set alwaysOnAccepted to true",
         ),
     )
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
+from infra.runpod.client import PRODUCTION_JOB_URL, PRODUCTION_URL
 from infra.settings.presets import SCALING_PRESETS, Scaling
 
 NAMESPACE = "photo-splat"
@@ -344,11 +345,9 @@ class Settings(Section):
         default=False,
         description="Refuse to delete the bucket and its contents; on for prod. Turn off before you destroy the stack.",
     )
-    runpod_api_url: Https = Field(
-        default="https://api.runpod.io/v2", alias="runpod:apiUrl", description="RunPod's management API."
-    )
+    runpod_api_url: Https = Field(default=PRODUCTION_URL, alias="runpod:apiUrl", description="RunPod's management API.")
     runpod_job_url: Https = Field(
-        default="https://api.runpod.ai/v2", alias="runpod:jobUrl", description="RunPod's job API, without endpoint id."
+        default=PRODUCTION_JOB_URL, alias="runpod:jobUrl", description="RunPod's job API, without endpoint id."
     )
     edge: EdgeSettings = Field(default_factory=EdgeSettings)
     storage: StorageSettings = Field(default_factory=StorageSettings)
@@ -454,7 +453,7 @@ def standing_workers_are_accepted(settings: Settings) -> str | None:
     low = settings.scaling.workers[0]
     if not low or settings.scaling.standing_workers_accepted:
         return None
-    return f"workersMin is {low}: such workers are always billed. Set workersMin to 0, or alwaysOnAccepted to true"
+    return f"workersMin is {low}, and that many workers are always billed. Set it to 0, or set alwaysOnAccepted to true"
 
 
 # Each gives the sentence for a violation, which begins with a key, or None.

@@ -20,7 +20,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "infra/cloudflare": ("infra.cloudflare", "infra.dynamic", "common"),
     "infra/image": ("infra.image",),
     "infra/policy": ("infra.policy", "infra.dynamic"),
-    "infra/settings": ("infra.settings",),
+    "infra/settings": ("infra.settings", "infra.runpod.client"),
     "infra/lifecycle": ("infra.lifecycle", "infra.cloudflare", "infra.runpod", "infra.dynamic"),
     "infra/dynamic.py": (),
     "local_cloud": ("local_cloud",),

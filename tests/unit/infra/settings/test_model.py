@@ -55,7 +55,7 @@ def test_the_least_configuration_is_enough() -> None:
         ({"workersMin": "3"}, "photo-splat:workersMin is 3, above workersMax (2)"),
         (
             {"workersMin": "1"},
-            "photo-splat:workersMin is 1: such workers are always billed. Set workersMin to 0, or alwaysOnAccepted",
+            "photo-splat:workersMin is 1, and that many workers are always billed. Set it to 0, or set",
         ),
         ({"scaling": "huge"}, "photo-splat:scaling is huge"),
         ({"jurisdiction": "mars"}, "photo-splat:jurisdiction is mars"),
