@@ -113,8 +113,9 @@ def stacks(folder: Path, cloud: LocalCloud) -> dict[str, Stack]:
         s3_endpoint=f"{cloud.app_url}/cdn-cgi/local/r2/s3",
     )
     os.environ["PATH"] = path
-    # The workers here only sleep: no image can be checked.
-    unchecked = {f"photo-splat:{key}": "false" for key in ("imageLookup", "imageCheck")}
+    # The workers here only sleep, so no image can be checked.
+    known = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    unchecked = {f"photo-splat:{key}": "false" for key in ("imageLookup", "imageCheck") if key in known}
     whole = {key: str(value) for key, value in {**committed, **unchecked, **addresses}.items()}
     return {
         "whole stack": Stack(folder / "whole", path, whole),

@@ -12,8 +12,6 @@ from typing import Any
 Props = dict[str, Any]
 # Inputs that `resolve` turns into `gpu` and `price`.
 ASKED = ("gpuNames", "gpuCount", "minCudaVersion")
-# RunPod accepts more names, but workers then hang in "initializing" (field note, facts 1.10).
-PREFERENCES_MAX = 3
 PRICE_SOURCE = "RunPod catalogue, price.serverless"
 # Cards that serverless does not have; memory in GB, to suggest another card.
 _NOT_SERVERLESS: Mapping[str, int] = {"t4": 16, "tesla t4": 16, "a100 40gb": 40, "v100": 32}
@@ -69,10 +67,6 @@ def read_catalog(gpus: Iterable[Mapping[str, Any]]) -> tuple[GpuType, ...]:
 
 def select(names: tuple[str, ...], catalog: tuple[GpuType, ...], *, count: int = 1) -> Selection:
     """Pools and exclusions for `names`, in their order. Raises NotOffered."""
-    if not names:
-        raise NotOffered(f"no GPU is named. RunPod offers {_offers(catalog)}")
-    if len(names) > PREFERENCES_MAX:
-        raise NotOffered(f"{len(names)} GPUs are named, but RunPod uses only the first {PREFERENCES_MAX}: name fewer")
     wanted: list[GpuType] = []
     for name in names:
         wanted.extend(gpu for gpu in _match(name, catalog) if gpu not in wanted)
