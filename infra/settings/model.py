@@ -156,8 +156,8 @@ class GpuSettings(Section):
         min_length=1,
         # RunPod accepts more, but workers then hang in "initializing" (field note, facts 1.10).
         max_length=3,
-        description='Up to three GPUs in order of preference, by their usual names, separated by commas: "RTX 4090, L40S". '
-        "Users see the price of the first.",
+        description="Up to three GPUs in order of preference, by their usual names, separated by commas: "
+        '"RTX 4090, L40S". Users see the price of the first.',
     )
     count: int = Field(default=1, alias="gpuCount", ge=1, le=8, description="GPUs per worker. The trainer uses one.")
     min_cuda_version: str | None = Field(

@@ -25,6 +25,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "infra/dynamic.py": (),
     "local_cloud": ("local_cloud",),
     "scripts": (
+        "common",
         "scripts",
         "infra.settings.local_stack",
         "infra.runpod.client",
@@ -39,6 +40,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 OURS = {"common", "infra", "local_cloud", "scripts", "splat_worker"}
 # Rooms that must load without a heavy package: it is somebody else's to install.
 FORBIDDEN: dict[str, set[str]] = {
+    "common": {"httpx", "pulumi", "pydantic", "yaml"},
     "infra": {"torch", "numba", "runpod"},
     "local_cloud/runpod": {"torch", "numba", "pulumi", "runpod"},
     "scripts/splat_cli": {"torch", "numba", "pulumi", "pulumi_cloudflare", "runpod"},
