@@ -31,7 +31,7 @@ from tests.stack.cut_proxy import Cut, CutProxy, How, Step
 RUN_LIMIT_S = 120
 DYNAMIC, CLOUDFLARE = "pulumi-python", "cloudflare"
 
-# gRPC shares its connections within a process by address: an engine that gets the port of one that was killed is told
+# gRPC shares its connections within a process by address: an engine that gets the port of one that was killed gets
 # "connection refused" until the old one's pause before another try is over. The SDK offers no way to say otherwise.
 OWN_CONNECTIONS = ("grpc.use_local_subchannel_pool", 1)
 if OWN_CONNECTIONS not in _GRPC_CHANNEL_OPTIONS:

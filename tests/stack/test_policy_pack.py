@@ -42,15 +42,24 @@ def unsafe() -> None:
 
 
 def unmarked() -> None:
-    """A secret binding with plain text, under the program's own guard."""
+    """A secret binding with plain text in a guarded component, and an unsafe resource outside of it."""
     import pulumi_cloudflare as cloudflare
 
     limits = Limits(workers_ceiling=1, min_workers_accepted=False, protect=False)
-    pulumi.runtime.register_resource_transform(guard(limits))
+    guarded = pulumi.ResourceOptions(transforms=[guard(limits)])
+    service = pulumi.ComponentResource("test:index:Service", "service", {}, guarded)
+    everyone = {"allowed": {"methods": ["GET"], "origins": ["*"]}}
+    cloudflare.R2BucketCors("outside", account_id=ACCOUNT, bucket_name="splats", rules=[everyone])
     hidden = {"name": "STACK_SECRET", "type": "secret_text", "text": pulumi.Output.secret("y")}
     clear = {"name": "HOOK_KEYS", "type": "secret_text", "text": "the plain text"}
     cloudflare.WorkersScript(
-        "script", account_id=ACCOUNT, script_name="splat", content="x", main_module="m.js", bindings=[clear, hidden]
+        "script",
+        account_id=ACCOUNT,
+        script_name="splat",
+        content="x",
+        main_module="m.js",
+        bindings=[clear, hidden],
+        opts=pulumi.ResourceOptions(parent=service),
     )
 
 
@@ -118,7 +127,9 @@ def test_the_pack_rejects_what_the_program_rejects_with_resource_rule_and_fix(
     assert "[mandatory]  protected-data  (cloudflare:index:R2Bucket: bucket)" in said
 
 
-def test_the_program_rejects_an_unmarked_secret_and_shows_no_value(stack: Callable[..., auto.Stack]) -> None:
+def test_a_guarded_component_rejects_an_unmarked_secret_shows_no_value_and_checks_nothing_else(
+    stack: Callable[..., auto.Stack],
+) -> None:
     with pytest.raises(auto.CommandError) as failure:
         stack(unmarked, "dev").preview(suppress_progress=True, color="never")
 
@@ -126,4 +137,5 @@ def test_the_program_rejects_an_unmarked_secret_and_shows_no_value(stack: Callab
     assert "script: binding HOOK_KEYS is not a Pulumi secret" in said
     assert "Wrap it in pulumi.Output.secret. [marked-secrets]" in said
     assert "STACK_SECRET" not in said
+    assert "exact-origins" not in said
     assert "the plain text" not in said
