@@ -110,8 +110,6 @@ class Rig:
             self._start_provider(name)
         self._pulumi("stack", "init", stack)
 
-    # runs -----------------------------------------------------------------------------------------
-
     def up(self, cut: Cut | None = None, *, killed_at_write: int | None = None) -> Run:
         return self._run("up", cut, killed_at_write)
 
@@ -191,8 +189,6 @@ class Rig:
             timeout=RUN_LIMIT_S,
         )
 
-    # providers ------------------------------------------------------------------------------------
-
     def _start_provider(self, name: str) -> None:
         command = {
             DYNAMIC: [sys.executable, "-u", str(Path(__file__).with_name("attached_provider.py"))],
@@ -223,8 +219,6 @@ class Rig:
         self.proxy.close()
         for name in self._providers:
             self._kill_provider(name)
-
-    # what is there --------------------------------------------------------------------------------
 
     def inventory(self) -> dict[str, int]:
         """How many of each thing the two stand-ins hold."""
