@@ -186,28 +186,17 @@ class RunPodClient:
 
     def _send(self, method: str, path: str, *, json: Mapping[str, Any] | None = None) -> httpx.Response:
         """One call with its repeats. Raises a RunPodError; returns only answers below 300."""
-        repeatable = method in _SAFE_TO_REPEAT
         for attempt in range(1, self._retry.attempts + 1):
-            last = attempt == self._retry.attempts
             try:
                 return self._once(method, path, json)
-            except errors.Busy as problem:
-                # 429 is answered before any effect, so even a POST may be sent again.
-                if last or problem.retry_after_s > self._retry.longest_retry_after_s:
+            except (errors.Busy, errors.ServerError, errors.OutcomeUnknown, errors.Unreachable) as problem:
+                # Neither 429 nor a failed connection has any effect, so even a POST may be sent again.
+                repeatable = method in _SAFE_TO_REPEAT or isinstance(problem, errors.Busy | errors.Unreachable)
+                asked_s = getattr(problem, "retry_after_s", 0.0)
+                last = attempt == self._retry.attempts
+                if last or not repeatable or asked_s > self._retry.longest_retry_after_s:
                     raise
-                self._sleep(max(problem.retry_after_s, self._backoff_s(attempt)))
-            except errors.ServerError as problem:
-                if last or not repeatable or problem.retry_after_s > self._retry.longest_retry_after_s:
-                    raise
-                self._sleep(max(problem.retry_after_s, self._backoff_s(attempt)))
-            except errors.OutcomeUnknown:
-                if last or not repeatable:
-                    raise
-                self._sleep(self._backoff_s(attempt))
-            except errors.Unreachable:
-                if last:
-                    raise
-                self._sleep(self._backoff_s(attempt))
+                self._sleep(max(asked_s, self._backoff_s(attempt)))
         raise AssertionError("the loop returns or raises")
 
     def _once(self, method: str, path: str, json: Mapping[str, Any] | None) -> httpx.Response:
