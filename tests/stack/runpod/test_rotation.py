@@ -117,7 +117,7 @@ def test_a_rotation_under_load_loses_no_job_and_never_leaves_the_endpoint_withou
     # A worker that starts now pulls with the new login: the old credential no longer exists.
     for worker in standin.processes():
         standin.http.post(f"/_control/workers/{worker['id']}/kill")
-    again = standin.finish(endpoint, standin.run(endpoint, input={}))
+    again = standin.finish(endpoint, standin.run(endpoint, input={"sleep_s": 0.1}))
     assert again["status"] == "COMPLETED"
     for secret in (KEY, LOGINS[0]["password"], LOGINS[1]["password"]):
         state = "".join(
