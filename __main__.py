@@ -1,25 +1,26 @@
-"""Entry of `pulumi up`: settings in, stack built, outputs out.
-Holds no rule of its own."""
+"""Entry of `pulumi up`: settings in, the service declared, outputs out."""
 
-from infra.light_imports import light_imports
+from infra.cloudflare.lazy_sdk import lazy_sdk
 
-with light_imports():
+with lazy_sdk():
     import pulumi
 
-    from infra.edge_bundle import BundleMissing
-    from infra.image_facts import Disagreement
-    from infra.registry import RegistryError
-    from infra.settings import OLDEST_ENGINE, SettingsError, load
-    from infra.stack import build
+    from infra.cloudflare.worker_bundle import BundleMissing
+    from infra.image.labels import IncompatibleImage
+    from infra.image.registry import RegistryError
+    from infra.service import OLDEST_ENGINE, SplatService
+    from infra.settings.load import SettingsError, load
 
     try:
         pulumi.require_pulumi_version(f">={OLDEST_ENGINE}")
     except Exception as too_old:  # what the SDK raises has no type of its own
-        raise pulumi.RunError(f"{too_old}: take a newer `pulumi`, or .tools/engine/pulumi of this checkout") from None
+        raise pulumi.RunError(
+            f"{too_old}. Install a newer `pulumi`, or use .tools/engine/pulumi of this checkout"
+        ) from None
     try:
-        outputs = build(load())
-    except (SettingsError, BundleMissing, Disagreement, RegistryError) as problem:
+        service = SplatService("splat", load())
+    except (SettingsError, BundleMissing, IncompatibleImage, RegistryError) as problem:
         raise pulumi.RunError(str(problem)) from None
 
-for name, value in outputs.items():
+for name, value in service.outputs.items():
     pulumi.export(name, value)

@@ -1,5 +1,5 @@
-"""Physical names: what people see in the consoles of RunPod and Cloudflare.
-Logical names never hold a stack or a setting; physical ones always hold project and stack."""
+"""Physical names: what the consoles of RunPod and Cloudflare show.
+Logical names never hold a stack or a setting; physical names always hold project and stack."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import re
 NAME_MAX = 63  # R2 buckets; Worker names share the limit as a DNS label
 
 
-def physical(project: str, stack: str, suffix: str = "") -> str:
-    """`photo-splat-dev`, fit for a bucket and a DNS label. A name that had to be changed or cut gets a
-    short hash, so that two stacks never share one."""
-    wanted = "-".join(part for part in (project, stack, suffix) if part)
+def physical(project: str, service: str, stack: str) -> str:
+    """`photo-splat-dev`, fit for a bucket and a DNS label. The service `splat` of the project `photo-splat` is not
+    named twice. A name that had to be changed or cut gets a short hash, so that two never share one."""
+    repeated = project.rpartition("-")[2] == service
+    wanted = "-".join((project, stack) if repeated else (project, service, stack))
     name = re.sub(r"[^a-z0-9-]+", "-", wanted.lower()).strip("-")
     if name == wanted and len(name) <= NAME_MAX:
         return name

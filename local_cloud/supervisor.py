@@ -84,7 +84,7 @@ def images(root: Path) -> dict[str, object]:
             # Workers run from a copy of these sources, so that an edit does not reach releases made before it.
             "sources": {
                 "folder": str(root / "worker_image"),
-                "hash_command": [sys.executable, str(root / "infra/content_hash.py")],
+                "hash_command": [sys.executable, str(root / "common/content_hash.py")],
             },
             "env": {
                 "PYTHONPATH": "{image}/src",

@@ -1,2 +1,1 @@
-"""One ComponentResource per room: image, endpoint, storage, edge.
-Explicit arguments only; none reads configuration."""
+"""One ComponentResource per part of the service: image, endpoint, storage, edge."""

@@ -1,5 +1,5 @@
 """The edge worker: script, app, bindings, address.
-Bindings are those of docs/contracts.md, sorted by name, every secret one a Pulumi secret."""
+Bindings are those of docs/contracts.md, sorted by name; every secret binding is a Pulumi secret."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from typing import Any
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from infra.durable_objects import DurableObjectMigration, carried_tag
-from infra.edge_bundle import EdgeBundle
-from infra.minted import Minted
+from infra.cloudflare.durable_objects import DurableObjectMigration, carried_tag
+from infra.cloudflare.worker_bundle import EdgeBundle
+from infra.lifecycle.generated_secret import GeneratedSecret
 from infra.naming import account_unique_number
+from infra.settings.model import EdgeSettings, LimitSettings, SecretSettings
 
 REQUESTS_PER_PERIOD = 100
 PERIOD_S = 10
@@ -25,17 +26,14 @@ OPERATOR_SCOPES = ("view", "upload", "operate")
 
 @dataclass(frozen=True, kw_only=True)
 class EdgeBindings:
-    """What the script is told. Secrets are outputs marked secret."""
+    """What the script needs from the other parts of the service. Secrets are outputs marked secret."""
 
     stack: str
-    worker_url: str
     s3_endpoint: str
     bucket_name: pulumi.Input[str]
     jurisdiction: str
     runpod_job_url: str
     price: pulumi.Input[Mapping[str, Any]]
-    limits: Mapping[str, int | float]
-    access: Mapping[str, Any] | None
     runpod_endpoint_id: pulumi.Output[str]
     runpod_api_key: pulumi.Output[str]
     s3_access_key_id: pulumi.Output[str]
@@ -43,8 +41,8 @@ class EdgeBindings:
 
 
 class Edge(pulumi.ComponentResource):
-    """`operator_token` (secret) opens every scope of the API; the script knows its SHA-256 only. `migration` is the
-    Durable Object tag that the recorded upload carried, "" for none; the next run wants it as `recorded_migration`."""
+    """`operator_token` (secret) opens every scope of the API; the script has only its SHA-256. `migration` is the
+    Durable Object tag that the recorded upload carried, "" for none; the next run needs it as `recorded_migration`."""
 
     operator_token: pulumi.Output[str]
     migration: pulumi.Output[str]
@@ -52,39 +50,48 @@ class Edge(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
+        settings: EdgeSettings,
+        limits: LimitSettings,
+        secrets: SecretSettings,
         *,
         account_id: str,
         script_name: str,
         bundle: EdgeBundle,
         bindings: EdgeBindings,
-        hook_keys_generation: int,
-        operator_token_generation: int,
-        keep_previous_secrets: bool,
-        recorded_migration: pulumi.Input[str] = "",
-        domain: str | None = None,
-        zone_id: str | None = None,
-        adopt: bool = False,
-        protect: bool = False,
+        recorded_migration: pulumi.Input[str],
+        protect: bool,
         stops_before: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`adopt` takes over the script of that name instead of making one. `protect` keeps the script, since
-        the Durable Objects go with it, and they hold what every project is. `stops_before` are resources that
-        the script uses: they go only after it is gone."""
+        """`protect` keeps the script too, since its Durable Objects, which hold every project, are deleted with it.
+        `stops_before` are resources that the script uses: they are deleted only after it."""
         super().__init__("splat:edge:Edge", name, {}, opts)
         mine = pulumi.ResourceOptions(parent=self)
-        hook_keys = Minted(
-            f"{name}-hook-keys", generation=hook_keys_generation, keep_previous=keep_previous_secrets, opts=mine
+        hook_keys = GeneratedSecret(
+            f"{name}-hook-keys",
+            generation=secrets.hook_keys_generation,
+            keep_previous=secrets.keep_previous_secrets,
+            opts=mine,
         )
-        operator = Minted(
-            f"{name}-operator", generation=operator_token_generation, keep_previous=keep_previous_secrets, opts=mine
+        operator = GeneratedSecret(
+            f"{name}-operator-token",
+            generation=secrets.operator_token_generation,
+            keep_previous=secrets.keep_previous_secrets,
+            opts=mine,
         )
         self.operator_token = pulumi.Output.secret(operator.current.apply(bearer_token))
         upload = script_arguments(
             account_id=account_id,
             script_name=script_name,
             bundle=bundle,
-            bindings=script_bindings(bindings, script_name, hook_keys, operator),
+            bindings=script_bindings(
+                settings=settings,
+                limits=limits,
+                parts=bindings,
+                script_name=script_name,
+                hook_keys=hook_keys,
+                operator=operator,
+            ),
         )
         history = DurableObjectMigration(
             f"{name}-durable-objects",
@@ -104,15 +111,15 @@ class Edge(pulumi.ComponentResource):
                 depends_on=list(stops_before),
                 protect=protect,
                 retain_on_delete=protect,
-                import_=f"{account_id}/{script_name}" if adopt else None,
+                import_=f"{account_id}/{script_name}" if settings.adopt_script else None,
             ),
         )
-        # By the script's output, not its literal name, so that these go before the script goes.
+        # By the script's output, not its literal name, so that these are deleted before the script.
         cloudflare.WorkersScriptSubdomain(
             f"{name}-subdomain",
             account_id=account_id,
             script_name=script.script_name,
-            enabled=domain is None,
+            enabled=settings.domain is None,
             previews_enabled=False,
             opts=mine,
         )
@@ -124,14 +131,14 @@ class Edge(pulumi.ComponentResource):
                 schedules=[{"cron": cron} for cron in bundle.crons],
                 opts=mine,
             )
-        if domain is not None:
+        if settings.domain is not None:
             cloudflare.WorkersCustomDomain(
                 f"{name}-domain",
                 account_id=account_id,
-                zone_id=zone_id,
-                hostname=domain,
+                zone_id=settings.zone_id,
+                hostname=settings.domain,
                 service=script.script_name,
-                # Left out, it was replaced on every run (terraform-provider-cloudflare 6907).
+                # Without it the domain was replaced on every run (terraform-provider-cloudflare 6907).
                 environment="production",
                 opts=mine,
             )
@@ -142,7 +149,7 @@ class Edge(pulumi.ComponentResource):
 def script_arguments(
     *, account_id: str, script_name: str, bundle: EdgeBundle, bindings: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Everything that an upload of the script says, but its migration."""
+    """Everything in an upload of the script except its migration."""
     first = bundle.run_worker_first
     return {
         "account_id": account_id,
@@ -165,12 +172,20 @@ def script_arguments(
     }
 
 
-def script_bindings(told: EdgeBindings, script_name: str, hook_keys: Minted, operator: Minted) -> list[dict[str, Any]]:
-    """Every binding of the contract, sorted by name: the API returns them so, and another order is a diff."""
-    jurisdiction = None if told.jurisdiction == "default" else told.jurisdiction
+def script_bindings(
+    *,
+    settings: EdgeSettings,
+    limits: LimitSettings,
+    parts: EdgeBindings,
+    script_name: str,
+    hook_keys: GeneratedSecret,
+    operator: GeneratedSecret,
+) -> list[dict[str, Any]]:
+    """Every binding of the contract, sorted by name: the API returns this order, and another order is a diff."""
+    jurisdiction = None if parts.jurisdiction == "default" else parts.jurisdiction
     rows: dict[str, dict[str, Any]] = {
         "ASSETS": {"type": "assets"},
-        "BUCKET": {"type": "r2_bucket", "bucket_name": told.bucket_name}
+        "BUCKET": {"type": "r2_bucket", "bucket_name": parts.bucket_name}
         | ({"jurisdiction": jurisdiction} if jurisdiction else {}),
         "PROJECT": {"type": "durable_object_namespace", "class_name": "Project"},
         "INDEX": {"type": "durable_object_namespace", "class_name": "Index"},
@@ -179,33 +194,33 @@ def script_bindings(told: EdgeBindings, script_name: str, hook_keys: Minted, ope
             "namespace_id": account_unique_number(script_name),
             "simple": {"limit": REQUESTS_PER_PERIOD, "period": PERIOD_S},
         },
-        "STACK": _text(told.stack),
-        "WORKER_URL": _text(told.worker_url),
-        "S3_ENDPOINT": _text(told.s3_endpoint),
-        "S3_BUCKET": _text(told.bucket_name),
-        "RUNPOD_JOB_URL": _text(told.runpod_job_url),
-        "PRICE": _text(pulumi.Output.json_dumps(told.price, sort_keys=True)),
-        "LIMITS": _text(json.dumps(told.limits, sort_keys=True)),
-        "RUNPOD_ENDPOINT_ID": _secret(told.runpod_endpoint_id),
-        "RUNPOD_API_KEY": _secret(told.runpod_api_key),
-        "S3_ACCESS_KEY_ID": _secret(told.s3_access_key_id),
-        "S3_SECRET_ACCESS_KEY": _secret(told.s3_secret_access_key),
+        "STACK": _text(parts.stack),
+        "WORKER_URL": _text(settings.public_url(script_name)),
+        "S3_ENDPOINT": _text(parts.s3_endpoint),
+        "S3_BUCKET": _text(parts.bucket_name),
+        "RUNPOD_JOB_URL": _text(parts.runpod_job_url),
+        "PRICE": _text(pulumi.Output.json_dumps(parts.price, sort_keys=True)),
+        "LIMITS": _text(json.dumps(limits.model_dump(), sort_keys=True)),
+        "RUNPOD_ENDPOINT_ID": _secret(parts.runpod_endpoint_id),
+        "RUNPOD_API_KEY": _secret(parts.runpod_api_key),
+        "S3_ACCESS_KEY_ID": _secret(parts.s3_access_key_id),
+        "S3_SECRET_ACCESS_KEY": _secret(parts.s3_secret_access_key),
         "HOOK_KEYS": _secret(pulumi.Output.all(hook_keys.current, hook_keys.previous).apply(key_list)),
         "API_TOKENS": _secret(pulumi.Output.all(operator.current, operator.previous).apply(token_list)),
     }
-    if told.access is not None:
-        rows["ACCESS"] = _text(json.dumps(told.access, sort_keys=True))
+    if settings.access is not None:
+        rows["ACCESS"] = _text(json.dumps(settings.access, sort_keys=True))
     return [{"name": name, **rows[name]} for name in sorted(rows)]
 
 
 def bearer_token(random_base64: str) -> str:
-    """The operator's token: a recognisable prefix, so that secret scanners find it, and URL-safe bytes."""
+    """The operator token: a prefix that secret scanners recognise, and URL-safe bytes."""
     safe = base64.urlsafe_b64encode(base64.b64decode(random_base64)).decode().rstrip("=")
     return f"splat_{safe}"
 
 
 def token_list(current_and_previous: Sequence[str]) -> str:
-    """API_TOKENS: the current operator token and, while a rotation lasts, the one before; hashes only."""
+    """API_TOKENS: hashes of the current operator token and, during a rotation, of the previous token."""
     names = ("operator", "operator-previous")
     return json.dumps(
         [
@@ -221,18 +236,18 @@ def token_list(current_and_previous: Sequence[str]) -> str:
 
 
 def key_list(current_and_previous: Sequence[str]) -> str:
-    """HOOK_KEYS: current first; what was signed with the previous one still verifies."""
+    """HOOK_KEYS: current first; what was signed with the previous key still verifies."""
     return json.dumps([value for value in current_and_previous if value])
 
 
 def _fingerprint(upload: Mapping[str, Any], bundle: EdgeBundle) -> pulumi.Output[str]:
-    """Changes with anything that uploads the script again. Secret, since it is made of secrets."""
+    """Changes with anything that uploads the script again. Secret, since it is derived from secrets."""
     text = pulumi.Output.json_dumps({**upload, "assets_sha256": bundle.assets_sha256}, sort_keys=True)
-    return pulumi.Output.secret(text.apply(lambda told: hashlib.sha256(told.encode()).hexdigest()))
+    return pulumi.Output.secret(text.apply(lambda known: hashlib.sha256(known.encode()).hexdigest()))
 
 
 def _tag_of(migrations: Any) -> str:
-    """Of the script's own record: the SDK gives its fields Python's names."""
+    """The tag in the script's recorded migrations. The SDK gives the fields Python's names."""
     return carried_tag({"newTag": migrations.new_tag} if migrations is not None else None)
 
 

@@ -1,50 +1,23 @@
-"""The GPU endpoint: a serverless queue that scales to zero, and what the edge must know of it.
+"""The GPU endpoint: a serverless queue that scales to zero, and what the edge has to know about it.
 Gives workers no secret: everything a job needs travels in the job."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 
-from infra.runpod.provider import MARKER
-from infra.runpod.resources import Endpoint, RegistryCredential
-from infra.runpod.trial import ImageTrial
-
-
-@dataclass(frozen=True, kw_only=True)
-class GpuPlan:
-    """Cards and their number, as people name them."""
-
-    names: tuple[str, ...]
-    count: int
-    min_cuda_version: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScalePlan:
-    """Workers and when they come and go."""
-
-    workers_min: int
-    workers_max: int
-    idle_timeout_s: int
-    queue_delay_s: float
-    timeout_s: int
-    flashboot: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegistryLogin:
-    """How RunPod pulls a private image."""
-
-    username: str
-    password: pulumi.Output[str]
+from infra.image.labels import ImageLabels, check_gpus, minimum_cuda
+from infra.runpod.model import MARKER, QUEUE
+from infra.runpod.resources.credential import RegistryCredential
+from infra.runpod.resources.endpoint import Endpoint
+from infra.runpod.resources.image_check import ImageCheck
+from infra.settings.model import GpuSettings, ScalingSettings
 
 
 class GpuEndpoint(pulumi.ComponentResource):
-    """`endpoint_id` is what jobs are sent to; `price` is one worker's rate with its date."""
+    """`endpoint_id` is where jobs are sent; `price` is one worker's rate with its date."""
 
     endpoint_id: pulumi.Output[str]
     price: pulumi.Output[Mapping[str, Any]]
@@ -55,64 +28,80 @@ class GpuEndpoint(pulumi.ComponentResource):
         *,
         physical_name: str,
         deployment_id: pulumi.Input[str],
+        gpu: GpuSettings,
+        scaling: ScalingSettings,
         image: pulumi.Input[str],
-        gpu: GpuPlan,
-        scale: ScalePlan,
-        disk_gb: int,
-        data_centers: Sequence[str] = (),
-        registry: RegistryLogin | None = None,
-        adopt_id: str | None = None,
-        tries_images: bool = True,
+        labels: ImageLabels,
+        image_check: bool,
+        registry_username: str | None = None,
+        registry_password: pulumi.Input[str] | None = None,
         stops_before: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`stops_before` are resources that workers use: they go only after the endpoint is gone. `tries_images`: a
-        changed image passes its self-test on a worker of its own before the endpoint gets it."""
+        """`stops_before` are resources that workers use: they are deleted only after the endpoint. Raises
+        IncompatibleImage when `labels` do not fit the cards."""
         super().__init__("splat:endpoint:GpuEndpoint", name, {}, opts)
+        check_gpus(labels, gpu.names)
+        mine = pulumi.ResourceOptions(parent=self)
         credential = None
-        if registry is not None:
+        if registry_username and registry_password is not None:
             credential = RegistryCredential(
                 f"{name}-registry",
                 base_name=physical_name,
                 owner=deployment_id,
-                username=registry.username,
-                password=registry.password,
-                opts=pulumi.ResourceOptions(parent=self),
+                username=registry_username,
+                password=registry_password,
+                opts=mine,
             )
-        trial = ImageTrial(
-            f"{name}-trial",
-            name=f"{physical_name}-trial",
-            owner=deployment_id,
-            image=image,
-            gpu_names=gpu.names,
-            gpu_count=gpu.count,
-            min_cuda_version=gpu.min_cuda_version,
-            disk_gb=disk_gb,
-            enabled=tries_images,
-            data_centers=data_centers,
-            registry=credential.id if credential is not None else None,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        endpoint = Endpoint(
-            f"{name}-endpoint",
+        inputs = endpoint_inputs(
+            gpu,
+            scaling,
             name=physical_name,
+            marker=pulumi.Output.concat(deployment_id, ".endpoint"),
             image=image,
-            gpu_names=gpu.names,
-            gpu_count=gpu.count,
-            min_cuda_version=gpu.min_cuda_version,
-            workers_min=scale.workers_min,
-            workers_max=scale.workers_max,
-            idle_timeout_s=scale.idle_timeout_s,
-            queue_delay_s=scale.queue_delay_s,
-            timeout_ms=scale.timeout_s * 1000,
-            flashboot=scale.flashboot,
-            disk_gb=disk_gb,
-            data_centers=data_centers,
-            env={MARKER: pulumi.Output.concat(deployment_id, ".", name)},
+            min_cuda_version=minimum_cuda(labels, gpu.min_cuda_version),
             registry=credential.id if credential is not None else None,
-            adopt_id=adopt_id or "",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[trial, *stops_before]),
+        )
+        its_own = {"name": f"{physical_name}-check", "env": {MARKER: pulumi.Output.concat(deployment_id, ".check")}}
+        check = ImageCheck(f"{name}-image-check", {**inputs, **its_own}, enabled=image_check, opts=mine)
+        endpoint = Endpoint(
+            f"{name}-endpoint", inputs, opts=pulumi.ResourceOptions(parent=self, depends_on=[check, *stops_before])
         )
         self.endpoint_id = endpoint.id
         self.price = endpoint.price
         self.register_outputs({"endpointId": self.endpoint_id, "price": self.price})
+
+
+def endpoint_inputs(
+    gpu: GpuSettings,
+    scaling: ScalingSettings,
+    *,
+    name: str,
+    marker: pulumi.Input[str],
+    image: pulumi.Input[str],
+    min_cuda_version: str,
+    registry: pulumi.Input[str] | None = None,
+) -> dict[str, Any]:
+    """Settings as the inputs of an endpoint, in the API's own words (RunPod REST v2, CreateEndpointRequest). Only the
+    cards keep their usual names: the provider resolves them. The one place where a setting meets its field."""
+    inputs: dict[str, Any] = {
+        "name": name,
+        "type": QUEUE,
+        "image": image,
+        "gpuNames": list(gpu.names),
+        "gpuCount": gpu.count,
+        "minCudaVersion": min_cuda_version,
+        "dataCenterIds": list(gpu.data_centers),
+        "disk": gpu.disk_gb,
+        "workers": {
+            "min": scaling.workers[0],
+            "max": scaling.workers[1],
+            "idleTimeout": scaling.idle_s,
+        },
+        "scaling": {"type": "QUEUE_DELAY", "queueDelay": scaling.queue_delay_s},
+        "timeout": scaling.execution_timeout_s * 1000,
+        "flashboot": scaling.flashboot,
+        "env": {MARKER: marker},
+    }
+    optional = {"registry": registry, "adoptId": gpu.adopt_endpoint_id}
+    return inputs | {key: value for key, value in optional.items() if value is not None}

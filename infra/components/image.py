@@ -1,5 +1,5 @@
-"""The worker image as one reference by digest, and what it says of itself: built and pushed, pinned, or the checkout.
-Never gives out a tag: one that is pinned is looked up, and its digest taken."""
+"""The worker image as one reference by digest, with its labels: built and pushed, pinned, or the checkout.
+Never outputs a tag: a pinned tag is resolved to its digest."""
 
 from __future__ import annotations
 
@@ -7,71 +7,66 @@ from pathlib import Path
 
 import pulumi
 
-from infra import image_facts, registry
-from infra.content_hash import hash_folder
-from infra.image_facts import ImageFacts
+from common.content_hash import hash_folder
+from infra.image import registry
+from infra.image.labels import ImageLabels, labels_of_folder, read_labels
+from infra.settings.model import ImageSettings
 
-# No registry of this name exists. The local cloud starts such an image from the sources beside it; a
-# real platform refuses it, which is right.
+# No registry of this name exists. The local cloud starts such an image from the sources beside it; RunPod rejects it.
 CHECKOUT_REPOSITORY = "checkout.local/splat-worker"
 
 
 class WorkerImage(pulumi.ComponentResource):
-    """`reference` is repository@sha256:digest of what workers run; `facts` its CUDA version and architectures."""
+    """`reference` is repository@sha256:digest of what workers run."""
 
     reference: pulumi.Output[str]
-    facts: ImageFacts
+    labels: ImageLabels
 
     def __init__(
         self,
         name: str,
+        settings: ImageSettings,
         *,
-        source: str,
         folder: Path,
-        repository: str | None = None,
-        registry_username: str | None = None,
         registry_password: pulumi.Input[str] | None = None,
-        registry_login_text: str | None = None,
-        looks_up: bool = True,
+        registry_password_text: str | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`source`: `build`, `checkout`, or a reference by digest or tag. Raises registry.RegistryError for a tag that
-        cannot be looked up, and for an image that its registry does not have."""
+        """`folder` holds the sources. The password comes twice: as a secret for resources, and as text for the query of
+        the registry. Raises registry.RegistryError for a tag that cannot be resolved, and for a missing image."""
         super().__init__("splat:image:WorkerImage", name, {}, opts)
-        pinned = source not in ("build", "checkout")
-        if pinned and not source.startswith(f"{CHECKOUT_REPOSITORY}@"):
-            login = None
-            if registry_username and registry_login_text:
-                login = registry.Login(username=registry_username, password=registry_login_text)
-            source, self.facts = pin(source, login, looks_up=looks_up)
+        source = settings.source
+        if source in ("build", "checkout") or source.startswith(f"{CHECKOUT_REPOSITORY}@"):
+            self.labels = labels_of_folder(folder)
         else:
-            self.facts = image_facts.of_folder(folder)
+            login = None
+            if settings.registry_username and registry_password_text:
+                login = registry.Login(username=settings.registry_username, password=registry_password_text)
+            source, self.labels = pin(source, login, lookup=settings.lookup)
         if source == "checkout":
             self.reference = pulumi.Output.from_input(f"{CHECKOUT_REPOSITORY}@sha256:{hash_folder(folder)}")
         elif source == "build":
-            self.reference = self._build(name, folder, str(repository), registry_username, registry_password)
+            self.reference = self._build(name, folder, settings, registry_password)
         else:
             self.reference = pulumi.Output.from_input(source)
         self.register_outputs({"reference": self.reference})
 
     def _build(
-        self,
-        name: str,
-        folder: Path,
-        repository: str,
-        username: str | None,
-        password: pulumi.Input[str] | None,
+        self, name: str, folder: Path, settings: ImageSettings, password: pulumi.Input[str] | None
     ) -> pulumi.Output[str]:
         import pulumi_docker_build as docker_build  # costs a second, and only this source needs it
 
+        repository = str(settings.repository)
         registries = []
-        if username and password is not None:
+        if settings.registry_username and password is not None:
             registries.append(
                 docker_build.RegistryArgs(
-                    address=repository.partition("/")[0], username=username, password=pulumi.Output.secret(password)
+                    address=repository.partition("/")[0],
+                    username=settings.registry_username,
+                    password=pulumi.Output.secret(password),
                 )
             )
-        # The content names the tag, so an unchanged checkout pushes what is there already.
+        # The content names the tag, so an unchanged checkout pushes nothing new.
         tag = f"{repository}:{hash_folder(folder)[:16]}"
         image = docker_build.Image(
             f"{name}-build",
@@ -93,27 +88,27 @@ class WorkerImage(pulumi.ComponentResource):
                     )
                 )
             ],
-            build_on_preview=False,  # ten gigabytes are not for a preview
+            build_on_preview=False,  # a preview should not build ten gigabytes
             registries=registries,
             opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
         )
         return image.digest.apply(lambda digest: f"{repository}@{digest}")
 
 
-def pin(source: str, login: registry.Login | None, *, looks_up: bool) -> tuple[str, ImageFacts]:
-    """`source` by digest, and what the image says of itself. A digest stands without its registry, which may be
-    closed to the machine that deploys; then nothing is known of the image but by its trial."""
+def pin(source: str, login: registry.Login | None, *, lookup: bool) -> tuple[str, ImageLabels]:
+    """`source` by digest, and its labels. A digest is valid without its registry, which may be unreachable from the
+    machine that deploys. Then no labels are known, and only the image check finds an unfit image."""
     repository, at, _ = source.partition("@")
-    if at and not looks_up:
-        return source, ImageFacts()
+    if at and not lookup:
+        return source, ImageLabels()
     try:
-        found = registry.look_up(source, login)
+        found = registry.inspect(source, login)
     except registry.NoAnswer as silent:
         if not at:
             raise
         pulumi.log.warn(f"{silent}. Its CUDA version and architectures are not compared with the stack's GPUs.")
-        return source, ImageFacts()
+        return source, ImageLabels()
     if at:
-        return source, image_facts.from_labels(found.labels)
+        return source, read_labels(found.labels)
     head, slash, tail = repository.rpartition("/")
-    return f"{head}{slash}{tail.partition(':')[0]}@{found.digest}", image_facts.from_labels(found.labels)
+    return f"{head}{slash}{tail.partition(':')[0]}@{found.digest}", read_labels(found.labels)

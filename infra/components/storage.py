@@ -1,5 +1,5 @@
 """The bucket of photos and scenes: rules, the one key that opens it, and its emptying on destroy.
-The key opens this bucket only; no origin but the app's may use it from a page."""
+The key opens only this bucket; only pages of the app's origin may use it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from infra.bucket_contents import BucketContents
-from infra.bucket_place import BucketPlace
-from infra.stray_tokens import StrayTokens
+from infra.cloudflare.bucket_contents import BucketContents
+from infra.cloudflare.bucket_placement import BucketPlacement
+from infra.cloudflare.orphan_tokens import OrphanTokens
+from infra.settings.model import SecretSettings, StorageSettings
 
-# Names are Cloudflare's: "Workers R2 Storage Bucket Item Write" and "… Read". Sorted, one policy:
-# the API returns them sorted, and another order is an endless diff (provider issues 7094, 5548).
+# Cloudflare's names: "Workers R2 Storage Bucket Item Write" and "… Read". Sorted, one policy: the API returns them
+# sorted, and another order is an endless diff (provider issues 7094, 5548).
 PERMISSION_GROUPS = tuple(sorted(("2efd5506f9c8494dacb1fa10a3e7d5b6", "6a018a9f2fc74eb6b293b0c548f38b39")))
 DAY_S = 86_400
 ABORT_UPLOADS_AFTER_S = 7 * DAY_S
@@ -24,7 +25,7 @@ CORS_MAX_AGE_S = 3600
 
 
 class Storage(pulumi.ComponentResource):
-    """Outputs the bucket's name, its S3 pair (secret), and `contents`: let whatever writes depend on it."""
+    """Outputs the bucket's name, its S3 key pair (secret), and `contents`: let whatever writes depend on it."""
 
     bucket_name: pulumi.Output[str]
     access_key_id: pulumi.Output[str]
@@ -36,45 +37,43 @@ class Storage(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
+        settings: StorageSettings,
+        secrets: SecretSettings,
         *,
         account_id: str,
         bucket_name: str,
         s3_url: str,
         app_url: str,
         deployment_id: pulumi.Input[str],
-        jurisdiction: str,
-        location: str | None = None,
-        object_lifetime_days: int = 0,
-        key_generation: int = 1,
-        keep_previous_key: bool = True,
-        adopt: bool = False,
-        protect: bool = False,
+        protect: bool,
         after: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`after` are resources that must be there before anything here is, and go after it. `adopt` takes over the
-        bucket of that name instead of making one; a higher `key_generation` makes another key pair. The one before
-        lives on with `keep_previous_key`, since jobs under way hold addresses signed with it; it ends with the next
-        generation or without that flag, always after whatever uses this one has the new."""
+        """`after` are resources that must exist before anything here does, and are deleted after it.
+
+        A higher generation of the key creates another key pair. With `keep_previous_secrets` the pair before stays
+        valid, since running jobs hold addresses signed with it. It is revoked by the next generation, or without that
+        setting, and always after its users have the new pair."""
         super().__init__("splat:storage:Storage", name, {}, opts)
-        fixed = BucketPlace(
-            f"{name}-place",
+        jurisdiction = settings.jurisdiction.value
+        placement = BucketPlacement(
+            f"{name}-placement",
             account_id=account_id,
             bucket=bucket_name,
             jurisdiction=jurisdiction,
-            location=location or "",
+            location=settings.location or "",
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
-        place: dict[str, Any] = {"account_id": account_id, "jurisdiction": fixed.jurisdiction}
+        place: dict[str, Any] = {"account_id": account_id, "jurisdiction": placement.jurisdiction}
         bucket = cloudflare.R2Bucket(
             f"{name}-bucket",
-            name=fixed.bucket,
-            location=location,
+            name=placement.bucket,
+            location=settings.location,
             opts=pulumi.ResourceOptions(
                 parent=self,
                 protect=protect,
                 retain_on_delete=protect,
-                import_=f"{account_id}/{bucket_name}/{jurisdiction}" if adopt else None,
+                import_=f"{account_id}/{bucket_name}/{jurisdiction}" if settings.adopt_bucket else None,
             ),
             **place,
         )
@@ -85,16 +84,17 @@ class Storage(pulumi.ComponentResource):
         cloudflare.R2BucketLifecycle(
             f"{name}-lifecycle",
             bucket_name=bucket.name,
-            rules=lifecycle_rules(object_lifetime_days),
+            rules=lifecycle_rules(settings.object_lifetime_days),
             opts=inside,
             **place,
         )
         token_name = pulumi.Output.concat(bucket_name, " objects ", deployment_id)
-        # Made before the token and gone after it: what a cut-off run leaves is swept on destroy at the latest.
-        sweep = StrayTokens(f"{name}-stray-tokens", account_id=account_id, token_name=token_name, opts=inside)
-        oldest = key_generation - 1 if keep_previous_key and key_generation > 1 else key_generation
+        # Created before the token and deleted after it, so a destroy revokes the tokens of an interrupted run.
+        sweep = OrphanTokens(f"{name}-orphan-tokens", account_id=account_id, token_name=token_name, opts=inside)
+        current = secrets.bucket_key_generation
+        oldest = current - 1 if secrets.keep_previous_secrets and current > 1 else current
         tokens = [
-            # Two resources by turns: making the next pair replaces the one before the last and touches no other.
+            # Two resources in turn: the next pair replaces the pair before the last and touches no other.
             cloudflare.AccountToken(
                 f"{name}-token" if generation % 2 else f"{name}-token-even",
                 account_id=account_id,
@@ -102,7 +102,7 @@ class Storage(pulumi.ComponentResource):
                 policies=[_bucket_policy(account_id, jurisdiction, bucket_name)],
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[bucket, sweep], replacement_trigger=generation),
             )
-            for generation in range(oldest, key_generation + 1)
+            for generation in range(oldest, current + 1)
         ]
         token = tokens[-1]
         self.token_name = token_name
@@ -127,7 +127,7 @@ class Storage(pulumi.ComponentResource):
 
 
 def lifecycle_rules(object_lifetime_days: int) -> list[cloudflare.R2BucketLifecycleRuleArgs]:
-    """Setting rules replaces the whole set, so R2's own rule against forgotten uploads is restated."""
+    """Rules replace the whole set, so this repeats R2's own rule against unfinished uploads."""
     rules = [
         cloudflare.R2BucketLifecycleRuleArgs(
             id="abort-unfinished-uploads",
@@ -157,8 +157,8 @@ def lifecycle_rules(object_lifetime_days: int) -> list[cloudflare.R2BucketLifecy
 
 
 def _cors_rule(app_url: str) -> cloudflare.R2BucketCorsRuleArgs:
-    """The app's own origin, and only what it does: put photos, read scenes in parts. A header that a page sends and
-    that is not named here ends its upload before it begins; `content-length` is the browser's own and needs no name."""
+    """The app's own origin, and only what the app does: put photos, read scenes in parts. The browser rejects an upload
+    with a header that is not named here; `content-length` is its own and needs no name."""
     return cloudflare.R2BucketCorsRuleArgs(
         id="app",
         allowed=cloudflare.R2BucketCorsRuleAllowedArgs(

@@ -1,2 +1,1 @@
-"""RunPod's management API v2 as typed client, pure model, GPU catalogue and dynamic providers.
-Only `provider` may import Pulumi."""
+"""RunPod's management and job APIs: typed client, pure model, GPU catalogue. `resources` holds the Pulumi side."""

@@ -1,21 +1,24 @@
-"""GPUs by the names people use: to serverless pools and excluded types, with the price of today.
-Pure: the catalogue comes in as read from the API; nothing about cards is hard-coded but two that are gone."""
+"""GPUs by their usual names: to serverless pools and excluded types, with today's price.
+Pure: the catalogue comes in as read from the API. Only cards that serverless does not have are named here."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-# More names are taken without error, but workers then hang in "initializing" (field note, facts 1.10).
-PREFERENCES_MAX = 3
-# Cards that people ask for and that serverless does not have; memory in GB, to say what to take instead.
+Props = dict[str, Any]
+# Inputs that `resolve` turns into `gpu` and `price`.
+ASKED = ("gpuNames", "gpuCount", "minCudaVersion")
+PRICE_SOURCE = "RunPod catalogue, price.serverless"
+# Cards that serverless does not have; memory in GB, to suggest another card.
 _NOT_SERVERLESS: Mapping[str, int] = {"t4": 16, "tesla t4": 16, "a100 40gb": 40, "v100": 32}
 
 
 class NotOffered(Exception):
-    """A GPU name that cannot be used. `str()` says why and what to take instead."""
+    """A GPU name that cannot be used. `str()` gives the reason and another card."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,63 +65,49 @@ def read_catalog(gpus: Iterable[Mapping[str, Any]]) -> tuple[GpuType, ...]:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class CpuFlavour:
-    """One CPU of the catalogue. `usd_per_vcpu_h` is the serverless list price."""
-
-    id: str
-    vcpu_min: int
-    vcpu_max: int
-    usd_per_vcpu_h: float | None
-
-
-def read_cpus(cpus: Iterable[Mapping[str, Any]]) -> tuple[CpuFlavour, ...]:
-    return tuple(
-        CpuFlavour(
-            id=str(cpu["id"]),
-            vcpu_min=int((cpu.get("vcpu") or {}).get("min") or 2),
-            vcpu_max=int((cpu.get("vcpu") or {}).get("max") or 2),
-            usd_per_vcpu_h=_number((cpu.get("price") or {}).get("serverlessPerVcpu")),
-        )
-        for cpu in cpus
-    )
-
-
-def cpu_price(choices: tuple[tuple[str, int], ...], flavours: tuple[CpuFlavour, ...]) -> tuple[str, float]:
-    """Name and USD per second of the first of `choices` (flavour, vCPUs). Raises NotOffered for any of them."""
-    offered = {flavour.id: flavour for flavour in flavours if flavour.usd_per_vcpu_h is not None}
-    for id_, count in choices:
-        flavour = offered.get(id_)
-        if flavour is None:
-            raise NotOffered(f'RunPod serverless does not offer the CPU "{id_}"; offered: {", ".join(sorted(offered))}')
-        if count & (count - 1) or not flavour.vcpu_min <= count <= flavour.vcpu_max:
-            raise NotOffered(
-                f"{id_} with {count} vCPUs does not exist: take a power of two from {flavour.vcpu_min} "
-                f"to {flavour.vcpu_max}"
-            )
-    id_, count = choices[0]
-    return f"{id_}, {count} vCPU", round((offered[id_].usd_per_vcpu_h or 0.0) * count / 3600, 8)
-
-
 def select(names: tuple[str, ...], catalog: tuple[GpuType, ...], *, count: int = 1) -> Selection:
     """Pools and exclusions for `names`, in their order. Raises NotOffered."""
-    if not names:
-        raise NotOffered(f"no GPU is named; offered are {_offers(catalog)}")
-    if len(names) > PREFERENCES_MAX:
-        raise NotOffered(f"{len(names)} GPUs are named, but RunPod heeds only the first {PREFERENCES_MAX}: name fewer")
     wanted: list[GpuType] = []
     for name in names:
         wanted.extend(gpu for gpu in _match(name, catalog) if gpu not in wanted)
     pools = tuple(dict.fromkeys(gpu.pool for gpu in wanted if gpu.pool))
     excluded = tuple(sorted(gpu.id for gpu in catalog if gpu.pool in pools and gpu not in wanted))
     first = wanted[0]
-    assert first.usd_per_h is not None  # _match gives offered ones only
+    assert first.usd_per_h is not None  # _match returns offered cards only
     return Selection(
         pools=pools,
         excluded_types=excluded,
         first_choice=first.name,
         usd_per_h=round(first.usd_per_h * count, 6),
     )
+
+
+def resolve(olds: Props, news: Props, catalog: tuple[GpuType, ...], *, today: date) -> Props:
+    """The inputs that follow from GPU names: `gpu` as the API takes it, and `price`. Raises NotOffered."""
+    count = int(news["gpuCount"])
+    chosen = select(tuple(news["gpuNames"]), catalog, count=count)
+    gpu: Props = {"pools": list(chosen.pools), "count": count}
+    if chosen.excluded_types:
+        gpu["excludedTypes"] = list(chosen.excluded_types)
+    if news.get("minCudaVersion"):
+        gpu["minCudaVersion"] = news["minCudaVersion"]
+    price = {
+        "gpu": chosen.first_choice,
+        "usd_per_s": chosen.usd_per_s,
+        "as_of": today.isoformat(),
+        "source": PRICE_SOURCE,
+    }
+    before = olds.get("price")
+    if isinstance(before, Mapping) and {**price, "as_of": before.get("as_of")} == dict(before):
+        price["as_of"] = before["as_of"]  # the day of the first look, so that an unchanged price is no change
+    return {"gpu": gpu, "price": price}
+
+
+def resolved_before(olds: Props, news: Props) -> Props | None:
+    """The last answer of `resolve`, when the same is asked again; None when something else is."""
+    if not olds.get("price") or any((olds.get(key) or None) != (news.get(key) or None) for key in ASKED):
+        return None
+    return {key: olds.get(key) for key in ("gpu", "price")}
 
 
 def _match(name: str, catalog: tuple[GpuType, ...]) -> tuple[GpuType, ...]:
@@ -131,7 +120,7 @@ def _match(name: str, catalog: tuple[GpuType, ...]) -> tuple[GpuType, ...]:
         raise NotOffered(_not_offered(name, exact or loose, catalog))
     pools = {gpu.pool for gpu in found}
     if len(pools) > 1:
-        raise NotOffered(f'"{name}" can mean {", ".join(sorted(g.name for g in found))}: write one of these')
+        raise NotOffered(f'"{name}" can mean {", ".join(sorted(g.name for g in found))}: use one of these names')
     return tuple(found)
 
 
@@ -141,8 +130,8 @@ def _not_offered(name: str, known: list[GpuType], catalog: tuple[GpuType, ...]) 
     fitting = [gpu for gpu in catalog if gpu.offered and gpu.memory_gb >= memory_gb]
     if memory_gb and fitting:
         best = min(fitting, key=lambda gpu: (gpu.usd_per_h or 0, gpu.name))
-        text += f"; take {best.name} instead ({best.memory_gb} GB, {best.usd_per_h:.2f} USD/h)"
-    return f"{text}. Offered now: {_offers(catalog)}"
+        text += f". Use {best.name} instead ({best.memory_gb} GB, {best.usd_per_h:.2f} USD/h)"
+    return f"{text}. RunPod offers {_offers(catalog)}"
 
 
 def _offers(catalog: tuple[GpuType, ...]) -> str:

@@ -1,16 +1,18 @@
-"""Typed HTTP client of RunPod's management API v2 (endpoints, registries, secrets, volumes, catalogue).
+"""HTTP client of RunPod: management API v2 (endpoints, registries, catalogue) and job API.
 Knows nothing of Pulumi; never puts the key into a URL, log, repr or exception."""
 
 from __future__ import annotations
 
 import email.utils
+import json
+import os
 import random
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 import httpx
@@ -19,8 +21,12 @@ from infra.runpod import errors
 
 USER_AGENT = "photo-splat-infra/0.1 (+pulumi dynamic provider)"
 PRODUCTION_URL = "https://api.runpod.io/v2"
+PRODUCTION_JOB_URL = "https://api.runpod.ai/v2"
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0  # creating an endpoint resolves its image, which takes seconds
+LOG_WAIT_S = 3.0  # a worker's log is a stream that stays open; old lines come at once
+LOG_LINE_MAX = 300  # characters
+FINAL_JOB_STATES = frozenset({"COMPLETED", "FAILED", "CANCELLED", "TIMED_OUT"})
 JSON = dict[str, Any]
 
 _SAFE_TO_REPEAT = frozenset({"GET", "PATCH", "DELETE"})
@@ -36,6 +42,12 @@ _CLASSES: Mapping[int, type[errors.Refused]] = {
 }
 
 
+class Config(Protocol):
+    """What a dynamic provider's `configure` gets: the stack's configuration by full key."""
+
+    def get(self, key: str) -> str | None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
     """How often and how long a repeatable call is repeated. Seconds."""
@@ -48,7 +60,7 @@ class RetryPolicy:
 
 
 class RunPodClient:
-    """One account's management API. Safe to share between threads.
+    """One account. Safe to share between threads.
 
     `transport`, `sleep` and `jitter` are the seams of the tests: a function instead of a network,
     a recorder instead of a clock, a constant in place of `random.random`.
@@ -59,6 +71,7 @@ class RunPodClient:
         *,
         api_key: str,
         api_url: str = PRODUCTION_URL,
+        job_url: str = PRODUCTION_JOB_URL,
         transport: httpx.BaseTransport | None = None,
         retry: RetryPolicy | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -78,14 +91,13 @@ class RunPodClient:
             follow_redirects=False,  # a redirect would carry the key to another host
         )
         self.api_url = api_url
+        self._job_url = job_url.rstrip("/")
 
     def __repr__(self) -> str:
         return f"RunPodClient({self.api_url})"
 
     def close(self) -> None:
         self._http.close()
-
-    # endpoints ----------------------------------------------------------------------------------
 
     def create_endpoint(self, body: Mapping[str, Any]) -> JSON:
         """The new endpoint. Never repeated: OutcomeUnknown says that one may exist now."""
@@ -106,8 +118,6 @@ class RunPodClient:
     def list_workers(self, endpoint_id: str) -> JSON:
         return self._object("GET", f"/serverless/{_segment(endpoint_id)}/workers")
 
-    # registry credentials -----------------------------------------------------------------------
-
     def create_registry(self, *, name: str, username: str, password: str) -> JSON:
         return self._object("POST", "/registries", json={"name": name, "username": username, "password": password})
 
@@ -120,55 +130,38 @@ class RunPodClient:
     def delete_registry(self, registry_id: str) -> None:
         self._send("DELETE", f"/registries/{_segment(registry_id)}")
 
-    # account secrets ----------------------------------------------------------------------------
-
-    def create_secret(self, *, name: str, value: str, description: str = "") -> JSON:
-        return self._object("POST", "/account/secrets", json={"name": name, "value": value, "description": description})
-
-    def get_secret(self, secret_id: str) -> JSON:
-        return self._object("GET", f"/account/secrets/{_segment(secret_id)}")
-
-    def list_secrets(self) -> tuple[JSON, ...]:
-        return self._list("/account/secrets", "secrets")
-
-    def update_secret(self, secret_id: str, body: Mapping[str, Any]) -> JSON:
-        return self._object("PATCH", f"/account/secrets/{_segment(secret_id)}", json=body)
-
-    def delete_secret(self, secret_id: str) -> None:
-        self._send("DELETE", f"/account/secrets/{_segment(secret_id)}")
-
-    # network volumes ----------------------------------------------------------------------------
-
-    def create_volume(self, body: Mapping[str, Any]) -> JSON:
-        return self._object("POST", "/network-volumes", json=body)
-
-    def get_volume(self, volume_id: str) -> JSON:
-        return self._object("GET", f"/network-volumes/{_segment(volume_id)}")
-
-    def list_volumes(self) -> tuple[JSON, ...]:
-        return self._list("/network-volumes", "networkVolumes")
-
-    def update_volume(self, volume_id: str, body: Mapping[str, Any]) -> JSON:
-        return self._object("PATCH", f"/network-volumes/{_segment(volume_id)}", json=body)
-
-    def delete_volume(self, volume_id: str) -> None:
-        self._send("DELETE", f"/network-volumes/{_segment(volume_id)}")
-
-    # catalogue and account ----------------------------------------------------------------------
-
     def list_gpus(self) -> tuple[JSON, ...]:
         """Every GPU with pool, price and serverless availability."""
         return self._list("/catalog/gpus?include=AVAILABILITY&product=SERVERLESS", "gpus")
-
-    def list_cpus(self) -> tuple[JSON, ...]:
-        """Every CPU flavour with its price."""
-        return self._list("/catalog/cpus", "cpus")
 
     def account_limits(self) -> JSON:
         """Spend and worker quota. Path from a docs page of 2026-11-18, not in the published document."""
         return self._object("GET", "/account/limits")
 
-    # the one way out ----------------------------------------------------------------------------
+    def run_job(self, endpoint_id: str, job_input: Mapping[str, Any]) -> str:
+        """Queue a job and return its id. Never repeated: OutcomeUnknown says that one may be queued now."""
+        answer = self._object("POST", f"{self._job_url}/{_segment(endpoint_id)}/run", json={"input": dict(job_input)})
+        return str(answer["id"])
+
+    def job(self, endpoint_id: str, job_id: str) -> JSON:
+        """The job as it is now: `status`, and `output` or `error` once it ended."""
+        return self._object("GET", f"{self._job_url}/{_segment(endpoint_id)}/status/{_segment(job_id)}")
+
+    def worker_log(self, endpoint_id: str, worker_id: str, *, lines: int) -> tuple[str, ...]:
+        """The newest lines of a worker's log. Empty when it cannot be read: it only explains another failure."""
+        found: list[str] = []
+        path = f"/serverless/{_segment(endpoint_id)}/workers/{_segment(worker_id)}/logs"
+        until = time.monotonic() + LOG_WAIT_S
+        try:
+            with self._http.stream("GET", path, params={"tail": lines}, timeout=LOG_WAIT_S) as answer:
+                for line in answer.iter_lines() if answer.is_success else ():
+                    if line.startswith("data:"):
+                        found.append(str(json.loads(line[5:]).get("line", ""))[:LOG_LINE_MAX])
+                    if time.monotonic() > until:
+                        break
+        except (httpx.HTTPError, ValueError, AttributeError):
+            pass  # the stream stays open: what came until the timeout is all there is
+        return tuple(found[-lines:])
 
     def _object(self, method: str, path: str, *, json: Mapping[str, Any] | None = None) -> JSON:
         response = self._send(method, path, json=json)
@@ -177,10 +170,10 @@ class RunPodClient:
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            raise errors.Misunderstood(
+            raise errors.UnexpectedAnswer(
                 f"answered {response.status_code} with a body that is not a JSON object",
                 call=_call(method, path),
-                advice="check runpod:apiUrl: another server seems to answer there.",
+                advice=f"check {self._key_of(path)}: another server seems to answer there.",
             )
         return body
 
@@ -188,33 +181,22 @@ class RunPodClient:
         body = self._object("GET", path)
         items = body.get(wrapper)
         if not isinstance(items, list):
-            raise errors.Misunderstood(f"the answer has no list `{wrapper}`", call=_call("GET", path))
+            raise errors.UnexpectedAnswer(f"the answer has no list `{wrapper}`", call=_call("GET", path))
         return tuple(items)
 
     def _send(self, method: str, path: str, *, json: Mapping[str, Any] | None = None) -> httpx.Response:
         """One call with its repeats. Raises a RunPodError; returns only answers below 300."""
-        repeatable = method in _SAFE_TO_REPEAT
         for attempt in range(1, self._retry.attempts + 1):
-            last = attempt == self._retry.attempts
             try:
                 return self._once(method, path, json)
-            except errors.Busy as problem:
-                # 429 is answered before any effect, so even a POST may be sent again.
-                if last or problem.retry_after_s > self._retry.longest_retry_after_s:
+            except (errors.Busy, errors.ServerError, errors.OutcomeUnknown, errors.Unreachable) as problem:
+                # Neither 429 nor a failed connection has any effect, so even a POST may be sent again.
+                repeatable = method in _SAFE_TO_REPEAT or isinstance(problem, errors.Busy | errors.Unreachable)
+                asked_s = getattr(problem, "retry_after_s", 0.0)
+                last = attempt == self._retry.attempts
+                if last or not repeatable or asked_s > self._retry.longest_retry_after_s:
                     raise
-                self._sleep(max(problem.retry_after_s, self._backoff_s(attempt)))
-            except errors.Broken as problem:
-                if last or not repeatable or problem.retry_after_s > self._retry.longest_retry_after_s:
-                    raise
-                self._sleep(max(problem.retry_after_s, self._backoff_s(attempt)))
-            except errors.OutcomeUnknown:
-                if last or not repeatable:
-                    raise
-                self._sleep(self._backoff_s(attempt))
-            except errors.Unreachable:
-                if last:
-                    raise
-                self._sleep(self._backoff_s(attempt))
+                self._sleep(max(asked_s, self._backoff_s(attempt)))
         raise AssertionError("the loop returns or raises")
 
     def _once(self, method: str, path: str, json: Mapping[str, Any] | None) -> httpx.Response:
@@ -223,19 +205,23 @@ class RunPodClient:
             response = self._http.request(method, path, json=json)
         except _NOTHING_SENT as problem:
             raise errors.Unreachable(
-                f"cannot connect to {self._http.base_url.host} ({type(problem).__name__})",
+                f"cannot connect to {httpx.URL(path).host or self._http.base_url.host} ({type(problem).__name__})",
                 call=call,
-                advice="check the network and runpod:apiUrl; on the local stack, is the local cloud running?",
+                advice=f"check the network and {self._key_of(path)}. On the local stack, is the local cloud running?",
             ) from None
         except httpx.RequestError as problem:
             raise errors.OutcomeUnknown(
                 f"no answer ({type(problem).__name__}); it may have taken effect",
                 call=call,
-                advice="run again: what was made is found by its marker and not made twice.",
+                advice="run again: the marker finds what was created, so nothing is created twice.",
             ) from None
         if response.is_success:
             return response
         raise _refusal(call, response)
+
+    def _key_of(self, path: str) -> str:
+        """The configuration key that a call's address comes from."""
+        return "runpod:jobUrl" if path.startswith(self._job_url) else "runpod:apiUrl"
 
     def _backoff_s(self, attempt: int) -> float:
         """Full jitter: between nothing and a wait that doubles, so that many clients spread out."""
@@ -243,8 +229,20 @@ class RunPodClient:
         return float(ceiling * self._jitter())
 
 
+def client_from_config(config: Config) -> RunPodClient:
+    """The account of `runpod:apiKey` or RUNPOD_API_KEY, at `runpod:apiUrl` and `runpod:jobUrl`. Raises MissingKey."""
+    key = config.get("runpod:apiKey") or os.environ.get("RUNPOD_API_KEY", "")
+    if not key:
+        raise errors.MissingKey
+    return RunPodClient(
+        api_key=key,
+        api_url=config.get("runpod:apiUrl") or PRODUCTION_URL,
+        job_url=config.get("runpod:jobUrl") or PRODUCTION_JOB_URL,
+    )
+
+
 def _call(method: str, path: str) -> str:
-    return f"{method} {path.partition('?')[0]}"
+    return f"{method} {httpx.URL(path).path}"
 
 
 def _segment(identifier: str) -> str:
@@ -253,7 +251,7 @@ def _segment(identifier: str) -> str:
 
 
 def _refusal(call: str, response: httpx.Response) -> errors.Refused:
-    """The typed error of an answer that is none of 2xx, from problem+json or whatever came instead."""
+    """The typed error of an answer that is not 2xx, from problem+json or whatever came instead."""
     title, detail = response.reason_phrase, ""
     entries: tuple[str, ...] = ()
     try:
@@ -268,7 +266,7 @@ def _refusal(call: str, response: httpx.Response) -> errors.Refused:
     else:
         detail = " ".join(response.text.split())
     status = response.status_code
-    default = errors.Broken if status >= 500 else errors.Rejected
+    default = errors.ServerError if status >= 500 else errors.Rejected
     problem = _CLASSES.get(status, default)(
         call=call,
         status=status,
@@ -277,7 +275,7 @@ def _refusal(call: str, response: httpx.Response) -> errors.Refused:
         errors=entries,
         request_id=response.headers.get("x-request-id", ""),
     )
-    if isinstance(problem, errors.Busy | errors.Broken):
+    if isinstance(problem, errors.Busy | errors.ServerError):
         problem.retry_after_s = retry_after_s(response.headers, now=datetime.now(UTC))
     return problem
 

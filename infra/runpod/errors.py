@@ -1,4 +1,4 @@
-"""What can go wrong with RunPod's management API, classed by what the caller can do about it.
+"""What can go wrong with RunPod's APIs, classed by what the caller can do about it.
 Keeps the server's words and request id; never a key, a body that was sent, or a header."""
 
 from __future__ import annotations
@@ -7,10 +7,22 @@ import re
 from dataclasses import dataclass
 
 TEXT_LIMIT = 600  # characters of a foreign answer shown at most
+_SET_KEY = "run `pulumi config set --secret runpod:apiKey`, or set RUNPOD_API_KEY in the environment."
+
+
+class MissingKey(Exception):
+    """Neither the stack's configuration nor the environment holds a RunPod key."""
+
+    def __init__(self) -> None:
+        super().__init__(f"There is no RunPod API key: {_SET_KEY}")
+
+
+class DeletionTimedOut(Exception):
+    """RunPod accepted a deletion, and the object is still there or still in use."""
 
 
 class RunPodError(Exception):
-    """Any failure of a management call. `str()` is whole sentences: what, where, the server's words, next step."""
+    """Any failed call. `str()` is whole sentences: what, where, the server's words, next step."""
 
     def __init__(self, what: str, *, call: str, advice: str = "") -> None:
         self.what = what
@@ -24,13 +36,13 @@ class RunPodError(Exception):
 
 
 class UnusableKey(RunPodError):
-    """The key holds characters that no header can carry. Says so without showing it."""
+    """The key holds characters that no header can carry. The message does not show it."""
 
     def __init__(self) -> None:
         super().__init__(
             "the API key holds a blank, a line break or another character that no key has",
             call="(before any call)",
-            advice="copy it again: `pulumi config set --secret runpod:apiKey …`, or RUNPOD_API_KEY in the environment.",
+            advice=f"copy it again: {_SET_KEY}",
         )
 
 
@@ -90,13 +102,13 @@ class Busy(Refused):
     retry_after_s: float = 0.0
 
 
-class Broken(Refused):
+class ServerError(Refused):
     """5xx: the server failed. On a write the effect is unknown. `retry_after_s` is what it asked for, or 0."""
 
     retry_after_s: float = 0.0
 
 
-class Misunderstood(RunPodError):
+class UnexpectedAnswer(RunPodError):
     """The answer is not what the published document says."""
 
 
@@ -110,20 +122,20 @@ class _Known:
 _KNOWN: tuple[_Known, ...] = (
     _Known(
         pattern=r"max\w* workers|worker quota|workers across",
-        advice="the sum of max workers over all endpoints of the account is above its quota: lower "
-        "photo-splat:workersMax, lower or delete another endpoint, or raise the quota by adding balance.",
+        advice="the max workers of all endpoints together exceed the account's quota. Lower photo-splat:workersMax, "
+        "lower or delete another endpoint, or raise the quota by adding balance.",
     ),
     _Known(
         pattern=r"no longer any instances|no instances? (are )?available|no capacity|insufficient capacity",
-        advice="no machine fits right now: name more GPUs in photo-splat:gpu, or leave photo-splat:dataCenters empty.",
+        advice="no machine fits right now. Add GPUs to photo-splat:gpu, or leave photo-splat:dataCenters empty.",
     ),
     _Known(
         pattern=r"spend|balance|insufficient funds|credit",
-        advice="the account's spend cap or balance is reached: raise it in the RunPod console (billing).",
+        advice="the account reached its spend cap or its balance: raise it in the RunPod console (billing).",
     ),
     _Known(
         pattern=r"image|manifest|registry",
-        advice="RunPod cannot pull the image: check photo-splat:image (repository@sha256:…), and for a private "
+        advice="RunPod cannot pull the image. Check photo-splat:image (repository@sha256:…), and for a private "
         "registry photo-splat:registryUsername and photo-splat:registryPassword.",
     ),
 )
@@ -132,16 +144,13 @@ _KNOWN: tuple[_Known, ...] = (
 def advice_for(status: int, words: str) -> str:
     """The next step for a refusal, from its status and the server's words; "" when none is known."""
     if status == 401:
-        return (
-            "the API key is not valid: `pulumi config set --secret runpod:apiKey …`, or set RUNPOD_API_KEY in "
-            "the environment."
-        )
+        return f"the API key is not valid: {_SET_KEY}"
     if status == 403:
-        return "the API key lacks the right for this call: make one with read and write on Serverless endpoints."
+        return "the API key lacks the right for this call: create one with read and write on Serverless endpoints."
     if status == 429:
         return "RunPod limits requests per minute, hour and day: wait, then run again."
     if status >= 500:
-        return "RunPod's side failed: run again; what was made meanwhile is found by its marker, not made twice."
+        return "RunPod failed. Run again: the marker finds what was created meanwhile, so nothing is created twice."
     for known in _KNOWN:
         if re.search(known.pattern, words, re.IGNORECASE):
             return known.advice

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.cloudflare_api import Bucket, CloudflareApi, CloudflareApiError, NotThere, Script
+from infra.cloudflare.api import Bucket, CloudflareApi, CloudflareApiError, NotFound, Script
 from infra.runpod import errors, model
 from infra.runpod.client import PRODUCTION_URL, RunPodClient
 from scripts.splat_cli.errors import CommandError, ServiceError
@@ -25,7 +25,7 @@ OUR_BINDINGS = {"API_TOKENS", "HOOK_KEYS"}
 OLD_FLASHBOOT = " -fb"  # how endpoints of before 2026-03 said so, in their name
 NAMES_SHOWN_MAX = 12
 # Logical names of the program, by which its steps are found in a plan (infra/components).
-ENDPOINT, BUCKET, SCRIPT = "gpu-endpoint", "storage-bucket", "edge-script"
+ENDPOINT, BUCKET, SCRIPT = "splat-gpu-endpoint", "splat-storage-bucket", "splat-edge-script"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +64,9 @@ class Found:
         """(what, name, what is known of it), one row each. Never a value of a variable or binding."""
         rows: list[tuple[str, str, str]] = []
         if self.endpoint is not None:
-            now = model.from_wire(self.endpoint)
-            about = f"{now.workers.min} to {now.workers.max} workers, image {now.image or 'none'}"
-            rows.append(("endpoint", f"{now.name} ({self.endpoint['id']})", about))
+            now = model.canonical(self.endpoint)
+            about = f"{now['workers']['min']} to {now['workers']['max']} workers, image {now.get('image', 'none')}"
+            rows.append(("endpoint", f"{now['name']} ({self.endpoint['id']})", about))
         if self.bucket is not None:
             about = (
                 f"jurisdiction {self.jurisdiction}, region {self.bucket.location}, made {self.bucket.created_on[:10]}"
@@ -189,7 +189,7 @@ def _endpoint(name: str, all_endpoints: Iterable[Mapping[str, Any]]) -> Mapping[
             hint="destroy that stack, or take the endpoint out of its state (pulumi state delete) and remove its "
             f"variable {MARKER}",
         )
-    if one.get("type") != model.EndpointType.QUEUE or not one.get("gpu"):
+    if one.get("type") != model.QUEUE or not one.get("gpu"):
         raise CommandError(
             f"Endpoint {one['id']} is of type {one.get('type')}{'' if one.get('gpu') else ', without a GPU'}; "
             "the service needs a queue with GPUs, and neither can change.",
@@ -201,7 +201,7 @@ def _endpoint(name: str, all_endpoints: Iterable[Mapping[str, Any]]) -> Mapping[
 def _bucket(name: str, cloudflare: CloudflareApi, jurisdiction: str) -> Bucket:
     try:
         return cloudflare.bucket(name, jurisdiction=jurisdiction)
-    except NotThere:
+    except NotFound:
         pass
     for other in JURISDICTIONS:
         if other != jurisdiction and _is_there(name, cloudflare, other):
@@ -295,8 +295,8 @@ def _endpoint_changes(found: Mapping[str, Any], steps: Mapping[str, list[Mapping
     inputs = (step.get("newState") or {}).get("inputs") or {}
     if "workers" not in inputs:
         return ["  what is not known before the first `pulumi up`"]
-    wanted = model.from_wire(inputs)
-    return [_shown(one) for one in model.diff(model.align(wanted, model.from_wire(found)), wanted)] or ["  nothing"]
+    wanted = model.canonical(inputs)
+    return [_shown(one) for one in model.diff(model.align(wanted, model.canonical(found)), wanted)] or ["  nothing"]
 
 
 def _shown(change: model.Change) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from infra.local_stack import render
+from infra.settings.local_stack import render
 from local_cloud import supervisor
 from local_cloud.addresses import Addresses, PortInUse, StateFolder, write_private
 from scripts.splat_cli.edge_client import EdgeClient, Project

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.registry import look_up
+from infra.image.registry import inspect
 from tests.stack.conftest import ROOT, Project, make_project, running_cloud
 
 from .engine import BASE, Engine
@@ -65,7 +65,7 @@ def reference(project: Project) -> str:
 def test_the_endpoint_gets_the_digest_that_was_pushed(project: Project, engine: Engine, calls: Path) -> None:
     repository, _, digest = reference(project).partition("@")
     assert repository == f"{engine.registry}/splat-worker"
-    found = look_up(reference(project))
+    found = inspect(reference(project))
     assert (found.digest, found.labels["splat.cuda"]) == (digest, "13.0")
     assert calls.read_text().count("build ") == 1
 
@@ -94,7 +94,7 @@ def test_a_preview_builds_nothing_and_an_up_the_new_content(project: Project, ca
 
     assert calls.read_text().count("build ") == 2
     assert reference(project) != before
-    assert look_up(reference(project)).digest == reference(project).partition("@")[2]
+    assert inspect(reference(project)).digest == reference(project).partition("@")[2]
 
 
 def test_a_build_that_fails_leaves_the_endpoint_as_it_was(project: Project) -> None:

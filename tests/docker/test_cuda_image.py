@@ -10,13 +10,13 @@ import subprocess
 import httpx
 import pytest
 
-from infra import image_facts
+from infra.image import labels
 from scripts.image.measure import MAX_COMPRESSED_BYTES, Measured, Reference, read
 
 from .conftest import ROOT, BuiltImage
 from .engine import Engine
 
-ALL = image_facts.of_folder(ROOT / "worker_image").architectures
+ALL = labels.labels_of_folder(ROOT / "worker_image").architectures
 ARCHITECTURES = ("89",) if os.environ.get("CI") else ALL
 
 
@@ -40,7 +40,7 @@ def test_it_is_small_enough_for_a_cold_start(measured: Measured) -> None:
 
 
 def test_it_says_what_it_was_built_for(measured: Measured) -> None:
-    facts = image_facts.of_folder(ROOT / "worker_image")
+    facts = labels.labels_of_folder(ROOT / "worker_image")
     assert (measured.cuda, measured.architectures) == (facts.cuda, ARCHITECTURES)
 
 

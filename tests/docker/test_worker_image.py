@@ -21,7 +21,7 @@ from typing import IO
 import httpx
 import pytest
 
-from infra.registry import NoSuchImage, look_up
+from infra.image.registry import NoSuchImage, inspect
 from scripts.image.measure import MANIFEST_TYPES, Reference
 
 from .conftest import ROOT, BuiltImage
@@ -242,14 +242,14 @@ def test_the_handler_asks_for_its_first_job_within_five_seconds(cpu_image: Built
 
 
 def test_its_registry_gives_digest_and_labels_to_the_program(cpu_image: BuiltImage) -> None:
-    """infra/registry.py, which a stack asks for a pinned image, on a real registry."""
+    """infra/image/registry.py, which a stack queries for a pinned image, on a real registry."""
     repository, _, digest = cpu_image.reference.partition("@")
-    by_tag = look_up(f"{repository}:cpu")
-    assert by_tag == look_up(cpu_image.reference)
+    by_tag = inspect(f"{repository}:cpu")
+    assert by_tag == inspect(cpu_image.reference)
     assert by_tag.digest == digest
     assert by_tag.labels["org.opencontainers.image.revision"] == cpu_image.revision
     with pytest.raises(NoSuchImage):
-        look_up(f"{repository}:never-pushed")
+        inspect(f"{repository}:never-pushed")
 
 
 SCENE = ("--steps", "120", "--size", "160")

@@ -26,7 +26,7 @@ import pytest
 import yaml
 from botocore.config import Config
 
-from infra.local_stack import config_for
+from infra.settings.local_stack import config_for
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "local"
@@ -220,7 +220,7 @@ class Project:
 def entry_of(folder: Path, environment: dict[str, str]) -> Callable[[], None]:
     """The program of `folder` for runs inside this process, which has Cloudflare's SDK loaded: importing it takes
     the processor six seconds at each run. That the language host runs the same file is for the tests that start
-    `pulumi` themselves (cut-off, gitops, whole-path)."""
+    `pulumi` themselves (test_interrupted_runs.py, test_gitops.py, tests/e2e)."""
 
     def entry() -> None:
         with chdir(folder), patch.dict(os.environ, environment):
@@ -273,8 +273,8 @@ def make_project(
     """The program in `folder`, with a stack on a file backend beside it (or on `backend`)."""
     write_project(folder)
     committed = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
-    # The workers here only sleep and their registry does not exist; test_image_update.py tries images.
-    untried = {"photo-splat:imageTrial": "false", "photo-splat:imageLookup": "false"}
+    # The workers here only sleep and their registry does not exist; test_image_update.py checks images.
+    unchecked = {"photo-splat:imageCheck": "false", "photo-splat:imageLookup": "false"}
     addresses = config_for(
         app_url=cloud.app_url,
         runpod_url=cloud.runpod_url,
@@ -288,7 +288,7 @@ def make_project(
         program=entry_of(folder, environment),
         opts=auto.LocalWorkspaceOptions(work_dir=str(folder), env_vars=environment),
     )
-    config = {**committed, **untried, **addresses}
+    config = {**committed, **unchecked, **addresses}
     stack.set_all_config({key: auto.ConfigValue(str(value)) for key, value in config.items()})
     return Project(folder=folder, stack=stack, environment=environment)
 

@@ -109,7 +109,7 @@ class CutProxy:
             self._struck = self._down = False
 
     def end(self, *, quiet_s: float = 0.15) -> tuple[Step, ...]:
-        """Wait until nobody asks any more, mend the network, and give the steps that were taken."""
+        """Wait until no request is open, restore the network, and return the steps that were taken."""
         while True:
             with self._lock:
                 if not self._open and (not self._struck or time.monotonic() - self._last_s > quiet_s):

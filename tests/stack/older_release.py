@@ -1,8 +1,8 @@
-"""Exported states of stacks as our releases made them, and how one comes to life again beside new stand-ins.
+"""Exported states of stacks from our releases, and how to restore one on new stand-ins.
 `python -m tests.stack.older_release 0.2.0` records one more (docs/environments.md, older releases).
 
-A state is kept as the engine exports it: secrets encrypted, under the tests' own passphrase, of a stack on a local
-cloud that is long gone. No key of any real account was ever in it."""
+A state is stored as the engine exports it, with secrets encrypted under the tests' own passphrase. Its stack was on a
+local cloud that no longer exists. It never held a key of a real account."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.stack.conftest import ROOT, STACK, LocalCloud, Project, make_project,
 FIXTURES = Path(__file__).parent / "fixtures"
 ENDPOINT = "pulumi-python:dynamic/runpod:Endpoint"
 TOKEN = "AccountToken"
-# Where a resource was declared, by absolute path: of no use to anyone else.
+# Where a resource was declared, by absolute path: useless on another machine.
 PLACES = ("sourcePosition", "sourcePositions", "stackTrace")
 
 
@@ -49,9 +49,9 @@ def record(release: str, project: Project, cloud: LocalCloud) -> Path:
 
 
 def restore(file: Path, project: Project, cloud: LocalCloud) -> dict[str, str]:
-    """Make on `cloud` what the state knows, and give the state to `project`. Returns ids by logical name.
+    """Create on `cloud` what the state names, and import the state into `project`. Returns ids by logical name.
 
-    Stand-ins choose ids and ports anew, so those of the state are exchanged: in clear, then encrypted again."""
+    Stand-ins choose new ids and ports, so those of the state are exchanged in plain text, then encrypted again."""
     document = json.loads(file.read_text())
     stack = project.stack
     stack.import_stack(auto.Deployment(version=document["version"], deployment=document["deployment"]))
@@ -72,11 +72,11 @@ def restore(file: Path, project: Project, cloud: LocalCloud) -> dict[str, str]:
 
 
 def _make(resource: dict[str, Any], project: Project, cloud: LocalCloud) -> dict[str, str]:
-    """Make one resource of the state on its stand-in; old to new of what the stand-in chose itself ({} for
-    resources that have nothing outside)."""
+    """Create one resource of the state on its stand-in. Returns old to new of what the stand-in chose itself, {} for a
+    resource without a counterpart there."""
     kind = resource["type"]
     if kind == ENDPOINT:
-        body = model.to_wire(model.from_wire(_plain(resource["inputs"])))
+        body = model.canonical(_plain(resource["inputs"]))
         made = cloud.runpod("POST", "/v2/serverless", json=body).raise_for_status().json()
         return {resource["id"]: made["id"]}
     if not kind.startswith("cloudflare:index/"):
@@ -97,7 +97,7 @@ def _make(resource: dict[str, Any], project: Project, cloud: LocalCloud) -> dict
 
 
 def _plain(value: Any) -> Any:
-    """Values of an export in clear: a secret is an object that holds its text as JSON."""
+    """Values of an export in plain text: a secret is an object that holds its text as JSON."""
     if isinstance(value, dict):
         if "plaintext" in value:
             return _plain(json.loads(value["plaintext"]))
@@ -122,16 +122,16 @@ def _pulumi(project: Project, *arguments: str) -> str:
 
 
 def new_release(text: str) -> str:
-    """A version that has no state yet. What is kept of a release stays as it was made."""
+    """A version without a state yet. The state of a release never changes."""
     if not re.fullmatch(r"\d+\.\d+\.\d+", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no release: give three numbers, as in 0.2.0")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a release: use three numbers, as in 0.2.0")
     if (FIXTURES / f"{text}.json").exists():
-        raise argparse.ArgumentTypeError(f"the state of {text} is kept already, and stays as that release made it")
+        raise argparse.ArgumentTypeError(f"the state of {text} exists already and never changes")
     return text
 
 
 def main() -> None:
-    """Deploy the program of this checkout on a local cloud, and keep its state under the release's name."""
+    """Deploy the program of this checkout on a local cloud, and store its state under the release's name."""
     parser = argparse.ArgumentParser(prog="python -m tests.stack.older_release", description=main.__doc__)
     parser.add_argument("release", type=new_release, help="the release that this checkout is, such as 0.2.0")
     release = parser.parse_args().release

@@ -24,14 +24,14 @@ from pulumi.automation._server import LanguageServer
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import language_pb2_grpc
 
-from infra.local_stack import config_for
+from infra.settings.local_stack import config_for
 from tests.stack.conftest import ROOT, STACK, LocalCloud, entry_of, project_environment, write_project
 from tests.stack.cut_proxy import Cut, CutProxy, How, Step
 
 RUN_LIMIT_S = 120
 DYNAMIC, CLOUDFLARE = "pulumi-python", "cloudflare"
 
-# gRPC shares its connections within a process by address: an engine that gets the port of one that was killed is told
+# gRPC shares its connections within a process by address: an engine that gets the port of one that was killed gets
 # "connection refused" until the old one's pause before another try is over. The SDK offers no way to say otherwise.
 OWN_CONNECTIONS = ("grpc.use_local_subchannel_pool", 1)
 if OWN_CONNECTIONS not in _GRPC_CHANNEL_OPTIONS:
@@ -67,7 +67,7 @@ class OneProgram(LanguageServer):
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of the engine: how it ended, what it said, which requests it made, how often it wrote its state."""
+    """One run of the engine: its exit code, output, requests, and writes of its state."""
 
     code: int
     said: str
@@ -90,16 +90,16 @@ class Rig:
         write_project(folder)
         self._environment = {**os.environ, **project_environment(folder, path)}
         committed = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
-        # No registry and no worker here could answer for an image; other tests try images.
-        known = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-        untried = {f"photo-splat:{key}": "false" for key in ("imageLookup", "imageTrial") if key in known}
+        # No registry and no worker here could answer for an image; other tests check images.
+        unchecked = {f"photo-splat:{key}": "false" for key in ("imageLookup", "imageCheck")}
         addresses = config_for(
             app_url=cloud.app_url,
             runpod_url=self.proxy.listen(cloud.runpod_url),
             control_url=self.proxy.listen(cloud.control_url),
             s3_endpoint=self.proxy.listen(f"{cloud.app_url}/cdn-cgi/local/r2/s3"),
         )
-        (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": {**committed, **untried, **addresses}}))
+        config = {**committed, **unchecked, **addresses}
+        (folder / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": config}))
         self._server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
         entry = entry_of(folder, self._environment)
         self._program = OneProgram(entry)
@@ -109,8 +109,6 @@ class Rig:
         for name in (DYNAMIC, CLOUDFLARE):
             self._start_provider(name)
         self._pulumi("stack", "init", stack)
-
-    # runs -----------------------------------------------------------------------------------------
 
     def up(self, cut: Cut | None = None, *, killed_at_write: int | None = None) -> Run:
         return self._run("up", cut, killed_at_write)
@@ -126,7 +124,7 @@ class Rig:
         file.write_text(yaml.safe_dump(document))
 
     def unlock(self) -> None:
-        """What `pulumi cancel` does on a file backend (test_cut_off.py runs the real one): remove the lock."""
+        """What `pulumi cancel` does on a file backend (test_interrupted_runs.py runs the real one): remove the lock."""
         shutil.rmtree(self.folder / "state/.pulumi/locks", ignore_errors=True)
 
     def _run(self, command: str, cut: Cut | None, killed_at_write: int | None) -> Run:
@@ -191,8 +189,6 @@ class Rig:
             timeout=RUN_LIMIT_S,
         )
 
-    # providers ------------------------------------------------------------------------------------
-
     def _start_provider(self, name: str) -> None:
         command = {
             DYNAMIC: [sys.executable, "-u", str(Path(__file__).with_name("attached_provider.py"))],
@@ -223,8 +219,6 @@ class Rig:
         self.proxy.close()
         for name in self._providers:
             self._kill_provider(name)
-
-    # what is there --------------------------------------------------------------------------------
 
     def inventory(self) -> dict[str, int]:
         """How many of each thing the two stand-ins hold."""

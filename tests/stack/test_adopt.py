@@ -164,7 +164,9 @@ def test_the_keys_of_the_take_over_may_go_once_it_is_done(fresh: Project, cloud:
     fresh.preview(expect_no_changes=True)
 
 
-def test_a_bucket_that_would_have_to_move_is_refused_before_anything_is_sent(fresh: Project, cloud: LocalCloud) -> None:
+def test_a_bucket_that_would_have_to_move_is_rejected_before_anything_is_sent(
+    fresh: Project, cloud: LocalCloud
+) -> None:
     before = ids(cloud)
     fresh.set(jurisdiction="eu", bucketLocation="weur")
 
@@ -173,10 +175,11 @@ def test_a_bucket_that_would_have_to_move_is_refused_before_anything_is_sent(fre
 
     said = str(failure.value)
     assert (
-        "photo-splat:jurisdiction was default and cannot become eu: Cloudflare fixes it when the bucket is made" in said
+        "photo-splat:jurisdiction was default and cannot become eu: Cloudflare fixes it when the bucket is created"
+        in said
     )
     assert "photo-splat:bucketLocation was not set and cannot become weur" in said
-    assert "make a second stack there and copy the objects" in said
+    assert "create a second stack there and copy the objects" in said
     assert "Traceback" not in said
     assert ids(cloud) == before
     fresh.set(jurisdiction="default", bucketLocation="")

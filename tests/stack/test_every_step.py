@@ -1,4 +1,4 @@
-"""Every step of `up` and of `destroy` is cut off in every way; the next run finishes, with nothing twice and no orphan.
+"""Every step of `up` and of `destroy` is interrupted in every way. The next run finishes without duplicates or orphans.
 
 A step is a request to one of the two services, or a write of the engine's state. `make test` takes the steps that
 change something and the worst way for each; `scripts/test steps` takes all of them in all ways and records what it
@@ -157,7 +157,7 @@ class Walker:
         self._journal = journal
 
     def walk(self, name: str, cuts: list[tuple[str, Callable[[], Run]]], finish: Callable[[], list[str]]) -> None:
-        """All failures are told together."""
+        """All failures are reported together."""
         found = {
             label: self._journal.get(name, label) or self._try(name, label, broken, finish) for label, broken in cuts
         }
@@ -244,7 +244,7 @@ def test_a_half_made_stack_is_destroyed(rig: Rig, walker: Walker, plan: Plan) ->
     )
 
 
-def test_what_was_there_before_the_stack_is_not_taken_for_a_leftover(rig: Rig, plan: Plan) -> None:
+def test_what_existed_before_the_stack_is_no_orphan(rig: Rig, plan: Plan) -> None:
     bucket = {"accountId": "0" * 32, "name": BUCKET}
     rig.cloud.cloudflare("PUT", f"/resources/R2Bucket/{BUCKET}", json={"props": bucket}).raise_for_status()
     before = {"R2Bucket": 1}
@@ -261,8 +261,8 @@ def test_what_was_there_before_the_stack_is_not_taken_for_a_leftover(rig: Rig, p
     rig.cloud.cloudflare("DELETE", f"/resources/R2Bucket/{BUCKET}").raise_for_status()
 
 
-# The attributes as seen after a kill; a cut state was never seen, and is mended all the same. Other forms: the unit
-# tests of state_file.py.
+# The attributes as seen after a kill; a truncated state was never seen, and is repaired too. More forms: the unit tests
+# of state_file.py.
 HALF_WRITTEN = {
     "attributes empty": (".attrs", b""),
     "state cut": ("", b'{"version": 3, "checkpoint": {"stack": "organization/photo-sp'),
@@ -271,7 +271,7 @@ HALF_WRITTEN = {
 
 @pytest.mark.parametrize("form", HALF_WRITTEN)
 @pytest.mark.parametrize("by_hand", [False, True], ids=["splat", "by hand"])
-def test_a_half_written_state_is_mended_and_the_next_run_finishes(
+def test_a_half_written_state_is_repaired_and_the_next_run_finishes(
     rig: Rig, plan: Plan, form: str, *, by_hand: bool
 ) -> None:
     """Both ways: what `splat` does before each run, and the commands of docs/operations.md for plain `pulumi`."""

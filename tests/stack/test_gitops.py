@@ -110,7 +110,7 @@ def test_a_change_is_told_before_it_is_made_with_the_image_before_and_after(
 
     said = capsys.readouterr().out
     assert said.startswith(plan.COMMENT_MARK)
-    assert "| update | `gpu-endpoint` | `Endpoint` |" in said
+    assert "| update | `splat-gpu-endpoint` | `Endpoint` |" in said
     assert f"```diff\n- {runs}\n+ {built}\n```" in said
     assert (project.folder / f"Pulumi.{STACK}.yaml").read_text() == committed
     project.set(idleTimeoutS="60")
@@ -142,7 +142,7 @@ def test_drift_is_found_and_named_and_a_deployed_image_is_none(
 
     assert main(["drift", "--stack", STACK], folder=engine.folder) == DRIFTED
 
-    assert "`gpu-endpoint`" in capsys.readouterr().out
+    assert "`splat-gpu-endpoint`" in capsys.readouterr().out
     project.set(image="checkout")
     project.refresh()
     project.up()

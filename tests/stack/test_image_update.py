@@ -1,4 +1,4 @@
-"""A new worker image under load on the real engine: tried before it serves, rolled without loss, rolled back by config.
+"""A new worker image under load on the real engine: checked before it serves, rolled out and back without loss.
 The image is a folder of small programs that speak the worker protocol; half-updated would show, since each job
 imports a second file of its release only when it runs.
 """
@@ -75,7 +75,7 @@ def cloud(project_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "env": {"PYTHONDONTWRITEBYTECODE": "1"},
             "sources": {
                 "folder": str(project_folder / "worker_image"),
-                "hash_command": [sys.executable, "-S", str(ROOT / "infra" / "content_hash.py")],
+                "hash_command": [sys.executable, "-S", str(ROOT / "common" / "content_hash.py")],
             },
         }
         (folder / "images.json").write_text(json.dumps({"checkout.local/splat-worker": image}))
@@ -88,7 +88,7 @@ def project(cloud: LocalCloud, engine_path: str, project_folder: Path) -> Iterat
         process.setenv("PATH", engine_path)
         made = make_project(project_folder, cloud, engine_path)
         write_worker(project_folder, "first")
-        made.set(imageTrial="true", workersMax="3", queueDelayS="0.5", idleTimeoutS="60")
+        made.set(imageCheck="true", workersMax="3", queueDelayS="0.5", idleTimeoutS="60")
         try:
             made.up()
             yield made
@@ -103,7 +103,7 @@ def first_image(project: Project) -> str:
 
 
 def endpoint_of(cloud: LocalCloud) -> dict[str, Any]:
-    """The stack's one endpoint; a trial must have left no other."""
+    """The stack's one endpoint; an image check must have left no other."""
     [endpoint] = cloud.endpoints()
     return endpoint
 
@@ -192,7 +192,7 @@ def test_a_broken_image_never_reaches_the_endpoint(
 
     text = str(failure.value)
     assert says in text
-    assert f"the endpoint goes on with {before}" in text
+    assert f"the endpoint still runs {before}" in text
     assert "Traceback" not in text
     assert endpoint_of(cloud)["image"] == before
     assert serves(cloud) == "second"

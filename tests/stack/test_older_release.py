@@ -1,5 +1,5 @@
-"""Stacks that an older release made go on under this one: nothing is replaced, nothing is lost, secrets stay.
-One state per release is kept in fixtures/; names, types and parents of resources are a promise from then on."""
+"""A stack of an older release continues under this one: nothing is replaced or lost, secrets stay.
+fixtures/ holds one state per release. From then on, names, types and parents of resources never change."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def by_release(file: Path) -> str:
     return file.stem
 
 
-def test_a_state_is_kept_of_at_least_one_release() -> None:
+def test_there_is_a_state_of_at_least_one_release() -> None:
     assert RELEASES
 
 
 @pytest.mark.parametrize("release", ["0.1.0", "../0.2.0", "0.2", "v0.2.0", ""])
-def test_a_kept_state_is_not_written_over_and_a_name_is_a_release(release: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match=r"kept already|no release"):
+def test_a_stored_state_is_not_overwritten_and_its_name_is_a_release(release: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"exists already|not a release"):
         new_release(release)
     assert new_release("99.0.0") == "99.0.0"
 
 
 @pytest.mark.parametrize("file", RELEASES, ids=by_release)
-def test_a_kept_state_holds_no_secret_in_clear_and_no_path_of_a_machine(file: Path) -> None:
+def test_a_stored_state_holds_no_secret_in_plain_text_and_no_path_of_a_machine(file: Path) -> None:
     text = file.read_text()
     secrets = re.findall(r'"(ciphertext|plaintext)"', text)
     assert len(secrets) >= 20
@@ -45,7 +45,7 @@ def test_a_kept_state_holds_no_secret_in_clear_and_no_path_of_a_machine(file: Pa
 
 
 @pytest.mark.parametrize("file", RELEASES, ids=by_release)
-def test_an_up_of_this_release_keeps_what_an_older_one_made(
+def test_an_up_of_this_release_keeps_the_resources_of_an_older_one(
     file: Path,
     cloud: LocalCloud,
     engine_path: str,
@@ -65,8 +65,8 @@ def test_an_up_of_this_release_keeps_what_an_older_one_made(
 
     done = project.up()
 
-    assert done.outputs["endpointId"].value == ids["gpu-endpoint"]
-    assert [one["id"] for one in cloud.endpoints()] == [ids["gpu-endpoint"]]
+    assert done.outputs["endpointId"].value == ids["splat-gpu-endpoint"]
+    assert [one["id"] for one in cloud.endpoints()] == [ids["splat-gpu-endpoint"]]
     after = {key: props.get("createdOn") or props.get("creationDate") for key, props in cloud.resources().items()}
     assert before.items() <= after.items()
     assert cloud.told()["HOOK_KEYS"] == keys

@@ -19,7 +19,7 @@ import pulumi
 import pulumi.automation as auto
 import pytest
 
-from infra.guardrails import Limits, guard
+from infra.policy.guardrails import Limits, guard
 from tests.stack.conftest import CLOUDFLARE_TOKEN, PASSPHRASE, ROOT
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -42,14 +42,24 @@ def unsafe() -> None:
 
 
 def unmarked() -> None:
-    """A secret binding whose text is in clear, under the program's own guard."""
+    """A secret binding with plain text in a guarded component, and an unsafe resource outside of it."""
     import pulumi_cloudflare as cloudflare
 
-    guard(Limits(workers_ceiling=1, min_workers_accepted=False, protect=False))
+    limits = Limits(workers_ceiling=1, min_workers_accepted=False, protect=False)
+    guarded = pulumi.ResourceOptions(transforms=[guard(limits)])
+    service = pulumi.ComponentResource("test:index:Service", "service", {}, guarded)
+    everyone = {"allowed": {"methods": ["GET"], "origins": ["*"]}}
+    cloudflare.R2BucketCors("outside", account_id=ACCOUNT, bucket_name="splats", rules=[everyone])
     hidden = {"name": "STACK_SECRET", "type": "secret_text", "text": pulumi.Output.secret("y")}
-    clear = {"name": "HOOK_KEYS", "type": "secret_text", "text": "the text in clear"}
+    clear = {"name": "HOOK_KEYS", "type": "secret_text", "text": "the plain text"}
     cloudflare.WorkersScript(
-        "script", account_id=ACCOUNT, script_name="splat", content="x", main_module="m.js", bindings=[clear, hidden]
+        "script",
+        account_id=ACCOUNT,
+        script_name="splat",
+        content="x",
+        main_module="m.js",
+        bindings=[clear, hidden],
+        opts=pulumi.ResourceOptions(parent=service),
     )
 
 
@@ -99,7 +109,7 @@ def pack(tmp_path: Path) -> str:
     return str(folder)
 
 
-def test_the_pack_refuses_what_the_program_would_with_resource_rule_and_mend(
+def test_the_pack_rejects_what_the_program_rejects_with_resource_rule_and_fix(
     stack: Callable[..., auto.Stack], pack: str, tmp_path: Path
 ) -> None:
     limits = tmp_path / "limits.json"
@@ -112,17 +122,20 @@ def test_the_pack_refuses_what_the_program_would_with_resource_rule_and_mend(
 
     said = str(failure.value)
     assert "[mandatory]  exact-origins  (cloudflare:index:R2BucketCors: cors)" in said
-    assert "cors: CORS allows the origin '*': any page could use the bucket with a leaked URL. Mend: name the" in said
+    assert "cors: CORS allows the origin '*', so any page could use the bucket with a leaked URL. Name the" in said
     assert "[mandatory]  secret-bindings  (cloudflare:index:WorkersScript: script)" in said
     assert "[mandatory]  protected-data  (cloudflare:index:R2Bucket: bucket)" in said
 
 
-def test_the_program_refuses_a_secret_that_is_not_marked_and_shows_none(stack: Callable[..., auto.Stack]) -> None:
+def test_a_guarded_component_rejects_an_unmarked_secret_shows_no_value_and_checks_nothing_else(
+    stack: Callable[..., auto.Stack],
+) -> None:
     with pytest.raises(auto.CommandError) as failure:
         stack(unmarked, "dev").preview(suppress_progress=True, color="never")
 
     said = str(failure.value)
-    assert "script: binding HOOK_KEYS is no Pulumi secret" in said
-    assert "[marked-secrets]. Mend: wrap it in pulumi.Output.secret" in said
+    assert "script: binding HOOK_KEYS is not a Pulumi secret" in said
+    assert "Wrap it in pulumi.Output.secret. [marked-secrets]" in said
     assert "STACK_SECRET" not in said
-    assert "the text in clear" not in said
+    assert "exact-origins" not in said
+    assert "the plain text" not in said

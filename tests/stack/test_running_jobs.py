@@ -1,4 +1,4 @@
-"""A stack is destroyed while a job runs: the job is cancelled first, and whoever watches is told why.
+"""A stack is destroyed while a job runs: the job is cancelled first, and whoever watches gets the reason.
 The real Worker and app, the real engine; only the GPU worker is a process that sleeps."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from infra.running_jobs import REASON
+from infra.lifecycle.cancel_jobs import REASON
 from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.photos import find_photos
 from tests.conftest import need
@@ -56,11 +56,11 @@ def test_a_running_job_is_cancelled_first_and_says_why(whole: Project, cloud: Lo
 
     seen: list[str] = []
     with connect(address, additional_headers={"Authorization": f"Bearer {token}"}) as watched:
-        told = whole.destroy().stdout
+        printed = whole.destroy().stdout
         with suppress(ConnectionClosed):  # the Worker goes without a word after its last event
             seen.extend(str(message) for message in watched)
 
-    assert f"cancelled the job of project {project.id}; it says: {REASON}" in told
+    assert f"cancelled the job of project {project.id}, with the reason: {REASON}" in printed
     assert json.loads(seen[-1])["project"]["state"] == "cancelled", seen[-1]
     assert json.loads(seen[-1])["project"]["error"]["message"] == REASON
     with pytest.raises(httpx.HTTPError):

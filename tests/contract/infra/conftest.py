@@ -26,7 +26,7 @@ Props = dict[str, Any]
 
 @pytest.fixture(autouse=True)
 def tracebacks_as_before() -> Iterator[None]:
-    """Providers called in this process switch tracebacks off (infra.plain_errors), which other suites would feel."""
+    """Providers called in this process switch tracebacks off (infra.dynamic.plain_errors), also for other suites."""
     yield
     if hasattr(sys, "tracebacklimit"):
         del sys.tracebacklimit

@@ -24,8 +24,6 @@ STACK = "test"
 PATHS = {
     "Endpoint": ("/v2/serverless", "endpoints"),
     "RegistryCredential": ("/v2/registries", "registries"),
-    "AccountSecret": ("/v2/account/secrets", "secrets"),
-    "NetworkVolume": ("/v2/network-volumes", "networkVolumes"),
 }
 Declared = dict[str, dict[str, dict[str, Any]]]
 
@@ -65,7 +63,7 @@ class Objects:
         )
 
     def unlock(self) -> None:
-        """What `splat up` does first after an engine was killed: mend a state cut short, give the lock up."""
+        """What `splat up` does first after an engine was killed: repair a damaged state, release the lock."""
         mend(self.folder / "state")
         self.stack.cancel()
 

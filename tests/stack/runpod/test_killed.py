@@ -1,5 +1,5 @@
 """The engine killed with SIGKILL while it waits for the answer to its POSTs, which have taken effect.
-The next `up` finds what was made and writes it down; nothing is there twice."""
+The next `up` finds and records what was created; nothing exists twice."""
 
 from __future__ import annotations
 
@@ -13,21 +13,17 @@ pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pyt
 
 ONE_OF_EACH: Declared = {
     "RegistryCredential": {"login": {"base_name": "login", "owner": "o", "username": "u", "password": "p"}},
-    "AccountSecret": {"secret": {"base_name": "secret", "owner": "o", "value": "v"}},
-    "NetworkVolume": {"volume": {"name": "volume", "size_gb": 20, "data_center": "EU-RO-1"}},
     "Endpoint": {
         "endpoint": {
             "name": "endpoint",
             "image": f"{REPOSITORY}@sha256:{'a' * 64}",
-            "gpu_names": ["RTX 4090"],
-            "workers_min": 0,
-            "workers_max": 1,
-            "idle_timeout_s": 10,
-            "queue_delay_s": 4,
-            "timeout_ms": 600_000,
-            "flashboot": "OFF",
-            "disk_gb": 20,
-            "env": {"SPLAT_DEPLOYMENT": "killed.gpu"},
+            "gpuNames": ["RTX 4090"],
+            "gpuCount": 1,
+            "workers": {"min": 0, "max": 1, "idleTimeout": 10},
+            "scaling": {"type": "QUEUE_DELAY", "queueDelay": 4},
+            "timeout": 600_000,
+            "disk": 20,
+            "env": {"SPLAT_DEPLOYMENT": "killed.endpoint"},
         }
     },
 }
@@ -51,7 +47,7 @@ def test_an_engine_killed_between_post_and_answer_leaves_one_of_each_and_the_nex
     for fault in faults:
         standin.http.delete(f"/_control/faults/{fault}")
     objects.unlock()
-    assert objects.ids() == {}  # the engine has never heard of them
+    assert objects.ids() == {}  # the state names none of them
 
     objects.up()
 

@@ -1,5 +1,5 @@
 """RunPod's resources as `declared.json` in the working folder says: `{kind: {name: arguments}}`.
-A text `@name` inside arguments is the id of that resource, `@@name` the reference of that secret."""
+A text `@name` inside arguments is the id of that resource."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from infra.runpod import resources
+from infra.runpod.resources.credential import RegistryCredential
+from infra.runpod.resources.endpoint import Endpoint
 
-KINDS = ("RegistryCredential", "AccountSecret", "NetworkVolume", "Endpoint")  # referred to before referring
 declared = json.loads(Path("declared.json").read_text())
 made: dict[str, Any] = {}
 
@@ -19,13 +19,10 @@ def resolved(value: Any) -> Any:
         return {key: resolved(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [resolved(inner) for inner in value]
-    if isinstance(value, str) and value.startswith("@@"):
-        return made[value[2:]].reference
-    if isinstance(value, str) and value.startswith("@"):
-        return made[value[1:]].id
-    return value
+    return made[value[1:]].id if isinstance(value, str) and value.startswith("@") else value
 
 
-for kind in KINDS:
-    for name, arguments in declared.get(kind, {}).items():
-        made[name] = getattr(resources, kind)(name, **resolved(arguments))
+for name, arguments in declared.get("RegistryCredential", {}).items():
+    made[name] = RegistryCredential(name, **arguments)
+for name, inputs in declared.get("Endpoint", {}).items():
+    made[name] = Endpoint(name, resolved(inputs))

@@ -1,10 +1,13 @@
-"""Claims of the GPU catalogue: people's names find the right pools, and others say what to take."""
+"""The GPU catalogue: usual names find the right pools, other names are answered with a suggestion."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
-from infra.runpod.catalog import NotOffered, Selection, read_catalog, select
+from infra.runpod.catalog import NotOffered, Selection, read_catalog, resolve, resolved_before, select
 
 # (type id, name, pool, memory GB, USD/h), as docs.runpod.io listed them in August 2026.
 ROWS = [
@@ -49,7 +52,7 @@ CATALOG = read_catalog(
         (("L40", "L40S"), ("ADA_48_PRO",), ("NVIDIA RTX 6000 Ada Generation",)),
     ],
 )
-def test_names_mean_pools_without_the_types_nobody_asked_for(
+def test_names_select_pools_without_their_other_types(
     names: tuple[str, ...], pools: tuple[str, ...], excluded: tuple[str, ...]
 ) -> None:
     chosen = select(names, CATALOG)
@@ -69,24 +72,58 @@ def test_the_price_is_the_first_choices_for_all_cards_of_a_worker() -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("T4", "take RTX 4000 Ada instead (20 GB, 0.58 USD/h)"),
-        ("A100 40GB", "take L40 instead (48 GB, 1.91 USD/h)"),
-        ("GTX 1080", 'does not offer "GTX 1080". Offered now: RTX 4000 Ada (0.58 USD/h)'),
+        ("T4", "Use RTX 4000 Ada instead (20 GB, 0.58 USD/h)"),
+        ("A100 40GB", "Use L40 instead (48 GB, 1.91 USD/h)"),
+        ("GTX 1080", 'does not offer "GTX 1080". RunPod offers RTX 4000 Ada (0.58 USD/h)'),
         ("", "does not offer"),
-        ("RTX 6000", '"RTX 6000" can mean RTX 6000 Ada, RTX PRO 6000: write one of these'),
+        ("RTX 6000", '"RTX 6000" can mean RTX 6000 Ada, RTX PRO 6000: use one of these names'),
     ],
 )
-def test_a_name_that_cannot_be_used_says_what_to_take(name: str, says: str) -> None:
+def test_an_unusable_name_is_answered_with_a_suggestion(name: str, says: str) -> None:
     with pytest.raises(NotOffered) as caught:
         select((name,), CATALOG)
     assert says in str(caught.value)
 
 
-def test_more_names_than_runpod_heeds_are_refused() -> None:
-    with pytest.raises(NotOffered, match="heeds only the first 3"):
-        select(("L4", "L40", "L40S", "RTX 4090"), CATALOG)
-
-
 def test_a_card_without_a_serverless_price_is_not_offered() -> None:
     [gpu] = read_catalog([{"id": "X", "name": "X", "pool": "P", "memory": 8, "price": {"secure": 1}}])
     assert not gpu.offered
+
+
+NEWS = {"gpuNames": ["L4", "RTX 4090"], "gpuCount": 1.0, "minCudaVersion": "12.8"}
+
+
+def test_gpu_names_resolve_to_what_the_api_takes_and_a_price() -> None:
+    assert resolve({}, NEWS, CATALOG, today=date(2026, 11, 23)) == {
+        "gpu": {
+            "pools": ["AMPERE_24", "ADA_24"],
+            "count": 1,
+            "excludedTypes": ["NVIDIA GeForce RTX 3090", "NVIDIA RTX A5000"],
+            "minCudaVersion": "12.8",
+        },
+        "price": {
+            "gpu": "L4",
+            "usd_per_s": round(0.68 / 3600, 8),
+            "as_of": "2026-11-23",
+            "source": "RunPod catalogue, price.serverless",
+        },
+    }
+
+
+def test_an_unchanged_price_keeps_its_first_date() -> None:
+    first = resolve({}, NEWS, CATALOG, today=date(2026, 11, 23))
+    assert resolve(first, NEWS, CATALOG, today=date(2026, 12, 24)) == first
+
+
+def test_a_changed_price_gets_a_new_date() -> None:
+    first = resolve({}, NEWS, CATALOG, today=date(2026, 11, 23))
+    dearer = tuple(replace(gpu, usd_per_h=2.2) if gpu.usd_per_h else gpu for gpu in CATALOG)
+    later = resolve(first, NEWS, dearer, today=date(2026, 12, 24))["price"]
+    assert (later["as_of"], later["usd_per_s"]) == ("2026-12-24", round(2.2 / 3600, 8))
+
+
+def test_without_a_catalogue_the_last_answer_is_valid_only_for_the_same_question() -> None:
+    resolved = resolve({}, NEWS, CATALOG, today=date(2026, 11, 23))
+    assert resolved_before({**NEWS, **resolved}, NEWS) == resolved
+    assert resolved_before({**NEWS, **resolved}, {**NEWS, "gpuNames": ["L4"]}) is None
+    assert resolved_before({}, NEWS) is None

@@ -1,4 +1,4 @@
-"""Claims of the RunPod client: what it retries, what it never does, and what its errors say."""
+"""The RunPod client: what it retries, what it never repeats, and what its errors say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from infra.runpod import errors
-from infra.runpod.client import RetryPolicy, RunPodClient, retry_after_s
+from infra.runpod.client import RetryPolicy, RunPodClient, client_from_config, retry_after_s
 
 KEY = "rpa_SECRETKEY"
 NOW = datetime(2026, 11, 25, 12, 0, 0, tzinfo=UTC)
@@ -37,6 +37,7 @@ class Server:
         return RunPodClient(
             api_key=KEY,
             api_url="https://api.example/v2",
+            job_url="https://jobs.example/v2",
             transport=httpx.MockTransport(self),
             retry=RetryPolicy(attempts=attempts, first_wait_s=1.0, longest_wait_s=4.0, longest_retry_after_s=60.0),
             sleep=self.waits.append,
@@ -108,18 +109,18 @@ def test_only_what_is_safe_to_repeat_is_repeated(answer: Answer, method: str, tr
 
 def test_waits_grow_with_jitter_up_to_a_limit() -> None:
     server = Server(problem(500))
-    with pytest.raises(errors.Broken):
+    with pytest.raises(errors.ServerError):
         server.client(attempts=6).get_endpoint("e")
     assert server.waits == [1.0, 2.0, 4.0, 4.0, 4.0]
 
 
-def test_a_call_that_is_refused_for_a_while_succeeds_after_the_asked_wait() -> None:
+def test_a_busy_server_is_asked_again_after_the_wait_that_it_names() -> None:
     server = Server(problem(429, headers={"retry-after": "7"}), OK)
     assert server.client().get_endpoint("e") == {"id": "ep1"}
     assert server.waits == [7.0]
 
 
-def test_a_broken_server_that_asks_for_a_wait_gets_it() -> None:
+def test_a_failing_server_is_asked_again_after_the_wait_that_it_names() -> None:
     server = Server(problem(503, headers={"retry-after": "9"}), OK)
     assert server.client().get_endpoint("e") == {"id": "ep1"}
     assert server.waits == [9.0]
@@ -127,7 +128,7 @@ def test_a_broken_server_that_asks_for_a_wait_gets_it() -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("wait", ["86400", "9" * 400])
-def test_a_wait_of_days_is_told_and_not_slept(status: int, wait: str) -> None:
+def test_a_wait_of_days_is_an_error_and_not_slept(status: int, wait: str) -> None:
     server = Server(problem(status, headers={"retry-after": wait}))
     with pytest.raises(errors.Refused):
         server.client().get_endpoint("e")
@@ -135,7 +136,7 @@ def test_a_wait_of_days_is_told_and_not_slept(status: int, wait: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "rpa_KEY WITH BLANK", "rpa_KEY\n", "rpa_KÉY", "rpa_KEY\x00", "“rpa_KEY”"])
-def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
+def test_a_key_that_no_header_can_carry_is_rejected_without_showing_it(key: str) -> None:
     with pytest.raises(errors.UnusableKey) as caught:
         RunPodClient(api_key=key)
     seen = f"{caught.value!s}{caught.value!r}{''.join(traceback.format_exception(caught.value))}"
@@ -143,7 +144,7 @@ def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str)
     assert "KÉY" not in seen
 
 
-def test_a_wait_of_hours_is_told_and_not_slept() -> None:
+def test_a_wait_of_hours_is_an_error_and_not_slept() -> None:
     server = Server(problem(429, headers={"retry-after": "7200"}))
     with pytest.raises(errors.Busy) as caught:
         server.client().get_endpoint("e")
@@ -194,8 +195,8 @@ def test_the_asked_wait_is_read_from_what_the_server_sends(headers: dict[str, st
         (405, errors.Rejected),
         (422, errors.Rejected),
         (429, errors.Busy),
-        (500, errors.Broken),
-        (502, errors.Broken),
+        (500, errors.ServerError),
+        (502, errors.ServerError),
     ],
 )
 def test_each_status_has_its_class(status: int, kind: type[errors.RunPodError]) -> None:
@@ -221,14 +222,14 @@ def test_an_error_carries_every_entry_and_the_request_id() -> None:
     ("status", "detail", "advice"),
     [
         (400, "max workers across all endpoints must not exceed 5", "photo-splat:workersMax"),
-        (400, "There are no longer any instances available", "name more GPUs"),
+        (400, "There are no longer any instances available", "Add GPUs"),
         (400, "would exceed your hourly spend limit", "spend cap"),
         (400, "image not found: manifest unknown", "photo-splat:image"),
         (401, "unauthorized", "runpod:apiKey"),
         (403, "forbidden", "lacks the right"),
     ],
 )
-def test_a_known_refusal_says_what_to_do(status: int, detail: str, advice: str) -> None:
+def test_a_known_refusal_has_advice(status: int, detail: str, advice: str) -> None:
     with pytest.raises(errors.Refused) as caught:
         Server(problem(status, detail)).client(attempts=1).create_endpoint({})
     assert advice in caught.value.advice
@@ -243,13 +244,13 @@ def test_a_known_refusal_says_what_to_do(status: int, detail: str, advice: str) 
         httpx.Response(200, json={"somethingElse": []}),
     ],
 )
-def test_an_answer_of_another_shape_is_told(answer: httpx.Response) -> None:
-    with pytest.raises(errors.Misunderstood):
+def test_an_answer_of_another_shape_is_an_error(answer: httpx.Response) -> None:
+    with pytest.raises(errors.UnexpectedAnswer):
         Server(answer).client().list_endpoints()
 
 
-def test_a_long_foreign_answer_is_cut() -> None:
-    with pytest.raises(errors.Broken) as caught:
+def test_a_long_foreign_answer_is_shortened() -> None:
+    with pytest.raises(errors.ServerError) as caught:
         Server(httpx.Response(502, text="x" * 5000)).client(attempts=1).get_endpoint("e")
     assert len(str(caught.value)) < 1000
 
@@ -268,3 +269,60 @@ def _leaves(kind: type[Exception]) -> list[type[Exception]]:
 def test_every_request_error_of_httpx_becomes_ours(kind: type[Exception]) -> None:
     with pytest.raises((errors.Unreachable, errors.OutcomeUnknown)):
         Server(kind("low level")).client(attempts=1).create_endpoint({})
+
+
+JOB_CALLS: dict[str, Callable[[RunPodClient], object]] = {
+    "POST": lambda client: client.run_job("ep1", {"selftest": True}),
+    "GET": lambda client: client.job("ep1", "job1"),
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "tries"),
+    [
+        (problem(401), errors.Unauthorized, {"POST": 1, "GET": 1}),
+        (problem(404), errors.NotFound, {"POST": 1, "GET": 1}),
+        (problem(429), errors.Busy, {"POST": 4, "GET": 4}),
+        (problem(503), errors.ServerError, {"POST": 1, "GET": 4}),
+        (httpx.ReadTimeout("slow"), errors.OutcomeUnknown, {"POST": 1, "GET": 4}),
+        (httpx.ConnectError("down"), errors.Unreachable, {"POST": 4, "GET": 4}),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_the_job_api_has_the_same_errors_and_repeats(
+    answer: Answer, kind: type[errors.RunPodError], tries: dict[str, int], method: str
+) -> None:
+    server = Server(answer)
+    with pytest.raises(kind) as caught:
+        JOB_CALLS[method](server.client())
+    assert type(caught.value) is kind
+    assert len(server.requests) == tries[method]
+    assert caught.value.call.startswith(f"{method} /v2/ep1/")
+    assert KEY not in str(caught.value)
+
+
+def test_jobs_go_to_the_job_address_and_everything_else_to_the_management_address() -> None:
+    server = Server(httpx.Response(200, json={"id": "job1", "endpoints": []}))
+    client = server.client()
+    assert client.run_job("ep1", {"selftest": True}) == "job1"
+    client.list_endpoints()
+    assert [str(request.url) for request in server.requests] == [
+        "https://jobs.example/v2/ep1/run",
+        "https://api.example/v2/serverless",
+    ]
+    assert json.loads(server.requests[0].content) == {"input": {"selftest": True}}
+
+
+@pytest.mark.parametrize(("method", "key"), [("POST", "runpod:jobUrl"), ("GET", "runpod:apiUrl")])
+def test_an_unreachable_address_names_its_configuration_key(method: str, key: str) -> None:
+    client = Server(httpx.ConnectError("down")).client(attempts=1)
+    with pytest.raises(errors.Unreachable) as caught:
+        client.run_job("ep1", {}) if method == "POST" else client.list_endpoints()
+    assert key in caught.value.advice
+
+
+def test_without_a_key_both_ways_to_give_one_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RUNPOD_API_KEY", raising=False)
+    with pytest.raises(errors.MissingKey, match=r"config set --secret runpod:apiKey`, or set RUNPOD_API_KEY"):
+        client_from_config({})

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.cloudflare_api import CloudflareApi
+from infra.cloudflare.api import CloudflareApi
 from infra.runpod.client import RetryPolicy, RunPodClient
 from scripts.splat_cli.adopt import Found, Wanted, changes, look_up
 from scripts.splat_cli.errors import CommandError, ServiceError
@@ -168,9 +168,9 @@ def plan(*, bucket: str = "import", script: tuple[str, ...] = ("import", "update
     bindings = {"inputs": {"bindings": [{"name": "BUCKET"}, {"name": "API_TOKENS"}]}}
     return {
         "steps": [
-            {"op": "create", "urn": f"{urn}gpu-endpoint", "newState": {"inputs": inputs}},
-            {"op": bucket, "urn": f"{urn}storage-bucket"},
-            *({"op": op, "urn": f"{urn}edge-script", "newState": bindings} for op in script),
+            {"op": "create", "urn": f"{urn}splat-gpu-endpoint", "newState": {"inputs": inputs}},
+            {"op": bucket, "urn": f"{urn}splat-storage-bucket"},
+            *({"op": op, "urn": f"{urn}splat-edge-script", "newState": bindings} for op in script),
         ]
     }
 

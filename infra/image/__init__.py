@@ -1,0 +1,1 @@
+"""The worker image: its registry and its labels."""

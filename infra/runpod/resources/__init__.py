@@ -1,0 +1,1 @@
+"""RunPod's objects as Pulumi resources, each beside its dynamic provider."""

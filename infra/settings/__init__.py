@@ -1,0 +1,1 @@
+"""A stack's settings: model, presets, reading, reference page."""
