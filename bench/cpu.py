@@ -33,7 +33,7 @@ from cpu_opensplat import train_opensplat, write_project  # noqa: E402
 from cpu_plot import plot  # noqa: E402
 
 from splat_worker.export.ply import read_ply  # noqa: E402
-from splat_worker.photos import door  # noqa: E402
+from splat_worker.photos import validation  # noqa: E402
 from splat_worker.scene import PosedPhotos, View  # noqa: E402
 from splat_worker.sfm import cameras, frame  # noqa: E402
 from splat_worker.sfm.preset import SfmPreset  # noqa: E402
@@ -169,10 +169,12 @@ def posed_set(folder: Path) -> PosedPhotos:
     if kept.exists():
         return _load(kept)
     work = OUT / f"{set_name(folder)}-sfm"
-    sources = [door.Source(name=path.name, path=path) for path in sorted(folder.iterdir()) if path.suffix == ".jpg"]
-    clean = door.prepare(sources, work / "photos", side_max_px=SFM_SIDE_PX)
+    sources = [
+        validation.Source(name=path.name, path=path) for path in sorted(folder.iterdir()) if path.suffix == ".jpg"
+    ]
+    clean = validation.prepare(sources, work / "photos", side_max_px=SFM_SIDE_PX)
     model = cameras.reconstruct(SfmPreset(threads=usable_cores()), clean.photos, work / "sfm")
-    model = frame.stand(model, frame.find_frame(model))
+    model = frame.transform(model, frame.find_frame(model))
     posed = posed_photos(model, {photo.name: photo.path for photo in clean.photos})
     _save(kept, posed)
     return posed

@@ -135,10 +135,10 @@ def _measured(name: str, values: list[object]) -> dict[str, object]:
 
 
 def _find_cameras(by: str, folder: Path, work: Path) -> dict[str, object]:
-    from splat_worker.photos import door
+    from splat_worker.photos import validation
 
-    sources = [door.Source(name=p.name, path=p) for p in sorted(folder.iterdir()) if p.suffix.lower() == ".jpg"]
-    clean = door.prepare(sources, work / "photos", side_max_px=cpu.SFM_SIDE_PX)
+    sources = [validation.Source(name=p.name, path=p) for p in sorted(folder.iterdir()) if p.suffix.lower() == ".jpg"]
+    clean = validation.prepare(sources, work / "photos", side_max_px=cpu.SFM_SIDE_PX)
     wall, seconds = time.monotonic(), cpu.cpu_s()
     placed = _plain(folder, work) if by == "pycolmap" else _ours(clean.photos, work)
     return {

@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
     from splat_worker.export.splat_transform import tool
     from splat_worker.job.pipeline import EXTRACT_PX, SIDE_PX
     from splat_worker.limits import cpu_count
-    from splat_worker.photos import door
+    from splat_worker.photos import validation
     from splat_worker.sfm import cameras, frame
     from splat_worker.sfm.preset import SfmPreset
     from splat_worker.sfm.undistort import posed_photos
@@ -58,14 +58,14 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
     lap("imports")
     with tempfile.TemporaryDirectory() as scratch_name:
         scratch = Path(scratch_name)
-        sources = [door.Source(name=p.name, path=p) for p in sorted(options.photos.iterdir())]
+        sources = [validation.Source(name=p.name, path=p) for p in sorted(options.photos.iterdir())]
         side_px = SIDE_PX["cuda", Preset(options.preset)]
-        prepared = door.prepare(sources, scratch / "photos", side_max_px=side_px)
+        prepared = validation.prepare(sources, scratch / "photos", side_max_px=side_px)
         lap("photos")
         marks: list[tuple[float, str]] = []
         extract_px = options.extract_px or EXTRACT_PX.get(("cuda", Preset(options.preset)))
         sparse = cameras.reconstruct(
-            SfmPreset(threads=cpu_count(), on_gpu=options.sfm == "gpu", extract_max_px=extract_px),
+            SfmPreset(threads=cpu_count(), gpu="cuda" if options.sfm == "gpu" else None, extract_max_px=extract_px),
             prepared.photos,
             scratch / "sfm",
             on_progress=lambda f, _: marks.append((time.perf_counter(), f)),
@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:  # noqa: PLR0915  (a list o
             last = reached[0] if reached else last
         lap("map")
         stands = frame.find_frame(sparse)
-        sparse = frame.stand(sparse, stands)
+        sparse = frame.transform(sparse, stands)
         posed = posed_photos(sparse, {photo.name: photo.path for photo in prepared.photos})
         lap("undistort")
         preset = resolve_preset(PresetName(options.preset), Device.CUDA, len(posed.views))

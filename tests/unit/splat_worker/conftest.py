@@ -1,5 +1,5 @@
-"""What several rooms are tested with: photos of a drawn scene, a server that speaks RunPod's protocol, and the GPU's
-kernels, compiled for the CPU by the emulator always, and the real library where a GPU is."""
+"""Shared fixtures: photos of a drawn scene, a server with RunPod's protocol, and the GPU kernels, compiled for the CPU
+by the emulator, plus the real library with a GPU."""
 
 from __future__ import annotations
 

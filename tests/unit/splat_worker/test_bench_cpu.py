@@ -1,4 +1,4 @@
-"""The benchmark's own machinery: the project it hands to OpenSplat, what it reads back, medians and the plot."""
+"""The CPU benchmark: its project for OpenSplat, the scene it reads back, medians and the plot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scenes import blobs, photos_of
 from splat_worker.export.ply import read_ply, write_ply
 
 STAND_IN = """#!/bin/sh
-# stands in for the binary: keeps its arguments, hands out a scene made beforehand
+# replaces the binary: records its arguments and returns a prepared scene
 echo "$@" > "{folder}/arguments"
 [ "$OMP_WAIT_POLICY" = passive ] || exit 3
 while [ "$1" != -o ]; do shift; done
@@ -60,7 +60,7 @@ def test_opensplat_is_started_with_a_short_schedule_and_its_scene_is_read(posed,
     assert said[said.index("--densify-until") + 1] == "1000", "past it, only every 32nd step moves the optimiser"
 
 
-def test_an_opensplat_that_fails_is_reported_with_its_words(posed, tmp_path):
+def test_a_failure_of_opensplat_is_reported_with_its_output(posed, tmp_path):
     binary = tmp_path / "opensplat"
     binary.write_text("#!/bin/sh\necho no such option >&2\nexit 1\n")
     binary.chmod(0o755)
@@ -68,7 +68,7 @@ def test_an_opensplat_that_fails_is_reported_with_its_words(posed, tmp_path):
         train_opensplat(binary, 100, tmp_path)
 
 
-def test_a_kept_set_is_read_back_as_it_was(posed, tmp_path):
+def test_a_saved_set_reads_back_unchanged(posed, tmp_path):
     cpu._save(tmp_path / "set.npz", posed)
     again = cpu._load(tmp_path / "set.npz")
     assert [v.name for v in again.views] == [v.name for v in posed.views]
@@ -99,7 +99,7 @@ def test_the_share_is_of_our_cheapest_whole_run_that_is_at_least_as_good():
     assert (fitted["figure"], fitted["our_steps"], fitted["cpu_share"]) == ("psnr_fitted_db", None, None)
 
 
-def test_runs_that_are_written_down_are_not_repeated(tmp_path, monkeypatch):
+def test_recorded_runs_are_not_repeated(tmp_path, monkeypatch):
     kept = [row(seed=0, steps=200), row(seed=0, steps=400)]
     cpu.write(kept, tmp_path)
     run = []
