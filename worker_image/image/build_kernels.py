@@ -1,5 +1,4 @@
-"""Compiles our CUDA kernels in the image's build stage: `build_kernels.py OUT ARCH...`.
-Prepares PyPI's toolkit (it lacks the links that nvcc's linker looks for); never runs in a worker."""
+"""Compiles our CUDA kernels with the toolkit from PyPI: `build_kernels.py OUT ARCH...`. Never runs in a worker."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from pathlib import Path
 
 
 def complete(toolkit: Path) -> None:
-    """Add `lib64`, and for every lib*.so.N the plain lib*.so that a linker asks for."""
+    """Add the links that PyPI's toolkit lacks and the linker needs: `lib64`, and lib*.so for every lib*.so.N."""
     lib = toolkit / "lib"
     if not (toolkit / "lib64").exists():
         (toolkit / "lib64").symlink_to("lib")
