@@ -37,7 +37,7 @@ class Handler:
         try:
             parsed = parse_input(job.get("input"))
         except JobError as error:
-            return _failed(Failure.of(error).model_dump(mode="json"))
+            return _failed(error)
         progress = _Progress(parsed, lambda message: self._progress_update(dict(job), message))
         try:
             report = await self._host.run(
@@ -47,14 +47,14 @@ class Handler:
             )
             answer = sanitised(report)
         except ReportedFailure as reported:
-            answer = _failed(reported.failure)
+            answer = {"error": reported.failure}
         except asyncio.CancelledError:
             progress.abandon()
             raise
         except Exception as error:
             if not isinstance(error, JobError):
                 log.exception("the handler failed")
-            answer = _failed(Failure.of(as_job_error(error, None)).model_dump(mode="json"))
+            answer = _failed(as_job_error(error, None))
         await asyncio.to_thread(progress.end, answer)
         return answer
 
@@ -63,7 +63,7 @@ async def _self_test() -> dict[str, Any]:
     try:
         return sanitised(await selftest_job.run())
     except JobError as error:
-        return _failed(Failure.of(error).model_dump(mode="json"))
+        return _failed(error)
 
 
 class _Progress:
@@ -108,8 +108,8 @@ class _Progress:
                     log.warning("could not reach the webhook: %s", error)
 
 
-def _failed(failure: Mapping[str, Any]) -> dict[str, Any]:
-    return {"error": {key: value for key, value in failure.items() if value is not None}}
+def _failed(error: JobError) -> dict[str, Any]:
+    return {"error": Failure.of(error).model_dump(mode="json", exclude_none=True)}
 
 
 def sanitised(value: Any) -> Any:

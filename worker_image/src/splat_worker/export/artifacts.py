@@ -17,7 +17,7 @@ from splat_worker.export.ply import read_ply, write_ply
 from splat_worker.export.sog import write_sog
 from splat_worker.export.splat_transform import convert
 from splat_worker.progress import silent
-from splat_worker.scene import Camera, Float32, Gaussians, PosedPhotos
+from splat_worker.scene import Camera, Float32, Gaussians, PosedPhotos, View
 from splat_worker.sfm.frame import UP, Similarity
 
 COMPRESSED = ("scene.sog", "scene.spz")
@@ -60,7 +60,7 @@ def export_scene(
     compressed = [name for name in COMPRESSED if name in wanted]
     if compressed:
         on_progress(0.1, f"Compressing to {' and '.join(compressed)}")
-        picture = render(gaussians, _sized(start, FIDELITY_SIDE_PX))
+        picture = render(gaussians, _sized(start.camera, FIDELITY_SIDE_PX))
         files |= {name: folder / name for name in compressed}
 
         def compress_and_read(name: str) -> Gaussians:
@@ -72,11 +72,11 @@ def export_scene(
 
         with ThreadPoolExecutor(len(compressed)) as pool:  # each mostly waits for its process
             for name, back in zip(compressed, pool.map(compress_and_read, compressed), strict=True):
-                fidelity[name] = fidelity_db(picture, render(back, _sized(start, FIDELITY_SIDE_PX)))
+                fidelity[name] = fidelity_db(picture, render(back, _sized(start.camera, FIDELITY_SIDE_PX)))
     if "poster.webp" in wanted:
         on_progress(0.85, "Rendering the poster")
         files["poster.webp"] = folder / "poster.webp"
-        write_poster(files["poster.webp"], render(gaussians, _sized(start, POSTER_WIDTH_PX)))
+        write_poster(files["poster.webp"], render(gaussians, _sized(start.camera, POSTER_WIDTH_PX)))
     if "cameras.json" in wanted:
         files["cameras.json"] = folder / "cameras.json"
         content = cameras_json(posed, frame=frame, start=start.name, held_out=held_out)
@@ -106,16 +106,8 @@ def write_poster(path: Path, picture: Float32) -> None:
     Image.fromarray(pixels).save(path, "WEBP", quality=POSTER_QUALITY, method=6)
 
 
-@dataclass(frozen=True, kw_only=True)
-class StartView:
-    """The photo whose camera a viewer starts with."""
-
-    name: str
-    camera: Camera
-
-
-def start_view(posed: PosedPhotos) -> StartView:
-    """The camera with the best view of the subject: aimed at its middle, at a typical distance, slightly from above.
+def start_view(posed: PosedPhotos) -> View:
+    """The photo where a viewer starts: aimed at the subject's middle, at a typical distance, slightly from above.
 
     Deterministic: the earlier photo wins a tie.
     """
@@ -126,8 +118,7 @@ def start_view(posed: PosedPhotos) -> StartView:
     above = np.degrees(np.arcsin(np.clip(-centres[:, 1] / distance, -1, 1)))
     typical = np.abs(np.log(distance / np.median(distance)))
     score = 2.0 * aim - 0.5 * typical - np.abs(above - 25.0) / 90.0
-    best = int(np.argmax(np.round(score, 6)))
-    return StartView(name=posed.views[best].name, camera=posed.views[best].camera)
+    return posed.views[int(np.argmax(np.round(score, 6)))]
 
 
 def cameras_json(posed: PosedPhotos, *, frame: Similarity, start: str, held_out: Collection[str]) -> dict[str, object]:
@@ -160,8 +151,7 @@ def cameras_json(posed: PosedPhotos, *, frame: Similarity, start: str, held_out:
     }
 
 
-def _sized(start: StartView, side_px: int) -> Camera:
-    camera = start.camera
+def _sized(camera: Camera, side_px: int) -> Camera:
     scale = side_px / max(camera.width, camera.height)
     return camera.scaled(max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
 

@@ -90,11 +90,11 @@ def add_harmonics(path: Path, gaussians: Gaussians) -> None:
     files["shN_centroids.webp"] = _lossless(centroids.reshape(lines, ENTRIES_PER_ROW * rows, 3))
     files["shN_labels.webp"] = _lossless(labels.reshape(height, width, 3))
     files["meta.json"] = json.dumps(meta, separators=(",", ":")).encode()
-    whole = path.with_suffix(".whole.tmp")
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as bundle:
+    part = path.with_suffix(".part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as bundle:
         for name, content in files.items():
             bundle.writestr(name, content)
-    whole.replace(path)
+    part.replace(path)
 
 
 def _check_order(meta: dict[str, dict[str, list[float]]], files: dict[str, bytes], means: Float32) -> None:

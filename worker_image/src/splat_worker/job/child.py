@@ -57,7 +57,7 @@ def _answer(request: dict[str, Any], pipe: TextIO) -> dict[str, Any]:
     except BaseException as error:
         if not isinstance(error, JobError):
             log.exception("job failed outside its stages")
-        return {"failure": Failure.of(as_job_error(error, None)).model_dump(mode="json")}
+        return {"failure": Failure.of(as_job_error(error, None)).model_dump(mode="json", exclude_none=True)}
 
 
 def give_memory_back() -> None:

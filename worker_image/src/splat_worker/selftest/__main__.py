@@ -48,9 +48,9 @@ def main() -> int:
         _timed("photos become a scene", _tiny_scene),
         _timed("both devices compute the same", _same_on_gpu),
     ]
-    whole = all(check.ok for check in checks)
-    print(json.dumps({"ok": whole, "checks": [check.__dict__ for check in checks]}))
-    return 0 if whole else 1
+    ok = all(check.ok for check in checks)
+    print(json.dumps({"ok": ok, "checks": [check.__dict__ for check in checks]}))
+    return 0 if ok else 1
 
 
 def _timed(name: str, act: Callable[[], str]) -> Check:
@@ -118,7 +118,7 @@ def _checked_report(report: Report) -> str:
 
 
 def _kernels_load() -> str:
-    """Also where no GPU is: an image for GPUs names its library, which must be there and of these sources."""
+    """Runs even without a GPU: the library that an image names must exist and fit its sources."""
     from splat_worker.train.cuda import library
 
     if not _has_kernels():
@@ -128,14 +128,14 @@ def _kernels_load() -> str:
 
 
 def _has_kernels() -> bool:
-    """Whether this worker was made with some: the image for GPUs names its own, a checkout may have built them."""
+    """True in an image for GPUs, which names its library, and in a checkout that has built one."""
     from splat_worker.train.cuda import library
 
     return library.ENVIRONMENT in os.environ or library.library_path().exists()
 
 
 def _same_on_gpu() -> str:
-    """On a machine with a GPU: each of its kernels against the CPU's on random Gaussians."""
+    """Compares each GPU kernel with the CPU on random Gaussians, if there is a GPU."""
     import torch
 
     if not torch.cuda.is_available():
@@ -147,7 +147,7 @@ def _same_on_gpu() -> str:
 
     card = torch.cuda.get_device_name(0)
     if not _has_kernels():
-        return f"{card}, not checked: our kernels are not built in this checkout, gsplat's are used"
+        return f"{card}, not looked at: our kernels are not built in this checkout, gsplat's are used"
     found = gpu.differences(library.load())
     if wrong := gpu.too_different(found):
         raise CheckFailed(f"on {card} {'; '.join(wrong)}")

@@ -96,9 +96,6 @@ class _GuardedBackend(httpcore.NetworkBackend):
                 last = error
         raise last
 
-    def connect_unix_socket(self, *_: object, **__: object) -> httpcore.NetworkStream:
-        raise Refused("unix sockets are not allowed")
-
 
 class GuardedTransport(httpx.BaseTransport):
     """httpx over httpcore with the guarded backend. https only, unless private addresses are allowed."""

@@ -74,9 +74,9 @@ def _nearest(cosines: Tensor, dim: int) -> Tensor:
 
     best, index = cosines.max(dim)
     at = index.unsqueeze(dim)
-    kept = cosines.gather(dim, at)
+    saved = cosines.gather(dim, at)
     cosines.scatter_(dim, at, -1.0)
     second = cosines.amax(dim)
-    cosines.scatter_(dim, at, kept)
+    cosines.scatter_(dim, at, saved)
     angle, runner_up = (torch.acos(c.clamp(-1.0, 1.0)) for c in (best, second))
     return torch.where((best >= _COS_MIN) & (angle < MAX_RATIO * runner_up), index, torch.full_like(index, -1))
