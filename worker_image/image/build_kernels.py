@@ -1,4 +1,5 @@
-"""Compiles our CUDA kernels with the toolkit from PyPI: `build_kernels.py OUT ARCH...`. Never runs in a worker."""
+"""Compiles our CUDA kernels in the image's build stage: `build_kernels.py OUT ARCH...`.
+First adds the links that nvcc's linker needs and PyPI's toolkit lacks. Never runs in a worker."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class LeftOut:
 SITE = "lib/python3*/site-packages/"
 
 FILES = (
-    LeftOut(pattern=SITE + "triton", why="torch.compile only; our kernels are compiled ahead of time"),
+    LeftOut(pattern=SITE + "triton", why="torch.compile only; ours are ahead-of-time kernels"),
     LeftOut(pattern=SITE + "gsplat", why="its kernels compile at first use; ours replace them"),
     LeftOut(pattern=SITE + "ninja*", why="compiles gsplat's kernels"),
     LeftOut(pattern=SITE + "cuda", why="Python bindings of CUDA; torch loads them for torch.compile only"),

@@ -1,5 +1,5 @@
-"""Shared fixtures: photos of a drawn scene, a server with RunPod's protocol, and the GPU kernels, compiled for the CPU
-by the emulator, plus the real library with a GPU."""
+"""What several folders are tested with: photos of a drawn scene, a server with RunPod's protocol, and the GPU's
+kernels, always compiled for the CPU by the emulator, and the real library where there is a GPU."""
 
 from __future__ import annotations
 
