@@ -241,7 +241,7 @@ def test_the_handler_requests_its_first_job_within_five_seconds(cpu_image: Built
 
 
 def test_the_registry_returns_digest_and_labels_to_the_program(cpu_image: BuiltImage) -> None:
-    """The program's registry client on a real registry."""
+    """infra/registry.py, which a stack asks for a pinned image, on a real registry."""
     repository, _, digest = cpu_image.reference.partition("@")
     by_tag = look_up(f"{repository}:cpu")
     assert by_tag == look_up(cpu_image.reference)
