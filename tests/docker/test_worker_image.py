@@ -240,7 +240,7 @@ def test_the_handler_requests_its_first_job_within_five_seconds(cpu_image: Built
     assert json.loads(output)["warm_s"][0] < FIRST_POLL_MAX_S, output
 
 
-def test_the_registry_returns_digest_and_labels_to_the_program(cpu_image: BuiltImage) -> None:
+def test_its_registry_gives_digest_and_labels_to_the_program(cpu_image: BuiltImage) -> None:
     """infra/registry.py, which a stack asks for a pinned image, on a real registry."""
     repository, _, digest = cpu_image.reference.partition("@")
     by_tag = look_up(f"{repository}:cpu")
