@@ -1,5 +1,5 @@
-"""The worker image built once per session by an engine of our own, pushed, and pulled by its digest.
-Runs only when asked (`scripts/test image`), and skips loudly where no engine can run.
+"""The worker image, built once per session by an engine of our own, pushed, and pulled by digest.
+Runs only with `scripts/test image`. Skips with the reason if no engine can run.
 
 SPLAT_DOCKER_STATE=folder keeps the engine's cache between runs.
 """
@@ -47,13 +47,13 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
             "THE WORKER IMAGE IS NOT TESTED: its build takes minutes and 20 GB of disk. Run `scripts/test image`"
         )
     required = bool(os.environ.get("CI"))
-    said = install() if required else ""
+    output = install() if required else ""
     if reason := missing():
         if required:
-            pytest.fail(f"THE WORKER IMAGE IS NOT TESTED, and must be: {reason}\n{said}", pytrace=False)
+            pytest.fail(f"THE WORKER IMAGE IS NOT TESTED, and must be: {reason}\n{output}", pytrace=False)
         pytest.skip(f"THE WORKER IMAGE IS NOT TESTED: {reason}")
-    kept = os.environ.get("SPLAT_DOCKER_STATE")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("docker")
+    state = os.environ.get("SPLAT_DOCKER_STATE")
+    folder = Path(state) if state else tmp_path_factory.mktemp("docker")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -64,7 +64,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield engine
     finally:
         engine.close()
-        if not kept:
+        if not state:
             shutil.rmtree(folder, ignore_errors=True)
 
 

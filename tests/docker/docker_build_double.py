@@ -1,9 +1,9 @@
-"""A double of Pulumi's docker-build provider: its protocol towards the engine, Debian's BuildKit behind it.
-One resource, Image, as pulumi_docker_build 0.0.22 declares it; started by the engine through `bin/`.
+"""A double of Pulumi's docker-build provider, with Debian's BuildKit behind it. The engine starts it through `bin/`.
+Its resource Image has the inputs and outputs of pulumi_docker_build 0.0.22.
 
-What it does as the real one: nothing in a preview where `buildOnPreview` is false, build and push otherwise, the
-pushed digest as output, a diff by inputs and by the content of the context. What it cannot: the registry cache of
-BuildKit's own client, which Debian's Docker lacks; it only checks that both sides of it were given.
+Like the real provider it builds nothing in a preview with `buildOnPreview: false`, else builds and pushes, returns the
+pushed digest, and diffs by inputs and by the content of the context. It lacks the registry cache, because Debian's
+Docker lacks BuildKit's own client, and only checks that `cacheFrom` and `cacheTo` are set.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def message(props: Props) -> struct_pb2.Struct:
 
 
 class Refused(Exception):
-    """The build or its inputs; the engine shows the text."""
+    """The build failed or its inputs are invalid. The engine shows the text."""
 
 
 class DockerBuildDouble(provider_pb2_grpc.ResourceProviderServicer):
-    """Paths are relative to `base`, the folder of the program; `calls` gets a line per call that builds."""
+    """Paths are relative to `base`, the folder of the program. `calls` gets one line per build."""
 
     def __init__(self, base: Path, calls: Path) -> None:
         self._base, self._calls = base, calls
@@ -106,9 +106,9 @@ class DockerBuildDouble(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def _build(self, inputs: Props) -> str:
-        """Build for the one platform, push, and give the digest that the registry answered with."""
+        """Build for linux/amd64 and push. Returns the digest from the registry."""
         if inputs.get("platforms") != ["linux/amd64"] or not inputs.get("push"):
-            raise Refused(f"only a pushed image for linux/amd64 is doubled, not {json.dumps(inputs)[:300]}")
+            raise Refused(f"the double only pushes images for linux/amd64, not {json.dumps(inputs)[:300]}")
         (tag,) = inputs["tags"]
         dockerfile, folder = inputs["dockerfile"]["location"], inputs["context"]["location"]
         with self._calls.open("a") as calls:
@@ -135,7 +135,7 @@ class DockerBuildDouble(provider_pb2_grpc.ResourceProviderServicer):
         return done.stdout
 
     def _context_hash(self, inputs: Props) -> str:
-        """Of names and contents, as the real one: neither times nor the umask's bits."""
+        """Hash of names and contents, without times and modes."""
         folder = self._base / inputs["context"]["location"]
         digest = hashlib.sha256()
         for path in sorted(file for file in folder.rglob("*") if file.is_file()):

@@ -1,5 +1,5 @@
-"""A Docker engine, a registry and a base image of this test run's own, on one folder and one socket.
-Never touches an engine that is already there; everything it started is gone when it is closed."""
+"""A Docker engine, a registry and a base image for one test run, in one folder and on one socket.
+Never touches an existing engine. close() stops everything that it started."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-# Program to Debian's package of it. A machine that has an engine from elsewhere (GitHub's runners) keeps it.
+# Program and its Debian package. A machine with another engine (GitHub's runners) keeps it.
 PACKAGES = {
     "docker": "docker.io",
     "dockerd": "docker.io",
@@ -30,7 +30,7 @@ BUILD_LIMIT_S = 3600
 
 
 def missing() -> str:
-    """Why no engine can be started here, or nothing."""
+    """Why no engine can start here; empty if one can."""
     if os.geteuid() != 0:
         return "a Docker engine of our own needs root"
     absent = _absent()
@@ -45,14 +45,14 @@ def _absent() -> dict[str, str]:
 
 
 def install() -> str:
-    """Install what is missing, as root on Debian or Ubuntu. Returns apt's last words where that failed."""
-    said = ""
+    """Install missing packages, as root on Debian or Ubuntu. Returns apt's last lines on failure."""
+    output = ""
     for attempt in range(INSTALL_TRIES):
         packages = list(dict.fromkeys(_absent().values()))
         if os.geteuid() != 0 or not packages or shutil.which("apt-get") is None:
             return ""
         if attempt:
-            time.sleep(10)  # another apt-get holds the lists, or a mirror was away
+            time.sleep(10)  # another apt-get holds the lock, or a mirror is down
         for command in (["update"], ["install", "--no-install-recommends", *packages]):
             done = subprocess.run(
                 [*APT, *command],
@@ -62,19 +62,19 @@ def install() -> str:
                 check=False,
                 timeout=900,
             )
-            said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
-    return said if _absent() else ""
+            output = "\n".join((done.stdout + done.stderr).strip().splitlines()[-12:])
+    return output if _absent() else ""
 
 
 class EngineFailed(RuntimeError):
-    """dockerd or the registry does not run on this machine; the message has its last words."""
+    """dockerd or the registry does not run on this machine. The message has its last lines."""
 
     def __init__(self, what: str, process: subprocess.Popen[bytes], folder: Path) -> None:
         program = Path(process.args[0]).name  # type: ignore[index]
         words = "\n".join((folder / f"{program}.log").read_text(errors="replace").splitlines()[-15:])
         super().__init__(
             f"{program} cannot run here: {what}. A Docker engine needs root, overlay file systems, namespaces and "
-            f"control groups, which some containers do not give. Its last words:\n{words}"
+            f"control groups, which some containers lack. Its last lines:\n{words}"
         )
 
 
@@ -104,7 +104,7 @@ class Engine:
             "HOME": str(home),
             "DOCKER_HOST": f"unix://{self.folder}/docker.sock",
             "DOCKER_BUILDKIT": "1",
-            # Newer clients would push an index with an attestation in place of the image.
+            # Newer clients would push an index with an attestation instead of the image.
             "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
         }
 
@@ -114,7 +114,7 @@ class Engine:
             "dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec",
             "--host", f"unix://{self.folder}/docker.sock", "--pidfile", f"{self.folder}/docker.pid",
             "--bridge", "none", "--iptables=false",
-            # A containerd that is there already is used by dockerd: ours must not see another engine's containers.
+            # dockerd uses an existing containerd; ours must not see another engine's containers.
             "--containerd-namespace", "splat-test", "--containerd-plugins-namespace", "splat-test-plugins",
         )  # fmt: skip
         config = self.folder / "registry.yml"
@@ -168,7 +168,7 @@ class Engine:
         return done.stdout
 
     def make_base(self) -> None:
-        """Debian with Python, in place of the image that the Dockerfile pins: no registry of images is needed."""
+        """Debian with Python instead of the pinned base, so that no public registry is needed."""
         if self.docker("images", "-q", BASE).strip():
             return
         root = self.folder / "base"
@@ -212,13 +212,13 @@ class Engine:
         self.docker(*command, str(context), limit_s=BUILD_LIMIT_S)
 
     def push(self, tag: str) -> str:
-        """Push, and give back repository@sha256:digest as the registry knows it."""
+        """Push. Returns repository@sha256:digest from the registry."""
         self.docker("push", "--quiet", tag, limit_s=1800)
         (digest,) = self.docker("inspect", "--format", "{{index .RepoDigests 0}}", tag).split()
         return digest
 
     def close(self) -> None:
-        """Stop our processes, newest first, and unmount what the engine mounted."""
+        """Stop our processes, newest first, so that the engine unmounts its file systems."""
         for process in reversed(self.processes):
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)

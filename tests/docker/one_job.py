@@ -1,5 +1,5 @@
-"""One job through the RunPod stand-in, whose workers are containers of an image; prints the job as JSON.
-Runs in the network namespace of a container that has loopback only: neither it nor the worker can reach anything else.
+"""Runs one job through the RunPod stand-in with containers of an image as workers, and prints the job as JSON.
+Runs in the network namespace of a container with only loopback, so that both reach nothing else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ JOB_LIMIT_S = 1500
 
 
 class Bucket(ThreadingHTTPServer):
-    """Objects by path, for GET and PUT, as presigned addresses have them."""
+    """Objects by path for GET and PUT, like presigned URLs."""
 
     daemon_threads = True
 
@@ -55,7 +55,7 @@ class _Objects(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Quiet: stdout carries the result alone."""
+        """Print nothing: stdout has only the result."""
 
 
 def main() -> int:
@@ -95,7 +95,7 @@ def main() -> int:
 
 
 def run_job(url: str, image: str, photos: list[Path]) -> dict[str, Any]:
-    """Declare an endpoint of the image, run one small job on it, and wait for its end."""
+    """Create an endpoint with the image, run the self-test and one small job, and wait for both."""
     bucket = Bucket()
     for photo in photos:
         bucket.objects[f"/{photo.name}"] = photo.read_bytes()
@@ -134,7 +134,7 @@ def run_job(url: str, image: str, photos: list[Path]) -> dict[str, Any]:
 
 
 def finished(api: httpx.Client, endpoint_id: str, job_input: dict[str, Any]) -> dict[str, Any]:
-    """The job at its end, or as it is when its time is over."""
+    """The finished job, or its state at the time limit."""
     job_id = api.post(f"/v2/{endpoint_id}/run", json={"input": job_input}).raise_for_status().json()["id"]
     deadline = time.monotonic() + JOB_LIMIT_S
     while True:

@@ -1,5 +1,5 @@
-"""`pulumi up` with `image: build`: real engine, real BuildKit behind a double of the docker-build provider, a real
-registry, and the stand-ins. The sources are tiny; the worker's own are built by test_worker_image."""
+"""`pulumi up` with `image: build`: the real engine, BuildKit behind a double of the docker-build provider, a real
+registry, and the stand-ins. The image is tiny; test_worker_image builds the real one."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def reference(project: Project) -> str:
     return str(project.outputs()["imageReference"].value)
 
 
-def test_the_endpoint_gets_the_digest_that_was_pushed(project: Project, engine: Engine, calls: Path) -> None:
+def test_the_endpoint_gets_the_pushed_digest(project: Project, engine: Engine, calls: Path) -> None:
     repository, _, digest = reference(project).partition("@")
     assert repository == f"{engine.registry}/splat-worker"
     found = inspect(reference(project))
@@ -71,7 +71,7 @@ def test_the_endpoint_gets_the_digest_that_was_pushed(project: Project, engine: 
 
 
 def test_another_umask_and_another_checkout_build_nothing(project: Project, calls: Path) -> None:
-    """Bits and times of files differ between machines; the image must not."""
+    """Modes and times of files differ between machines, but the image must not."""
     before = reference(project)
     folder = project.folder / "worker_image"
     copy = shutil.copytree(folder, project.folder / "copy")  # new times
@@ -84,7 +84,7 @@ def test_another_umask_and_another_checkout_build_nothing(project: Project, call
     assert calls.read_text().count("build ") == 1
 
 
-def test_a_preview_builds_nothing_and_an_up_the_new_content(project: Project, calls: Path) -> None:
+def test_a_preview_builds_nothing_and_an_up_builds_the_new_content(project: Project, calls: Path) -> None:
     before = reference(project)
     (project.folder / "worker_image" / "worker.py").write_text("second\n")
     assert project.preview().change_summary["update"] >= 1
@@ -97,7 +97,7 @@ def test_a_preview_builds_nothing_and_an_up_the_new_content(project: Project, ca
     assert inspect(reference(project)).digest == reference(project).partition("@")[2]
 
 
-def test_a_build_that_fails_leaves_the_endpoint_as_it_was(project: Project) -> None:
+def test_a_failed_build_leaves_the_endpoint_unchanged(project: Project) -> None:
     before = reference(project)
     (project.folder / "worker_image" / "Dockerfile").write_text(f"{DOCKERFILE}RUN echo no compiler here && false\n")
     with pytest.raises(Exception, match="no compiler here"):

@@ -1,5 +1,5 @@
-"""The image for GPUs, built to its end without one: kernels, size as pushed, and the self-test on the CPU.
-Every architecture of the catalogue in `make image`; one in CI, where each costs a third of a minute."""
+"""The `cuda` image, built without a GPU: kernels, size as pushed, and the self-test on the CPU.
+`make image` builds every architecture; CI builds one, because each takes 20 s."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ARCHITECTURES = ("89",) if os.environ.get("CI") else ALL
 
 @pytest.fixture(scope="module")
 def cuda_image(engine: Engine, cpu_image: BuiltImage) -> BuiltImage:
-    """After the one for CPUs: most stages are the same."""
+    """Built after the `cpu` image, with which it shares most stages."""
     tag = f"{engine.registry}/splat-worker:cuda"
     arguments = {"CUDA_ARCHITECTURES": " ".join(ARCHITECTURES), "REVISION": cpu_image.revision, "SOURCE": "test"}
     engine.build(ROOT / "worker_image", tag=tag, target="cuda", arguments=arguments)
@@ -35,17 +35,17 @@ def measured(cuda_image: BuiltImage) -> Measured:
         return read(Reference.parse(cuda_image.reference), http)
 
 
-def test_it_is_small_enough_for_a_cold_start(measured: Measured) -> None:
+def test_the_image_is_small_enough_for_a_cold_start(measured: Measured) -> None:
     assert measured.compressed_bytes < MAX_COMPRESSED_BYTES
 
 
-def test_it_says_what_it_was_built_for(measured: Measured) -> None:
+def test_the_labels_name_cuda_and_the_architectures(measured: Measured) -> None:
     facts = labels.labels_of_folder(ROOT / "worker_image")
     assert (measured.cuda, measured.architectures) == (facts.cuda, ARCHITECTURES)
 
 
-def test_its_kernels_are_there_and_it_works_where_no_gpu_is(cuda_image: BuiltImage) -> None:
-    """torch loads although the libraries that nothing calls are hollow; the kernels' library loads too."""
+def test_the_kernels_load_and_the_self_test_passes_without_a_gpu(cuda_image: BuiltImage) -> None:
+    """torch loads with the hollow libraries, and so does the library of kernels."""
     run = ("run", "--rm", "--read-only", "--tmpfs", "/tmp", "--network", "none", cuda_image.reference)
     loads = "import ctypes, os; print(ctypes.CDLL(os.environ['SPLAT_KERNELS'])._name)"
     assert cuda_image.engine.docker(*run, "python", "-c", loads).strip() == "/opt/kernels/libsplat_kernels.so"
@@ -55,13 +55,13 @@ def test_its_kernels_are_there_and_it_works_where_no_gpu_is(cuda_image: BuiltIma
     assert details["the GPU's kernels load"] == "/opt/kernels/libsplat_kernels.so"
 
 
-def test_a_missing_kernel_library_is_found_where_no_gpu_is(cuda_image: BuiltImage) -> None:
+def test_a_missing_kernel_library_fails_the_self_test_without_a_gpu(cuda_image: BuiltImage) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
         cuda_image.engine.docker(
             "run", "--rm", "--read-only", "--tmpfs", "/tmp", "--network", "none", "-e", "SPLAT_KERNELS=/opt/gone.so",
             cuda_image.reference, "selftest", limit_s=1200,
         )  # fmt: skip
     report = json.loads(failed.value.stdout.strip().splitlines()[-1])
-    wrong = [check for check in report["checks"] if not check["ok"]]
-    assert [check["name"] for check in wrong] == ["the GPU's kernels load"]
-    assert "no CUDA kernels at /opt/gone.so" in wrong[0]["detail"]
+    failed_checks = [check for check in report["checks"] if not check["ok"]]
+    assert [check["name"] for check in failed_checks] == ["the GPU's kernels load"]
+    assert "no CUDA kernels at /opt/gone.so" in failed_checks[0]["detail"]

@@ -1,5 +1,4 @@
-"""The image as it would be pulled by a platform: what is in it, what is not, and that it does a job.
-Only the `cpu` target is built here; docs/worker-image.md says how the one for GPUs is built and measured."""
+"""The `cpu` image as a platform pulls it: what it contains, what it leaves out, and that it runs jobs."""
 
 from __future__ import annotations
 
@@ -38,7 +37,7 @@ def config(cpu_image: BuiltImage) -> dict:
 
 
 def run(image: BuiltImage, *command: str, limit_s: float = 600) -> str:
-    """One container with a read-only root and no network at all."""
+    """Run one container with a read-only root and no network."""
     return image.engine.docker(
         "run", "--rm", "--read-only", "--tmpfs", "/tmp", "--network", "none", image.reference, *command, limit_s=limit_s
     )
@@ -48,7 +47,7 @@ def test_the_reference_is_a_digest_and_no_tag(cpu_image: BuiltImage) -> None:
     assert re.fullmatch(r"127\.0\.0\.1:\d+/splat-worker@sha256:[0-9a-f]{64}", cpu_image.reference)
 
 
-def test_the_labels_say_what_it_was_built_from(cpu_image: BuiltImage, config: dict) -> None:
+def test_the_labels_name_the_sources_of_the_image(cpu_image: BuiltImage, config: dict) -> None:
     labels = config["Config"]["Labels"]
     assert labels["org.opencontainers.image.revision"] == cpu_image.revision
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
@@ -59,21 +58,21 @@ def test_the_labels_say_what_it_was_built_from(cpu_image: BuiltImage, config: di
     assert inside.split() == [f"{labels['splat.torch']}+cu130", labels["splat.pycolmap"]]
 
 
-def test_it_does_not_run_as_root(cpu_image: BuiltImage, config: dict) -> None:
+def test_the_image_does_not_run_as_root(cpu_image: BuiltImage, config: dict) -> None:
     assert config["Config"]["User"] == "splat"
     assert run(cpu_image, "id", "-u").strip() == "10001"
 
 
 def layers_of(reference: str) -> dict[str, int]:
-    """Digest to compressed bytes, as the registry has them: what a host that lacks one pulls."""
+    """Digest to compressed bytes in the registry, which a host without the layer pulls."""
     where = Reference.parse(reference)
     address = where.address("manifests", where.digest)
     manifest = httpx.get(address, headers={"Accept": MANIFEST_TYPES}, timeout=30).raise_for_status().json()
     return {layer["digest"]: layer["size"] for layer in manifest["layers"]}
 
 
-def test_a_change_of_our_code_re_pulls_one_small_layer(cpu_image: BuiltImage, tmp_path: Path) -> None:
-    """Built and pushed again with another handler: all other layers are in the registry, and on hosts, already."""
+def test_a_change_of_our_code_pulls_one_small_layer(cpu_image: BuiltImage, tmp_path: Path) -> None:
+    """Built and pushed again with another handler; all other layers exist already."""
     changed = tmp_path / "worker_image"
     shutil.copytree(ROOT / "worker_image", changed, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
     with (changed / "src" / "splat_worker" / "handler.py").open("a") as handler:
@@ -87,15 +86,15 @@ def test_a_change_of_our_code_re_pulls_one_small_layer(cpu_image: BuiltImage, tm
     assert pulled[0] < CODE_LAYER_MAX_BYTES
 
 
-def test_no_compiler_and_no_installer_is_left_in_it(cpu_image: BuiltImage) -> None:
-    """By PATH, which is what a program asks for, and one that must be there, so that the search is seen to work."""
+def test_the_image_has_no_compiler_and_no_installer(cpu_image: BuiltImage) -> None:
+    """Searches PATH, with one program that must be found, which shows that the search works."""
     programs = "python gcc g++ cc c++ cpp ld as ar ninja nvcc ptxas pip pip3 npm npx corepack"
     found = run(cpu_image, "sh", "-c", f"for one in {programs}; do command -v $one || true; done").split()
     assert found == ["/opt/worker/bin/python"]
 
 
-def test_no_cache_no_test_and_no_file_of_the_build_is_left_in_it(cpu_image: BuiltImage) -> None:
-    """As root: what a build leaves in /root no other user can see."""
+def test_the_image_has_no_cache_no_test_and_no_file_of_the_build(cpu_image: BuiltImage) -> None:
+    """As root, because no other user sees /root."""
     unwanted = "/build /layers /out /opt/nvcc /root/.cache /root/.npm /root/.npmrc /etc/pip.conf"
     script = f"""
         ls -d /etc/passwd /root/.bashrc {unwanted} 2>/dev/null || true
@@ -104,10 +103,10 @@ def test_no_cache_no_test_and_no_file_of_the_build_is_left_in_it(cpu_image: Buil
     """
     root = ("run", "--rm", "--network", "none", "--user", "0", cpu_image.reference, "sh", "-c", script)
     found = cpu_image.engine.docker(*root).split()
-    assert found == ["/etc/passwd", "/root/.bashrc"]  # these two show that root's own folder was seen
+    assert found == ["/etc/passwd", "/root/.bashrc"]  # these two show that the search sees /root
 
 
-def test_certificates_are_its_own_and_not_those_that_the_build_mounted(cpu_image: BuiltImage) -> None:
+def test_certificates_are_those_of_the_base_and_not_of_the_build(cpu_image: BuiltImage) -> None:
     inside = run(cpu_image, "sh", "-c", "md5sum < /etc/ssl/certs/ca-certificates.crt")
     base = cpu_image.engine.docker(
         "run", "--rm", "--network", "none", BASE, "sh", "-c", "md5sum < /etc/ssl/certs/ca-certificates.crt"
@@ -115,20 +114,20 @@ def test_certificates_are_its_own_and_not_those_that_the_build_mounted(cpu_image
     assert inside == base
 
 
-def test_its_self_test_passes_on_a_read_only_root_without_network(cpu_image: BuiltImage) -> None:
+def test_the_self_test_passes_on_a_read_only_root_without_network(cpu_image: BuiltImage) -> None:
     report = json.loads(run(cpu_image, "selftest", limit_s=1200).strip().splitlines()[-1])
     assert report["ok"], report
     assert len(report["checks"]) >= 2
 
 
-def test_cpu_kernels_come_compiled(cpu_image: BuiltImage) -> None:
-    """The warm-up of a fresh container writes no kernel: numba found every one of the image's."""
+def test_cpu_kernels_are_already_compiled(cpu_image: BuiltImage) -> None:
+    """The warm-up of a fresh container writes no kernel, because numba finds all of them in the image."""
     script = textwrap.dedent(
         """
-        touch /tmp/began
+        touch /tmp/start
         python -m splat_worker.train.warmup
         cd /tmp/splat-kernels
-        echo "$(find . -name '*.nbc' | wc -l) $(find . -newer /tmp/began -type f | wc -l)"
+        echo "$(find . -name '*.nbc' | wc -l) $(find . -newer /tmp/start -type f | wc -l)"
         """
     )
     baked, written = run(cpu_image, "sh", "-euc", script).split()
@@ -137,7 +136,7 @@ def test_cpu_kernels_come_compiled(cpu_image: BuiltImage) -> None:
 
 
 def test_no_layer_holds_a_secret(cpu_image: BuiltImage) -> None:
-    """Also none that a later layer deleted: every file of every layer is looked at, under its name and by content."""
+    """Searches every file of every layer by name and content, including files that a later layer deletes."""
     known = secret_words(Path("/etc/pip.conf"), Path.home() / ".npmrc")
     found, seen = [], 0
     command = [cpu_image.engine.client, "save", cpu_image.reference]
@@ -147,25 +146,25 @@ def test_no_layer_holds_a_secret(cpu_image: BuiltImage) -> None:
             if is_secret(name, content) or any(word in content for word in known):
                 found.append(name)
     assert save.returncode == 0
-    assert seen > 10_000  # the environment's packages alone are more
+    assert seen > 10_000  # the packages alone have more files
     assert found == []
 
 
-def test_no_secret_is_in_its_configuration(cpu_image: BuiltImage) -> None:
-    """Variables, labels and the instructions that made it, which whoever pulls it can read."""
+def test_the_configuration_holds_no_secret(cpu_image: BuiltImage) -> None:
+    """Variables, labels and build instructions, which everybody who pulls the image can read."""
     docker = cpu_image.engine.docker
-    said = docker("image", "inspect", cpu_image.reference)
-    said += docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", cpu_image.reference)
-    assert "SPLAT_KERNEL_SEED" in said
-    assert "COPY /opt/splat" in said
+    text = docker("image", "inspect", cpu_image.reference)
+    text += docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", cpu_image.reference)
+    assert "SPLAT_KERNEL_SEED" in text
+    assert "COPY /opt/splat" in text
     known = secret_words(Path("/etc/pip.conf"), Path.home() / ".npmrc")
-    assert TOKENS.search(said.encode()) is None
-    assert not any(word in said.encode() for word in known)
-    assert re.search(r"(?i)[A-Z_]*(PASSWORD|TOKEN|SECRET|API_KEY)[A-Z_]*=", said) is None
+    assert TOKENS.search(text.encode()) is None
+    assert not any(word in text.encode() for word in known)
+    assert re.search(r"(?i)[A-Z_]*(PASSWORD|TOKEN|SECRET|API_KEY)[A-Z_]*=", text) is None
 
 
-def test_passwords_of_this_machines_package_configuration_are_known_to_the_search(tmp_path: Path) -> None:
-    """In each of the forms that pip and npm read."""
+def test_the_search_knows_the_passwords_of_this_machines_package_configuration(tmp_path: Path) -> None:
+    """In every form that pip and npm read."""
     pip, npm = tmp_path / "pip.conf", tmp_path / ".npmrc"
     pip.write_text("[global]\nindex-url = https://team:pa55word@packages.example/simple\n")
     npm.write_text("//packages.example/:_authToken=abcdefgh1234\nregistry=https://packages.example/\n")
@@ -175,8 +174,8 @@ def test_passwords_of_this_machines_package_configuration_are_known_to_the_searc
 TEXT_MAX_BYTES = 1_000_000
 SECRET_NAMES = re.compile(r"(^|/)(\.npmrc|\.netrc|\.pypirc|pip\.conf|id_(rsa|ed25519)|\.env|\.docker/config\.json)$")
 PRIVATE_KEY = re.compile(rb"\s*-----BEGIN [A-Z ]*PRIVATE KEY-----")
-# GitHub, npm, AWS, RunPod; each with the length that its maker gives it. AWS's documented examples, which its own
-# packages hold, end in EXAMPLE.
+# GitHub, npm, AWS, RunPod, each with its own length. AWS's documented examples, which its packages contain, end in
+# EXAMPLE.
 TOKENS = re.compile(
     rb"\b(gh[pousr]_[A-Za-z0-9]{36}|npm_[A-Za-z0-9]{36}|AKIA(?![0-9A-Z]*EXAMPLE)[0-9A-Z]{16}|rpa_[A-Z0-9]{30,})\b"
 )
@@ -189,7 +188,7 @@ def is_secret(name: str, content: bytes) -> bool:
 
 
 def secret_words(*files: Path) -> list[bytes]:
-    """What this machine's package configuration holds that is a secret, as bytes to look for."""
+    """The secrets in this machine's package configuration, as bytes."""
     text = "\n".join(file.read_text() for file in files if file.is_file())
     words = re.findall(r"(?:_authToken|_auth|_password)\s*=\s*(\S{8,})|://[^/\s:@]+:([^/\s@]{4,})@", text)
     return [word.encode() for pair in words for word in pair if word]
@@ -203,7 +202,7 @@ def files_of_layers(saved: IO[bytes] | None) -> Iterator[tuple[str, bytes]]:
             if not entry.isfile() or entry.size < 1024 or entry.name.endswith(".json"):
                 continue
             blob = image.extractfile(entry)
-            # In the OCI format manifests lie among the layers: no tar.
+            # In the OCI format the manifests beside the layers are no tar files.
             with contextlib.suppress(tarfile.ReadError), tarfile.open(fileobj=blob, mode="r|*") as layer:
                 for file in layer:
                     if file.isfile() and (content := layer.extractfile(file)) is not None:
@@ -211,7 +210,7 @@ def files_of_layers(saved: IO[bytes] | None) -> Iterator[tuple[str, bytes]]:
 
 
 def test_a_secret_in_a_layer_would_be_found() -> None:
-    """The search above, on a layer of its own that holds one of each kind."""
+    """Runs the search on a layer with one secret of each kind."""
     planted = {
         "root/.npmrc": b"x",
         "app/key": b"-----BEGIN EC PRIVATE KEY-----\n",
@@ -231,14 +230,14 @@ def test_a_secret_in_a_layer_would_be_found() -> None:
     assert caught == set(planted) - {"app/fine"}
 
 
-def test_the_handler_asks_for_its_first_job_within_five_seconds(cpu_image: BuiltImage) -> None:
-    """Warm disk, on the CPU; the best of three, since neighbours slow a start and nothing speeds it up."""
+def test_the_handler_requests_its_first_job_within_five_seconds(cpu_image: BuiltImage) -> None:
+    """On the CPU with a warm disk; the best of three, because other load only slows a start."""
     probe = Path(__file__).parents[2] / "bench" / "handler_start.py"
-    said = cpu_image.engine.docker(
+    output = cpu_image.engine.docker(
         "run", "--rm", "--read-only", "--tmpfs", "/tmp:exec", "--network", "none", "-v", f"{probe}:/probe.py:ro",
         cpu_image.reference, "python", "/probe.py", "/opt/splat/image/start", "handler",
     )  # fmt: skip
-    assert json.loads(said)["warm_s"][0] < FIRST_POLL_MAX_S, said
+    assert json.loads(output)["warm_s"][0] < FIRST_POLL_MAX_S, output
 
 
 def test_its_registry_gives_digest_and_labels_to_the_program(cpu_image: BuiltImage) -> None:
@@ -253,31 +252,31 @@ def test_its_registry_gives_digest_and_labels_to_the_program(cpu_image: BuiltIma
 
 
 SCENE = ("--steps", "120", "--size", "160")
-HOMES_USER = "12345:12345"
+OTHER_USER = "12345:12345"
 
 
 def scene(image: BuiltImage, photos: Path, out: Path) -> str:
-    """As a person at home runs it: their own user, which the image does not know, and their own folders."""
+    """Run with a user that the image does not know, and that user's folders."""
     return image.engine.docker(
-        "run", "--rm", "--read-only", "--tmpfs", "/tmp:exec", "--network", "none", "--user", HOMES_USER,
+        "run", "--rm", "--read-only", "--tmpfs", "/tmp:exec", "--network", "none", "--user", OTHER_USER,
         "-v", f"{photos}:/photos:ro", "-v", f"{out}:/out", image.reference, "scene", "/photos", "/out", *SCENE,
         limit_s=1500,
     )  # fmt: skip
 
 
-def test_a_scene_is_made_from_a_folder_without_any_cloud(
+def test_a_scene_is_made_from_a_folder_without_a_cloud(
     cpu_image: BuiltImage, small_photos: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "scene"
     out.mkdir()
-    os.chown(out, *map(int, HOMES_USER.split(":")))
+    os.chown(out, *map(int, OTHER_USER.split(":")))
     small_photos.chmod(0o755)
-    said = scene(cpu_image, small_photos, out)
-    assert f"{len(list(small_photos.iterdir()))} of" in said
+    output = scene(cpu_image, small_photos, out)
+    assert f"{len(list(small_photos.iterdir()))} of" in output
     assert {"scene.ply", "scene.sog", "report.json"} <= {file.name for file in out.iterdir()}
 
 
-def test_a_folder_that_its_user_may_not_write_to_is_told_at_once_with_the_way_out(
+def test_an_unwritable_folder_fails_at_once_with_a_hint(
     cpu_image: BuiltImage, small_photos: Path, tmp_path: Path
 ) -> None:
     tmp_path.chmod(0o700)
@@ -285,13 +284,13 @@ def test_a_folder_that_its_user_may_not_write_to_is_told_at_once_with_the_way_ou
     with pytest.raises(subprocess.CalledProcessError) as failed:
         scene(cpu_image, small_photos, tmp_path)
     assert failed.value.returncode == 1
-    assert "/out, where the scene goes, cannot be written: Permission denied." in failed.value.stderr
+    assert "Cannot write to /out: Permission denied." in failed.value.stderr
     assert "--user" in failed.value.stderr
 
 
 @pytest.fixture
 def loopback_namespace(cpu_image: BuiltImage) -> Iterator[str]:
-    """A container that only waits, with no network but loopback; gives its name."""
+    """The name of a waiting container that has only a loopback network."""
     name = "splat-test-loopback"
     docker = cpu_image.engine.docker
     docker("run", "--detach", "--rm", "--name", name, "--network", "none", cpu_image.reference, "sleep", "3600")
@@ -299,7 +298,7 @@ def loopback_namespace(cpu_image: BuiltImage) -> Iterator[str]:
     docker("rm", "--force", name)
 
 
-def test_a_container_is_a_worker_of_the_stand_in_and_completes_a_job_from_the_samples(
+def test_a_container_completes_a_job_from_the_samples_as_a_worker_of_the_stand_in(
     cpu_image: BuiltImage, loopback_namespace: str, small_photos: Path, tmp_path: Path
 ) -> None:
     engine = cpu_image.engine
@@ -308,7 +307,7 @@ def test_a_container_is_a_worker_of_the_stand_in_and_completes_a_job_from_the_sa
         textwrap.dedent(
             f"""\
             #!/bin/sh
-            # The platform's container runtime: the platform's variables go in, nothing of this machine does.
+            # The platform's container runtime passes on only the platform's variables.
             set -eu
             set -- $(env | sed -n 's/^\\(RUNPOD_[A-Z0-9_]*\\)=.*/-e \\1/p')
             exec {engine.client} run --rm --read-only --tmpfs /tmp:exec --network container:{loopback_namespace} \\

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def complete(toolkit: Path) -> None:
-    """Add `lib64`, and for every lib*.so.N the plain lib*.so that a linker asks for."""
+    """Add the links that PyPI's toolkit lacks and the linker needs: `lib64`, and lib*.so for every lib*.so.N."""
     lib = toolkit / "lib"
     if not (toolkit / "lib64").exists():
         (toolkit / "lib64").symlink_to("lib")

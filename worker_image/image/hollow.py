@@ -1,5 +1,5 @@
-"""Makes a stand-in for a shared library: its name, its symbols and versions, and nothing behind them.
-Runs in the image's build stage with gcc and binutils; a call of any symbol names the library and aborts.
+"""Makes a hollow copy of a shared library: its name, symbols and versions without their code.
+Needs gcc and binutils. A call of any symbol prints the library's name and aborts.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ def exported(nm_output: str) -> tuple[Symbol, ...]:
         if match is None or match[2] in "Aa" or match[3] in LINKERS_OWN:
             continue
         if match[2] in WEAK_TYPES and match[3].startswith("_Z"):
-            continue  # C++ templates of which every library has a copy: a hollow one would be taken for all
+            continue  # every library has its own copy of a C++ template; a hollow copy would replace them all
         if match[4] == "@":
-            continue  # an old version of a name that has a newer one: nobody links to it any more
+            continue  # an old version of a symbol, which nothing links to
         size = max(1, int(match[1] or "1", 16)) if match[2] in DATA_TYPES else 0
         found.append(Symbol(name=match[3], version=match[5], bytes=size))
     return tuple(found)
 
 
 def source(symbols: tuple[Symbol, ...], *, soname: str, purpose: str) -> str:
-    """C that defines every symbol as the same function, which says what was called."""
-    text = f"{soname} ({purpose}) is left out of this image, and was called: build the image without slimming\\n"
+    """C source that defines every symbol as a function that prints the library's name and aborts."""
+    text = f"{soname} ({purpose}) is left out of this image but was called: remove it from left_out.py\\n"
     lines = [
         "#include <stdlib.h>",
         "#include <unistd.h>",
@@ -51,7 +51,7 @@ def source(symbols: tuple[Symbol, ...], *, soname: str, purpose: str) -> str:
         "static void left_out(void) { (void)!write(2, text, sizeof text - 1); abort(); }",
     ]
     for number, symbol in enumerate(symbols):
-        # An assembler name lets any symbol pass, also one that C would take for a builtin's.
+        # An assembler name allows any symbol, even the name of a C builtin.
         if symbol.bytes:
             lines.append(f'char d{number}[{symbol.bytes}] __asm__("{symbol.name}");')
         else:
@@ -61,7 +61,7 @@ def source(symbols: tuple[Symbol, ...], *, soname: str, purpose: str) -> str:
 
 
 def version_script(symbols: tuple[Symbol, ...], versions: tuple[str, ...]) -> str:
-    """The linker's map: every version node, with the symbols that belong to it."""
+    """The linker's version script: every version node with its symbols."""
     members: dict[str, list[str]] = defaultdict(list)
     for symbol in symbols:
         members[symbol.version].append(symbol.name)
@@ -78,7 +78,7 @@ def soname_of(library: Path) -> str:
 
 
 def hollow_out(library: Path, purpose: str) -> int:
-    """Replace `library` by its stand-in; returns the bytes saved."""
+    """Replace `library` by its hollow copy; returns the bytes saved."""
     before = library.stat().st_size
     soname = soname_of(library)
     versioned = _run("nm", "-DS", "--defined-only", "--with-symbol-versions", str(library))

@@ -1,9 +1,8 @@
-"""What a worker never loads: files that go, and libraries of which only the name stays.
-A table with reasons and nothing else. The self-test proves it: it trains and exports in the slim image.
+"""What a worker never loads: files to remove, and libraries to make hollow, each with a reason.
+The self-test trains and exports in the slim image, which shows that they are not needed.
 
-torch's own libraries name every CUDA library as needed, so the loader wants to find them all, called or not. Those
-in HOLLOW are replaced by a library of a few kilobytes with the same names in it, which says what is missing and ends
-the process if it is ever called (hollow.py).
+torch's libraries name every CUDA library as needed, so the loader must find them even if nothing calls them. hollow.py
+replaces those in HOLLOW by a library of a few kilobytes with the same symbols, which aborts with its name if called.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class LeftOut:
-    """pattern: glob under the environment, or under the tools' folder (`tools/`); why: who would have needed it."""
+    """pattern: glob under the environment, or under the folder of tools (`tools/`); why: what it is for."""
 
     pattern: str
     why: str
@@ -30,7 +29,7 @@ FILES = (
     LeftOut(pattern=SITE + "nvidia/*/include", why="headers"),
     LeftOut(pattern=SITE + "nvidia/*/lib/*.a", why="static libraries"),
     LeftOut(pattern=SITE + "nvidia/*/lib/*.bc", why="device code to link at build time"),
-    LeftOut(pattern=SITE + "nvidia/cu13/lib/libnvrtc*.alt.so*", why="the second compiler, for a flag nobody sets"),
+    LeftOut(pattern=SITE + "nvidia/cu13/lib/libnvrtc*.alt.so*", why="a second compiler for an unused flag"),
     LeftOut(pattern=SITE + "nvidia/cu13/lib/libcusolverMg.so*", why="solvers for several GPUs"),
     LeftOut(pattern=SITE + "nvidia/cu13/lib/libnvperf*", why="profiler"),
     LeftOut(pattern=SITE + "nvidia/cu13/lib/libcheckpoint.so*", why="profiler"),
@@ -55,7 +54,7 @@ FILES = (
     LeftOut(pattern="tools/node_modules/webgpu/dist/linux-arm64*", why="another processor"),
     LeftOut(pattern="tools/node_modules/webgpu/dist/win32-*", why="another system"),
     LeftOut(pattern="tools/node_modules/webgpu/dist/*.dll", why="another system"),
-    LeftOut(pattern="tools/node_modules/playcanvas/build/playcanvas.*", why="other builds than the one node imports"),
+    LeftOut(pattern="tools/node_modules/playcanvas/build/playcanvas.*", why="builds that node does not import"),
     LeftOut(pattern="tools/node_modules/playcanvas/scripts", why="editor scripts"),
 )
 

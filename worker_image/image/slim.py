@@ -1,5 +1,5 @@
-"""Takes out of an installed environment what a worker never loads, and deals the rest into layers.
-Runs once in the image's build stage; left_out.py says what goes and why.
+"""Removes what a worker never loads from an installed environment, and splits the rest into layers.
+Runs in the image's build stage; left_out.py lists what is removed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LAYERS = (
     ("cuda", ("lib/python3*/site-packages/nvidia",)),
     ("torch", ("lib/python3*/site-packages/torch", "lib/python3*/site-packages/torch-*.dist-info")),
 )
-"""Largest and seldomest changed first; what is left is the layer `packages`."""
+"""The largest and least often changed first. The rest is the layer `packages`."""
 
 
 def bytes_of(path: Path) -> int:
@@ -29,15 +29,15 @@ def bytes_of(path: Path) -> int:
 
 
 def remove(root: Path, tools: Path, table: tuple[left_out.LeftOut, ...]) -> list[dict[str, object]]:
-    """Delete what the table names; returns a row per entry. An entry that matches nothing is an error: the table
-    would silently stop working with the next release of a package."""
+    """Delete the files in the table; returns a row per entry. An entry without a match is an error, because the table
+    would otherwise stop working silently with the next release of a package."""
     rows: list[dict[str, object]] = []
     for entry in table:
         in_tools = entry.pattern.startswith("tools/")
         base, pattern = (tools, entry.pattern.removeprefix("tools/")) if in_tools else (root, entry.pattern)
         found = sorted(base.glob(pattern))
         if not found:
-            raise SystemExit(f"left_out.py names {entry.pattern}, and nothing is there: correct the table")
+            raise SystemExit(f"no file matches {entry.pattern}: correct left_out.py")
         found = [path for path in found if not any(parent in found for parent in path.parents)]
         size = sum(bytes_of(path) for path in found)
         for path in found:
@@ -46,8 +46,8 @@ def remove(root: Path, tools: Path, table: tuple[left_out.LeftOut, ...]) -> list
     return rows
 
 
-def deal(root: Path, tools: Path, layers: Path) -> None:
-    """Move the environment into one folder per layer, each with the paths of the final image."""
+def split_into_layers(root: Path, tools: Path, layers: Path) -> None:
+    """Move the environment into one folder per layer, with the paths of the final image."""
     home = root.relative_to("/")
     for name, patterns in LAYERS:
         for pattern in patterns:
@@ -73,11 +73,11 @@ def main() -> int:
     (site,) = options.site.glob("lib/python3*/site-packages")
     for path, why in (left_out.HOLLOW_CUDA if cuda else left_out.HOLLOW_CPU).items():
         rows.append({"what": path, "why": why, "bytes": hollow_out(site / path, why)})
-    # Bytecode that needs no source's timestamp: layers are copied, and a worker must not compile at its start.
+    # Bytecode without source timestamps, so that copied layers stay valid and a worker compiles nothing at start.
     compileall.compile_dir(site, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     layers: Path = options.layers
     report = layers / "packages" / "opt" / "splat" / "left_out.json"
-    deal(options.site, options.tools, layers)
+    split_into_layers(options.site, options.tools, layers)
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(json.dumps(rows, indent=1) + "\n")
     for row in sorted(rows, key=lambda row: -int(str(row["bytes"])))[:20]:

@@ -1,5 +1,5 @@
-"""Draws photos of a scene that is known exactly: a table and three boxes, all with a random texture.
-Ray casting in numpy, no renderer; poses are the truth that structure from motion is compared with."""
+"""Draws photos of a known scene: a table and three boxes with random texture, by ray casting in numpy.
+Its poses are the ground truth for structure from motion."""
 
 from __future__ import annotations
 

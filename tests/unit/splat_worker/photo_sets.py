@@ -1,5 +1,5 @@
-"""Sets of files that cannot become a scene, each with the code and words it must end in.
-Run as a module it writes their table into docs/photos.md, with the messages that people really see."""
+"""Sets of files that cannot become a scene, each with the expected error code and part of the message.
+Run as a module, it writes their table with the real messages into docs/photos.md."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def _gradient(seed: int) -> Image.Image:
 
 
 SETS: list[tuple[str, Callable[[list[bytes]], Files], str, str]] = [
-    ("no file at all", lambda p: {}, "TOO_FEW_PHOTOS", "holds no photos"),
-    ("only hidden files", lambda p: {".DS_Store": b"x", ".a.jpg": p[0]}, "TOO_FEW_PHOTOS", "holds no photos"),
-    ("only a readme", lambda p: {"README.txt": b"hello"}, "TOO_FEW_PHOTOS", "holds no photos"),
-    ("one photo", lambda p: _first(p, 1), "TOO_FEW_PHOTOS", "1 usable photo of 1 given"),
-    ("four photos", lambda p: _first(p, 4), "TOO_FEW_PHOTOS", "4 usable photos of 4 given"),
+    ("no file at all", lambda p: {}, "TOO_FEW_PHOTOS", "contains no photos"),
+    ("only hidden files", lambda p: {".DS_Store": b"x", ".a.jpg": p[0]}, "TOO_FEW_PHOTOS", "contains no photos"),
+    ("only a readme", lambda p: {"README.txt": b"hello"}, "TOO_FEW_PHOTOS", "contains no photos"),
+    ("one photo", lambda p: _first(p, 1), "TOO_FEW_PHOTOS", "1 of 1 photos is usable"),
+    ("four photos", lambda p: _first(p, 4), "TOO_FEW_PHOTOS", "4 of 4 photos are usable"),
     ("four photos and a text named .jpg", lambda p: {**_first(p, 4), "x.jpg": b"text"}, "TOO_FEW_PHOTOS",
      "This is a text file"),
     ("one photo eight times", lambda p: {f"{i}.jpg": p[0] for i in range(8)}, "TOO_FEW_PHOTOS", "same picture as"),
@@ -74,7 +74,7 @@ SETS: list[tuple[str, Callable[[list[bytes]], Files], str, str]] = [
      "web page"),
     ("eight empty files", lambda p: {f"{i}.jpg": b"" for i in range(8)}, "TOO_FEW_PHOTOS", "empty"),
     ("eight halves", lambda p: _each(p, lambda photo: photo[: len(photo) // 2]), "PHOTO_UNREADABLE",
-     "ends in the middle"),
+     "is incomplete"),
     ("eight heads", lambda p: _each(p, lambda photo: photo[:40]), "PHOTO_UNREADABLE", "The file"),
     ("eight GIFs", lambda p: {f"{i}.gif": _other(_noise(i), "GIF") for i in range(8)}, "PHOTO_UNREADABLE", "a GIF"),
     ("eight TIFFs", lambda p: {f"{i}.tif": _other(_noise(i), "TIFF") for i in range(8)}, "PHOTO_UNREADABLE", "TIFF"),
@@ -86,21 +86,21 @@ SETS: list[tuple[str, Callable[[list[bytes]], Files], str, str]] = [
     ("eight thumbnails", lambda p: _each(p, _pixels(lambda i: i.resize((120, 90)))), "TOO_FEW_PHOTOS", "120x90"),
     ("eight strips", lambda p: _each(p, _pixels(lambda i: i.resize((900, 60)))), "TOO_FEW_PHOTOS", "900x60"),
     ("half of them broken", lambda p: {**_first(p, 4), **{f"x{i}.jpg": p[i][:3000] for i in range(4)}},
-     "TOO_FEW_PHOTOS", "4 usable photos of 8"),
+     "TOO_FEW_PHOTOS", "4 of 8 photos are usable"),
     ("eight black photos", lambda p: {f"{i}.jpg": _jpeg(Image.new("RGB", (480, 360), (i, 0, 0))) for i in range(8)},
-     "TOO_FEW_PHOTOS", "dark all over"),
+     "TOO_FEW_PHOTOS", "almost black"),
     ("eight different plain colours", lambda p: {
         f"{i}.jpg": _jpeg(Image.new("RGB", (480, 360), (30 * i, 250 - 30 * i, 128))) for i in range(8)},
-     "TOO_FEW_PHOTOS", "of one colour all over"),
+     "TOO_FEW_PHOTOS", "a single flat colour"),
     ("eight gradients", lambda p: {f"{i}.jpg": _jpeg(_gradient(i)) for i in range(8)}, "SFM_FAILED", "of 8 photos"),
     ("eight photos of different places", lambda p: {f"{i}.jpg": _jpeg(_noise(i)) for i in range(8)}, "SFM_FAILED",
      "0 of 8 photos"),
     ("the scene blurred beyond use", lambda p: _each(p, _pixels(lambda i: i.filter(ImageFilter.GaussianBlur(16)))),
      "SFM_FAILED", "of 8 photos"),
     ("the scene nearly black", lambda p: _each(p, _pixels(lambda i: i.point(lambda v: v // 60))), "TOO_FEW_PHOTOS",
-     "dark all over"),
+     "almost black"),
     ("the scene overexposed", lambda p: _each(p, _pixels(lambda i: i.point(lambda v: min(255, 245 + v // 26)))),
-     "TOO_FEW_PHOTOS", "bright all over"),
+     "TOO_FEW_PHOTOS", "almost white"),
     ("the scene underexposed", lambda p: _each(p, _pixels(lambda i: i.point(lambda v: v // 8))), "SFM_FAILED",
      "of 8 photos"),
     ("six 360 degree panoramas", lambda p: {
@@ -117,8 +117,8 @@ SETS: list[tuple[str, Callable[[list[bytes]], Files], str, str]] = [
 ]  # fmt: skip
 
 
-def words_of(make: Callable[[list[bytes]], Files], originals: list[bytes]) -> str:
-    """What the command prints for this set, as two cells: message and advice."""
+def message_and_hint(make: Callable[[list[bytes]], Files], originals: list[bytes]) -> str:
+    """What the command prints for this set, as two table cells."""
     from splat_worker.__main__ import main
 
     with tempfile.TemporaryDirectory() as folder:
@@ -139,9 +139,9 @@ def write_page() -> None:
     with tempfile.TemporaryDirectory() as folder:
         drawn = draw(Path(folder), count=12, width=480, height=360)
         originals = [(drawn.folder / name).read_bytes() for name in drawn.names]
-    rows = [f"| {name} | `{code}` | {words_of(make, originals)} |" for name, make, code, _ in SETS]
+    rows = [f"| {name} | `{code}` | {message_and_hint(make, originals)} |" for name, make, code, _ in SETS]
     head = PAGE.read_text().split(MARK)[0]
-    table = "\n".join(["| set | code | message | advice |", "|---|---|---|---|", *rows])
+    table = "\n".join(["| set | code | message | hint |", "|---|---|---|---|", *rows])
     PAGE.write_text(f"{head}{MARK}\n\n{table}\n")
 
 

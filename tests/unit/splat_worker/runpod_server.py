@@ -1,5 +1,5 @@
-"""The worker's side of RunPod's protocol on a free port: take, stop, done, ping, and a bucket for presigned files.
-Written from runpod-python 1.12 (what it sends and accepts); holds polls as the platform does."""
+"""RunPod's worker protocol on a free port: take, stop, done, ping, and a bucket for presigned files.
+Written from the requests of runpod-python 1.12; holds polls like the platform."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOLD_S = 1.0
 
 @dataclass
 class RunPodServer:
-    """jobs: to be taken; done: (job id, body) of every result post; objects: path to bytes of the bucket."""
+    """jobs: waiting jobs; done: (job id, body) of every result; objects: path to bytes of the bucket."""
 
     jobs: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
     stops: queue.Queue[str] = field(default_factory=queue.Queue)
@@ -60,7 +60,7 @@ class RunPodServer:
         }
 
     def result(self, job_id: str, timeout_s: float) -> dict[str, Any]:
-        """The final answer of a job; fails the test where none comes."""
+        """The final answer of a job. Fails the test if there is none."""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
             for found, body in list(self.done):
@@ -77,7 +77,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A worker that is killed in the middle of a poll is what these tests are about."""
+        """These tests kill workers in the middle of a poll."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 

@@ -1,16 +1,18 @@
-"""Whatever is raised becomes a failure with a code, in our own words alone."""
+"""Any exception becomes a failure with a code and without its text, and hints name real configuration keys."""
 
 from __future__ import annotations
 
 import errno
+import re
+from pathlib import Path
 
 import pytest
 
-from splat_worker.errors import Code, JobError, Stage, as_job_error
+from splat_worker.errors import HINTS, Code, JobError, Stage, as_job_error
 
 
 class OutOfMemoryError(RuntimeError):
-    """What torch calls its own."""
+    """torch has one of the same name."""
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,7 @@ class OutOfMemoryError(RuntimeError):
         (ValueError("https://bucket.example/x?X-Amz-Signature=s"), Code.INTERNAL),
     ],
 )
-def test_anything_raised_becomes_a_code_and_only_our_own_words_are_shown(raised: BaseException, code: Code) -> None:
+def test_any_exception_becomes_a_code_without_its_text(raised: BaseException, code: Code) -> None:
     error = as_job_error(raised, Stage.TRAIN)
     assert (error.code, error.stage) == (code, Stage.TRAIN)
     assert error.hint
@@ -32,5 +34,14 @@ def test_anything_raised_becomes_a_code_and_only_our_own_words_are_shown(raised:
         assert "/" not in text.replace("docs/contracts", "")
 
 
-def test_a_stage_that_is_known_is_not_overwritten() -> None:
+def test_a_known_stage_is_not_overwritten() -> None:
     assert as_job_error(JobError(Code.SFM_FAILED, "m", stage=Stage.SFM), Stage.UPLOAD).stage is Stage.SFM
+
+
+def test_every_key_in_a_hint_is_a_configuration_key() -> None:
+    project = (Path(__file__).parents[3] / "Pulumi.yaml").read_text().partition("\nconfig:\n")[2]
+    keys = set(re.findall(r"^  (\w+):$", project, re.MULTILINE))
+    named = {key for hint in HINTS.values() for key in re.findall(r"`([^`]+)`", hint)}
+    assert len(keys) > 20
+    assert named == {"diskGb", "jobSecondsMax"}
+    assert named <= keys

@@ -1,5 +1,5 @@
-"""The handler under the unmodified RunPod SDK, against a server that speaks the worker protocol.
-Silent if broken otherwise: a cancel that leaves processes, a traceback or a signed address in an answer."""
+"""The handler under the unmodified RunPod SDK, against a server with the worker protocol.
+Silent failures: a cancel that leaves processes, a traceback or a presigned URL in an answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from splat_worker.contract.job_input import JobInput, parse_input
 from splat_worker.contract.job_report import Report
 from splat_worker.errors import Code, JobError
 from splat_worker.handler import sanitised
@@ -37,7 +39,7 @@ SIGNATURE = "X-Amz-Signature=never-show-this"
 
 
 def group_members(group: int) -> list[int]:
-    """Living processes of a process group."""
+    """Running processes of a process group."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -75,7 +77,7 @@ def worker(runpod_server, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]: 
         )
     yield process
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # the SDK's ping process outlives a handler that is killed alone
+        os.killpg(process.pid, signal.SIGKILL)  # the SDK's ping process outlives the handler
     process.wait()
 
 
@@ -124,7 +126,7 @@ def until(what: str, check: Any, timeout_s: float) -> Any:
 
 
 @pytest.mark.slow
-def test_a_job_is_done_end_to_end_and_a_second_one_starts_warm(
+def test_a_job_runs_end_to_end_and_a_second_job_starts_warm(
     runpod_server, worker: subprocess.Popen[bytes], still_life, tmp_path: Path
 ) -> None:  # type: ignore[no-untyped-def]
     submit(runpod_server, still_life, "job-1", project="first")
@@ -200,7 +202,7 @@ def holds_training(checkpoint: bytes | None) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_worker_lost_in_training_is_made_up_for_by_the_next_from_previews_to_checkpoint(
+def test_the_next_worker_resumes_the_training_of_a_lost_worker(
     runpod_server, worker: subprocess.Popen[bytes], still_life, tmp_path: Path
 ) -> None:  # type: ignore[no-untyped-def]
     long = {"train": {"steps": 100_000, "size_px": 160}}
@@ -211,7 +213,7 @@ def test_a_worker_lost_in_training_is_made_up_for_by_the_next_from_previews_to_c
         START_LIMIT_S + JOB_LIMIT_S,
     )
     previews = until(
-        "a preview is told of",
+        "a preview is reported",
         lambda: [m["preview"] for m in runpod_server.progress("job-lost") if m["preview"]],
         60,
     )
@@ -234,9 +236,9 @@ def test_a_worker_lost_in_training_is_made_up_for_by_the_next_from_previews_to_c
 CHILD_THAT_COUNTS = """
 import os, sys, time
 from splat_worker.job import child, extras
-from splat_worker.sfm import features
+from splat_worker.sfm.matching import match as matching_module
 import pycolmap
-extras.MATCHES_EVERY_S, features.MATCH_CHUNK = 0.1, 10
+extras.MATCHES_EVERY_S, matching_module.MATCH_CHUNK = 0.1, 10
 extract, match = pycolmap.extract_features, pycolmap.match_image_pairs
 def extracting(*args, image_names, **options):
     extract(*args, image_names=image_names, **options)
@@ -256,14 +258,14 @@ sys.exit(child.main())
 
 
 def counted(log: str) -> tuple[int, int]:
-    """Photos whose features were looked for and pairs that were compared, as a child that counts wrote."""
+    """Photos and pairs that the counting child processed, by its log."""
     photos = re.findall(r"counted features of (\d+) photos", log)
     pairs = re.findall(r"counted (\d+) pairs", log)
     return sum(map(int, photos)), sum(map(int, pairs))
 
 
 def pairs_in(checkpoint: bytes | None) -> int:
-    """Pairs of photos that are compared in a checkpoint of the search for cameras."""
+    """Compared pairs in a checkpoint of the search for cameras."""
     if checkpoint is None or "matches.db" not in (archive := zipfile.ZipFile(io.BytesIO(checkpoint))).namelist():
         return 0
     with contextlib.closing(sqlite3.connect(":memory:")) as db:
@@ -274,10 +276,10 @@ def pairs_in(checkpoint: bytes | None) -> int:
 
 
 @pytest.mark.slow
-def test_a_worker_lost_while_photos_are_compared_is_made_up_for_without_comparing_them_again(
+def test_the_next_worker_resumes_the_matching_of_a_lost_worker(
     runpod_server, still_life, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:  # type: ignore[no-untyped-def]
-    held = tmp_path / "held"  # the child that is to be lost waits in the middle, however slow this process is
+    held = tmp_path / "held"  # makes the child wait while it compares, however slow this process is
     held.touch()
     monkeypatch.setenv("HELD_WHILE_THERE", str(held))
     monkeypatch.setenv("PYTHONPATH", str(WORKER_IMAGE / "src"))
@@ -288,9 +290,9 @@ def test_a_worker_lost_while_photos_are_compared_is_made_up_for_without_comparin
         "progress": None,
     }
 
-    def job(project: str) -> dict[str, Any]:
+    def job(project: str) -> JobInput:
         submit(runpod_server, still_life, "job", project=project, **less)
-        return dict(runpod_server.jobs.get()["input"])
+        return parse_input(runpod_server.jobs.get()["input"])
 
     def run(project: str) -> Report:
         found = asyncio.run(host.run(job(project), seconds_max=None, on_event=lambda event: None))
@@ -311,13 +313,13 @@ def test_a_worker_lost_while_photos_are_compared_is_made_up_for_without_comparin
         compared = pairs_in(runpod_server.objects["/checkpoint/lost"])
         first = counted(capfd.readouterr().err)
         assert first[0] == 12
-        assert 0 < compared <= first[1] < 66, "it was lost in the middle of comparing"
+        assert 0 < compared <= first[1] < 66, "the worker was lost while comparing"
 
         held.unlink()
         resumed = run("lost")
         log = capfd.readouterr().err
         assert counted(log) == (0, 66 - compared)
-        assert f"going on with the features of 12 photos and {compared} compared pairs" in log
+        assert f"resuming with the features of 12 photos and {compared} compared pairs" in log
         assert resumed.resumed_from == "photos"
 
         whole = run("never-lost")
@@ -347,7 +349,7 @@ FAKE_CHILD = """
 import json, os, subprocess, sys, time
 print(json.dumps({"ready": True}), flush=True)
 for line in sys.stdin:
-    job = json.loads(line)["input"]
+    job = json.loads(line)["job"]
     do = job["do"]
     if do == "report":
         print(json.dumps({"event": {"stage": "sfm"}}), flush=True)
@@ -364,16 +366,20 @@ for line in sys.stdin:
 """
 
 
+class FakeJob(BaseModel):
+    do: str
+
+
 def fake_host() -> ChildHost:
     return ChildHost((sys.executable, "-c", FAKE_CHILD))
 
 
 def run_in(host: ChildHost, do: str, seconds_max: float | None = None) -> dict[str, Any]:
     events: list[Any] = []
-    return asyncio.run(host.run({"do": do}, seconds_max=seconds_max, on_event=events.append))
+    return asyncio.run(host.run(FakeJob(do=do), seconds_max=seconds_max, on_event=events.append))
 
 
-def test_jobs_run_in_one_child_until_it_dies_and_then_in_a_new_one() -> None:
+def test_jobs_run_in_one_child() -> None:
     host = fake_host()
     try:
         first = run_in(host, "report")
@@ -388,9 +394,7 @@ def test_jobs_run_in_one_child_until_it_dies_and_then_in_a_new_one() -> None:
     ("do", "code", "words"),
     [("die", Code.INTERNAL, "status 3"), ("oom", Code.OUT_OF_MEMORY, "memory")],
 )
-def test_a_child_that_dies_is_a_failure_with_a_code_and_the_next_job_gets_a_new_one(
-    do: str, code: Code, words: str
-) -> None:
+def test_a_child_that_dies_fails_with_a_code_and_the_next_job_gets_a_new_child(do: str, code: Code, words: str) -> None:
     host = fake_host()
     try:
         with pytest.raises(JobError) as caught:
@@ -402,7 +406,7 @@ def test_a_child_that_dies_is_a_failure_with_a_code_and_the_next_job_gets_a_new_
         host.kill()
 
 
-def test_a_job_beyond_its_time_limit_is_killed_with_all_it_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_past_its_time_limit_is_killed_with_its_descendants(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("splat_worker.job.child_host.KILL_GRACE_S", 0.5)
     host = fake_host()
     host.start()
@@ -419,7 +423,7 @@ def test_a_job_beyond_its_time_limit_is_killed_with_all_it_started(monkeypatch: 
 
 def test_a_cancelled_task_leaves_no_grandchild() -> None:
     async def cancel(host: ChildHost) -> float:
-        task = asyncio.create_task(host.run({"do": "hang"}, seconds_max=None, on_event=lambda event: None))
+        task = asyncio.create_task(host.run(FakeJob(do="hang"), seconds_max=None, on_event=lambda event: None))
         await asyncio.sleep(0.5)
         began = time.monotonic()
         task.cancel()
@@ -444,7 +448,7 @@ def test_nan_and_infinities_never_reach_the_wire() -> None:
     json.dumps(sanitised(value), allow_nan=False)
 
 
-def test_the_handler_reaches_its_start_without_loading_what_only_the_child_needs() -> None:
+def test_the_handler_starts_without_the_libraries_of_the_child() -> None:
     code = (
         "import sys, splat_worker.handler; "
         "print(sorted({m.split('.')[0] for m in sys.modules} & {'torch', 'numba', 'pycolmap', 'PIL', 'numpy'}))"

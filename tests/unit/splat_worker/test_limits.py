@@ -1,4 +1,4 @@
-"""What a job needs, what the machine has, and the refusal where the one exceeds the other."""
+"""The needs of a job, the resources of the machine, and the failure if the job does not fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from splat_worker import limits
 from splat_worker.errors import Code, JobError
 
 
-def test_a_job_that_does_not_fit_is_refused_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_does_not_fit_is_rejected_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limits.check_room(limits.Need(disk_bytes=1, memory_bytes=1), tmp_path)
     with pytest.raises(JobError) as disk:
         limits.check_room(limits.Need(disk_bytes=1 << 60, memory_bytes=1), tmp_path)
@@ -33,7 +33,7 @@ def test_the_need_grows_with_photos_and_size() -> None:
     assert few.disk_bytes < many.disk_bytes
 
 
-def test_a_control_groups_limit_counts(tmp_path: Path) -> None:
+def test_the_limit_of_the_control_group_counts(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("1000\n")
     (tmp_path / "memory.current").write_text("900\n")
     (tmp_path / "memory.stat").write_text("anon 100\ninactive_file 300\nactive_file 50\n")

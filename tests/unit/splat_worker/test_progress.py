@@ -1,4 +1,4 @@
-"""Progress is thinned: a second apart, but for a new stage and a preview."""
+"""Progress is limited to one event per second, except for a new stage and a preview."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ def event(stage: Stage = Stage.TRAIN, fraction: float = 0.5, preview: Preview | 
     return Event(stage=stage, fraction=fraction, message="m", preview=preview)
 
 
-def test_at_most_one_event_a_second_but_each_stage_and_each_preview_is_told() -> None:
-    now, told = [0.0], []
-    throttle = Throttle(told.append, clock=lambda: now[0])
+def test_one_event_per_second_plus_each_new_stage_and_preview() -> None:
+    now, sent = [0.0], []
+    throttle = Throttle(sent.append, clock=lambda: now[0])
     rows = [
         (0.0, event(), True),
         (0.4, event(), False),
@@ -23,6 +23,6 @@ def test_at_most_one_event_a_second_but_each_stage_and_each_preview_is_told() ->
         (1.8, event(stage=Stage.EXPORT), True),
     ]
     for at, item, expected in rows:
-        now[0], before = at, len(told)
+        now[0], before = at, len(sent)
         throttle(item)
-        assert (len(told) > before) is expected, at
+        assert (len(sent) > before) is expected, at

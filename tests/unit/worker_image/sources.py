@@ -1,5 +1,4 @@
-"""Loads the programs of the image's build, which are files beside the Dockerfile and no package.
-Nothing of the worker is imported."""
+"""Loads the programs of the image's build, which are not in a package. Imports nothing of the worker."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ WORKER_IMAGE = Path(__file__).parents[3] / "worker_image"
 
 
 def load(name: str) -> ModuleType:
-    """worker_image/image/<name>.py, with its neighbours importable as in the build stage."""
+    """Load worker_image/image/<name>.py; it can import its neighbours as in the build stage."""
     folder = str(WORKER_IMAGE / "image")
     spec = importlib.util.spec_from_file_location(name, f"{folder}/{name}.py")
     assert spec is not None

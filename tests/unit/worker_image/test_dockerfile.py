@@ -1,5 +1,5 @@
-"""The Dockerfile against the rooms that rely on it: the stack and the workflow build it without naming a target.
-Reads text only; tests/docker builds it."""
+"""The Dockerfile agrees with the sources that rely on it. The stack and the workflow build it without a target.
+Reads text only; tests/docker builds the image."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def test_the_base_is_pinned_by_digest() -> None:
     assert re.search(r"^ARG BASE_IMAGE=\S+@sha256:[0-9a-f]{64}$", DOCKERFILE, re.MULTILINE)
 
 
-def test_its_architectures_are_those_that_the_kernels_name() -> None:
-    """Read from the sources: the worker's package is not installed where this test runs."""
+def test_the_architectures_are_those_of_the_kernels() -> None:
+    """Read from the sources, because the worker's package is not installed here."""
     build = (WORKER_IMAGE / "src/splat_worker/train/cuda/build.py").read_text()
     named = re.search(r"^ARCHITECTURES = \(([^)]*)\)", build, re.MULTILINE)
     assert named is not None
     wanted = re.findall(r"\d+", named[1])
     given = re.findall(r'^ARG CUDA_ARCHITECTURES="([\d ]+)"$', DOCKERFILE, re.MULTILINE)
-    assert len(given) == 2  # the stage that compiles them, and the one whose label says so
+    assert len(given) == 2  # the stage that compiles them, and the stage with the label
     assert all(one.split() == wanted for one in given)
 
 
-def test_the_cuda_version_of_its_label_is_that_of_torchs_libraries() -> None:
+def test_the_label_with_the_cuda_version_matches_torchs_libraries() -> None:
     label = re.search(r'splat\.cuda="(\d+\.\d+)"', DOCKERFILE)
     assert label is not None
     for lock in ("requirements.txt", "requirements-kernels.txt"):
@@ -52,7 +52,7 @@ def test_the_cuda_version_of_its_label_is_that_of_torchs_libraries() -> None:
         assert versions == [label[1]], lock
 
 
-def test_the_versions_of_its_labels_are_those_of_the_lock_and_of_the_package() -> None:
+def test_the_labels_with_versions_match_the_lock_and_the_package() -> None:
     lock = (WORKER_IMAGE / "requirements.txt").read_text()
     for package in ("torch", "pycolmap"):
         locked = re.findall(rf"^{package}==([\d.]+)", lock, re.MULTILINE)
@@ -65,19 +65,19 @@ def test_the_versions_of_its_labels_are_those_of_the_lock_and_of_the_package() -
 
 
 @pytest.mark.parametrize("target", ["cpu", "cuda"])
-def test_both_targets_say_where_they_come_from_and_what_is_in_them(target: str) -> None:
-    stage = DOCKERFILE.partition(f"AS {target}\n")[2].partition("\n# ----")[0]
+def test_both_targets_have_labels_for_origin_and_content(target: str) -> None:
+    stage = DOCKERFILE.partition(f"AS {target}\n")[2].partition("\nFROM ")[0]
     labels = dict(re.findall(r'([\w.]+)="([^"]*)"', stage))
     oci = {"title", "source", "revision", "version", "licenses", "base.name"}
     assert {f"org.opencontainers.image.{name}" for name in oci} <= set(labels)
     assert {"splat.cuda", "splat.architectures", "splat.torch", "splat.pycolmap"} <= set(labels)
-    # What a label's variable stands for must be declared in its own stage, or it is empty.
+    # A variable of a label must be declared in its own stage, or it is empty.
     for variable in re.findall(r"\$\{(\w+)\}", " ".join(labels.values())):
         assert re.search(rf"^ARG {variable}\b", stage, re.MULTILINE), variable
 
 
 @pytest.mark.parametrize("source", copied_from_context())
-def test_what_it_copies_exists_and_is_let_through_to_the_build(source: str) -> None:
+def test_every_copied_file_exists_and_is_part_of_the_context(source: str) -> None:
     assert (WORKER_IMAGE / source).exists()
     let_in = [line[1:].rstrip("/") for line in IGNORE if line.startswith("!")]
     assert any(source == one or source.startswith(f"{one}/") for one in let_in)
@@ -85,15 +85,15 @@ def test_what_it_copies_exists_and_is_let_through_to_the_build(source: str) -> N
     assert not any(fnmatch(source, pattern) for pattern in kept_out)
 
 
-def test_nothing_is_let_through_that_it_does_not_copy() -> None:
-    """A change of such a file would be another context, and so another build, of the same image."""
+def test_the_context_has_no_file_that_is_not_copied() -> None:
+    """A change of such a file would rebuild the same image."""
     copied = copied_from_context()
     let_in = [line[1:].rstrip("/") for line in IGNORE if line.startswith("!")]
     assert IGNORE[0] == "*"
     assert [one for one in let_in if not any(f"{source}/".startswith(f"{one}/") for source in copied)] == []
 
 
-def test_both_targets_end_as_a_user_who_is_not_root() -> None:
+def test_both_targets_run_as_a_user_other_than_root() -> None:
     for target in ("cpu", "cuda"):
-        stage = DOCKERFILE.partition(f"AS {target}\n")[2].partition("\n# ----")[0]
+        stage = DOCKERFILE.partition(f"AS {target}\n")[2].partition("\nFROM ")[0]
         assert re.findall(r"^USER (\S+)$", stage, re.MULTILINE) == ["splat"], target

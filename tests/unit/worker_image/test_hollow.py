@@ -1,5 +1,5 @@
-"""Stand-ins of left-out libraries: a program that was linked to the real one starts, and a call says what is missing.
-Compiles with this machine's gcc; skips where there is none (the image's build stage has one)."""
+"""Hollow libraries: a program linked to the real library starts, and a call names the missing library.
+Needs gcc, and skips without it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROGRAM = """
 #include <stdio.h>
 #include <string.h>
 extern int splat_version; int splat_add(int, int); int splat_old(int);
-int (*kept)(int) = splat_old; /* an address that the loader must find at start */
+int (*kept)(int) = splat_old; /* the loader resolves this address at start */
 int main(int n, char **words) {
   puts("started");
   fflush(stdout);
@@ -39,7 +39,7 @@ def compile_(*arguments: str | Path) -> None:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """A program, linked to libsplat.so.3 beside it, whose library has two version nodes."""
+    """A program linked to libsplat.so.3 beside it, a library with two version nodes."""
     for tool in ("gcc", "nm", "readelf"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed here")
@@ -67,7 +67,7 @@ def test_a_call_names_the_library_and_its_purpose_and_ends_the_process(program: 
     assert "libsplat.so.3 (adding) is left out of this image" in done.stderr
 
 
-def test_versions_and_names_are_those_of_the_real_library(program: Path) -> None:
+def test_versions_and_names_equal_those_of_the_real_library(program: Path) -> None:
     library = program.parent / "libsplat.so.3"
     command = ["nm", "-DS", "--defined-only", "--with-symbol-versions", str(library)]
     before = hollow.exported(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -77,13 +77,13 @@ def test_versions_and_names_are_those_of_the_real_library(program: Path) -> None
     assert {s.name for s in after} >= {"splat_add", "splat_old", "splat_version"}
 
 
-def test_what_the_linker_itself_defines_is_not_defined_twice() -> None:
+def test_symbols_of_the_linker_are_not_defined_twice() -> None:
     symbols = hollow.exported("0000000000001000 T _init\n0000000000002000 T real_one\n0000000000000000 A LIB_1\n")
     assert [symbol.name for symbol in symbols] == ["real_one"]
 
 
-def test_weak_cpp_names_are_left_to_the_libraries_that_bring_their_own_and_weak_c_names_are_not() -> None:
-    """A hollow copy of a C++ template would be found first by every other library: seen with libcufile.
-    NCCL's own functions are weak C names, and needed."""
+def test_weak_cpp_names_are_skipped_and_weak_c_names_are_not() -> None:
+    """Other libraries would find the hollow copy of a C++ template first, as libcufile did. NCCL's functions are weak C
+    names, and needed."""
     symbols = hollow.exported("0000000000001000 0000000000000010 W _ZNSt6vectorIiE\n0000000000002000 W ncclRecv\n")
     assert [symbol.name for symbol in symbols] == ["ncclRecv"]

@@ -1,5 +1,5 @@
-"""What goes out of the image, by the table of left_out.py, and how the rest is dealt into layers.
-Works on small folders of its own; that the worker does without is proved in a container (tests/docker)."""
+"""Which files the image leaves out, by the table of left_out.py, and how the rest is split into layers.
+tests/docker checks in a container that the worker runs without these files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def entry(pattern: str) -> object:
     return left_out.LeftOut(pattern=pattern, why="a test")
 
 
-def test_what_the_table_names_is_gone_and_counted_and_the_rest_stays(tmp_path: Path) -> None:
+def test_files_in_the_table_are_removed_and_counted_and_others_stay(tmp_path: Path) -> None:
     site, tools = tmp_path / "worker", tmp_path / "tools"
     put(site, "lib/python3.11/site-packages/triton/a.py", "lib/python3.11/site-packages/triton/b/c.so", size=40)
     put(site, "lib/python3.11/site-packages/torch/a.py")
@@ -34,7 +34,7 @@ def test_what_the_table_names_is_gone_and_counted_and_the_rest_stays(tmp_path: P
     assert left == ["tools/node_modules/x/index.js", "worker/lib/python3.11/site-packages/torch/a.py"]
 
 
-def test_a_link_is_taken_away_and_what_it_leads_to_is_not(tmp_path: Path) -> None:
+def test_a_link_is_removed_and_its_target_stays(tmp_path: Path) -> None:
     put(tmp_path, "site/kept/file")
     (tmp_path / "site" / "link").symlink_to("kept")
     slim.remove(tmp_path / "site", tmp_path, (entry("link"),))
@@ -42,16 +42,16 @@ def test_a_link_is_taken_away_and_what_it_leads_to_is_not(tmp_path: Path) -> Non
     assert not (tmp_path / "site/link").is_symlink()
 
 
-def test_a_folder_inside_one_that_goes_goes_with_it_and_is_counted_once(tmp_path: Path) -> None:
+def test_a_folder_in_a_removed_folder_is_counted_once(tmp_path: Path) -> None:
     put(tmp_path, "site/a/tests/deep/tests/file", "site/b/c/tests/file", "site/a/kept")
     rows = slim.remove(tmp_path / "site", tmp_path, (entry("**/tests"),))
     assert [row["bytes"] for row in rows] == [20]
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["kept"]
 
 
-def test_an_entry_that_no_longer_matches_stops_the_build_before_anything_else_goes(tmp_path: Path) -> None:
+def test_an_entry_without_a_match_stops_the_build_before_the_next_entry(tmp_path: Path) -> None:
     put(tmp_path, "site/here", "site/last")
-    with pytest.raises(SystemExit, match="names gone, and nothing is there"):
+    with pytest.raises(SystemExit, match="no file matches gone"):
         slim.remove(tmp_path / "site", tmp_path, (entry("here"), entry("gone"), entry("last")))
     assert (tmp_path / "site/last").is_file()
 
@@ -68,7 +68,7 @@ def test_every_file_is_in_one_layer_under_its_final_path(tmp_path: Path) -> None
     )
     put(site, "bin/python")
     put(tools, "node_modules/e")
-    slim.deal(site, tools, layers)
+    slim.split_into_layers(site, tools, layers)
     home = site.relative_to("/")
     found = sorted(str(path.relative_to(layers)) for path in layers.rglob("*") if path.is_file())
     assert found == sorted(
@@ -85,14 +85,14 @@ def test_every_file_is_in_one_layer_under_its_final_path(tmp_path: Path) -> None
     assert not tools.exists()
 
 
-def test_every_left_out_entry_says_why_and_no_pattern_is_named_twice() -> None:
+def test_every_entry_has_a_reason_and_a_pattern_of_its_own() -> None:
     patterns = [one.pattern for one in left_out.FILES_CPU]
     assert len(patterns) == len(set(patterns))
     assert all(one.why for one in left_out.FILES_CPU)
 
 
-def test_the_image_for_gpus_keeps_the_libraries_that_the_cpu_image_hollows_out() -> None:
-    """Matrices on the GPU are cuBLAS's; its compiler for element-wise code is NVRTC."""
+def test_the_image_for_gpus_keeps_libraries_that_are_hollow_in_the_cpu_image() -> None:
+    """cuBLAS multiplies matrices on the GPU, and NVRTC compiles element-wise code."""
     assert set(left_out.HOLLOW_CUDA) < set(left_out.HOLLOW_CPU)
     assert not any("cublas" in path for path in left_out.HOLLOW_CUDA)
     assert not any(one.pattern.endswith("libnvrtc*") for one in left_out.FILES)

@@ -1,7 +1,7 @@
-"""Photos to a Gaussian-splat scene. Knows the job contract; never imports infra."""
+"""Photos to a Gaussian-splat scene. Depends on the job contract and never imports infra."""
 
-# Before pycolmap, wherever that is imported: it exports a zlib of its own, to which some calls of the system's are
-# bound when that is loaded after it. Compressing then frees what it does not own, when a checkpoint is written for one.
+# Before pycolmap, which exports its own zlib: if the system's zlib loads later, some of its calls bind to pycolmap's,
+# and compressing a checkpoint then frees memory it does not own.
 import zlib  # noqa: F401
 
 __version__ = "0.1.0"

@@ -1,5 +1,5 @@
-"""The pipeline from a shell: `python -m splat_worker PHOTOS_DIR OUT_DIR`. No cloud, no account.
-Data goes to OUT_DIR and a table to stdout; progress and errors go to stderr. Exit: 0 done, 1 user's fault, 2 ours.
+"""The pipeline from a shell, without a cloud: `python -m splat_worker PHOTOS_DIR OUT_DIR`.
+Files go to OUT_DIR, a table to stdout, progress and errors to stderr. Exit status: 0 done, 1 user error, 2 our error.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from splat_worker.errors import Code, JobError, as_job_error
 from splat_worker.progress import Event, Throttle
 from splat_worker.transfer.delivery import Folder
 
-WHOSE_FOLDERS = (
-    "Name a folder that you may use; a container runs as a user of its own, unless it is started with "
-    '--user "$(id -u):$(id -g)".'
+PERMISSION_HINT = (
+    "Use a folder that you have access to. A container has its own user; "
+    'start it with --user "$(id -u):$(id -g)" to use yours.'
 )
 OURS = frozenset({Code.INTERNAL, Code.OUT_OF_MEMORY, Code.OUT_OF_DISK})
 
@@ -47,37 +47,39 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m splat_worker", description="Photos in, a 3D Gaussian-splat scene out."
+        prog="python -m splat_worker", description="Makes a 3D Gaussian-splat scene from photos."
     )
     parser.add_argument("photos", type=Path, help="folder of JPEG, PNG, WebP or HEIC photos of one subject")
-    parser.add_argument("out", type=Path, help="folder for the scene (made if missing)")
+    parser.add_argument("out", type=Path, help="folder for the scene; created if missing")
     parser.add_argument("--preset", choices=[p.value for p in Preset], default=Preset.PREVIEW.value)
-    parser.add_argument("--steps", type=int, help="training steps in place of the preset's")
-    parser.add_argument("--size", type=int, help="longer side in px that training uses, in place of the preset's")
+    parser.add_argument("--steps", type=int, help="training steps, instead of the preset's")
+    parser.add_argument("--size", type=int, help="longer side in px for training, instead of the preset's")
     parser.add_argument("--matching", choices=[m.value for m in Matching], default=Matching.AUTO.value)
-    parser.add_argument("--sfm-side", type=int, help="longer side in px that cameras are found with")
-    parser.add_argument("--max-seconds", type=float, help="stop training in time to be done after this long")
+    parser.add_argument("--sfm-side", type=int, help="longer side in px for finding cameras")
+    parser.add_argument("--max-seconds", type=float, help="finish within this time by shortening training")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print the report instead of a table")
-    parser.add_argument("--verbose", action="store_true", help="log what the rooms do")
+    parser.add_argument("--verbose", action="store_true", help="show the log")
     return parser
 
 
 def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
-    from splat_worker.photos.door import Source
     from splat_worker.photos.sniff import meant_as_photo
+    from splat_worker.photos.validation import Source
 
     if not options.photos.is_dir():
-        raise JobError(Code.BAD_INPUT, f"{options.photos} is not a folder.", hint="Give the folder of your photos.")
+        raise JobError(Code.BAD_INPUT, f"{options.photos} is not a folder.", hint="Pass the folder with your photos.")
     try:
         files = [path for path in options.photos.iterdir() if path.is_file() and meant_as_photo(path)]
     except PermissionError:
-        raise JobError(Code.BAD_INPUT, f"{options.photos} may not be read by this user.", hint=WHOSE_FOLDERS) from None
+        raise JobError(
+            Code.BAD_INPUT, f"You have no permission to read {options.photos}.", hint=PERMISSION_HINT
+        ) from None
     if not files:
-        raise JobError(Code.TOO_FEW_PHOTOS, f"{options.photos} holds no photos.")
+        raise JobError(Code.TOO_FEW_PHOTOS, f"{options.photos} contains no photos.")
     _make_writable(options.out)
     from splat_worker.job.pipeline import run_folder
-    from splat_worker.job.run import Run, SceneJob
+    from splat_worker.job.run import JobRun, SceneJob
 
     job = SceneJob(
         project_id=_project_id(options.photos),
@@ -89,20 +91,20 @@ def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
     )
     delivery = Folder(path=options.out)
     with tempfile.TemporaryDirectory(prefix="splat-") as scratch:
-        run = Run(job=job, scratch=Path(scratch), delivery=delivery, on_event=on_event)
-        sources = [Source(name=path.name, path=path) for path in sorted(files, key=_as_people_count)]
+        run = JobRun(job=job, scratch=Path(scratch), delivery=delivery, on_event=on_event)
+        sources = [Source(name=path.name, path=path) for path in sorted(files, key=_natural_order)]
         report = run_folder(run, sources)
-    delivery.forget_checkpoint()
+    delivery.delete_checkpoint()
     return report
 
 
-def _as_people_count(path: Path) -> list[tuple[int, str]]:
-    """IMG_2 before IMG_10: neighbours in a walk stay neighbours, as where photos are compared by their order."""
+def _natural_order(path: Path) -> list[tuple[int, str]]:
+    """IMG_2 before IMG_10: sequential matching compares neighbours."""
     return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in re.split(r"(\d+)", path.name)]
 
 
 def _make_writable(out: Path) -> None:
-    """Before the work and not after it: an hour's scene that cannot be written is lost."""
+    """Checked before the work: a scene that cannot be written would be lost."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
@@ -110,18 +112,16 @@ def _make_writable(out: Path) -> None:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise
-        raise JobError(
-            Code.BAD_INPUT, f"{out}, where the scene goes, cannot be written: {error.strerror}.", hint=WHOSE_FOLDERS
-        ) from None
+        raise JobError(Code.BAD_INPUT, f"Cannot write to {out}: {error.strerror}.", hint=PERMISSION_HINT) from None
 
 
 def _project_id(folder: Path) -> str:
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in folder.resolve().name)
-    return kept.strip("-_")[:60] or "scene"
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in folder.resolve().name)
+    return name.strip("-_")[:60] or "scene"
 
 
 class ProgressLine:
-    """One line that is rewritten on a terminal, and a plain line per event elsewhere."""
+    """One line that is rewritten on a terminal; elsewhere one line per event."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -148,9 +148,9 @@ class ProgressLine:
 
 
 def table(report: Report, out: Path) -> str:
-    """What people want to know first, as aligned lines."""
+    """The report as aligned lines, the most important first."""
     metrics = report.metrics
-    rows = [("photos registered", f"{report.photos.registered} of {report.photos.given}")]
+    rows = [("photos in the scene", f"{report.photos.registered} of {report.photos.given}")]
     rows += [(f"  left out: {r.name}", r.reason) for r in report.photos.rejected]
     rows += [
         ("held-out PSNR", "-" if metrics.psnr_db is None else f"{metrics.psnr_db:.2f} dB"),
@@ -164,8 +164,8 @@ def table(report: Report, out: Path) -> str:
     rows.append(("all stages", f"{sum(stage.seconds for stage in report.stages):.1f} s"))
     for name, item in report.artifacts.items():
         loss = metrics.export_fidelity_db.get(name)
-        beside = f", {loss:.1f} dB against the scene it was made from" if loss is not None else ""
-        rows.append((f"  {name}", f"{item.bytes / 1000:,.0f} kB".replace(",", " ") + beside))
+        fidelity = f", {loss:.1f} dB compared with scene.ply" if loss is not None else ""
+        rows.append((f"  {name}", f"{item.bytes / 1000:,.0f} kB".replace(",", " ") + fidelity))
     rows.append(("written to", str(out)))
     rows += [("note", warning) for warning in report.warnings]
     width = max(len(name) for name, _ in rows)

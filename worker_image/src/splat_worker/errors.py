@@ -1,5 +1,5 @@
-"""The failures a job can end with: stable codes, a sentence for people, and the next step.
-Never holds a traceback, an address or a key; whatever is unforeseen becomes INTERNAL without its text.
+"""The failures a job can end with: a stable code, a message for people, and a hint with the next step.
+Messages contain no traceback, address or key; an unexpected exception becomes INTERNAL without its text.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Why a job failed, as published in docs/contracts.md. Not a reason to leave one photo out: see Reject."""
+    """Why a job failed (docs/contracts.md). For a photo that is left out see photos.reject.Reject."""
 
     BAD_INPUT = "BAD_INPUT"
     TOO_FEW_PHOTOS = "TOO_FEW_PHOTOS"
@@ -24,7 +24,7 @@ class Code(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a job is, in this order."""
+    """The stages of a job, in order."""
 
     DOWNLOAD = "download"
     PHOTOS = "photos"
@@ -35,23 +35,24 @@ class Stage(StrEnum):
 
 
 HINTS: dict[Code, str] = {
-    Code.BAD_INPUT: "Compare the job's input with docs/contracts/job-input.schema.json.",
-    Code.TOO_FEW_PHOTOS: "Add photos taken from more sides, each overlapping its neighbours by about two thirds.",
-    Code.PHOTO_UNREADABLE: "Send JPEG, PNG, WebP or HEIC photos straight from the camera, not screenshots of them.",
-    Code.DOWNLOAD_FAILED: "Start the job again; presigned addresses may have expired.",
-    Code.UPLOAD_FAILED: "Start the job again; presigned addresses may have expired.",
-    Code.SFM_FAILED: "Walk around the subject in small steps and keep two thirds of each picture in the next one;"
-    " shiny, transparent and plain surfaces need something textured beside them.",
-    Code.OUT_OF_MEMORY: "Choose a smaller preset or fewer photos, or a worker with more memory.",
-    Code.OUT_OF_DISK: "Give the worker more disk (settings: endpoint.disk_gb) or send fewer photos.",
-    Code.TIME_LIMIT: "Choose a smaller preset or raise limits.max_seconds.",
-    Code.CANCELLED: "Start the job again when you want the scene after all.",
-    Code.INTERNAL: "Start the job again; if it fails the same way, the worker's log around this job id says why.",
+    Code.BAD_INPUT: "Check the job's input against docs/contracts/job-input.schema.json.",
+    Code.TOO_FEW_PHOTOS: "Add photos from more sides. Each should overlap its neighbours by about two thirds.",
+    Code.PHOTO_UNREADABLE: "Use JPEG, PNG, WebP or HEIC photos straight from the camera, not screenshots of them.",
+    Code.DOWNLOAD_FAILED: "Start the job again. Its presigned URLs may have expired.",
+    Code.UPLOAD_FAILED: "Start the job again. Its presigned URLs may have expired.",
+    Code.SFM_FAILED: "Walk around the subject in small steps, so that each photo shows two thirds of the next one."
+    " Put something textured beside shiny, transparent or plain surfaces.",
+    Code.OUT_OF_MEMORY: "Choose a smaller preset or use fewer photos.",
+    Code.OUT_OF_DISK: "Use fewer photos. Operators can raise `diskGb`.",
+    Code.TIME_LIMIT: "Choose a smaller preset or use fewer photos. Operators can raise `jobSecondsMax`.",
+    Code.CANCELLED: "Start the job again if you still want the scene.",
+    Code.INTERNAL: "Start the job again. If it fails again, operators find the cause in the worker's log.",
 }
+"""Keys in backticks are keys of Pulumi.yaml; a test compares them."""
 
 
 class JobError(Exception):
-    """A failure with a code that the caller can act on. `message` is shown to people as it is."""
+    """A failure with a code that the caller can act on. People see `message` unchanged."""
 
     def __init__(self, code: Code, message: str, *, stage: Stage | None = None, hint: str | None = None) -> None:
         super().__init__(f"{code.value}: {message}")
@@ -61,13 +62,13 @@ class JobError(Exception):
         self.hint = hint or HINTS[code]
 
     def at(self, stage: Stage) -> JobError:
-        """The same failure with its stage filled in, where the raiser did not know it."""
+        """The same failure, with this stage if it had none."""
         self.stage = self.stage or stage
         return self
 
 
 def as_job_error(error: BaseException, stage: Stage | None) -> JobError:
-    """Map anything that a stage may raise to a JobError; only known kinds keep a text of their own."""
+    """Map any exception to a JobError. Unknown exceptions lose their text."""
     if isinstance(error, JobError):
         return error.at(stage) if stage else error
     if isinstance(error, KeyboardInterrupt):
@@ -76,6 +77,8 @@ def as_job_error(error: BaseException, stage: Stage | None) -> JobError:
         return JobError(Code.OUT_OF_MEMORY, "The worker ran out of memory.", stage=stage)
     if isinstance(error, OSError) and error.errno in (28, 122):  # ENOSPC, EDQUOT
         return JobError(Code.OUT_OF_DISK, "The worker's disk is full.", stage=stage)
-    return JobError(
-        Code.INTERNAL, f"Something unforeseen happened in the worker ({type(error).__name__}).", stage=stage
-    )
+    return JobError(Code.INTERNAL, f"An unexpected error occurred in the worker ({type(error).__name__}).", stage=stage)
+
+
+def time_limit_error(seconds_max: float | None) -> JobError:
+    return JobError(Code.TIME_LIMIT, f"The job exceeded its time limit of {seconds_max:.0f} s.")

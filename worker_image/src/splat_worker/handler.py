@@ -1,5 +1,5 @@
-"""The RunPod handler: takes a job, lets the child do it, tells progress, gives back a report or a failure.
-Never imports torch; nothing it returns holds a traceback, a path, a key or an address.
+"""The RunPod handler: takes a job, runs it in the child, forwards progress, returns a report or a failure.
+Does not import torch. Its answers contain no traceback, path, key or address.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import json
 import logging
 import math
 import os
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from splat_worker.contract.job_report import Failure
 from splat_worker.errors import JobError, as_job_error
 from splat_worker.job.child_host import ChildHost, ReportedFailure
 from splat_worker.job.cost import seconds_allowed
+from splat_worker.job.processes import log_to_stderr
 from splat_worker.selftest import job as selftest_job
 from splat_worker.transfer.outbox import Outbox
 from splat_worker.transfer.transfer import Transfer
@@ -26,36 +26,36 @@ log = logging.getLogger("splat_worker.handler")
 
 
 class Handler:
-    """An async callable for the SDK. RunPod cancels by cancelling the task that awaits it."""
+    """An async callable for the SDK. RunPod cancels a job by cancelling the task that awaits it."""
 
     def __init__(self, host: ChildHost, progress_update: Any) -> None:
         self._host, self._progress_update = host, progress_update
 
     async def __call__(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        if selftest_job.is_asked_for(job.get("input")):
+        if selftest_job.is_requested(job.get("input")):
             return await _self_test()
         try:
             parsed = parse_input(job.get("input"))
         except JobError as error:
-            return _failed(Failure.of(error).model_dump(mode="json"))
-        told = _Teller(parsed, lambda message: self._progress_update(dict(job), message))
+            return _failed(error)
+        progress = _Progress(parsed, lambda message: self._progress_update(dict(job), message))
         try:
             report = await self._host.run(
-                parsed.model_dump(mode="json", exclude_none=True),
+                parsed,
                 seconds_max=seconds_allowed(parsed.limits.max_seconds, parsed.limits.max_cost_usd, parsed.price),
-                on_event=told,
+                on_event=progress,
             )
             answer = sanitised(report)
         except ReportedFailure as reported:
-            answer = _failed(reported.failure)
+            answer = {"error": reported.failure}
         except asyncio.CancelledError:
-            told.abandon()
+            progress.abandon()
             raise
         except Exception as error:
             if not isinstance(error, JobError):
                 log.exception("the handler failed")
-            answer = _failed(Failure.of(as_job_error(error, None)).model_dump(mode="json"))
-        await asyncio.to_thread(told.end, answer)
+            answer = _failed(as_job_error(error, None))
+        await asyncio.to_thread(progress.end, answer)
         return answer
 
 
@@ -63,11 +63,11 @@ async def _self_test() -> dict[str, Any]:
     try:
         return sanitised(await selftest_job.run())
     except JobError as error:
-        return _failed(Failure.of(error).model_dump(mode="json"))
+        return _failed(error)
 
 
-class _Teller:
-    """Child's events to both listeners: RunPod's progress channel, and the edge's signed hook."""
+class _Progress:
+    """Forwards the child's events to RunPod's progress channel and to the edge's signed webhook."""
 
     def __init__(self, job: JobInput, to_runpod: Any) -> None:
         self._job, self._to_runpod, self._seq = job, to_runpod, 0
@@ -89,12 +89,12 @@ class _Teller:
             self._outbox.put(message)
 
     def abandon(self) -> None:
-        """The job was cancelled: nobody waits for the rest."""
+        """The job was cancelled: drop the rest."""
         if self._outbox:
             self._outbox.close(timeout_s=0)
 
     def end(self, answer: dict[str, Any]) -> None:
-        """Sends what is left; the plain form's webhook gets the answer once; then connections are closed."""
+        """Send the waiting message and the answer to the plain form's webhook, then close the connections."""
         if self._outbox:
             self._outbox.close()
         if self._transfer is None:
@@ -105,15 +105,15 @@ class _Teller:
                 try:
                     transfer.post(self._job.webhook_url, body, {"content-type": "application/json"})
                 except ConnectionError as error:
-                    log.warning("the webhook was not reached: %s", error)
+                    log.warning("could not reach the webhook: %s", error)
 
 
-def _failed(failure: Mapping[str, Any]) -> dict[str, Any]:
-    return {"error": {key: value for key, value in failure.items() if value is not None}}
+def _failed(error: JobError) -> dict[str, Any]:
+    return {"error": Failure.of(error).model_dump(mode="json", exclude_none=True)}
 
 
 def sanitised(value: Any) -> Any:
-    """The same with NaN and infinities as null: the SDK would write them as bare words, which is not JSON."""
+    """The same value with NaN and infinities as null: the SDK would write them as bare words, which is not JSON."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -124,11 +124,9 @@ def sanitised(value: Any) -> Any:
 
 
 def main() -> None:
-    """Start the child first: it loads torch and pycolmap while the SDK loads and asks for its first job."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx", "httpcore"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    os.environ.setdefault("RUNPOD_LOG_LEVEL", "INFO")  # at DEBUG the SDK logs whole jobs, signed addresses included
+    """Starts the child first: it loads torch and pycolmap while the SDK loads and requests its first job."""
+    log_to_stderr()
+    os.environ.setdefault("RUNPOD_LOG_LEVEL", "INFO")  # at DEBUG the SDK logs jobs with their presigned URLs
     host = ChildHost()
     host.start()
     import runpod

@@ -1,5 +1,5 @@
-"""The room's numbers that protect a worker, and the check of disk and memory before a job starts.
-Never reads a job's content; callers pass counts and bytes.
+"""Limits that protect a worker, and the check of disk and memory before a job starts.
+Callers pass counts and bytes.
 """
 
 from __future__ import annotations
@@ -14,40 +14,39 @@ from splat_worker.errors import Code, JobError
 MIB = 1024 * 1024
 
 PHOTOS_MIN = 5
-"""Fewer photos than this give no scene worth the name: two views leave depth open, the held-out one trains nothing."""
+"""Fewer photos give no usable scene: two views leave depth undetermined, and the held-out photo trains nothing."""
 PHOTOS_MAX = 1000
 PHOTO_BYTES_MAX = 64 * MIB
-"""Largest file of one photo. A 200 megapixel JPEG of a phone is about 50 MiB."""
+"""Largest file of one photo. A 200 megapixel JPEG from a phone has about 50 MiB."""
 PHOTO_BYTES_USUAL = 6 * MIB
-"""What a photo counts for whose size was not announced; a phone's 12 to 50 megapixels come to 3 to 12 MiB."""
+"""Assumed size of a photo without a declared size. Phones' 12 to 50 megapixels take 3 to 12 MiB."""
 PHOTO_PIXELS_MAX = 250_000_000
-"""Largest decoded photo: above the 200 megapixel phones, below what unpacks to a gigabyte."""
+"""Largest decoded photo: above 200 megapixel phones, and under 1 GB in memory."""
 PHOTO_SIDE_MIN_PX = 200
-"""Shorter side below which features are too few to find the camera."""
+"""Shorter side below which a photo has too few features to find its camera."""
 PHOTO_WORK_SIDE_MIN_PX = 100
-"""Shorter side below which nothing is left of a photo once its longer side is brought to the working size: panoramas
-of more than about 10 to 1, which no single camera model describes either."""
+"""Shorter side at the working size below which a photo is rejected: a panorama of more than about 10 to 1."""
 PROJECT_BYTES_MAX = 8 * 1024 * MIB
 
 DISK_BASE_BYTES = 300 * MIB
-"""Scratch for the match database, the exports and the checkpoint of a small job."""
+"""Space for the match database, the exports and the checkpoint of a small job."""
 MEMORY_BASE_BYTES = 700 * MIB
-"""Torch, numba and pycolmap loaded, before the first photo; measured 640 MiB on Linux x86-64."""
+"""torch, numba and pycolmap loaded, before the first photo; measured 640 MiB on Linux x86-64."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Need:
-    """Bytes that a job will use at its worst moment."""
+    """Bytes that a job uses at its peak."""
 
     disk_bytes: int
     memory_bytes: int
 
 
 def need_of(photo_count: int, photo_bytes: int, side_max_px: int) -> Need:
-    """Estimate for `photo_count` photos, worked on at `side_max_px`; photo_bytes: what is still to be fetched of them.
+    """Estimate for `photo_count` photos at `side_max_px`; photo_bytes: bytes still to download.
 
-    Disk: the downloads, one canonical copy each (about 1 byte per pixel as JPEG at quality 95) and features.
-    Memory: every undistorted photo as 8-bit RGB, its resized copy, and as much again while one becomes the other.
+    Disk: the downloads, one clean copy each (about 1 byte per pixel as JPEG at quality 95) and features.
+    Memory: every undistorted photo as 8-bit RGB, its resized copy, and as much again while resizing.
     """
     pixels = side_max_px * side_max_px * 3 // 4
     return Need(
@@ -57,24 +56,21 @@ def need_of(photo_count: int, photo_bytes: int, side_max_px: int) -> Need:
 
 
 def check_room(need: Need, scratch: Path) -> None:
-    """Raise OUT_OF_DISK or OUT_OF_MEMORY where the machine cannot hold the job."""
+    """Raise OUT_OF_DISK or OUT_OF_MEMORY if the job does not fit on the machine."""
     free_disk = shutil.disk_usage(scratch).free
     if free_disk < need.disk_bytes:
-        raise JobError(
-            Code.OUT_OF_DISK,
-            f"The worker has {free_disk // MIB} MiB of free disk; this job needs about {need.disk_bytes // MIB} MiB.",
-        )
+        raise JobError(Code.OUT_OF_DISK, _does_not_fit("disk", free_disk, need.disk_bytes))
     free_memory = available_memory_bytes()
     if free_memory < need.memory_bytes:
-        raise JobError(
-            Code.OUT_OF_MEMORY,
-            f"The worker has {free_memory // MIB} MiB of free memory; "
-            f"this job needs about {need.memory_bytes // MIB} MiB.",
-        )
+        raise JobError(Code.OUT_OF_MEMORY, _does_not_fit("memory", free_memory, need.memory_bytes))
+
+
+def _does_not_fit(what: str, free: int, needed: int) -> str:
+    return f"The job needs about {needed // MIB} MiB of {what}; the worker has {free // MIB} MiB free."
 
 
 def available_memory_bytes() -> int:
-    """Memory this process may still take: the smaller of the machine's and the control group's."""
+    """Free memory of the machine or of the control group, whichever is smaller."""
     return min(_machine_bytes(Path("/proc/meminfo")), _cgroup_bytes(Path("/sys/fs/cgroup")))
 
 
@@ -86,7 +82,7 @@ def _machine_bytes(meminfo: Path) -> int:
 
 
 def _cgroup_bytes(root: Path) -> int:
-    """What control group v2 leaves; a huge number where it sets no limit (or is not there)."""
+    """Free memory of control group v2; a huge number if it sets no limit or does not exist."""
     try:
         limit = (root / "memory.max").read_text().strip()
         used = int((root / "memory.current").read_text())
@@ -101,7 +97,7 @@ def _cgroup_bytes(root: Path) -> int:
 
 
 def cpu_count() -> int:
-    """Cores this process may use: the affinity mask, cut by the control group's quota."""
+    """Cores this process may use, by its affinity mask and the control group's quota."""
     cores = len(os.sched_getaffinity(0))
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()

@@ -1,5 +1,5 @@
-"""Progress as one typed event, thinned to one a second.
-Sends nothing itself: whoever listens decides what an event is for.
+"""Progress as one typed event, limited to one per second.
+Sends nothing itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ INTERVAL_S = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """A new picture of the growing scene has been uploaded; seq counts from 1."""
+    """A new preview of the scene has been uploaded; seq counts from 1."""
 
     artifact: str
     seq: int
@@ -24,7 +24,7 @@ class Preview:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Where a job is. fraction: 0 to 1 of this stage; eta_s: seconds left of this stage, if known."""
+    """The progress of a job. fraction: 0 to 1 of this stage; eta_s: seconds left in this stage, if known."""
 
     stage: Stage
     fraction: float
@@ -32,13 +32,10 @@ class Event:
     eta_s: float | None = None
     preview: Preview | None = None
 
-    def wire(self, *, project_id: str, attempt: int, seq: int) -> dict[str, Any]:
-        """The message of docs/contracts/progress.json."""
+    def wire(self) -> dict[str, Any]:
+        """The message of docs/contracts/progress.json, without project, attempt and number, which the handler adds."""
         eta_s = None if self.eta_s is None else max(0, round(self.eta_s))
         return {
-            "project_id": project_id,
-            "attempt": attempt,
-            "seq": seq,
             "stage": self.stage.value,
             "fraction": round(min(1.0, max(0.0, self.fraction)), 3),
             "message": self.message,
@@ -51,11 +48,11 @@ OnEvent = Callable[[Event], None]
 
 
 def silent(*_: object) -> None:
-    """A listener that does not care."""
+    """A listener that ignores progress."""
 
 
 class Throttle:
-    """Lets an event through if it is the first of its stage, carries a preview, or a second has passed."""
+    """Passes on an event if it is the first of its stage, has a preview, or comes `interval_s` after the last."""
 
     def __init__(
         self, send: OnEvent, *, interval_s: float = INTERVAL_S, clock: Callable[[], float] = time.monotonic

@@ -99,7 +99,7 @@ def test_a_failed_job_ends_with_the_workers_own_words(photos: Path) -> None:
         run(edge, photos)
     assert caught.value.exit_code == 1, "photos that do not suffice are the user's to mend"
     assert "a.jpg: The file is empty." in caught.value.message, "the service's name for the photo was shown"
-    assert "3 usable photos of 4 given" in caught.value.message
+    assert "3 of 4 photos are usable" in caught.value.message
     assert "[TOO_FEW_PHOTOS]" in caught.value.message
     assert caught.value.hint.startswith("Add photos")
 

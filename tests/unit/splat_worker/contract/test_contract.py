@@ -1,5 +1,5 @@
-"""The job contract: the examples under docs/contracts are what the worker takes and gives.
-Silent if broken otherwise: an edge that sends a field the worker refuses, a message that quotes a signed address."""
+"""The job contract: the worker accepts and produces the examples under docs/contracts.
+Silent failures: an edge that sends a field the worker rejects, a message that quotes a presigned URL."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def plain(**changes: Any) -> dict[str, Any]:
     return {**base, **changes}
 
 
-def test_the_published_job_input_is_accepted_and_nothing_of_it_is_lost() -> None:
+def test_the_published_job_input_is_accepted_without_loss() -> None:
     given = example("job-input.json")
     job = parse_input(given)
     assert job.model_dump(mode="json", include=set(given), exclude_unset=True) == given
 
 
-def test_the_published_report_is_what_a_report_writes() -> None:
+def test_a_report_serialises_to_the_published_example() -> None:
     given = example("job-report.json")
     written = Report.model_validate(given).model_dump(mode="json")
     assert {key: written[key] for key in given if key not in ("metrics", "stages", "price")} == {
@@ -49,27 +49,27 @@ def test_the_published_report_is_what_a_report_writes() -> None:
     assert [stage["stage"] for stage in written["stages"]] == [stage.value for stage in Stage]
 
 
-def test_the_published_failure_is_what_a_failure_writes() -> None:
+def test_a_failure_serialises_to_the_published_example() -> None:
     given = example("job-failure.json")
     error = JobError(Code.TOO_FEW_PHOTOS, given["error"]["message"], stage=Stage.PHOTOS)
     assert FailedOutput(error=Failure.of(error)).model_dump(mode="json") == given
 
 
-def test_the_published_progress_message_is_what_an_event_writes() -> None:
+def test_an_event_serialises_to_the_published_progress_message() -> None:
     given = example("progress.json")
     event = Event(stage=Stage.TRAIN, fraction=0.42, message=given["message"], eta_s=71.2)
-    assert event.wire(project_id="p_7f3kq2m9x4", attempt=1, seq=12) == given
+    assert {"project_id": "p_7f3kq2m9x4", "attempt": 1, "seq": 12, **event.wire()} == given
 
 
 def test_a_preview_in_a_progress_message_names_its_artifact_and_number() -> None:
     event = Event(stage=Stage.TRAIN, fraction=2.0, message="", preview=Preview(artifact="preview.sog", seq=3))
-    wire = event.wire(project_id="p", attempt=1, seq=1)
+    wire = event.wire()
     assert wire["preview"] == {"artifact": "preview.sog", "seq": 3}
     assert wire["fraction"] == 1.0
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-def test_the_published_schema_is_the_one_that_the_types_make(name: str) -> None:
+def test_the_published_schema_equals_the_generated_schema(name: str) -> None:
     assert (CONTRACTS / name).read_text() == schema_text(SCHEMAS[name]), (
         "run: python -m splat_worker.contract.schema docs/contracts"
     )
@@ -79,7 +79,7 @@ def test_every_artifact_of_the_example_has_a_content_type() -> None:
     assert set(example("job-input.json")["outputs"]) <= set(CONTENT_TYPES)
 
 
-def test_the_plain_form_is_the_full_form_with_one_output() -> None:
+def test_the_plain_form_expands_to_the_full_form_with_one_output() -> None:
     job = parse_input(plain(iterations=700, webhook_url="https://hook.example/x"))
     assert isinstance(job, JobInput)
     assert [photo.name for photo in job.photos] == ["0001", "0002", "0003", "0004", "0005"]
@@ -118,7 +118,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("given", "where"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
-def test_bad_input_is_refused_naming_the_field_and_no_address(given: Any, where: str) -> None:
+def test_bad_input_is_rejected_with_the_field_and_without_its_url(given: Any, where: str) -> None:
     with pytest.raises(JobError) as caught:
         parse_input(given)
     assert caught.value.code is Code.BAD_INPUT
@@ -127,7 +127,7 @@ def test_bad_input_is_refused_naming_the_field_and_no_address(given: Any, where:
     assert "://" not in caught.value.message
 
 
-def test_the_repr_of_a_job_shows_no_address() -> None:
+def test_the_repr_of_a_job_shows_no_url() -> None:
     text = repr(parse_input(example("job-input.json"))) + repr(parse_input(plain(webhook_url="https://h.example")))
     assert "://" not in text
     assert "whsec_" not in text

@@ -1,4 +1,4 @@
-"""PLY: what is written reads back, in the columns that every viewer expects."""
+"""PLY: a written scene reads back, with the columns that every viewer expects."""
 
 from __future__ import annotations
 
@@ -47,6 +47,6 @@ def test_a_ply_has_the_columns_of_the_original_in_their_order(tmp_path: Path) ->
 def test_a_scene_with_nan_is_not_written(tmp_path: Path) -> None:
     scene = gaussians()
     broken = replace(scene, means=np.where(np.arange(3) == 1, np.nan, scene.means).astype(np.float32))
-    with pytest.raises(ValueError, match="not numbers"):
+    with pytest.raises(ValueError, match="NaN or infinite"):
         write_ply(tmp_path / "s.ply", broken)
     assert not (tmp_path / "s.ply").exists()

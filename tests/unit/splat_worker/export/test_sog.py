@@ -1,4 +1,4 @@
-"""Scenes with view-dependent colour as .sog: read back by the tool that knows the format."""
+"""Scenes with view-dependent colour as .sog, read back by splat-transform."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from splat_worker.scene import Gaussians
 
 
 def scene(n: int, degree: int, *, kinds: int = 40, seed: int = 0) -> Gaussians:
-    """Gaussians whose harmonics are a little noise around `kinds` rows, as surfaces of a few materials have."""
+    """Gaussians whose harmonics are small noise around `kinds` rows, like surfaces of a few materials."""
     rng = np.random.default_rng(seed)
     rows = (degree + 1) ** 2
     kind = rng.normal(0, 0.2, (kinds, rows, 3))[rng.integers(0, kinds, n)]
@@ -33,13 +33,13 @@ def scene(n: int, degree: int, *, kinds: int = 40, seed: int = 0) -> Gaussians:
 
 
 def harmonics_error(before: Gaussians, after: Gaussians) -> float:
-    """Root mean square over Gaussians matched by place (steps of 16 bits are far finer than their distances)."""
+    """Root mean square over Gaussians matched by position (16-bit steps are far finer than their distances)."""
     near = np.argmin(((before.means[:, None] - after.means[None]) ** 2).sum(-1), axis=1)
     return float(np.sqrt(np.mean((before.sh[:, 1:] - after.sh[near][:, 1:]) ** 2)))
 
 
 @pytest.mark.parametrize("degree", [0, 1, 2, 3])
-def test_a_scene_comes_back_with_its_harmonics(degree: int, tmp_path: Path) -> None:
+def test_a_scene_reads_back_with_its_harmonics(degree: int, tmp_path: Path) -> None:
     made = scene(1500, degree)
     write_sog(tmp_path / "scene.sog", made, threads=2)
     back = read_back(tmp_path / "scene.sog", tmp_path, threads=2)
@@ -49,7 +49,7 @@ def test_a_scene_comes_back_with_its_harmonics(degree: int, tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scene.sog"]
 
 
-def test_it_loses_no_more_than_the_tools_own_clustering(tmp_path: Path) -> None:
+def test_the_loss_is_no_larger_than_with_the_tools_clustering(tmp_path: Path) -> None:
     made = scene(1500, 2, kinds=600)
     write_sog(tmp_path / "ours.sog", made, threads=2)
     write_ply(tmp_path / "scene.ply", made)
@@ -60,14 +60,14 @@ def test_it_loses_no_more_than_the_tools_own_clustering(tmp_path: Path) -> None:
     assert ours < 1.5 * theirs + 0.005
 
 
-def test_harmonics_in_another_order_than_the_files_are_refused(tmp_path: Path) -> None:
+def test_harmonics_in_another_order_than_the_file_are_rejected(tmp_path: Path) -> None:
     made = scene(300, 1)
     write_sog(tmp_path / "scene.sog", made, threads=1)
-    with pytest.raises(JobError, match="another order"):
+    with pytest.raises(JobError, match="unexpected order"):
         add_harmonics(tmp_path / "scene.sog", made.select(np.arange(299, -1, -1)))
 
 
-def test_an_order_is_found_where_places_repeat_and_not_where_gaussians_differ() -> None:
+def test_the_order_is_found_with_repeated_positions_but_not_for_different_gaussians() -> None:
     made = scene(200, 1)
     twins = replace(made, means=np.repeat(made.means[:100], 2, axis=0))
     mixed = np.random.default_rng(3).permutation(200)

@@ -1,4 +1,4 @@
-"""Checkpoints: whole, of their own job alone, and never a crash."""
+"""Checkpoints are complete, fit only their own job, and never crash on damage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from splat_worker.contract.job_report import Rejected
 from splat_worker.job.checkpoint import Checkpoint, fingerprint
-from splat_worker.sfm.kept import Begun
+from splat_worker.sfm.resume import PartialModel
 from splat_worker.sfm.sparse import SparseCamera, SparseModel
 
 SPARSE = SparseModel(
@@ -31,7 +31,7 @@ SPARSE = SparseModel(
 )
 
 
-def test_a_checkpoint_comes_back_whole_and_only_for_its_own_job(tmp_path: Path) -> None:
+def test_a_checkpoint_reads_back_complete_and_only_for_its_own_job(tmp_path: Path) -> None:
     path = tmp_path / "c.zip"
     Checkpoint(fingerprint="f", sparse=SPARSE, train=b"state").write(path)
     back = Checkpoint.read(path, "f")
@@ -56,13 +56,13 @@ def test_a_checkpoint_of_the_search_for_cameras_holds_its_database_and_no_traini
     assert back.matches.read_bytes() == b"rows" * 1000
 
 
-def test_only_a_database_without_descriptors_is_packed(tmp_path: Path) -> None:
-    """Those are near to noise: packing them takes a core's second every ten and saves a fifth."""
+def test_only_a_database_without_descriptors_is_compressed(tmp_path: Path) -> None:
+    """Descriptors compress badly: a fifth for one second of a core in every ten."""
     rows = b"rows" * 1000
     sizes = []
-    for compared in (False, True):
+    for complete in (False, True):
         (tmp_path / "copy.db").write_bytes(rows)
-        Checkpoint(fingerprint="f", matches=tmp_path / "copy.db", compared=compared).write(tmp_path / "c.zip")
+        Checkpoint(fingerprint="f", matches=tmp_path / "copy.db", complete=complete).write(tmp_path / "c.zip")
         sizes.append((tmp_path / "c.zip").stat().st_size)
         back = Checkpoint.read(tmp_path / "c.zip", "f")
         assert back is not None
@@ -72,19 +72,19 @@ def test_only_a_database_without_descriptors_is_packed(tmp_path: Path) -> None:
     assert sizes[1] < len(rows) / 2
 
 
-def test_cameras_placed_so_far_come_back_with_their_database(tmp_path: Path) -> None:
+def test_a_partial_model_reads_back_with_its_database(tmp_path: Path) -> None:
     (tmp_path / "copy.db").write_bytes(b"rows")
-    begun = Begun(rung="relaxed", files={"cameras.bin": b"c", "points3D.bin": b"p" * 1000})
-    Checkpoint(fingerprint="f", matches=tmp_path / "copy.db", compared=True, begun=begun).write(tmp_path / "c.zip")
+    partial = PartialModel(rung="relaxed", files={"cameras.bin": b"c", "points3D.bin": b"p" * 1000})
+    Checkpoint(fingerprint="f", matches=tmp_path / "copy.db", complete=True, partial=partial).write(tmp_path / "c.zip")
     back = Checkpoint.read(tmp_path / "c.zip", "f")
     assert back is not None
-    assert back.begun == begun
+    assert back.partial == partial
 
 
 @settings(max_examples=40, deadline=None)
 @given(cut=st.floats(0, 0.999), flip=st.floats(0, 0.999))
 @example(cut=0.0, flip=0.060546875)  # a part's length: zipfile raises EOFError
-def test_a_damaged_checkpoint_means_starting_over_and_never_a_crash(
+def test_a_damaged_checkpoint_is_ignored_and_never_crashes(
     cut: float, flip: float, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("c") / "c.zip"
@@ -100,7 +100,7 @@ def test_a_damaged_checkpoint_means_starting_over_and_never_a_crash(
     assert back is None or back.train is None or back.train == b"state" * 50
 
 
-def test_the_fingerprint_follows_content_order_and_settings() -> None:
+def test_the_fingerprint_depends_on_content_order_and_settings() -> None:
     base = fingerprint([("a", "1"), ("b", "2")], {"preset": "preview"})
     assert base == fingerprint([("a", "1"), ("b", "2")], {"preset": "preview"})
     assert base != fingerprint([("a", "1"), ("b", "3")], {"preset": "preview"})

@@ -1,4 +1,4 @@
-"""Prices: what a stage costs, what a ceiling allows, and that a CPU run says it is an estimate."""
+"""Prices: the cost of a stage, the seconds a cost limit allows, and that a CPU run is marked as an estimate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RATE = Price(gpu="RTX 4090", usd_per_s=0.00031, as_of="2026-11-23", source="cata
 STAGES = [StageReport(stage=Stage.SFM, seconds=20.0), StageReport(stage=Stage.TRAIN, seconds=100.5)]
 
 
-def test_each_stage_has_its_share_and_the_shares_add_up() -> None:
+def test_the_prices_of_the_stages_add_up() -> None:
     items = itemise(STAGES, RATE)
     total = price_report(STAGES, RATE, on_gpu=True)
     assert [item.usd for item in items] == [0.0062, 0.031155]
@@ -22,7 +22,7 @@ def test_each_stage_has_its_share_and_the_shares_add_up() -> None:
     assert total.billed_s == 120.5
 
 
-def test_a_run_on_a_cpu_is_marked_as_an_estimate_in_words() -> None:
+def test_a_run_on_a_cpu_is_marked_as_an_estimate() -> None:
     on_cpu, on_gpu = (price_report(STAGES, RATE, on_gpu=on_gpu) for on_gpu in (False, True))
     assert on_cpu is not None
     assert on_gpu is not None
@@ -31,7 +31,7 @@ def test_a_run_on_a_cpu_is_marked_as_an_estimate_in_words() -> None:
     assert on_gpu.note == ""
 
 
-def test_without_a_rate_there_is_no_price_rather_than_a_price_of_nothing() -> None:
+def test_without_a_rate_there_is_no_price() -> None:
     assert price_report(STAGES, None, on_gpu=True) is None
     assert itemise(STAGES, None) == tuple(STAGES)
 
@@ -47,7 +47,7 @@ def test_without_a_rate_there_is_no_price_rather_than_a_price_of_nothing() -> No
         (None, 1.0, Price(gpu="free", usd_per_s=0, as_of=""), None),
     ],
 )
-def test_the_tighter_ceiling_counts(
+def test_the_tighter_limit_counts(
     seconds: float | None, usd: float | None, price: Price, allowed: float | None
 ) -> None:
     found = seconds_allowed(seconds, usd, price)

@@ -1,4 +1,4 @@
-"""Checkpoints beside the search for cameras: when one is made, of what, and that one which fails costs nothing else."""
+"""Checkpoints during the search for cameras: when they are made, what they hold, and that a failed one is harmless."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import pytest
 from splat_worker.job import extras
 from splat_worker.job.checkpoint import Checkpoint
 from splat_worker.job.extras import MATCHES_EVERY_S, TOO_LARGE, Extras
-from splat_worker.job.run import Run, SceneJob
-from splat_worker.sfm.kept import Begun
+from splat_worker.job.run import JobRun, SceneJob
+from splat_worker.sfm.resume import PartialModel
 from splat_worker.transfer.delivery import Folder
 
 
 @dataclass(frozen=True)
-class Kept(Folder):
-    """Counts the descriptors of every checkpoint that is handed over; holds them back while `open` is clear."""
+class RecordingFolder(Folder):
+    """Counts the descriptors of every saved checkpoint; blocks while `open` is clear."""
 
     path: Path = Path()
     saved: list[int] = field(default_factory=list)
-    begun: list[str | None] = field(default_factory=list)
+    partial: list[str | None] = field(default_factory=list)
     open: threading.Event = field(default_factory=threading.Event)
 
     def save_checkpoint(self, path: Path) -> None:
@@ -33,13 +33,13 @@ class Kept(Folder):
         back = Checkpoint.read(path, "f")
         assert back is not None
         assert back.matches is not None
-        self.begun.append(back.begun and back.begun.rung)
+        self.partial.append(back.partial and back.partial.rung)
         with contextlib.closing(sqlite3.connect(back.matches)) as db:
             assert db.execute("SELECT name FROM images").fetchall() == [("0001.jpg",)]
             self.saved.append(db.execute("SELECT count(*) FROM descriptors").fetchone()[0])
 
     def until(self, count: int) -> None:
-        """That many checkpoints are handed over."""
+        """Wait for this many checkpoints."""
         end = time.monotonic() + 10
         while len(self.saved) < count and time.monotonic() < end:
             time.sleep(0.01)
@@ -47,16 +47,16 @@ class Kept(Folder):
 
 
 class Search:
-    """A job that looks for cameras with a database of one photo; its clock shows `now`."""
+    """A search for cameras with a database of one photo; its clock reads `now`."""
 
     def __init__(self, folder: Path) -> None:
         self.now = 0.0
-        self.database, self.kept = folder / "matches.db", Kept(path=folder)
-        self.kept.open.set()
-        self.run = Run(
+        self.database, self.delivery = folder / "matches.db", RecordingFolder(path=folder)
+        self.delivery.open.set()
+        self.run = JobRun(
             job=SceneJob(project_id="p"),
             scratch=folder,
-            delivery=self.kept,
+            delivery=self.delivery,
             on_event=lambda event: None,
             clock=lambda: self.now,
         )
@@ -76,69 +76,67 @@ def search(tmp_path: Path) -> Search:
 
 @pytest.fixture
 def copies(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Every copy of the database that is made, in order."""
+    """Every copy of the database, in order."""
     made: list[Path] = []
     copy = extras.copy_database
     monkeypatch.setattr(extras, "copy_database", lambda *of, **how: made.append(of[1]) or copy(*of, **how))
     return made
 
 
-def test_a_search_that_is_over_within_the_interval_sends_nothing(search: Search) -> None:
+def test_a_search_shorter_than_the_interval_makes_no_checkpoint(search: Search) -> None:
     with Extras(search.run, "f") as beside:
         search.now = MATCHES_EVERY_S - 0.1
         beside.matches(search.database, complete=False)
         beside.matches(search.database, complete=True)
-    assert search.kept.saved == []
+    assert search.delivery.saved == []
     assert not list(search.run.scratch.glob("matches.c*"))
 
 
-def test_matches_are_kept_every_interval_and_once_more_without_descriptors_when_all_are_there(search: Search) -> None:
+def test_matches_are_saved_every_interval_and_once_more_without_descriptors_when_complete(search: Search) -> None:
     with Extras(search.run, "f") as beside:
         search.now = MATCHES_EVERY_S
         beside.matches(search.database, complete=False)
-        search.kept.until(1)
+        search.delivery.until(1)
         search.now += MATCHES_EVERY_S / 2
         beside.matches(search.database, complete=False)
         beside.matches(search.database, complete=True)
-        search.kept.until(2)
-    assert search.kept.saved == [1, 0]
+        search.delivery.until(2)
+    assert search.delivery.saved == [1, 0]
     assert search.run.warnings == []
-    assert not list(search.run.scratch.glob("matches.c*")), "copies take disk that the job may need"
+    assert not list(search.run.scratch.glob("matches.c*")), "copies take disk space that the job may need"
 
 
-def test_cameras_placed_so_far_are_kept_every_interval_with_one_copy_of_the_database(
+def test_partial_models_are_saved_every_interval_with_one_copy_of_the_database(
     search: Search, copies: list[Path]
 ) -> None:
     with Extras(search.run, "f") as beside:
         beside.matches(search.database, complete=True)
         for number in range(1, 7):
             search.now = number * MATCHES_EVERY_S / 2
-            begun = Begun(rung=f"after {search.now:.0f} s", files={"cameras.bin": b"c"})
-            beside.matches(search.database, complete=True, begun=begun)
-            search.kept.until(number // 2)
-        assert search.kept.begun == ["after 10 s", "after 20 s", "after 30 s"]
-        assert search.kept.saved == [0, 0, 0]
+            partial = PartialModel(rung=f"after {search.now:.0f} s", files={"cameras.bin": b"c"})
+            beside.matches(search.database, complete=True, partial=partial)
+            search.delivery.until(number // 2)
+        assert search.delivery.partial == ["after 10 s", "after 20 s", "after 30 s"]
+        assert search.delivery.saved == [0, 0, 0]
         assert len(copies) == 1
         assert copies[0].exists()
     assert not copies[0].exists()
 
 
-def test_while_one_is_on_its_way_no_other_is_copied_but_the_one_that_is_complete(
-    search: Search, copies: list[Path]
-) -> None:
+def test_during_an_upload_only_the_complete_database_is_copied(search: Search, copies: list[Path]) -> None:
     with Extras(search.run, "f") as beside:
-        search.kept.open.clear()
+        search.delivery.open.clear()
         for _ in range(3):
             search.now += MATCHES_EVERY_S
             beside.matches(search.database, complete=False)
         beside.matches(search.database, complete=True)
-        search.kept.open.set()
-        search.kept.until(2)
-    assert search.kept.saved == [1, 0]
-    assert len(set(copies)) == len(copies) == 2, "the one that is being sent must not change under it"
+        search.delivery.open.set()
+        search.delivery.until(2)
+    assert search.delivery.saved == [1, 0]
+    assert len(set(copies)) == len(copies) == 2, "the copy being sent must not change"
 
 
-def test_where_copying_takes_long_there_is_less_of_it(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_copies_are_made_less_often(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     """1 s of copying is 2 % of 50 s."""
 
     def slow(source: Path, target: Path, *, descriptors: bool) -> None:
@@ -153,11 +151,11 @@ def test_where_copying_takes_long_there_is_less_of_it(search: Search, monkeypatc
         for number in range(1, 16):
             search.now = 10.0 * number
             beside.matches(search.database, complete=False)
-            search.kept.until(len(copies))
+            search.delivery.until(len(copies))
     assert copies == [10.0, 60.0, 110.0]
 
 
-def test_a_database_over_the_limit_is_not_kept_which_is_told_once(
+def test_a_database_over_the_limit_is_not_saved_and_warned_about_once(
     search: Search, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extras, "MATCHES_BYTES_MAX", 50_000)
@@ -167,12 +165,12 @@ def test_a_database_over_the_limit_is_not_kept_which_is_told_once(
             beside.matches(search.database, complete=False)
         assert search.run.warnings == [TOO_LARGE]
         beside.matches(search.database, complete=True)
-        search.kept.until(1)
-    assert search.kept.saved == [0], "without descriptors it is small enough"
+        search.delivery.until(1)
+    assert search.delivery.saved == [0], "it is small enough without descriptors"
     assert search.run.warnings == [TOO_LARGE]
 
 
-def test_matches_that_cannot_be_copied_cost_a_checkpoint_and_not_the_job(search: Search) -> None:
+def test_a_failed_copy_costs_a_checkpoint_and_not_the_job(search: Search) -> None:
     broken = search.run.scratch / "broken.db"
     broken.write_bytes(b"no database" * 500)
     with Extras(search.run, "f") as beside:
@@ -180,5 +178,5 @@ def test_matches_that_cannot_be_copied_cost_a_checkpoint_and_not_the_job(search:
         beside.matches(broken, complete=False)
         search.now *= 2
         beside.matches(search.database, complete=False)
-        search.kept.until(1)
-    assert search.kept.saved == [1]
+        search.delivery.until(1)
+    assert search.delivery.saved == [1]

@@ -1,5 +1,5 @@
-"""The whole path on drawn photos, without any cloud; and a table of sets that cannot become a scene.
-Silent if broken otherwise: a scene upside-down in its files, a resume that starts over, an error without advice."""
+"""The whole pipeline on drawn photos without a cloud, and a table of sets that cannot become a scene.
+Silent failures: an upside-down scene, a resume that starts over, an error without a hint."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from splat_worker.export.ply import read_ply
 from splat_worker.export.splat_transform import convert
 from splat_worker.job.checkpoint import Checkpoint
 from splat_worker.job.pipeline import run_folder, run_input
-from splat_worker.job.run import Run, SceneJob
-from splat_worker.photos.door import Source
+from splat_worker.job.run import JobRun, SceneJob
+from splat_worker.photos.validation import Source
 from splat_worker.progress import Event
 from splat_worker.transfer.delivery import Folder
 from splat_worker.transfer.transfer import Fetched, Transfer
@@ -39,7 +39,7 @@ def sources_of(folder: Path) -> list[Source]:
     return [Source(name=path.name, path=path) for path in sorted(folder.iterdir())]
 
 
-class Told(list[Event]):
+class Events(list[Event]):
     def __call__(self, event: Event) -> None:
         self.append(event)
 
@@ -47,13 +47,13 @@ class Told(list[Event]):
 @pytest.fixture(scope="module")
 def made(still_life, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     """(report, folder, events) of one run."""
-    out, told = tmp_path_factory.mktemp("made"), Told()
-    run = Run(job=JOB, scratch=tmp_path_factory.mktemp("scratch"), delivery=Folder(path=out), on_event=told)
-    return run_folder(run, sources_of(still_life.folder)), out, told
+    out, events = tmp_path_factory.mktemp("made"), Events()
+    run = JobRun(job=JOB, scratch=tmp_path_factory.mktemp("scratch"), delivery=Folder(path=out), on_event=events)
+    return run_folder(run, sources_of(still_life.folder)), out, events
 
 
 @pytest.mark.slow
-def test_every_artifact_is_there_and_is_what_the_report_says(made) -> None:  # type: ignore[no-untyped-def]
+def test_every_artifact_exists_and_matches_the_report(made) -> None:  # type: ignore[no-untyped-def]
     report, out, _ = made
     assert set(report.artifacts) == {"scene.ply", "scene.sog", "scene.spz", "poster.webp", "cameras.json"}
     for name, artifact in report.artifacts.items():
@@ -62,7 +62,7 @@ def test_every_artifact_is_there_and_is_what_the_report_says(made) -> None:  # t
 
 
 @pytest.mark.slow
-def test_the_report_tells_photos_quality_seconds_and_price(made) -> None:  # type: ignore[no-untyped-def]
+def test_the_report_has_photos_quality_seconds_and_price(made) -> None:  # type: ignore[no-untyped-def]
     report, _, _ = made
     assert (report.photos.given, report.photos.registered, report.photos.rejected) == (12, 12, ())
     assert report.metrics.psnr_db is not None
@@ -72,7 +72,7 @@ def test_the_report_tells_photos_quality_seconds_and_price(made) -> None:  # typ
     assert min(report.metrics.export_fidelity_db.values()) > 30
     assert [stage.stage for stage in report.stages] == list(Stage)
     assert report.price is not None
-    # billed seconds are told to a tenth
+    # billed seconds are rounded to a tenth
     assert report.price.billed_s == pytest.approx(sum(s.seconds for s in report.stages), abs=0.051)
     assert report.price.usd == pytest.approx(report.price.billed_s * 0.00031, abs=1e-6)
     assert report.price.estimate is (report.device.kind == "cpu")
@@ -83,17 +83,17 @@ def test_the_report_tells_photos_quality_seconds_and_price(made) -> None:  # typ
 
 
 @pytest.mark.slow
-def test_stages_are_told_in_order_and_fractions_never_fall_within_a_stage(made) -> None:  # type: ignore[no-untyped-def]
-    _, _, told = made
-    assert list(dict.fromkeys(event.stage for event in told)) == list(Stage)
+def test_progress_reports_stages_in_order_and_never_falls_within_a_stage(made) -> None:  # type: ignore[no-untyped-def]
+    _, _, events = made
+    assert list(dict.fromkeys(event.stage for event in events)) == list(Stage)
     for stage in Stage:
-        fractions = [event.fraction for event in told if event.stage == stage]
+        fractions = [event.fraction for event in events if event.stage == stage]
         assert fractions == sorted(fractions), stage
-    assert told[-1] == Event(stage=Stage.UPLOAD, fraction=1.0, message="Done")
+    assert events[-1] == Event(stage=Stage.UPLOAD, fraction=1.0, message="Done")
 
 
 @pytest.mark.slow
-def test_the_exported_scene_stands_upright_centred_and_at_unit_size(made, still_life) -> None:  # type: ignore[no-untyped-def]
+def test_the_exported_scene_is_upright_centred_and_of_unit_size(made, still_life) -> None:  # type: ignore[no-untyped-def]
     _, out, _ = made
     content = json.loads((out / "cameras.json").read_text())
     assert content["up"] == [0.0, -1.0, 0.0]
@@ -103,25 +103,25 @@ def test_the_exported_scene_stands_upright_centred_and_at_unit_size(made, still_
         camera = by_name[name]
         down = np.array(camera["rotation"])[:, 1]
         assert camera["position"][1] < 0, "cameras are above the table: y points down"
-        assert down @ [0, 1, 0] == pytest.approx(pose[1, :3] @ [0, 1, 0], abs=0.03), "the same tilt as in truth"
+        assert down @ [0, 1, 0] == pytest.approx(pose[1, :3] @ [0, 1, 0], abs=0.03), "the true tilt"
         ahead = np.array(camera["rotation"])[:, 2]
-        assert ahead @ -np.array(camera["position"]) > 0, "it looks at the origin's side"
+        assert ahead @ -np.array(camera["position"]) > 0, "it looks towards the origin"
     gaussians = read_ply(out / "scene.ply")
     assert np.linalg.norm(np.median(gaussians.means, axis=0)) < 0.6
     assert 0.2 < np.percentile(np.linalg.norm(gaussians.means, axis=1), 70) < 2.0
 
 
 @pytest.mark.slow
-def test_the_table_tells_what_compression_cost(made) -> None:  # type: ignore[no-untyped-def]
+def test_the_table_shows_the_loss_from_compression(made) -> None:  # type: ignore[no-untyped-def]
     report, out, _ = made
     shown = cli.table(report, out)
     for name, loss in report.metrics.export_fidelity_db.items():
-        assert re.search(rf"{name} .* kB, {loss:.1f} dB against", shown)
+        assert re.search(rf"{name} .* kB, {loss:.1f} dB compared", shown)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["scene.sog", "scene.spz"])
-def test_a_compressed_scene_reads_back_in_the_same_place(name: str, made, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_compressed_scene_reads_back_with_the_same_positions(name: str, made, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     _, out, _ = made
     convert(out / name, tmp_path / "back.ply")
     back, original = read_ply(tmp_path / "back.ply"), read_ply(out / "scene.ply")
@@ -132,7 +132,7 @@ def test_a_compressed_scene_reads_back_in_the_same_place(name: str, made, tmp_pa
 
 
 @pytest.mark.slow
-def test_no_published_file_holds_a_tag_of_the_photos(made) -> None:  # type: ignore[no-untyped-def]
+def test_the_poster_has_no_tags(made) -> None:  # type: ignore[no-untyped-def]
     _, out, _ = made
     poster = Image.open(out / "poster.webp")
     assert max(poster.size) == 960
@@ -145,7 +145,7 @@ class Interrupted(Exception):
 
 
 @pytest.mark.slow
-def test_a_run_that_ends_in_training_goes_on_after_the_cameras(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_run_interrupted_in_training_resumes_after_the_cameras(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "out"
 
     def until_training(event: Event) -> None:
@@ -157,19 +157,19 @@ def test_a_run_that_ends_in_training_goes_on_after_the_cameras(still_life, tmp_p
         scratch.mkdir()
         delivery = Folder(path=out, wanted=frozenset({"scene.ply"}))
         return run_folder(
-            Run(job=job, scratch=scratch, delivery=delivery, on_event=listener), sources_of(still_life.folder)
+            JobRun(job=job, scratch=scratch, delivery=delivery, on_event=listener), sources_of(still_life.folder)
         )
 
     with pytest.raises(JobError):
         run("first", JOB, until_training)
-    told = Told()
-    report = run("second", JOB, told)
+    events = Events()
+    report = run("second", JOB, events)
     assert report.resumed_from is Stage.SFM
-    assert "Cameras taken from the checkpoint" in [event.message for event in told]
+    assert "Camera positions restored from the checkpoint" in [event.message for event in events]
     assert report.photos.registered == 12
     assert set(report.artifacts) == {"scene.ply"}
     other = SceneJob(project_id="drawn", train=TrainOverrides(steps=20, size_px=120), preset=Preset.STANDARD)
-    assert run("third", other, Told()).resumed_from is None, "other settings must not use this checkpoint"
+    assert run("third", other, Events()).resumed_from is None, "other settings must not use this checkpoint"
 
 
 def archive_member(content: bytes, name: str) -> bytes:
@@ -183,20 +183,20 @@ def members(checkpoint: Path, prefix: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_run_that_ends_in_the_search_for_cameras_goes_on_in_it(
+def test_a_run_interrupted_while_finding_cameras_resumes_there(
     still_life, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr("splat_worker.job.extras.MATCHES_EVERY_S", 0.0)
     monkeypatch.setattr("splat_worker.job.extras.MATCHES_COPY_SHARE_MAX", 1.0)
-    monkeypatch.setattr("splat_worker.sfm.features.MATCH_CHUNK", 20)
-    monkeypatch.setattr("splat_worker.sfm.ladder.SNAPSHOT_EVERY_PHOTOS", 3)
+    monkeypatch.setattr("splat_worker.sfm.matching.match.MATCH_CHUNK", 20)
+    monkeypatch.setattr("splat_worker.sfm.mapping.ladder.SNAPSHOT_EVERY_PHOTOS", 3)
     out = tmp_path / "out"
-    kept = out / ".checkpoint"
+    saved = out / ".checkpoint"
 
-    def until_kept(event: Event, message: str = "Comparing", member: str = "matches.db") -> None:
+    def until_saved(event: Event, message: str = "Comparing", member: str = "matches.db") -> None:
         if event.message.startswith(message):
             end = time.monotonic() + 10
-            while not (kept.exists() and members(kept, member)) and time.monotonic() < end:
+            while not (saved.exists() and members(saved, member)) and time.monotonic() < end:
                 time.sleep(0.05)
             raise Interrupted
 
@@ -204,45 +204,46 @@ def test_a_run_that_ends_in_the_search_for_cameras_goes_on_in_it(
         (tmp_path / name).mkdir()
         delivery = Folder(path=out, wanted=frozenset({"scene.ply"}))
         return run_folder(
-            Run(job=JOB, scratch=tmp_path / name, delivery=delivery, on_event=listener), sources_of(still_life.folder)
+            JobRun(job=JOB, scratch=tmp_path / name, delivery=delivery, on_event=listener),
+            sources_of(still_life.folder),
         )
 
     with pytest.raises(JobError):
-        run("first", until_kept)
-    whole = kept.read_bytes()
+        run("first", until_saved)
+    whole = saved.read_bytes()
     fingerprint = json.loads(archive_member(whole, "manifest.json"))["fingerprint"]
     (tmp_path / "damaged.db").write_bytes(archive_member(whole, "matches.db")[:30_000])
-    Checkpoint(fingerprint=fingerprint, matches=tmp_path / "damaged.db").write(kept)
-    anew = Told()
+    Checkpoint(fingerprint=fingerprint, matches=tmp_path / "damaged.db").write(saved)
+    anew = Events()
     with pytest.raises(JobError):
-        run("over a damaged copy", lambda event: (anew.append(event), until_kept(event)))
-    assert "Looking for features: 8 of 12 photos" in [event.message for event in anew]
+        run("over a damaged copy", lambda event: (anew.append(event), until_saved(event)))
+    assert "Finding features: 8 of 12 photos" in [event.message for event in anew]
     assert "starting from the beginning" in caplog.text
 
-    kept.write_bytes(whole)
+    saved.write_bytes(whole)
 
     def placing_slowly(event: Event) -> None:
         if event.message.startswith("Placing"):
-            time.sleep(0.2)  # the checkpoint before is to be on its way no longer
-        until_kept(event, "Placing cameras: 11", "begun/")
+            time.sleep(0.2)  # let the previous checkpoint finish
+        until_saved(event, "Placing cameras: 11", "partial/")
 
     with pytest.raises(JobError):
         run("lost while placing", placing_slowly)
-    assert members(kept, "begun/default/images.bin")
-    told = Told()
-    report = run("second", told)
+    assert members(saved, "partial/default/images.bin")
+    events = Events()
+    report = run("second", events)
     assert report.resumed_from is Stage.PHOTOS
     assert report.photos.registered == 12
-    messages = [event.message for event in told if event.stage is Stage.SFM]
-    assert "Looking for features: 8 of 12 photos" not in messages
+    messages = [event.message for event in events if event.stage is Stage.SFM]
+    assert "Finding features: 8 of 12 photos" not in messages
     placing = [message for message in messages if message.startswith("Placing")]
-    assert messages.index(placing[0]) <= 1, "all features and pairs are there"
-    assert int(placing[0].split()[2]) > 3, "some were placed before"
+    assert messages.index(placing[0]) <= 1, "no feature and no pair is computed again"
+    assert int(placing[0].split()[2]) > 3, "placing resumes from the partial model"
     assert placing[-1] == "Placing cameras: 12 of 12"
 
 
 @pytest.mark.slow
-def test_a_time_limit_shortens_training_and_one_that_is_too_short_says_so(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_time_limit_that_leaves_no_time_for_training_fails_with_the_limit(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     now = [0.0]
 
     def slow_clock() -> float:
@@ -253,7 +254,7 @@ def test_a_time_limit_shortens_training_and_one_that_is_too_short_says_so(still_
         if event.stage == Stage.SFM:
             now[0] += 100.0
 
-    run = Run(
+    run = JobRun(
         job=SceneJob(project_id="late", seconds_max=60),
         scratch=tmp_path,
         delivery=Folder(path=tmp_path / "out", keeps_checkpoints=False),
@@ -267,12 +268,12 @@ def test_a_time_limit_shortens_training_and_one_that_is_too_short_says_so(still_
 
 
 @pytest.mark.parametrize(("free", "code"), [("disk", "OUT_OF_DISK"), ("memory", "OUT_OF_MEMORY")])
-def test_a_job_without_room_for_it_ends_before_a_byte_is_fetched(
+def test_a_job_that_does_not_fit_fails_before_any_download(
     free: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Untouched(Transfer):
         def fetch_photos(self, *_: object, **__: object) -> tuple[Fetched, ...]:
-            raise AssertionError("the photos were asked for")
+            raise AssertionError("the photos were requested")
 
     if free == "disk":
         monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=20 << 20))
@@ -283,7 +284,7 @@ def test_a_job_without_room_for_it_ends_before_a_byte_is_fetched(
         {"version": 1, "project_id": "p", "photos": photos, "outputs": {"scene.ply": "https://photos.example/out"}}
     )
     with Untouched() as transfer, pytest.raises(JobError) as caught:
-        run_input(job, tmp_path, Told(), transfer)
+        run_input(job, tmp_path, Events(), transfer)
     assert (caught.value.code, caught.value.stage) == (code, Stage.DOWNLOAD)
     assert "20 MiB" in caught.value.message
 
@@ -297,7 +298,7 @@ ROWS = [pytest.param(*row, id=name, marks=[pytest.mark.slow] if row[1] == "SFM_F
 
 
 @pytest.mark.parametrize(("make", "code", "words"), ROWS)
-def test_a_set_that_cannot_become_a_scene_ends_in_words_and_advice(  # noqa: PLR0917
+def test_a_set_that_cannot_become_a_scene_fails_with_a_message_and_a_hint(  # noqa: PLR0917
     make: Callable[[list[bytes]], Files],
     code: str,
     words: str,
@@ -321,7 +322,7 @@ def test_a_set_that_cannot_become_a_scene_ends_in_words_and_advice(  # noqa: PLR
     assert str(tmp_path / "splat-") not in shown.err
 
 
-def test_the_table_of_sets_is_long_and_published() -> None:
+def test_the_table_of_sets_is_complete_in_the_docs() -> None:
     assert len(SETS) >= 30
     page = PAGE.read_text()
     missing = [name for name, _, code, words in SETS if not re.search(rf"\| {name} \| `{code}` \| .*{words}", page)]

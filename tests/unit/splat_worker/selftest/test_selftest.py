@@ -1,5 +1,5 @@
-"""The self-test as a job of the handler: what it answers when all is well, when a check fails, when nothing comes.
-The real self-test is run by the image's own tests and by a stack's (tests/docker, tests/stack)."""
+"""The self-test as a job of the handler: its answer if all checks pass, if one fails, and if there is no report.
+The tests of the image and of a stack run the real self-test (tests/docker, tests/stack)."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ def says(report: Any, status: int = 0) -> list[str]:
     return [sys.executable, "-c", f"print('chatter'); print({json.dumps(report)!r}); raise SystemExit({status})"]
 
 
-def test_the_kernels_library_beside_the_modules_passes_for_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_library_of_kernels_does_not_count_as_a_module(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [SimpleNamespace(name=f"splat_worker.{name}") for name in ("train.cuda.libsplat_kernels", "export.ply")]
     monkeypatch.setattr(selftest.pkgutil, "walk_packages", lambda *_: found)
     assert selftest._import_all() == "1 modules"
 
 
 @pytest.mark.parametrize("asked", [{"selftest": True}])
-def test_it_is_asked_for_by_exactly_its_input(asked: Any) -> None:
-    assert selftest_job.is_asked_for(asked)
+def test_only_the_exact_input_requests_the_self_test(asked: Any) -> None:
+    assert selftest_job.is_requested(asked)
     for other in (None, [], {}, {"selftest": False}, {**asked, "project_id": "p"}, {"image_urls": []}):
-        assert not selftest_job.is_asked_for(other)
+        assert not selftest_job.is_requested(other)
 
 
-def test_a_whole_image_answers_with_its_checks() -> None:
+def test_a_complete_image_answers_with_its_checks() -> None:
     assert asyncio.run(selftest_job.run(says(WHOLE))) == WHOLE
 
 
-def test_a_failed_check_is_named_with_what_is_wrong() -> None:
+def test_a_failed_check_is_named_with_its_reason() -> None:
     with pytest.raises(JobError, match="kernels: none for sm_100") as failed:
         asyncio.run(selftest_job.run(says(BROKEN, 1)))
     assert "Do not use this image" in failed.value.hint
@@ -54,15 +54,15 @@ def test_a_self_test_without_a_report_is_a_failure(command: list[str]) -> None:
         asyncio.run(selftest_job.run(command))
 
 
-def test_one_that_never_ends_is_killed_and_says_so() -> None:
+def test_a_self_test_that_never_ends_is_killed_with_a_timeout() -> None:
     began = time.monotonic()
-    with pytest.raises(JobError, match="did not end within") as failed:
+    with pytest.raises(JobError, match="did not finish within") as failed:
         asyncio.run(selftest_job.run(["sleep", "60"], limit_s=0.3))
     assert failed.value.code is Code.TIME_LIMIT
     assert time.monotonic() - began < 20
 
 
-def test_a_cancelled_job_leaves_no_self_test_behind(tmp_path: Path) -> None:
+def test_a_cancelled_job_leaves_no_self_test_running(tmp_path: Path) -> None:
     mark = tmp_path / "alive"
     program = (
         f"import pathlib, time\nwhile True: pathlib.Path({str(mark)!r}).write_text(str(time.time())); time.sleep(0.05)"
@@ -82,20 +82,18 @@ def test_a_cancelled_job_leaves_no_self_test_behind(tmp_path: Path) -> None:
     assert mark.read_text() == last
 
 
-def test_a_gpu_that_cannot_be_used_is_a_failure_and_none_is_not(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_unusable_gpu_is_a_failure_and_no_gpu_is_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         pytest.skip("this machine's GPU can be used")
     monkeypatch.setattr(selftest, "GPU_DEVICE", tmp_path / "nvidiactl")
     assert "no GPU" in selftest._same_on_gpu()
     (tmp_path / "nvidiactl").touch()
-    with pytest.raises(selftest.Broken, match="cannot use it"):
+    with pytest.raises(selftest.CheckFailed, match="cannot use it"):
         selftest._same_on_gpu()
 
 
-def test_an_image_that_names_kernels_must_have_them_also_where_no_gpu_is(
+def test_an_image_that_names_kernels_must_have_them_even_without_a_gpu(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("SPLAT_KERNELS", raising=False)
@@ -106,17 +104,17 @@ def test_an_image_that_names_kernels_must_have_them_also_where_no_gpu_is(
     assert f"no CUDA kernels at {tmp_path / 'gone.so'}" in check.detail
 
 
-def test_a_missing_part_is_named_and_the_other_checks_still_run(
+def test_a_missing_package_is_named_and_the_other_checks_still_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A package that is not in the image: which one is what an operator must read."""
+    """An operator must see which package the image lacks."""
     monkeypatch.setitem(sys.modules, "pycolmap", None)
     monkeypatch.setattr(selftest, "_tiny_scene", lambda: "not in this test")
     loaded = dict(sys.modules)
     for name in loaded:
         if name.startswith("splat_worker.") and "selftest" not in name:
             folder, _, leaf = name.rpartition(".")
-            monkeypatch.delattr(loaded[folder], leaf, raising=False)  # so that both come back as they were
+            monkeypatch.delattr(loaded[folder], leaf, raising=False)  # restored afterwards
             monkeypatch.delitem(sys.modules, name)
     assert selftest.main() == 1
     report = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
@@ -130,13 +128,13 @@ def test_a_missing_part_is_named_and_the_other_checks_still_run(
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (selftest.Broken("only 3 of 8 drawn photos found their place"), "only 3 of 8 drawn photos found their place"),
+        (selftest.CheckFailed("only 3 of 8 drawn photos were placed"), "only 3 of 8 drawn photos were placed"),
         (JobError(Code.INTERNAL, "splat-transform is not installed."), "splat-transform is not installed."),
         (MemoryError(), "The worker ran out of memory."),
         (ModuleNotFoundError("No module named 'torch'"), "ModuleNotFoundError: No module named 'torch'"),
     ],
 )
-def test_what_is_wrong_is_said_in_its_own_words(error: Exception, said: str) -> None:
+def test_the_reason_of_a_failed_check_is_shown_unchanged(error: Exception, said: str) -> None:
     def fails() -> str:
         raise error
 

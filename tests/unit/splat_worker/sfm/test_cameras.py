@@ -1,5 +1,5 @@
-"""Structure from motion against cameras that are known exactly, and the frame that the scene stands in.
-Silent if broken otherwise: a ladder that stops early, a scene upside-down, model 0 in place of the best one."""
+"""Structure from motion against exactly known cameras, and the frame of the scene.
+Silent failures: a ladder that stops early, an upside-down scene, model 0 instead of the best model."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import pytest
 from PIL import Image
 
 from splat_worker.errors import Code, JobError
-from splat_worker.photos.door import Photo, Source, prepare
 from splat_worker.photos.sniff import meant_as_photo
+from splat_worker.photos.validation import Photo, Source, prepare
 from splat_worker.sfm import frame
-from splat_worker.sfm.cameras import numbers, reconstruct, spared
-from splat_worker.sfm.kept import Begun, Kept, copy_database
-from splat_worker.sfm.ladder import LADDER
+from splat_worker.sfm.cameras import reconstruct, reusable, shaping_settings
+from splat_worker.sfm.mapping.ladder import LADDER
 from splat_worker.sfm.preset import SfmPreset
+from splat_worker.sfm.resume import PartialModel, Reusable, copy_database
 from splat_worker.sfm.sparse import SparseModel
 from splat_worker.sfm.undistort import posed_photos
 
@@ -65,12 +65,11 @@ def solved(still_life, tmp_path_factory):  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize("by", ["COLMAP", "the GPU's features and matches"])
 def test_every_camera_of_the_drawn_scene_is_within_half_a_percent(  # type: ignore[no-untyped-def]
-    by: str, still_life, solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    by: str, still_life, solved, tmp_path: Path
 ) -> None:
     _, model = solved
     if by != "COLMAP":
-        monkeypatch.setattr("splat_worker.sfm.features.GPU", "cpu")
-        _, model = run(still_life.folder, tmp_path, preset=SfmPreset(on_gpu=True))
+        _, model = run(still_life.folder, tmp_path, preset=SfmPreset(gpu="cpu"))
     assert len(model.cameras) == len(still_life.names)
     assert error_of_extent(model, dict(zip(still_life.names, still_life.centres, strict=True))) < 0.005
     assert model.reprojection_error_px < 1.0
@@ -82,18 +81,18 @@ class Stopped(Exception):
 
 
 @pytest.mark.parametrize(
-    ("after", "spares"),
-    [(1, Kept(photos=8, pairs=0)), (3, Kept(photos=12, pairs=20)), (6, Kept(photos=12, pairs=66))],
-    ids=["while features are looked for", "while photos are compared", "while cameras are placed"],
+    ("after", "expected"),
+    [(1, Reusable(photos=8, pairs=0)), (3, Reusable(photos=12, pairs=20)), (6, Reusable(photos=12, pairs=66))],
+    ids=["while finding features", "while comparing photos", "while placing cameras"],
 )
-def test_a_search_that_was_interrupted_repeats_nothing_that_its_database_holds(  # noqa: PLR0917
-    after: int, spares: Kept, still_life, solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_search_repeats_nothing_that_its_database_holds(  # noqa: PLR0917
+    after: int, expected: Reusable, still_life, solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr("splat_worker.sfm.features.MATCH_CHUNK", 20)
+    monkeypatch.setattr("splat_worker.sfm.matching.match.MATCH_CHUNK", 20)
     prepared = prepare(sources_of(still_life.folder), tmp_path / "photos", side_max_px=1000)
     kept, calls = tmp_path / "kept.db", []
 
-    def keep(database: Path, *, complete: bool, begun: Begun | None = None) -> None:
+    def keep(database: Path, *, complete: bool, partial: PartialModel | None = None) -> None:
         calls.append(complete)
         if len(calls) == after:
             copy_database(database, kept, descriptors=not complete)
@@ -102,7 +101,7 @@ def test_a_search_that_was_interrupted_repeats_nothing_that_its_database_holds( 
     with pytest.raises(Stopped):
         reconstruct(SfmPreset(), prepared.photos, tmp_path / "first", on_matches=keep)
     assert calls == [False] * 5 + [True] if after == 6 else [False] * after
-    assert spared(SfmPreset(), prepared.photos, kept) == spares
+    assert reusable(SfmPreset(), prepared.photos, kept) == expected
     looked, compared = [], []
     extract, match = pycolmap.extract_features, pycolmap.match_image_pairs
 
@@ -116,104 +115,110 @@ def test_a_search_that_was_interrupted_repeats_nothing_that_its_database_holds( 
 
     monkeypatch.setattr(pycolmap, "extract_features", extracting)
     monkeypatch.setattr(pycolmap, "match_image_pairs", matching)
-    told: list[tuple[float, str]] = []
+    progress: list[tuple[float, str]] = []
     model = reconstruct(
         SfmPreset(),
         prepared.photos,
         tmp_path / "second",
-        go_on_from=kept,
-        on_progress=lambda f, m: told.append((f, m)),
+        resume_from=kept,
+        on_progress=lambda f, m: progress.append((f, m)),
     )
     _, whole = solved
-    assert (len(looked), len(compared)) == (12 - spares.photos, 66 - spares.pairs)
-    assert told[0][0] > 0.3, "progress starts where the database ends"
+    assert (len(looked), len(compared)) == (12 - expected.photos, 66 - expected.pairs)
+    assert progress[0][0] > 0.3, "progress resumes where the database ends"
     assert [camera.name for camera in model.cameras] == [camera.name for camera in whole.cameras]
     assert error_of_extent(model, dict(zip(still_life.names, still_life.centres, strict=True))) < 0.005
     assert model.reprojection_error_px == pytest.approx(whole.reprojection_error_px, abs=0.02)
-    assert len({round(camera.focal_px, 3) for camera in model.cameras}) == 1, "still one camera for all"
+    assert len({round(camera.focal_px, 3) for camera in model.cameras}) == 1, "all photos still share one camera"
 
 
 @pytest.fixture(scope="module")
 def lost_while_placing(still_life, tmp_path_factory):  # type: ignore[no-untyped-def]
-    """The photos, and a database and cameras that a search left which was interrupted while it placed them."""
+    """The photos, and the database and partial model of a search that was interrupted while placing cameras."""
     folder = tmp_path_factory.mktemp("lost")
     prepared = prepare(sources_of(still_life.folder), folder / "photos", side_max_px=1000)
-    found: list[Begun] = []
+    found: list[PartialModel] = []
 
-    def keep(database: Path, *, complete: bool, begun: Begun | None = None) -> None:
-        if begun is None:
+    def keep(database: Path, *, complete: bool, partial: PartialModel | None = None) -> None:
+        if partial is None:
             copy_database(database, folder / "kept.db", descriptors=not complete)
             return
-        found.append(begun)
+        found.append(partial)
         if len(found) == 2:
             raise Stopped
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("splat_worker.sfm.ladder.SNAPSHOT_EVERY_PHOTOS", 3)
+        patch.setattr("splat_worker.sfm.mapping.ladder.SNAPSHOT_EVERY_PHOTOS", 3)
         with pytest.raises(Stopped):
             reconstruct(SfmPreset(), prepared.photos, folder / "first", on_matches=keep)
     return prepared.photos, folder / "kept.db", found[1]
 
 
 def placed_in(messages: list[str]) -> list[int]:
-    """Photos placed by each word of the mapper."""
+    """Photos placed, by progress message."""
     return [int(m.split()[2]) for m in messages if m.startswith("Placing cameras")]
 
 
-def gone_on_from(photos: Sequence[Photo], kept: Path, begun: Begun, folder: Path) -> tuple[SparseModel, list[str]]:
-    """The model, and the words of progress on the way to it."""
-    told: list[str] = []
+def resume(
+    photos: Sequence[Photo], database: Path, partial: PartialModel, folder: Path
+) -> tuple[SparseModel, list[str]]:
+    """The model and its progress messages."""
+    progress: list[str] = []
     model = reconstruct(
         SfmPreset(),
         photos,
         folder,
-        on_progress=lambda fraction, message: told.append(message),
-        go_on_from=Path(shutil.copy(kept, folder / "copy.db")),
-        begun=begun,
+        on_progress=lambda fraction, message: progress.append(message),
+        resume_from=Path(shutil.copy(database, folder / "copy.db")),
+        partial=partial,
     )
-    return model, told
+    return model, progress
 
 
-def test_cameras_that_were_placed_are_not_placed_again(lost_while_placing, still_life, solved, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    photos, kept, begun = lost_while_placing
-    model, told = gone_on_from(photos, kept, begun, tmp_path)
-    begun.write(tmp_path / "model")
+def test_cameras_of_a_partial_model_are_not_placed_again(
+    lost_while_placing, still_life, solved, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    photos, database, partial = lost_while_placing
+    model, progress = resume(photos, database, partial, tmp_path)
+    partial.write(tmp_path / "model")
     before = pycolmap.Reconstruction(tmp_path / "model").num_reg_images()
     assert before >= 6
-    assert placed_in(told) == list(range(before + 1, 13))
+    assert placed_in(progress) == list(range(before + 1, 13))
     _, whole = solved
     assert [camera.name for camera in model.cameras] == [camera.name for camera in whole.cameras]
-    assert model.rung == whole.rung == begun.rung
+    assert model.rung == whole.rung == partial.rung
     assert error_of_extent(model, dict(zip(still_life.names, still_life.centres, strict=True))) < 0.005
     assert model.reprojection_error_px == pytest.approx(whole.reprojection_error_px, abs=0.02)
 
 
-@pytest.mark.parametrize("harm", ["no files", "cut off", "noise", "another rung's"])
-def test_cameras_of_no_use_are_placed_anew(harm: str, lost_while_placing, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    photos, kept, begun = lost_while_placing
+@pytest.mark.parametrize("harm", ["no files", "truncated", "noise", "another rung's"])
+def test_an_unusable_partial_model_is_ignored(harm: str, lost_while_placing, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    photos, database, partial = lost_while_placing
     harmed = {
-        "no files": Begun(rung=begun.rung, files={}),
-        "cut off": Begun(rung=begun.rung, files={name: part[: len(part) // 2] for name, part in begun.files.items()}),
-        "noise": Begun(rung=begun.rung, files=dict.fromkeys(begun.files, b"\x01noise" * 50)),
-        "another rung's": Begun(rung="global", files=begun.files),
+        "no files": PartialModel(rung=partial.rung, files={}),
+        "truncated": PartialModel(
+            rung=partial.rung, files={name: part[: len(part) // 2] for name, part in partial.files.items()}
+        ),
+        "noise": PartialModel(rung=partial.rung, files=dict.fromkeys(partial.files, b"\x01noise" * 50)),
+        "another rung's": PartialModel(rung="global", files=partial.files),
     }[harm]
-    model, told = gone_on_from(photos, kept, harmed, tmp_path)
-    assert placed_in(told) == list(range(3, 13))
+    model, progress = resume(photos, database, harmed, tmp_path)
+    assert placed_in(progress) == list(range(3, 13))
     assert len(model.cameras) == 12
 
 
-def test_the_numbers_of_a_search_tell_another_size_of_features_and_another_ladder_apart(
+def test_the_shaping_settings_depend_on_the_feature_size_and_the_ladder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    base = numbers(SfmPreset())
-    assert base == numbers(SfmPreset(threads=7)), "cores do not shape the result"
-    assert base != numbers(SfmPreset(extract_max_px=800))
+    base = shaping_settings(SfmPreset())
+    assert base == shaping_settings(SfmPreset(threads=7)), "threads do not shape the result"
+    assert base != shaping_settings(SfmPreset(extract_max_px=800))
     monkeypatch.setattr("splat_worker.sfm.cameras.LADDER", LADDER[1:])
-    assert base != numbers(SfmPreset())
+    assert base != shaping_settings(SfmPreset())
 
 
-def test_a_points_colour_is_the_mean_of_the_photos_that_see_it(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """COLMAP itself takes the first photo's: of photos with two exposures either, by chance."""
+def test_the_colour_of_a_point_is_the_mean_of_the_photos_that_see_it(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """COLMAP takes the colour of the first photo, which of two exposures is either one by chance."""
     folder = tmp_path / "two exposures"
     folder.mkdir()
     for i, name in enumerate(still_life.names):
@@ -238,17 +243,17 @@ def test_a_points_colour_is_the_mean_of_the_photos_that_see_it(still_life, tmp_p
     assert np.percentile(np.abs(where - 0.5), 75) < 0.3
 
 
-def test_features_of_a_smaller_copy_still_give_cameras_of_the_photos_size(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_features_of_a_smaller_copy_give_cameras_of_the_photos_size(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     _, model = run(still_life.folder, tmp_path, preset=SfmPreset(extract_max_px=400))
     assert len(model.cameras) == len(still_life.names)
     assert {(camera.width, camera.height) for camera in model.cameras} == {(480, 360)}
     assert error_of_extent(model, dict(zip(still_life.names, still_life.centres, strict=True))) < 0.01
 
 
-def test_up_is_found_within_two_degrees_and_cameras_stand_above_the_table(still_life, solved) -> None:  # type: ignore[no-untyped-def]
+def test_up_is_within_two_degrees_and_cameras_are_above_the_table(still_life, solved) -> None:  # type: ignore[no-untyped-def]
     _, model = solved
     placed = frame.find_frame(model)
-    standing = frame.stand(model, placed)
+    standing = frame.transform(model, placed)
     found = np.stack([camera.centre for camera in standing.cameras])
     truth = still_life.centres
     moved = aligned(truth, found)
@@ -266,9 +271,9 @@ def _rotation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return u @ np.diag([1, 1, np.sign(np.linalg.det(u @ vt))]) @ vt
 
 
-def test_a_point_lands_on_the_same_pixel_before_and_after_the_scene_is_stood_up(solved) -> None:  # type: ignore[no-untyped-def]
+def test_the_frame_does_not_move_the_projection_of_a_point(solved) -> None:  # type: ignore[no-untyped-def]
     _, model = solved
-    standing = frame.stand(model, frame.find_frame(model))
+    standing = frame.transform(model, frame.find_frame(model))
     for before, after in zip(model.cameras, standing.cameras, strict=True):
         pixels = []
         for camera, points in ((before, model.points), (after, standing.points)):
@@ -303,7 +308,7 @@ def test_a_sparse_model_survives_its_own_bytes(solved) -> None:  # type: ignore[
     assert (back.rung, back.tried, back.rejected) == (model.rung, model.tried, model.rejected)
 
 
-def test_a_stranger_among_the_photos_is_left_out_with_a_reason(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_photo_of_another_place_is_left_out_with_a_reason(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     folder = tmp_path / "in"
     folder.mkdir()
     for name in still_life.names[:8]:
@@ -318,10 +323,10 @@ def test_a_stranger_among_the_photos_is_left_out_with_a_reason(still_life, tmp_p
     reasons = {r.name: r.code for r in (*prepared.rejected, *model.rejected)}
     assert reasons == {"stranger.jpg": "NO_PARTNER", "wall.jpg": "FEW_KEYPOINTS"}
     assert len(model.cameras) == 8
-    assert model.tried == {"default": 8, "relaxed": 8}, "a rung that brings nothing more ends the climb"
+    assert model.tried == {"default": 8, "relaxed": 8}, "a rung that places no more ends the ladder"
 
 
-def test_photos_that_share_nothing_fail_with_advice(tmp_path: Path) -> None:
+def test_photos_without_overlap_fail_with_a_hint(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     rng = np.random.default_rng(3)
@@ -341,21 +346,21 @@ def samples_truth() -> dict[str, np.ndarray]:
     return {photo["name"]: np.array(photo["camera_to_world"])[:3, 3] for photo in rendered}
 
 
-def test_every_sample_photo_is_placed_within_one_percent_of_the_extent_and_the_scene_stands_upright(
+def test_every_sample_photo_is_placed_within_one_percent_of_the_extent_and_the_scene_is_upright(
     tmp_path: Path,
 ) -> None:
     truth = samples_truth()
     _, model = run(ROOT / "samples/photos", tmp_path)
     assert {c.name for c in model.cameras} == set(truth)
     assert error_of_extent(model, truth) < 0.01
-    standing = frame.stand(model, frame.find_frame(model))
+    standing = frame.transform(model, frame.find_frame(model))
     rotation = _rotation(
         np.stack([truth[c.name] for c in standing.cameras]), np.stack([c.centre for c in standing.cameras])
     )
     assert np.degrees(np.arccos(np.clip((rotation @ [0, 0, 1]) @ frame.UP, -1, 1))) < 2.0
 
 
-def test_too_thin_a_round_of_photos_never_ends_in_a_folded_scene(tmp_path: Path) -> None:
+def test_a_sparse_round_of_photos_never_gives_a_folded_scene(tmp_path: Path) -> None:
     """Every second photo of the samples: the global mapper alone once placed twelve such photos, wrongly."""
     folder = tmp_path / "in"
     folder.mkdir()

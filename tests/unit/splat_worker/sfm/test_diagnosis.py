@@ -1,19 +1,19 @@
-"""Why a photo has no place: one reason each, and the commonest first in the sentence."""
+"""Why a photo got no camera: one reason per photo, and the most frequent first in the tally."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from splat_worker.contract.job_report import Rejected
-from splat_worker.photos.door import Photo
-from splat_worker.sfm.diagnosis import Partners, Unplaced, diagnose, tally
+from splat_worker.photos.validation import Photo
+from splat_worker.sfm.diagnosis import Overlap, Unplaced, diagnose, tally
 
 
 def photo(name: str, sharpness: float = 100.0) -> Photo:
     return Photo(name=name, path=Path(f"{name}"), width=100, height=100, sharpness=sharpness, camera_key="")
 
 
-def test_each_photo_without_a_place_gets_the_reason_that_fits_it() -> None:
+def test_each_photo_without_a_camera_gets_the_matching_reason() -> None:
     photos = [photo(n) for n in ("in-1", "in-2", "in-3", "plain", "alone", "group-1", "group-2", "odd")]
     photos.append(photo("soft", sharpness=10))
     inliers = {
@@ -23,10 +23,10 @@ def test_each_photo_without_a_place_gets_the_reason_that_fits_it() -> None:
         "alone": {"in-1": 14},
         "soft": {"in-1": 20},
     }
-    partners = {
-        p.name: Partners(keypoints=12 if p.name == "plain" else 4000, inliers=inliers.get(p.name, {})) for p in photos
+    overlaps = {
+        p.name: Overlap(keypoints=12 if p.name == "plain" else 4000, inliers=inliers.get(p.name, {})) for p in photos
     }
-    found = diagnose(photos, {"in-1", "in-2", "in-3"}, partners)
+    found = diagnose(photos, {"in-1", "in-2", "in-3"}, overlaps)
     assert {r.name: r.code for r in found} == {
         "plain": Unplaced.FEW_KEYPOINTS,
         "alone": Unplaced.NO_PARTNER,
@@ -38,9 +38,9 @@ def test_each_photo_without_a_place_gets_the_reason_that_fits_it() -> None:
     assert all(r.reason.endswith(".") for r in found)
 
 
-def test_the_tally_names_the_commonest_reason_first() -> None:
+def test_the_tally_starts_with_the_most_frequent_reason() -> None:
     codes = ["NO_PARTNER", "FEW_KEYPOINTS", "NO_PARTNER"]
     assert tally([Rejected(name=str(i), code=c, reason="") for i, c in enumerate(codes)]) == (
-        " 2 share too little with any other and 1 show too little detail."
+        " Left out: 2 with too little overlap and 1 with too little detail."
     )
     assert tally([]) == ""

@@ -1,5 +1,5 @@
-"""Which way is up, by cameras and points whose truth is known: orbits, walks, aeroplanes, walls, and turned worlds.
-Silent if broken otherwise: a scene that lies on its side in every viewer."""
+"""The up direction for known cameras and points: orbits, walks, aeroplanes, walls, and rotated worlds.
+Silent failure: a scene that lies on its side in every viewer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from splat_worker.sfm.sparse import SparseCamera, SparseModel
 
 RNG = np.random.default_rng(5)
 Scene = tuple[np.ndarray, np.ndarray]
-"""Poses (C, 4, 4) and points (P, 3) in a world whose up is (0, -1, 0)."""
+"""Poses (C, 4, 4) and points (P, 3) in a world where up is (0, -1, 0)."""
 
 
 def look(centre: np.ndarray, target: np.ndarray, roll_deg: float = 0.0) -> np.ndarray:
@@ -59,7 +59,7 @@ def bust_without_table() -> Scene:
 
 
 def table_from_one_side() -> Scene:
-    """Parallel photos that look down by 40 degrees: the cameras' own up leans by as much."""
+    """Parallel photos that look down by 40 degrees: the cameras' own up tilts by as much."""
     poses = [look(np.array([0.2 * i - 1, -2.0, -2.4]), np.array([0.2 * i - 1, 0.0, 0.0])) for i in range(11)]
     return np.stack(poses), np.concatenate([table(), blob(300)])
 
@@ -75,7 +75,7 @@ def street() -> Scene:
 
 
 def aeroplane() -> Scene:
-    """Strips flown there and back, camera straight down but for some wobble; roofs stand out of the ground."""
+    """Strips flown there and back, camera straight down with some wobble; roofs rise above the ground."""
     poses = []
     for i in range(24):
         centre = np.array([(i % 6) * 2.0, -10.0, (i // 6) * 2.0])
@@ -89,7 +89,7 @@ def aeroplane() -> Scene:
 
 
 def tripod_pan() -> Scene:
-    """Level photos all to one side: x axes all alike."""
+    """Level photos in one direction: all x axes are parallel."""
     poses = [look(np.array([0.3 * i, -1.5, 0.0]), np.array([0.3 * i, -1.2, 5.0])) for i in range(12)]
     return np.stack(poses), RNG.normal([1.5, -1.0, 5.0], 1.0, (800, 3))
 
@@ -139,7 +139,7 @@ def model_of(scene: Scene) -> SparseModel:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("make", "up_from", "tolerance_deg"), [s[1:] for s in SCENES], ids=[s[0] for s in SCENES])
-def test_up_is_found_in_any_turned_world(
+def test_up_is_found_in_any_rotated_world(
     make: Callable[[], Scene], up_from: UpFrom, tolerance_deg: float, seed: int
 ) -> None:
     rotation = random_rotation(seed)
@@ -151,10 +151,12 @@ def test_up_is_found_in_any_turned_world(
 
 
 @pytest.mark.parametrize("make", [s[1] for s in SCENES], ids=[s[0] for s in SCENES])
-def test_a_standing_scene_is_centred_upright_and_of_unit_size_with_cameras_above_it(make: Callable[[], Scene]) -> None:
+def test_a_transformed_scene_is_centred_upright_and_of_unit_size_with_cameras_above_it(
+    make: Callable[[], Scene],
+) -> None:
     model = model_of(turned(make(), random_rotation(9), 7.0, np.array([1.0, 2.0, 3.0])))
     placed = frame.find_frame(model)
-    standing = frame.stand(model, placed)
+    standing = frame.transform(model, placed)
     assert np.linalg.det(placed.rotation) == pytest.approx(1.0)
     assert np.percentile(np.linalg.norm(standing.points, axis=1), 80) == pytest.approx(1.0, rel=0.35)
     downs = np.stack([camera.world_to_camera[1, :3] for camera in standing.cameras])
@@ -165,16 +167,16 @@ def test_a_standing_scene_is_centred_upright_and_of_unit_size_with_cameras_above
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.05, 50))
-def test_standing_up_changes_no_pixel(seed: int, scale: float) -> None:
+def test_the_transform_changes_no_pixel(seed: int, scale: float) -> None:
     model = model_of(turned(still_life(360), random_rotation(seed), scale, np.array([5.0, 5.0, 5.0])))
-    standing = frame.stand(model, frame.find_frame(model))
+    standing = frame.transform(model, frame.find_frame(model))
     for before, after in zip(model.cameras[::6], standing.cameras[::6], strict=True):
         old = model.points @ before.world_to_camera[:3, :3].T + before.world_to_camera[:3, 3]
         new = standing.points @ after.world_to_camera[:3, :3].T + after.world_to_camera[:3, 3]
         assert old[:, :2] / old[:, 2:] == pytest.approx(new[:, :2] / new[:, 2:], abs=2e-3)
 
 
-def test_few_points_and_strange_ones_do_not_stop_a_scene() -> None:
+def test_few_or_degenerate_points_still_give_a_frame() -> None:
     poses, _ = still_life(360)
     for points in (
         np.zeros((0, 3)),

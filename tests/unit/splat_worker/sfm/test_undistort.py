@@ -1,5 +1,4 @@
-"""Photos without their lens: COLMAP's own picture where that moves whole pixels, and never one moved by half a pixel,
-which would blur all of it."""
+"""Undistorted photos equal COLMAP's where it moves whole pixels, and are never shifted by half a pixel, which blurs."""
 
 from __future__ import annotations
 
@@ -41,14 +40,14 @@ def colmaps(k1: float, pixels: np.ndarray) -> np.ndarray:
 
 
 def contrast(pixels: np.ndarray) -> float:
-    """Of neighbours in the middle, where a lens hardly moves anything."""
+    """Contrast between neighbours in the middle, where distortion is small."""
     height, width = pixels.shape[:2]
     middle = pixels[height // 2 - 15 : height // 2 + 15, width // 2 - 15 : width // 2 + 15].astype(float)
     return float(np.abs(np.diff(middle, axis=1)).mean())
 
 
 @pytest.mark.parametrize("k1", [-0.2, -0.09, -0.045, -0.003, -1e-7, 0.0, 0.001, 0.01, 0.05, 0.2])
-def test_sizes_change_by_whole_pixels_on_either_side_and_the_middle_stays_sharp(tmp_path, k1) -> None:
+def test_sizes_change_by_whole_pixels_on_each_side_and_the_middle_stays_sharp(tmp_path, k1) -> None:
     noise = np.random.default_rng(0).integers(1, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     image, k = straightened(k1, noise, tmp_path)
     theirs = colmaps(k1, noise)
@@ -66,8 +65,8 @@ def test_sizes_change_by_whole_pixels_on_either_side_and_the_middle_stays_sharp(
         assert np.array_equal(image, theirs)
 
 
-def test_colmaps_own_picture_of_an_odd_size_is_blurred() -> None:
-    """What the module is there for: were it not so any more, COLMAP's picture would do."""
+def test_colmaps_image_of_an_odd_size_change_is_blurred() -> None:
+    """The reason for the module: if this fails, COLMAP's image can be used."""
     noise = np.random.default_rng(0).integers(1, 255, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     blurred = [colmaps(k1, noise) for k1 in (-0.003, -0.045, 0.05, 0.2)]
     odd = [image for image in blurred if (WIDTH - image.shape[1]) % 2]

@@ -1,4 +1,4 @@
-"""Addresses that must never be spoken to, and some that may."""
+"""IP addresses that a worker must not connect to, and some that it may."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PRIVATE = [
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_addresses_inside_are_refused(address: str) -> None:
+def test_private_addresses_are_refused(address: str) -> None:
     with pytest.raises(Refused):
         check_address(address)
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "104.16.0.1", "2606:4700::1111", "64:ff9b::101:101", "::ffff:1.1.1.1"])
-def test_addresses_outside_are_spoken_to(address: str) -> None:
+def test_public_addresses_are_allowed(address: str) -> None:
     check_address(address)

@@ -1,4 +1,4 @@
-"""Progress on its way: signed, the newest first, and never in the way of the job."""
+"""Progress messages: signed, the newest first, and never delaying the job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from splat_worker.transfer.outbox import Outbox, sign
 SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
 
 
-def test_the_signature_is_that_of_the_standard_webhooks_form() -> None:
+def test_the_signature_follows_standard_webhooks() -> None:
     body = b'{"a":1}'
     expected = hmac.new(b"k" * 24, b"msg_1.1700000000." + body, hashlib.sha256).digest()
     assert sign(SECRET, "msg_1", 1700000000, body) == "v1," + base64.b64encode(expected).decode()
@@ -33,7 +33,7 @@ def message(seq: int, preview: dict[str, object] | None = None) -> dict[str, obj
     return {"seq": seq, "preview": preview}
 
 
-def test_the_outbox_sends_the_newest_and_keeps_a_preview_that_was_overtaken() -> None:
+def test_the_outbox_sends_the_newest_message_and_keeps_an_overtaken_preview() -> None:
     sent: list[dict[str, object]] = []
     first, go = threading.Event(), threading.Event()
 
@@ -53,7 +53,7 @@ def test_the_outbox_sends_the_newest_and_keeps_a_preview_that_was_overtaken() ->
     assert sent == [message(1), message(3, {"artifact": "preview.sog", "seq": 1})]
 
 
-def test_a_receiver_that_fails_or_hangs_holds_nothing_up() -> None:
+def test_a_failing_or_hanging_receiver_delays_nothing() -> None:
     def fails(body: bytes, headers: dict[str, str]) -> None:
         raise ConnectionError("HTTP 500")
 

@@ -1,5 +1,5 @@
-"""Transfers against a real server on this machine, and addresses that must never be spoken to.
-Silent if broken otherwise: half a photo taken for a whole one, a redirect into a metadata service."""
+"""Transfers against a real server on this machine, and addresses that must never be contacted.
+Silent failures: half a photo accepted as a whole one, a redirect to a metadata service."""
 
 from __future__ import annotations
 
@@ -109,32 +109,32 @@ def photo(bucket: Bucket, path: str, **changes: object) -> PhotoSource:
     return PhotoSource.model_validate({"name": "0001.jpg", "url": f"{bucket.url}{path}?{SIGNATURE}", **changes})
 
 
-def test_photos_arrive_in_their_order_with_size_and_digest(bucket: Bucket, transfer: Transfer, tmp_path: Path) -> None:
+def test_photos_arrive_in_order_with_size_and_digest(bucket: Bucket, transfer: Transfer, tmp_path: Path) -> None:
     digest = hashlib.sha256(BODY).hexdigest()
     given = [
         photo(bucket, f"/{i}", name=f"{i}.jpg", bytes=len(BODY), sha256=digest if i % 2 else None) for i in range(30)
     ]
-    told: list[tuple[int, int]] = []
-    fetched = transfer.fetch_photos(given, tmp_path, on_progress=lambda done, total: told.append((done, total)))
+    progress: list[tuple[int, int]] = []
+    fetched = transfer.fetch_photos(given, tmp_path, on_progress=lambda done, total: progress.append((done, total)))
     assert [item.name for item in fetched] == [f"{i}.jpg" for i in range(30)]
     assert all(item.path.read_bytes() == BODY and item.sha256 == digest for item in fetched)
-    assert told[-1] == (30, 30)
+    assert progress[-1] == (30, 30)
 
 
 FAULTS = [
     ("an expired address", "/expired", {}, "expired", 1),
-    ("an object that is gone", "/gone", {}, "nothing at the address (HTTP 404)", 1),
+    ("an object that is gone", "/gone", {}, "does not exist (HTTP 404)", 1),
     ("a redirect", "/redirect", {}, "redirects are not followed", 1),
     ("a connection that ends early", "/short", {}, "connection", ATTEMPTS),
     ("a server that never recovers", "/flaky/99", {}, "HTTP 503", ATTEMPTS),
     ("fewer bytes than announced", "/ok", {"bytes": len(BODY) + 1}, f"has {len(BODY)} bytes", 1),
-    ("more bytes than announced", "/ok", {"bytes": 10}, "larger than the 10 bytes", 1),
+    ("more bytes than announced", "/ok", {"bytes": 10}, "larger than 10 bytes", 1),
     ("other content than announced", "/ok", {"sha256": "0" * 64}, "SHA-256 differs", 1),
 ]
 
 
 @pytest.mark.parametrize(("path", "changes", "words", "requests"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS])
-def test_a_failed_download_says_which_photo_and_why_but_not_where(  # noqa: PLR0917
+def test_a_failed_download_names_the_photo_and_the_reason_but_no_url(  # noqa: PLR0917
     path: str,
     changes: dict[str, object],
     words: str,
@@ -156,7 +156,7 @@ def test_a_failed_download_says_which_photo_and_why_but_not_where(  # noqa: PLR0
         assert "Signature" not in text
 
 
-def test_photos_of_unannounced_size_stop_at_what_a_project_may_have(
+def test_photos_of_unannounced_size_stop_at_the_limit_of_a_project(
     bucket: Bucket, transfer: Transfer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("splat_worker.transfer.transfer.PROJECT_BYTES_MAX", 3 * len(BODY))
@@ -167,7 +167,7 @@ def test_photos_of_unannounced_size_stop_at_what_a_project_may_have(
     assert "MiB in all" in caught.value.message
 
 
-def test_a_host_that_no_name_server_knows_is_said_to_be_unknown(tmp_path: Path) -> None:
+def test_an_unknown_host_is_reported_as_unknown(tmp_path: Path) -> None:
     def nobody(host: str, port: int) -> list[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -181,12 +181,12 @@ def test_a_host_that_no_name_server_knows_is_said_to_be_unknown(tmp_path: Path) 
 @pytest.mark.parametrize(
     "url", ["https://[::1/x", "https://..", f"https://{'a' * 64}.example/", "https://xn--/", "https://127.0.0.1/"]
 )
-def test_a_post_to_an_impossible_address_is_one_kind_of_failure(url: str) -> None:
+def test_a_post_to_an_invalid_url_raises_connection_error(url: str) -> None:
     with Transfer(allow_private=False) as transfer, pytest.raises(ConnectionError):
         transfer.post(url, b"{}", {})
 
 
-def test_a_short_outage_is_waited_out_with_growing_pauses(
+def test_a_short_outage_is_retried_with_growing_pauses(
     bucket: Bucket, transfer: Transfer, tmp_path: Path, pauses: list[float]
 ) -> None:
     assert transfer.fetch_photos([photo(bucket, "/flaky/3")], tmp_path)[0].bytes == len(BODY)
@@ -194,14 +194,12 @@ def test_a_short_outage_is_waited_out_with_growing_pauses(
     assert pauses[0] < pauses[1] < pauses[2] < 4
 
 
-def test_the_servers_own_wish_to_wait_is_kept(
-    bucket: Bucket, transfer: Transfer, tmp_path: Path, pauses: list[float]
-) -> None:
+def test_retry_after_is_respected(bucket: Bucket, transfer: Transfer, tmp_path: Path, pauses: list[float]) -> None:
     transfer.fetch_photos([photo(bucket, "/slowdown")], tmp_path)
     assert pauses == [7.0]
 
 
-def test_an_upload_sends_the_content_type_that_was_signed_and_a_length(
+def test_an_upload_sends_the_signed_content_type_and_a_length(
     bucket: Bucket, transfer: Transfer, tmp_path: Path
 ) -> None:
     (tmp_path / "poster.webp").write_bytes(BODY)
@@ -213,7 +211,7 @@ def test_an_upload_sends_the_content_type_that_was_signed_and_a_length(
     assert "transfer-encoding" not in bucket.headers["/p"]
 
 
-def test_an_upload_is_repeated_after_a_server_error_and_given_up_when_expired(
+def test_an_upload_is_retried_after_a_server_error_and_fails_when_expired(
     bucket: Bucket, transfer: Transfer, tmp_path: Path
 ) -> None:
     (tmp_path / "scene.ply").write_bytes(BODY)
@@ -227,7 +225,7 @@ def test_an_upload_is_repeated_after_a_server_error_and_given_up_when_expired(
     assert bucket.count("/expired") == 1
 
 
-def test_only_what_was_asked_for_is_uploaded(bucket: Bucket, transfer: Transfer, tmp_path: Path) -> None:
+def test_only_requested_files_are_uploaded(bucket: Bucket, transfer: Transfer, tmp_path: Path) -> None:
     files = {}
     for name in ("scene.ply", "scene.sog", "poster.webp"):
         files[name] = tmp_path / name
@@ -253,14 +251,14 @@ def test_a_missing_checkpoint_is_no_failure(bucket: Bucket, transfer: Transfer, 
         ("https://0x7f.1:1/x", "private"),
     ],
 )
-def test_a_photo_at_an_inside_address_is_refused_in_words(url: str, words: str, tmp_path: Path) -> None:
+def test_a_photo_at_a_private_address_is_refused_with_the_rule(url: str, words: str, tmp_path: Path) -> None:
     with Transfer(allow_private=False) as transfer, pytest.raises(JobError) as caught:
         transfer.fetch_photos([PhotoSource(name="a.jpg", url=url)], tmp_path)
     assert caught.value.code is Code.DOWNLOAD_FAILED
     assert words in caught.value.message
 
 
-def test_a_public_name_with_an_inside_address_is_refused_after_dns_and_asked_for_once(tmp_path: Path) -> None:
+def test_a_public_name_with_a_private_address_is_refused_after_one_dns_query(tmp_path: Path) -> None:
     asked: list[str] = []
 
     def rebinding(host: str, port: int) -> list[str]:
@@ -274,7 +272,7 @@ def test_a_public_name_with_an_inside_address_is_refused_after_dns_and_asked_for
     assert asked == ["photos.example"]
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_used(bucket: Bucket) -> None:
+def test_the_checked_address_is_the_address_used(bucket: Bucket) -> None:
     port = bucket.server.server_address[1]
     transport = GuardedTransport(allow_private=True, connections=1, resolver=lambda host, port: ["127.0.0.1"])
     with httpx.Client(transport=transport) as client:

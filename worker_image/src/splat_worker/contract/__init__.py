@@ -1,1 +1,1 @@
-"""What crosses a border: the job's input, its report and its failure as types, and their published schemas."""
+"""The job contract: input, report and failure as types, and their published JSON Schemas."""

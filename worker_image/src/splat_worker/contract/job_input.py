@@ -1,5 +1,5 @@
-"""What a job is given, as types: the full form and the plain one. JSON Schemas are made from here.
-No network, no files; docs/contracts.md is the prose, docs/contracts/*.json the examples that tests parse.
+"""The input of a job as types, in its full and its plain form. The published JSON Schemas are generated from them.
+docs/contracts.md explains them; tests parse the examples in docs/contracts/*.json.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CONTENT_TYPES: dict[str, str] = {
     "report.json": "application/json",
     "checkpoint": "application/octet-stream",
 }
-"""What a PUT of each artifact sends; the presigner signs the same."""
+"""Content type of each artifact's PUT. The presigned URL is signed with the same type."""
 
 ArtifactName = Literal[
     "scene.ply", "scene.sog", "scene.spz", "preview.sog", "poster.webp", "cameras.json", "report.json"
@@ -35,7 +35,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Preset(StrEnum):
-    """How much time and how many Gaussians; what that means on a device is the trainer's."""
+    """How much time and how many Gaussians. The trainer has the numbers for each device."""
 
     PREVIEW = "preview"
     STANDARD = "standard"
@@ -43,7 +43,7 @@ class Preset(StrEnum):
 
 
 class Matching(StrEnum):
-    """Which pairs of photos are compared."""
+    """Which pairs of photos to compare."""
 
     AUTO = "auto"
     EXHAUSTIVE = "exhaustive"
@@ -56,7 +56,7 @@ class _Ours(BaseModel):
 
 
 class PhotoSource(_Ours):
-    """One photo to fetch. `bytes` and `sha256` are checked where given."""
+    """One photo to download. `bytes` and `sha256` are checked if given."""
 
     name: PhotoName
     url: Url = Field(repr=False)
@@ -65,21 +65,21 @@ class PhotoSource(_Ours):
 
 
 class CheckpointAddress(_Ours):
-    """One object, read at the start and rewritten after each stage and every now and then while training."""
+    """One object, read at the start and overwritten after stages and during training."""
 
     get: Url = Field(repr=False)
     put: Url = Field(repr=False)
 
 
 class ProgressAddress(_Ours):
-    """Where progress is posted, signed with `secret` (Standard Webhooks, `whsec_` + base64)."""
+    """Where progress is sent, signed with `secret` (Standard Webhooks, `whsec_` + base64)."""
 
     url: Url = Field(repr=False)
     secret: str | None = Field(default=None, repr=False, pattern=r"^whsec_[A-Za-z0-9+/=]+$")
 
 
 class Price(_Ours):
-    """The rate of the endpoint's GPU when the job was started. usd_per_s: US dollars per second of a worker."""
+    """The rate of the endpoint's GPU at the start of the job. usd_per_s: US dollars per second of a worker."""
 
     gpu: str
     usd_per_s: float = Field(ge=0)
@@ -88,14 +88,14 @@ class Price(_Ours):
 
 
 class Limits(_Ours):
-    """Ceilings; the job ends with TIME_LIMIT, or trains for less time, before it passes one."""
+    """Upper limits. Near one, the job shortens its training or ends with TIME_LIMIT."""
 
-    max_seconds: float | None = Field(default=None, gt=0, description="Seconds of work, download to upload.")
-    max_cost_usd: float | None = Field(default=None, gt=0, description="US dollars, by `price`.")
+    max_seconds: float | None = Field(default=None, gt=0, description="Seconds from download to upload.")
+    max_cost_usd: float | None = Field(default=None, gt=0, description="US dollars at the rate of `price`.")
 
 
 class TrainOverrides(_Ours):
-    """Single numbers in place of the preset's. Bounds are the trainer's."""
+    """Values that replace the preset's."""
 
     steps: int | None = Field(default=None, ge=1, le=100_000)
     gaussians_max: int | None = Field(default=None, ge=100, le=10_000_000)
@@ -107,7 +107,7 @@ class TrainOverrides(_Ours):
 
 
 class SfmOptions(_Ours):
-    """How cameras are found. side_max_px: longer side of the photos that features are looked for in."""
+    """How cameras are found. side_max_px: longer side of the photos for finding features."""
 
     matching: Matching = Matching.AUTO
     side_max_px: int | None = Field(default=None, ge=320, le=8000)
@@ -129,21 +129,23 @@ class JobInput(_Ours):
     progress: ProgressAddress | None = None
     price: Price | None = None
     limits: Limits = Limits()
-    webhook_url: Url | None = Field(default=None, repr=False, description="Told the end, unsigned (plain form).")
+    webhook_url: Url | None = Field(
+        default=None, repr=False, description="Receives the answer once, unsigned (plain form)."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> JobInput:
         names = [photo.name for photo in self.photos]
         if len(set(names)) != len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
-            raise ValueError(f"photos have the same name twice: {', '.join(twice[:3])}")
+            raise ValueError(f"photo names must be unique: {', '.join(twice[:3])}")
         if self.limits.max_cost_usd is not None and self.price is None:
-            raise ValueError("limits.max_cost_usd needs price.usd_per_s to be kept")
+            raise ValueError("limits.max_cost_usd requires price.usd_per_s")
         return self
 
 
 class PlainJobInput(_Ours):
-    """The short form: a list of addresses in, the scene to one address. https only."""
+    """The short form: a list of photo URLs, and one URL for the scene. https only."""
 
     project_id: ProjectId
     image_urls: tuple[Url, ...] = Field(min_length=1, max_length=PHOTOS_MAX, repr=False)
@@ -152,7 +154,7 @@ class PlainJobInput(_Ours):
     webhook_url: Url | None = Field(default=None, repr=False)
 
     def expanded(self) -> JobInput:
-        """The full form of the same job."""
+        """The same job in full form."""
         photos = tuple(PhotoSource(name=f"{i:04d}", url=url) for i, url in enumerate(self.image_urls, start=1))
         return JobInput(
             version=1,
@@ -165,10 +167,10 @@ class PlainJobInput(_Ours):
 
 
 def parse_input(value: Any) -> JobInput:
-    """`input` of a job in either form. Raises BAD_INPUT naming the first wrong field, never its value:
-    values hold signed addresses."""
+    """`input` of a job in either form. Raises BAD_INPUT with the first invalid field, without its value, which may be a
+    presigned URL."""
     if not isinstance(value, dict):
-        raise JobError(Code.BAD_INPUT, f"input is {type(value).__name__}, an object is needed.")
+        raise JobError(Code.BAD_INPUT, f"input is {type(value).__name__}; it must be an object.")
     try:
         if "image_urls" in value:
             return PlainJobInput.model_validate(value).expanded()
@@ -183,5 +185,5 @@ def _sentence(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"]) or "input"
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     where = re.sub(r"[^A-Za-z0-9_. -]", "?", where)[:120]
-    fault = "it does not have the form that is needed" if first["type"] == "string_pattern_mismatch" else first["msg"]
+    fault = "its format is invalid" if first["type"] == "string_pattern_mismatch" else first["msg"]
     return f"{where}: {fault}{more}."

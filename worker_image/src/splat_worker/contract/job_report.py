@@ -1,5 +1,5 @@
-"""What a job answers, as types: the report of a finished one, the failure of another. JSON Schemas are made from here.
-No network, no files; docs/contracts.md is the prose, docs/contracts/*.json the examples that tests parse.
+"""The output of a job as types: the report of a finished job, or the failure of another.
+The published JSON Schemas are generated from them; docs/contracts.md explains them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from splat_worker.errors import Code, JobError, Stage
 
 
 class _Report(BaseModel):
-    """A border type that grows: unknown keys are kept out on our side and tolerated when read back."""
+    """Output may gain keys: unknown keys are ignored on reading."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Rejected(_Report):
-    """A photo that is not in the scene, and why. `code` is of photos.reject.Reject or sfm.diagnosis.Unplaced."""
+    """A photo that is not in the scene, and why. code: photos.reject.Reject or sfm.diagnosis.Unplaced."""
 
     name: str
     code: str
@@ -33,12 +33,12 @@ class PhotosReport(_Report):
 
 
 class Metrics(_Report):
-    """Quality on photos that training never saw, at (width, height) px."""
+    """Quality on photos held out from training, at (width, height) px."""
 
     psnr_db: float | None
     ssim: float | None
     psnr_fitted_db: float | None = Field(
-        default=None, description="The same after an affine colour fit per photo: what is left without exposure."
+        default=None, description="PSNR after an affine colour fit per photo, which removes exposure differences."
     )
     gaussians: int
     held_out: tuple[str, ...]
@@ -48,7 +48,7 @@ class Metrics(_Report):
     steps: int | None = None
     floaters_removed: int = 0
     export_fidelity_db: dict[str, float] = Field(
-        default_factory=dict, description="PSNR of a compressed export's render against the render of scene.ply."
+        default_factory=dict, description="PSNR of each compressed file's render against the render of scene.ply."
     )
 
 
@@ -81,12 +81,12 @@ class PriceReport(_Report):
 
 
 class SfmReport(_Report):
-    """How the cameras were found: the rung that won and what each rung reached."""
+    """How the cameras were found: the winning rung of the ladder, and the photos placed by each rung."""
 
     rung: str
     matching: str
     points: int
-    tried: dict[str, int] = Field(default_factory=dict, description="Photos placed, by rung.")
+    tried: dict[str, int] = Field(default_factory=dict, description="Photos placed by each rung.")
 
 
 class Report(_Report):
@@ -121,6 +121,6 @@ class Failure(_Report):
 
 
 class FailedOutput(_Report):
-    """What the handler returns for a failed job."""
+    """`output` of a failed job."""
 
     error: Failure

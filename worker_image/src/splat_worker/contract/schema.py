@@ -1,5 +1,5 @@
 """Publishes the job contract as JSON Schema: `python -m splat_worker.contract.schema docs/contracts`.
-Only writes what the types say; a test fails where the published files differ.
+A test fails if the published files differ from the types.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
 
 
 def schema_text(model: type[BaseModel]) -> str:
-    """The schema as it is published: draft 2020-12, stable order, a newline at the end."""
+    """The schema as published: draft 2020-12, stable order, a newline at the end."""
     mode: Any = "validation" if model in (JobInput, PlainJobInput) else "serialization"
     schema = TypeAdapter(model).json_schema(mode=mode)
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"

@@ -1,1 +1,1 @@
-"""A trained scene as files: PLY, its compressed forms, the poster and the cameras."""
+"""Export of a trained scene: PLY, its compressed files, the poster and the cameras."""

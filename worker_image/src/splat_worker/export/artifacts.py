@@ -1,5 +1,5 @@
-"""A trained scene as files: scene.ply, its compressed forms, the poster and cameras.json.
-Writes into one folder and measures what compression cost; never uploads, never moves a Gaussian.
+"""Exports a trained scene: scene.ply, its compressed files, the poster and cameras.json.
+Writes into one folder and measures the loss from compression. Uploads nothing and moves no Gaussian.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from splat_worker.export.ply import read_ply, write_ply
 from splat_worker.export.sog import write_sog
 from splat_worker.export.splat_transform import convert
 from splat_worker.progress import silent
-from splat_worker.scene import Camera, Float32, Gaussians, PosedPhotos
+from splat_worker.scene import Camera, Float32, Gaussians, PosedPhotos, View
 from splat_worker.sfm.frame import UP, Similarity
 
 COMPRESSED = ("scene.sog", "scene.spz")
@@ -27,12 +27,12 @@ FIDELITY_SIDE_PX = 480
 FIDELITY_MAX_DB = 99.0
 
 Render = Callable[[Gaussians, Camera], Float32]
-"""(H, W, 3) float32 picture, 0 to 1."""
+"""Returns an (H, W, 3) float32 image, 0 to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """files: artifact name to path; fidelity_db: PSNR of a compressed form's render against the original's."""
+    """files: artifact name to path; fidelity_db: PSNR of a compressed file's render against the original's."""
 
     files: dict[str, Path]
     fidelity_db: dict[str, float]
@@ -50,7 +50,7 @@ def export_scene(
     threads: int,
     on_progress: Callable[[float, str], None] = silent,
 ) -> Exported:
-    """Write the artifacts of `wanted` that this stage makes. scene.ply is always written: the others are made of it."""
+    """Write the artifacts of `wanted` that this stage makes, and always scene.ply: the others are made from it."""
     folder.mkdir(parents=True, exist_ok=True)
     start = start_view(posed)
     files = {"scene.ply": folder / "scene.ply"}
@@ -60,33 +60,33 @@ def export_scene(
     compressed = [name for name in COMPRESSED if name in wanted]
     if compressed:
         on_progress(0.1, f"Compressing to {' and '.join(compressed)}")
-        picture = render(gaussians, _sized(start, FIDELITY_SIDE_PX))
+        picture = render(gaussians, _sized(start.camera, FIDELITY_SIDE_PX))
         files |= {name: folder / name for name in compressed}
 
-        def there_and_back(name: str) -> Gaussians:
+        def compress_and_read(name: str) -> Gaussians:
             if name == "scene.sog":
                 write_sog(files[name], gaussians, threads=threads)
             else:
                 convert(files["scene.ply"], files[name], threads=threads)
             return read_back(files[name], folder, threads=threads)
 
-        with ThreadPoolExecutor(len(compressed)) as pool:  # most of it is waiting for a process each
-            for name, back in zip(compressed, pool.map(there_and_back, compressed), strict=True):
-                fidelity[name] = fidelity_db(picture, render(back, _sized(start, FIDELITY_SIDE_PX)))
+        with ThreadPoolExecutor(len(compressed)) as pool:  # each mostly waits for its process
+            for name, back in zip(compressed, pool.map(compress_and_read, compressed), strict=True):
+                fidelity[name] = fidelity_db(picture, render(back, _sized(start.camera, FIDELITY_SIDE_PX)))
     if "poster.webp" in wanted:
         on_progress(0.85, "Rendering the poster")
         files["poster.webp"] = folder / "poster.webp"
-        write_poster(files["poster.webp"], render(gaussians, _sized(start, POSTER_WIDTH_PX)))
+        write_poster(files["poster.webp"], render(gaussians, _sized(start.camera, POSTER_WIDTH_PX)))
     if "cameras.json" in wanted:
         files["cameras.json"] = folder / "cameras.json"
         content = cameras_json(posed, frame=frame, start=start.name, held_out=held_out)
         files["cameras.json"].write_text(json.dumps(content, separators=(",", ":"), allow_nan=False))
-    on_progress(1.0, "All files are written")
+    on_progress(1.0, "Exported all files")
     return Exported(files=files, fidelity_db=fidelity)
 
 
 def read_back(path: Path, folder: Path, *, threads: int) -> Gaussians:
-    """What a viewer gets from a compressed file."""
+    """The Gaussians that a viewer gets from a compressed file."""
     ply = folder / f"{path.name}.back.ply"
     try:
         convert(path, ply, threads=threads)
@@ -96,7 +96,7 @@ def read_back(path: Path, folder: Path, *, threads: int) -> Gaussians:
 
 
 def fidelity_db(before: Float32, after: Float32) -> float:
-    """PSNR between two renders of the same view in dB, capped where they are equal to the eye of a float."""
+    """PSNR between two renders of one view in dB, capped at FIDELITY_MAX_DB."""
     error = float(np.mean((np.clip(before, 0, 1) - np.clip(after, 0, 1)) ** 2))
     return FIDELITY_MAX_DB if error <= 10 ** (-FIDELITY_MAX_DB / 10) else round(-10 * float(np.log10(error)), 2)
 
@@ -106,18 +106,10 @@ def write_poster(path: Path, picture: Float32) -> None:
     Image.fromarray(pixels).save(path, "WEBP", quality=POSTER_QUALITY, method=6)
 
 
-@dataclass(frozen=True, kw_only=True)
-class StartView:
-    """The photo whose camera a viewer opens with."""
+def start_view(posed: PosedPhotos) -> View:
+    """The photo where a viewer starts: aimed at the subject's middle, at a typical distance, slightly from above.
 
-    name: str
-    camera: Camera
-
-
-def start_view(posed: PosedPhotos) -> StartView:
-    """The camera that looks best at the subject: at its middle, from a usual distance, a little from above.
-
-    Deterministic: ties go to the earlier photo.
+    Deterministic: the earlier photo wins a tie.
     """
     centres = np.stack([view.camera.centre for view in posed.views])
     distance = np.linalg.norm(centres, axis=1).clip(1e-9)
@@ -126,13 +118,12 @@ def start_view(posed: PosedPhotos) -> StartView:
     above = np.degrees(np.arcsin(np.clip(-centres[:, 1] / distance, -1, 1)))
     typical = np.abs(np.log(distance / np.median(distance)))
     score = 2.0 * aim - 0.5 * typical - np.abs(above - 25.0) / 90.0
-    best = int(np.argmax(np.round(score, 6)))
-    return StartView(name=posed.views[best].name, camera=posed.views[best].camera)
+    return posed.views[int(np.argmax(np.round(score, 6)))]
 
 
 def cameras_json(posed: PosedPhotos, *, frame: Similarity, start: str, held_out: Collection[str]) -> dict[str, object]:
-    """The cameras in the world of scene.ply (right-handed, y down). rotation: world from camera, its columns are
-    the camera's right, down and forward; sfm_to_scene: (4, 4) from structure from motion's own frame."""
+    """The cameras in the frame of scene.ply (right-handed, y down). rotation: world from camera, columns right, down,
+    forward; sfm_to_scene: (4, 4) from the frame of structure from motion."""
     return {
         "version": 1,
         "frame": "colmap",
@@ -160,8 +151,7 @@ def cameras_json(posed: PosedPhotos, *, frame: Similarity, start: str, held_out:
     }
 
 
-def _sized(start: StartView, side_px: int) -> Camera:
-    camera = start.camera
+def _sized(camera: Camera, side_px: int) -> Camera:
     scale = side_px / max(camera.width, camera.height)
     return camera.scaled(max(1, round(camera.width * scale)), max(1, round(camera.height * scale)))
 

@@ -1,5 +1,5 @@
-"""Vector quantisation of spherical harmonics: a palette of rows by k-means, and one scalar codebook for its numbers.
-Arrays in, arrays out; knows no file.
+"""Vector quantisation of spherical harmonics: a palette of rows by k-means, and a scalar codebook for its numbers.
+Arrays in, arrays out.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ ENTRIES_MAX_CPU = 4_096  # 12 CPU seconds for 60 000 Gaussians of degree 1, 34 f
 ROUNDS = 6
 CODES = 256
 _CODEBOOK_ROUNDS = 20
-# distances of one step of the assignment, in numbers (4 bytes each)
-_CHUNK = 1 << 26
+_CHUNK = 1 << 26  # distances per step of the assignment, 4 bytes each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +29,12 @@ class Palette:
 
 
 def find_palette(rows: Float32, *, entries_max: int = ENTRIES_MAX, seed: int = 0) -> Palette:
-    """Lloyd's k-means of (N, D) rows, on the GPU where torch finds one; a CPU finds the same for the same seed.
+    """Lloyd's k-means of (N, D) rows, on the GPU if torch finds one; deterministic for a seed.
 
-    P is entries_max (less on a CPU), halved until there are as many rows. Raises ValueError on no rows.
+    P is entries_max (less on a CPU), halved until there are enough rows. Raises ValueError without rows.
     """
     if len(rows) == 0:
-        raise ValueError("no rows: a palette of nothing was asked for")
+        raise ValueError("a palette needs at least one row")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     count = min(entries_max, ENTRIES_MAX if device.type == "cuda" else ENTRIES_MAX_CPU)
     while count > 64 and count > len(rows):
@@ -48,24 +47,24 @@ def find_palette(rows: Float32, *, entries_max: int = ENTRIES_MAX, seed: int = 0
         labels = _nearest(points, entries)
         sums = torch.zeros_like(entries).index_add_(0, labels, points)
         sizes = torch.bincount(labels, minlength=count)
-        # an entry without rows stays where it is: it was a row, and may be the nearest again
+        # an entry without rows stays where it is and may become the nearest again
         entries = torch.where(sizes[:, None] > 0, sums / sizes[:, None].clamp(min=1), entries)
     labels = _nearest(points, entries)
     return Palette(entries=entries.cpu().numpy(), labels=labels.cpu().numpy().astype(np.uint16))
 
 
 def _nearest(points: torch.Tensor, entries: torch.Tensor) -> torch.Tensor:
-    """(N,) index of each point's nearest entry: the point's own length is the same for all of them."""
+    """(N,) index of each point's nearest entry. The point's own length cancels out."""
     lengths = (entries * entries).sum(1)
     step = max(1, _CHUNK // len(entries))
     return torch.cat([torch.addmm(lengths, part, entries.T, alpha=-2.0).argmin(1) for part in points.split(step)])
 
 
 def find_codebook(values: Float32, codes: int = CODES) -> Float32:
-    """(codes,) ascending float32 that stand for `values`: Lloyd's rounds in one dimension over sorted numbers."""
+    """(codes,) ascending float32 that represent `values`: Lloyd's algorithm in one dimension."""
     ordered = np.sort(values.ravel().astype(np.float64))
     sums = np.concatenate([[0.0], np.cumsum(ordered)])
-    # half by rank, half by range: common numbers are fine and rare large ones are not cut off
+    # half by rank, half by range: fine steps for common values, and no clipping of rare large ones
     book = np.sort(
         np.concatenate(
             [
@@ -83,6 +82,6 @@ def find_codebook(values: Float32, codes: int = CODES) -> Float32:
 
 
 def nearest_codes(values: Float32, book: Float32) -> NDArray[np.uint8]:
-    """Index of the nearest number of an ascending codebook, the shape of `values`."""
+    """Index of the nearest codebook entry, in the shape of `values`."""
     middles = (book[1:] + book[:-1]) / 2
     return np.searchsorted(middles, values).astype(np.uint8)

@@ -1,5 +1,5 @@
-"""Gaussians to and from the PLY layout of the original 3D Gaussian splatting, which every viewer reads.
-Only bytes and arrays; never a conversion of axes: a scene is already in its final frame.
+"""Reads and writes Gaussians in the PLY layout of the original 3D Gaussian splatting, which every viewer reads.
+Converts no axes: a scene is already in its final frame.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def write_ply(path: Path, gaussians: Gaussians) -> None:
         axis=1,
     ).astype("<f4")
     if not np.isfinite(table).all():
-        raise ValueError("the scene holds values that are not numbers; it is not written")
+        raise ValueError("the scene contains NaN or infinite values and was not written")
     names = _names(3 * (rows - 1))
     header = ["ply", "format binary_little_endian 1.0", f"element vertex {n}"]
     header += [f"property float {name}" for name in names] + ["end_header", ""]
@@ -41,7 +41,7 @@ def write_ply(path: Path, gaussians: Gaussians) -> None:
 
 
 def read_ply(path: Path) -> Gaussians:
-    """The inverse, for any writer of that layout (columns by name, in any order)."""
+    """Read the layout of any writer: columns by name, in any order."""
     vertex = PlyData.read(path)["vertex"]
     columns = {p.name for p in vertex.properties}
     rest_count = sum(name.startswith("f_rest_") for name in columns)

@@ -1,9 +1,7 @@
-"""A scene as one .sog file (https://developer.playcanvas.com/user-manual/gaussian-splatting/formats/sog).
+"""Writes a scene as one .sog file (https://developer.playcanvas.com/user-manual/gaussian-splatting/formats/sog).
 
-splat-transform writes everything but the view-dependent colour. Its clustering of harmonics without a GPU of WebGPU's
-kind compares every Gaussian with every entry on one thread: 60 000 of degree 3 took over 280 s on a busy machine
-(stopped there), and the work grows with both numbers. So their palette is found by `palette`, and put into the file
-here (docs/decisions/0013).
+splat-transform writes everything but the view-dependent colour, whose clustering takes minutes without WebGPU.
+`palette` clusters the harmonics instead, and this module adds them to the file (docs/decisions/0013).
 """
 
 from __future__ import annotations
@@ -24,19 +22,18 @@ from splat_worker.export.ply import read_ply, write_ply
 from splat_worker.export.splat_transform import convert
 from splat_worker.scene import Float32, Gaussians
 
-# entries of the palette in one row of its picture, by the format
-ENTRIES_PER_ROW = 64
+ENTRIES_PER_ROW = 64  # palette entries in one row of its image, by the format
 
 
 def write_sog(path: Path, gaussians: Gaussians, *, threads: int) -> None:
-    """Write `gaussians` with all their harmonics. Raises JobError INTERNAL where splat-transform fails."""
+    """Write `gaussians` with all their harmonics. Raises INTERNAL if splat-transform fails."""
     plain, ordered = path.with_suffix(".plain.ply"), path.with_suffix(".ordered.ply")
     try:
         write_ply(plain, without_harmonics(gaussians))
         if gaussians.sh_degree == 0:
             convert(plain, path, threads=threads)
             return
-        # The file's order is splat-transform's own; a scene that has it already keeps it.
+        # The file has splat-transform's order, which keeps a scene that is already in that order.
         convert(plain, ordered, threads=threads, actions=("--morton-order",))
         order = order_of(gaussians, read_ply(ordered))
         convert(ordered, path, threads=threads)
@@ -47,17 +44,17 @@ def write_sog(path: Path, gaussians: Gaussians, *, threads: int) -> None:
 
 
 def without_harmonics(gaussians: Gaussians) -> Gaussians:
-    """The same Gaussians with one colour from every side."""
+    """The same Gaussians without view-dependent colour."""
     return replace(gaussians, sh=np.ascontiguousarray(gaussians.sh[:, :1]))
 
 
 def order_of(before: Gaussians, after: Gaussians) -> NDArray[np.int64]:
-    """Indices into `before` that give `after`, the same Gaussians in another order. Harmonics are not looked at, nor
-    rotations, which a PLY holds normalised."""
+    """Indices into `before` that give `after`, the same Gaussians in another order. Ignores harmonics, and rotations,
+    which a PLY stores normalised."""
     rows, rows_after = _rows(before), _rows(after)
     first, second = np.lexsort(rows.T[::-1]), np.lexsort(rows_after.T[::-1])
     if not np.array_equal(rows[first], rows_after[second]):
-        raise JobError(Code.INTERNAL, "splat-transform changed Gaussians that it was to put in order.")
+        raise JobError(Code.INTERNAL, "splat-transform changed Gaussians while sorting them.")
     order = np.empty(len(after), np.int64)
     order[second] = first
     return order
@@ -69,7 +66,7 @@ def _rows(gaussians: Gaussians) -> Float32:
 
 
 def add_harmonics(path: Path, gaussians: Gaussians) -> None:
-    """Put the harmonics of `gaussians`, which are in the order of the .sog file, into it."""
+    """Add the harmonics of `gaussians`, which are in the order of the .sog file, to it."""
     files = _read(path)
     meta = json.loads(files["meta.json"])
     _check_order(meta, files, gaussians.means)
@@ -93,22 +90,22 @@ def add_harmonics(path: Path, gaussians: Gaussians) -> None:
     files["shN_centroids.webp"] = _lossless(centroids.reshape(lines, ENTRIES_PER_ROW * rows, 3))
     files["shN_labels.webp"] = _lossless(labels.reshape(height, width, 3))
     files["meta.json"] = json.dumps(meta, separators=(",", ":")).encode()
-    whole = path.with_suffix(".whole.tmp")
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as bundle:
+    part = path.with_suffix(".part")
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as bundle:
         for name, content in files.items():
             bundle.writestr(name, content)
-    whole.replace(path)
+    part.replace(path)
 
 
 def _check_order(meta: dict[str, dict[str, list[float]]], files: dict[str, bytes], means: Float32) -> None:
-    """That the file's Gaussians are those of `means`, one by one: a wrong order would look nearly right."""
+    """Check the file's positions against `means` one by one: a wrong order would look almost right."""
     low, high = (np.asarray(_picture(files[name]).convert("RGB")) for name in ("means_l.webp", "means_u.webp"))
     steps = (low.reshape(-1, 3)[: len(means)].astype(np.float64) + high.reshape(-1, 3)[: len(means)] * 256.0) / 65535.0
     mins, maxs = np.array(meta["means"]["mins"]), np.array(meta["means"]["maxs"])
     stored = mins + steps * (maxs - mins)
     wanted = np.sign(means) * np.log1p(np.abs(means.astype(np.float64)))
     if np.abs(stored - wanted).max() > 1.01 * (maxs - mins).max() / 65535.0 + 1e-6:
-        raise JobError(Code.INTERNAL, "splat-transform wrote the Gaussians in another order than its own.")
+        raise JobError(Code.INTERNAL, "splat-transform wrote the Gaussians in an unexpected order.")
 
 
 def _read(path: Path) -> dict[str, bytes]:

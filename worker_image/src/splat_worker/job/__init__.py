@@ -1,1 +1,1 @@
-"""One job under way: its stages in their order, its process, clock, checkpoints, costs and report."""
+"""One running job: its stages, process, clock, checkpoints, price and report."""

@@ -1,5 +1,5 @@
-"""What is made beside the work: checkpoints to go on from, and preview scenes to look at while training.
-Runs in threads of its own; none of it can fail or slow down the job itself by more than a core's share.
+"""Checkpoints of a job, and previews of its training, made in the background.
+Runs in threads of its own and never fails the job.
 """
 
 from __future__ import annotations
@@ -10,44 +10,44 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from splat_worker.background import Latest
 from splat_worker.errors import Stage
 from splat_worker.export.sog import without_harmonics, write_sog
-from splat_worker.job.background import Latest
 from splat_worker.job.checkpoint import Checkpoint
-from splat_worker.job.run import Run
+from splat_worker.job.run import JobRun
 from splat_worker.progress import Event, Preview
 from splat_worker.scene import Gaussians
 from splat_worker.sfm.cameras import OnMatches
-from splat_worker.sfm.kept import Begun, copy_database
+from splat_worker.sfm.resume import PartialModel, copy_database
 from splat_worker.sfm.sparse import SparseModel
 
 log = logging.getLogger(__name__)
 
 MATCHES_EVERY_S = 10.0
 MATCHES_COPY_SHARE_MAX = 0.02
-"""Share of the search for cameras that may go into copying its database, while which it waits: large sets are kept
-less often. 24 photos of a field set: 0.05 s for 23 MB, of 10 s."""
+"""Share of the search's time that copying its database may take; the search waits meanwhile, so large sets are copied
+less often. 24 photos: 0.05 s for 23 MB in every 10 s."""
 MATCHES_BYTES_MAX = 512 << 20
-"""Largest match database that is kept, about 400 photos: a larger one would be under way for longer than it saves."""
+"""Largest match database in a checkpoint, about 400 photos. A larger upload takes longer than it saves."""
 TOO_LARGE = (
-    f"The features and matches of these photos take more than the {MATCHES_BYTES_MAX >> 20} MiB that a checkpoint may"
-    " hold of them: a worker that is lost before all photos are compared is made up for from the first one on."
+    f"The matches of these photos exceed the {MATCHES_BYTES_MAX >> 20} MiB of a checkpoint. If the worker is lost"
+    " while it compares photos, the next worker starts again from the first photo."
 )
 CLOSE_S = 20.0
-"""How long the end of a job waits for a preview or checkpoint that is still on its way."""
+"""How long the end of a job waits for an unfinished preview or checkpoint."""
 
 
 class Extras:
-    """Checkpoints of a job, and previews of its training, made beside it."""
+    """The background work of one job."""
 
-    def __init__(self, run: Run, fingerprint: str) -> None:
+    def __init__(self, run: JobRun, fingerprint: str) -> None:
         self._run, self._base = run, Checkpoint(fingerprint=fingerprint)
         self._matches_at = self._began = run.clock()
         self._copy_s = 0.0
-        self._compared: Path | None = None
+        self._complete: Path | None = None
         self._fraction, self._seq = 0.0, 0
-        self._latest_preview = Latest("preview") if "preview.sog" in run.delivery.wanted else None
-        self._latest_checkpoint = Latest("checkpoint") if run.delivery.keeps_checkpoints else None
+        self._latest_preview = Latest("preview", self._send_preview) if "preview.sog" in run.delivery.wanted else None
+        self._latest_checkpoint = Latest("checkpoint", self._send) if run.delivery.keeps_checkpoints else None
 
     def __enter__(self) -> Extras:
         return self
@@ -58,43 +58,43 @@ class Extras:
         if self._latest_checkpoint:
             lost = kind is not None and self._base.sparse is not None
             self._latest_checkpoint.close(finish=lost, timeout_s=CLOSE_S)
-        self._drop_compared()
+        self._drop_complete()
 
     @property
     def on_matches(self) -> OnMatches | None:
         return self.matches if self._latest_checkpoint else None
 
-    def matches(self, database: Path, *, complete: bool, begun: Begun | None = None) -> None:
-        """As OnMatches. Kept when it is time; once all pairs are there, at once, since the mapper's first cameras may
-        be a while."""
+    def matches(self, database: Path, *, complete: bool, partial: PartialModel | None = None) -> None:
+        """OnMatches. Makes a checkpoint when one is due, and at once when all pairs are complete: the mapper's first
+        cameras may take a while."""
         latest = self._latest_checkpoint
         assert latest is not None
         now = self._run.clock()
-        if complete and begun is None:
+        if complete and partial is None:
             due = now - self._began >= MATCHES_EVERY_S
         else:
             every_s = max(MATCHES_EVERY_S, self._copy_s / MATCHES_COPY_SHARE_MAX)
-            # not while one is being sent: the next would be copied for nothing
+            # While one is being sent, another copy would be wasted.
             due = now - self._matches_at >= every_s and latest.idle
         if not due:
             return
         self._matches_at = now
-        copy = self._compared or self._copied(database, complete=complete)
+        copy = self._complete or self._copied(database, complete=complete)
         self._copy_s = self._run.clock() - now
         if copy is not None:
-            self._compared = copy if complete else None
-            checkpoint = replace(self._base, matches=copy, compared=complete, begun=begun)
-            latest.offer(lambda: self._send(checkpoint))
+            self._complete = copy if complete else None
+            checkpoint = replace(self._base, matches=copy, complete=complete, partial=partial)
+            latest.offer(checkpoint)
 
     def _copied(self, database: Path, *, complete: bool) -> Path | None:
-        """None where the database is too large or cannot be copied."""
+        """None if the database is too large or cannot be copied."""
         if not complete and self._too_large(database):
             return None
-        copy = self._run.scratch / ("matches.compared.db" if complete else "matches.copy.db")
+        copy = self._run.scratch / ("matches.complete.db" if complete else "matches.copy.db")
         try:
             copy_database(database, copy, descriptors=not complete)
         except (OSError, sqlite3.Error) as error:
-            log.warning("no checkpoint of the matches: %s", type(error).__name__)
+            log.warning("cannot copy the matches for a checkpoint: %s", type(error).__name__)
             return None
         return None if self._too_large(copy) else copy
 
@@ -106,7 +106,7 @@ class Extras:
         return True
 
     def placed(self, sparse: SparseModel) -> None:
-        """The cameras are found; every checkpoint from now on holds them."""
+        """The cameras are found; every checkpoint from now on includes them."""
         self._base = replace(self._base, sparse=sparse)
         if self._latest_checkpoint:
             self.checkpoint(None)
@@ -126,15 +126,15 @@ class Extras:
 
     def preview(self, gaussians: Gaussians) -> None:
         assert self._latest_preview is not None
-        self._latest_preview.offer(lambda: self._send_preview(gaussians))
+        self._latest_preview.offer(gaussians)
 
     def checkpoint(self, train: bytes | None) -> None:
         assert self._latest_checkpoint is not None
-        self._latest_checkpoint.offer(lambda: self._send(replace(self._base, train=train)))
+        self._latest_checkpoint.offer(replace(self._base, train=train))
 
     def _send_preview(self, gaussians: Gaussians) -> None:
         path = self._run.scratch / "preview.sog"
-        # a look, soon: what colours do from the side can wait for the scene itself
+        # A preview needs no view-dependent colour.
         write_sog(path, without_harmonics(gaussians), threads=1)
         self._run.delivery.deliver({"preview.sog": path})
         self._seq += 1
@@ -142,7 +142,7 @@ class Extras:
             Event(
                 stage=Stage.TRAIN,
                 fraction=self._fraction,
-                message=f"A look at the scene so far, {len(gaussians)} Gaussians",
+                message=f"Preview of the scene so far, {len(gaussians)} Gaussians",
                 preview=Preview(artifact="preview.sog", seq=self._seq),
             )
         )
@@ -150,14 +150,14 @@ class Extras:
     def _send(self, checkpoint: Checkpoint) -> None:
         path = self._run.scratch / "checkpoint.zip"
         checkpoint.write(path)
-        if checkpoint.matches is not None and not checkpoint.compared:
+        if checkpoint.matches is not None and not checkpoint.complete:
             checkpoint.matches.unlink()
         if checkpoint.sparse is not None:
-            self._drop_compared()
+            self._drop_complete()
         self._run.delivery.save_checkpoint(path)
 
-    def _drop_compared(self) -> None:
-        """It takes disk that the job may need, and is of no use once cameras are found."""
-        if self._compared is not None:
-            self._compared.unlink(missing_ok=True)
-            self._compared = None
+    def _drop_complete(self) -> None:
+        """Free its disk space once the cameras are found."""
+        if self._complete is not None:
+            self._complete.unlink(missing_ok=True)
+            self._complete = None

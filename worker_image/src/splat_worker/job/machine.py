@@ -1,5 +1,5 @@
-"""What this worker is: its device, its peak memory, the versions it runs.
-Reads the machine only; torch is imported where asked for a GPU, not before.
+"""Facts about this worker: its device, its peak memory, the versions it runs.
+Imports torch only to look for a GPU.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ REPORTED = ("pycolmap", "torch", "numba", "runpod")
 
 
 def find_device() -> Device:
-    """The GPU if torch can use one, else the CPU. count: GPUs, or cores that this process may use."""
+    """The GPU if torch can use one, else the CPU. count: GPUs, or the cores this process may use."""
     import torch
 
     if torch.cuda.is_available():
@@ -33,7 +33,7 @@ def _cpu_name() -> str:
 
 
 def reset_peak_memory() -> None:
-    """Start counting anew: a warm worker must not report the peak of the job before. Best effort (needs Linux)."""
+    """Reset the peak, so that a warm worker does not report the previous job's. Does nothing without Linux's procfs."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:

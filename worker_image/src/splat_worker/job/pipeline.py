@@ -1,5 +1,5 @@
-"""The stages in their order: download, photos, sfm, train, export, upload. One function per stage.
-Decides nothing about photos or geometry itself; every failure leaves it as a JobError with its stage.
+"""The stages of a job in order: download, photos, sfm, train, export, upload. One function per stage.
+Every failure leaves it as a JobError with its stage.
 """
 
 from __future__ import annotations
@@ -10,24 +10,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pycolmap  # noqa: F401 - before train/, whose runtime.py sets how OpenMP pools that load later wait
+import pycolmap  # noqa: F401 - before train/, whose runtime.py configures OpenMP pools that load later
 
 from splat_worker.contract.job_input import JobInput, Preset
 from splat_worker.contract.job_report import Device, Report
 from splat_worker.errors import Code, JobError, Stage, as_job_error
 from splat_worker.export.artifacts import Exported, export_scene
+from splat_worker.hashing import sha256_of
 from splat_worker.job.checkpoint import Checkpoint, fingerprint
 from splat_worker.job.extras import Extras
 from splat_worker.job.machine import find_device, reset_peak_memory
 from splat_worker.job.reporting import Outcome, build_report
-from splat_worker.job.run import Run, SceneJob
+from splat_worker.job.run import JobRun, SceneJob
 from splat_worker.limits import PHOTO_BYTES_USUAL, PHOTOS_MAX, PHOTOS_MIN, check_room, cpu_count, need_of
-from splat_worker.photos.door import Prepared, Source, prepare, sha256_of
 from splat_worker.photos.reject import Reject
+from splat_worker.photos.validation import Prepared, Source, prepare
 from splat_worker.progress import Event, OnEvent
 from splat_worker.scene import PosedPhotos
 from splat_worker.sfm import frame
-from splat_worker.sfm.cameras import numbers, reconstruct, spared
+from splat_worker.sfm.cameras import reconstruct, reusable, shaping_settings
 from splat_worker.sfm.preset import SfmPreset
 from splat_worker.sfm.sparse import SparseModel
 from splat_worker.sfm.undistort import posed_photos
@@ -50,34 +51,34 @@ SIDE_PX: dict[tuple[str, Preset], int] = {
     ("cuda", Preset.STANDARD): 1600,
     ("cuda", Preset.HIGH): 2400,
 }
-"""Longer side of the clean photos that cameras are found with and that training starts from. At 1000 px all of the
-sets we know are placed, at 800 px one photo of them is lost."""
+"""Longer side of the clean photos, for finding cameras and for training. At 1000 px all photos of our sets are placed;
+at 800 px one is lost."""
 EXTRACT_PX: dict[tuple[str, Preset], int] = {("cuda", Preset.PREVIEW): 1000, ("cuda", Preset.STANDARD): 1000}
-"""Longer side at which features are looked for, where that is not the photos' own: at 1600 px all 50 photos of a phone
-were placed either way, in 27 s instead of 34, each point 1.10 instead of 1.03 px off (bench/gpu/README.md)."""
+"""Longer side at which features are found, if not the photos' own size. Of 50 phone photos at 1600 px all were placed
+either way, in 27 s instead of 34 s, with errors of 1.10 px instead of 1.03 px (bench/gpu/README.md)."""
 REGISTERED_WARN_SHARE = 0.7
 
 
 def run_input(job: JobInput, scratch: Path, on_event: OnEvent, transfer: Transfer) -> Report:
-    """A cloud job: fetch, make the scene, upload. Raises JobError."""
+    """A cloud job: download, make the scene, upload. Raises JobError."""
     delivery = Presigned(transfer=transfer, outputs=job.outputs, checkpoint=job.checkpoint)
-    run = Run(job=SceneJob.of(job), scratch=scratch, delivery=delivery, on_event=on_event)
-    with run.stage(Stage.DOWNLOAD, f"Fetching {len(job.photos)} photos") as tell:
+    run = JobRun(job=SceneJob.of(job), scratch=scratch, delivery=delivery, on_event=on_event)
+    with run.stage(Stage.DOWNLOAD, f"Downloading {len(job.photos)} photos") as report:
         coming = sum(PHOTO_BYTES_USUAL if photo.bytes is None else photo.bytes for photo in job.photos)
         check_room(need_of(len(job.photos), coming, _side_px(run, find_device())), run.scratch)
         fetched = transfer.fetch_photos(
             job.photos,
             scratch / "download",
-            on_progress=lambda done, total: tell(done / total, f"Fetched {done} of {total} photos"),
+            on_progress=lambda done, total: report(done / total, f"Downloaded {done} of {total} photos"),
         )
         sources = [Source(name=item.name, path=item.path) for item in fetched]
         resumed = _load_checkpoint(run, [(item.name, item.sha256) for item in fetched])
     return make_scene(run, sources, resumed)
 
 
-def run_folder(run: Run, sources: Sequence[Source]) -> Report:
-    """A local job: the photos are already here."""
-    with run.stage(Stage.DOWNLOAD, f"{len(sources)} photos are here"):
+def run_folder(run: JobRun, sources: Sequence[Source]) -> Report:
+    """A local job: the photos are on this machine."""
+    with run.stage(Stage.DOWNLOAD, f"Reading {len(sources)} photos"):
         digests = [(source.name, _digest(source.path)) for source in sources]
         resumed = _load_checkpoint(run, digests)
     return make_scene(run, sources, resumed)
@@ -86,13 +87,13 @@ def run_folder(run: Run, sources: Sequence[Source]) -> Report:
 def _digest(path: Path) -> str:
     try:
         return sha256_of(path)
-    except OSError:  # the next stage leaves such a file out, and says why
+    except OSError:  # the next stage rejects the file and gives the reason
         return ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Resumed:
-    """The job's own fingerprint, and the checkpoint that fits it, if there is one. stage: the last that it saves."""
+    """The job's fingerprint and its checkpoint, if there is one. stage: the last stage that the checkpoint saves."""
 
     fingerprint: str
     checkpoint: Checkpoint | None
@@ -106,9 +107,9 @@ class _Resumed:
         return Stage.SFM if self.checkpoint.sparse else Stage.PHOTOS
 
 
-def _load_checkpoint(run: Run, digests: list[tuple[str, str]]) -> _Resumed:
+def _load_checkpoint(run: JobRun, digests: list[tuple[str, str]]) -> _Resumed:
     device = find_device()
-    shaping = {"side_px": _side_px(run, device), "cameras": numbers(_sfm_preset(run, device))}
+    shaping = {"side_px": _side_px(run, device), "cameras": shaping_settings(_sfm_preset(run, device))}
     own = fingerprint(digests, {**run.job.settings(), **shaping})
     path = run.scratch / "resume.zip"
     if not run.delivery.keeps_checkpoints or not run.delivery.load_checkpoint(path):
@@ -118,33 +119,33 @@ def _load_checkpoint(run: Run, digests: list[tuple[str, str]]) -> _Resumed:
     return _Resumed(fingerprint=own, checkpoint=checkpoint)
 
 
-def _of_use(resumed: _Resumed, prepared: Prepared, preset: SfmPreset) -> _Resumed:
-    """Without a checkpoint whose search for cameras does not fit the photos as they came through the door."""
-    kept = resumed.checkpoint
-    if kept is None:
+def _checked(resumed: _Resumed, prepared: Prepared, preset: SfmPreset) -> _Resumed:
+    """Drops a checkpoint whose cameras or matches do not fit the valid photos."""
+    saved = resumed.checkpoint
+    if saved is None:
         return resumed
-    if kept.sparse is not None:
-        if {camera.name for camera in kept.sparse.cameras} <= {photo.name for photo in prepared.photos}:
+    if saved.sparse is not None:
+        if {camera.name for camera in saved.sparse.cameras} <= {photo.name for photo in prepared.photos}:
             return resumed
-    elif kept.matches is not None and (found := spared(preset, prepared.photos, kept.matches)) is not None:
-        log.info("going on with the features of %d photos and %d compared pairs", found.photos, found.pairs)
+    elif saved.matches is not None and (found := reusable(preset, prepared.photos, saved.matches)) is not None:
+        log.info("resuming with the features of %d photos and %d compared pairs", found.photos, found.pairs)
         return resumed
-    log.warning("the cameras in the checkpoint do not fit these photos; starting from the beginning")
+    log.warning("the checkpoint does not fit these photos; starting from the beginning")
     return replace(resumed, checkpoint=None)
 
 
-def make_scene(run: Run, sources: Sequence[Source], resumed: _Resumed) -> Report:
-    """Everything after the photos have arrived."""
+def make_scene(run: JobRun, sources: Sequence[Source], resumed: _Resumed) -> Report:
+    """All stages after the download."""
     reset_peak_memory()
     device = find_device()
     _check_trainer(device)
     prepared = _photos_stage(run, sources, _side_px(run, device))
-    resumed = _of_use(resumed, prepared, _sfm_preset(run, device))
+    resumed = _checked(resumed, prepared, _sfm_preset(run, device))
     with Extras(run, resumed.fingerprint) as extras:
         sparse = _sfm_stage(run, prepared, device, extras, resumed=resumed)
         extras.placed(sparse)
         placed = frame.find_frame(sparse)
-        posed, trained = _train_stage(run, prepared, frame.stand(sparse, placed), device, extras, resumed=resumed)
+        posed, trained = _train_stage(run, prepared, frame.transform(sparse, placed), device, extras, resumed=resumed)
     exported = _export_stage(run, trained, posed, placed, device)
     outcome = Outcome(
         given=tuple(source.name for source in sources),
@@ -167,29 +168,29 @@ def _check_trainer(device: Device) -> None:
         raise JobError(Code.INTERNAL, f"This worker cannot train: {error}.") from error
 
 
-def _side_px(run: Run, device: Device) -> int:
+def _side_px(run: JobRun, device: Device) -> int:
     return run.job.sfm.side_max_px or SIDE_PX[device.kind, run.job.preset]
 
 
-def _sfm_preset(run: Run, device: Device) -> SfmPreset:
+def _sfm_preset(run: JobRun, device: Device) -> SfmPreset:
     return SfmPreset(
         matching=run.job.sfm.matching,
         threads=cpu_count(),
-        on_gpu=device.kind == "cuda",
+        gpu="cuda" if device.kind == "cuda" else None,
         extract_max_px=EXTRACT_PX.get((device.kind, run.job.preset)),
     )
 
 
-def _photos_stage(run: Run, sources: Sequence[Source], side_px: int) -> Prepared:
-    with run.stage(Stage.PHOTOS, "Looking at the photos") as tell:
+def _photos_stage(run: JobRun, sources: Sequence[Source], side_px: int) -> Prepared:
+    with run.stage(Stage.PHOTOS, "Checking the photos") as report:
         if len(sources) > PHOTOS_MAX:
-            raise JobError(Code.BAD_INPUT, f"{len(sources)} photos were given; at most {PHOTOS_MAX} are taken.")
+            raise JobError(Code.BAD_INPUT, f"There are {len(sources)} photos; the limit is {PHOTOS_MAX}.")
         check_room(need_of(len(sources), 0, side_px), run.scratch)
         prepared = prepare(
             sources,
             run.scratch / "photos",
             side_max_px=side_px,
-            on_progress=lambda done, total: tell(done / total, f"Looked at {done} of {total} photos"),
+            on_progress=lambda done, total: report(done / total, f"Checked {done} of {total} photos"),
         )
         if len(prepared.photos) < PHOTOS_MIN:
             raise _too_few(len(sources), prepared)
@@ -197,51 +198,50 @@ def _photos_stage(run: Run, sources: Sequence[Source], side_px: int) -> Prepared
 
 
 def _too_few(given: int, prepared: Prepared) -> JobError:
-    """TOO_FEW_PHOTOS, or PHOTO_UNREADABLE where it is the files and not their number."""
+    """TOO_FEW_PHOTOS, or PHOTO_UNREADABLE if most files are no photos."""
     unreadable = [r for r in prepared.rejected if r.code in (Reject.UNREADABLE, Reject.NOT_A_PHOTO)]
     first = f" {prepared.rejected[0].name}: {prepared.rejected[0].reason}" if prepared.rejected else ""
     if given >= PHOTOS_MIN and len(unreadable) * 2 > given:
-        return JobError(
-            Code.PHOTO_UNREADABLE, f"{len(unreadable)} of {given} files are not photos that can be read.{first}"
-        )
+        return JobError(Code.PHOTO_UNREADABLE, f"{len(unreadable)} of {given} files are not readable photos.{first}")
     usable, more = len(prepared.photos), len(prepared.rejected) - 1
     if more > 0:
         first += f" {more} more {'were' if more > 1 else 'was'} left out."
+    verb = "is" if usable == 1 else "are"
     return JobError(
         Code.TOO_FEW_PHOTOS,
-        f"{usable} usable photo{'s' * (usable != 1)} of {given} given; a scene needs at least {PHOTOS_MIN}.{first}",
-        hint=_INSTEAD if given >= PHOTOS_MIN else None,
+        f"{usable} of {given} photos {verb} usable; a scene needs at least {PHOTOS_MIN}.{first}",
+        hint=_REPLACE if given >= PHOTOS_MIN else None,
     )
 
 
-_INSTEAD = "Send other photos in place of those left out, each overlapping its neighbours by about two thirds."
+_REPLACE = "Replace the photos that were left out. Each photo should overlap its neighbours by about two thirds."
 
 
-def _sfm_stage(run: Run, prepared: Prepared, device: Device, extras: Extras, *, resumed: _Resumed) -> SparseModel:
-    with run.stage(Stage.SFM, "Finding the cameras") as tell:
-        kept = resumed.checkpoint
-        if kept and kept.sparse:
-            tell(1.0, "Cameras taken from the checkpoint")
-            return kept.sparse
+def _sfm_stage(run: JobRun, prepared: Prepared, device: Device, extras: Extras, *, resumed: _Resumed) -> SparseModel:
+    with run.stage(Stage.SFM, "Finding camera positions") as report:
+        saved = resumed.checkpoint
+        if saved and saved.sparse:
+            report(1.0, "Camera positions restored from the checkpoint")
+            return saved.sparse
         sparse = reconstruct(
             _sfm_preset(run, device),
             prepared.photos,
             run.scratch / "sfm",
-            on_progress=tell,
-            go_on_from=kept.matches if kept else None,
-            begun=kept.begun if kept else None,
+            on_progress=report,
+            resume_from=saved.matches if saved else None,
+            partial=saved.partial if saved else None,
             on_matches=extras.on_matches,
         )
         placed, given = len(sparse.cameras), len(prepared.photos)
         if placed < REGISTERED_WARN_SHARE * given:
             run.warnings.append(
-                f"Only {placed} of {given} photos found their place; parts of the subject may be missing."
+                f"Only {placed} of {given} photos are in the scene. Parts of the subject may be missing."
             )
         return sparse
 
 
 def _train_stage(
-    run: Run,
+    run: JobRun,
     prepared: Prepared,
     sparse: SparseModel,
     device: Device,
@@ -249,7 +249,7 @@ def _train_stage(
     *,
     resumed: _Resumed,
 ) -> tuple[PosedPhotos, Trained]:
-    with run.stage(Stage.TRAIN, "Starting to train"):
+    with run.stage(Stage.TRAIN, "Starting training"):
         posed = posed_photos(sparse, {photo.name: photo.path for photo in prepared.photos})
         try:
             preset = resolve_preset(
@@ -274,11 +274,13 @@ def _train_stage(
         try:
             return posed, train(posed, preset, context)
         except OutOfMemory as error:
-            raise JobError(Code.OUT_OF_MEMORY, "Training does not fit into the worker's memory.") from error
+            raise JobError(Code.OUT_OF_MEMORY, "Training needs more memory than the worker has.") from error
 
 
-def _export_stage(run: Run, trained: Trained, posed: PosedPhotos, placed: frame.Similarity, device: Device) -> Exported:
-    with run.stage(Stage.EXPORT, "Writing the scene") as tell:
+def _export_stage(
+    run: JobRun, trained: Trained, posed: PosedPhotos, placed: frame.Similarity, device: Device
+) -> Exported:
+    with run.stage(Stage.EXPORT, "Exporting the scene") as report:
         return export_scene(
             trained.gaussians,
             posed,
@@ -288,15 +290,15 @@ def _export_stage(run: Run, trained: Trained, posed: PosedPhotos, placed: frame.
             render=lambda gaussians, camera: render(gaussians, camera, TrainDevice(device.kind)),
             wanted=run.delivery.wanted,
             threads=cpu_count(),
-            on_progress=tell,
+            on_progress=report,
         )
 
 
-def _upload_stage(run: Run, outcome: Outcome) -> Report:
-    """The report tells the files' sizes and the seconds of this stage, so it goes last and by itself."""
-    with run.stage(Stage.UPLOAD, "Handing over the files") as tell:
+def _upload_stage(run: JobRun, outcome: Outcome) -> Report:
+    """Uploads the report last: it holds the files' sizes and the seconds of this stage."""
+    with run.stage(Stage.UPLOAD, "Saving the files") as progress:
         artifacts = run.delivery.deliver(outcome.exported.files)
-        tell(0.9, f"{len(artifacts)} files are handed over")
+        progress(0.9, f"Saved {len(artifacts)} files")
     report = build_report(run, outcome, artifacts)
     if "report.json" in run.delivery.wanted:
         path = run.scratch / "report.json"

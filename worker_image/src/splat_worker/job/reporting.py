@@ -1,4 +1,4 @@
-"""The report of a finished job, put together from what the stages left.
+"""Builds the report of a finished job from the results of its stages.
 Measures nothing and writes nothing.
 """
 
@@ -12,8 +12,8 @@ from splat_worker.errors import Stage
 from splat_worker.export.artifacts import Exported
 from splat_worker.job import cost
 from splat_worker.job.machine import peak_memory_mb, versions
-from splat_worker.job.run import Run
-from splat_worker.photos.door import Prepared
+from splat_worker.job.run import JobRun
+from splat_worker.photos.validation import Prepared
 from splat_worker.sfm.sparse import SparseModel
 from splat_worker.train.core.context import Trained
 from splat_worker.train.core.floaters import LONELY_FACTOR, NEAR_FACTOR, NEIGHBOURS, OPACITY_MIN
@@ -21,7 +21,7 @@ from splat_worker.train.core.floaters import LONELY_FACTOR, NEAR_FACTOR, NEIGHBO
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What each stage left. given: names of all photos, in their order."""
+    """The results of the stages. given: names of all photos, in order."""
 
     given: tuple[str, ...]
     prepared: Prepared
@@ -32,7 +32,7 @@ class Outcome:
     resumed_from: Stage | None
 
 
-def build_report(run: Run, outcome: Outcome, artifacts: dict[str, Artifact]) -> Report:
+def build_report(run: JobRun, outcome: Outcome, artifacts: dict[str, Artifact]) -> Report:
     sparse, trained = outcome.sparse, outcome.trained
     return Report(
         project_id=run.job.project_id,
@@ -53,13 +53,11 @@ def build_report(run: Run, outcome: Outcome, artifacts: dict[str, Artifact]) -> 
 
 
 def _floaters(trained: Trained) -> tuple[str, ...]:
-    """What was taken out, and by which rule."""
     if not trained.floaters_removed:
         return ()
     return (
-        f"{trained.floaters_removed} Gaussians were removed: those of under {255 * OPACITY_MIN:.0f}/255 opacity, and in"
-        f" mid-training those alone in front of a camera (over {LONELY_FACTOR:g} times the usual distance from their"
-        f" {NEIGHBOURS} neighbours, at less than {NEAR_FACTOR:g} of the depth of the nearest points there).",
+        f"{trained.floaters_removed} Gaussians were removed because they were almost transparent or floated alone"
+        " close to a camera.",
     )
 
 
@@ -90,5 +88,5 @@ def _metrics(outcome: Outcome) -> Metrics:
 
 
 def finite(value: float) -> float | None:
-    """A number that JSON can hold; None for NaN and infinities."""
+    """None for NaN and infinities, which JSON cannot hold."""
     return round(float(value), 4) if math.isfinite(value) else None

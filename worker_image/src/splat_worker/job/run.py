@@ -1,5 +1,5 @@
-"""One job under way: what is wanted, its clock and limit, the stages it has passed and their seconds.
-Does no stage itself; gives every failure its stage.
+"""One running job: its settings, clock and limit, and the stages it has completed with their seconds.
+Adds the stage to every failure.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from splat_worker.contract.job_input import JobInput, Preset, Price, SfmOptions, TrainOverrides
 from splat_worker.contract.job_report import StageReport
-from splat_worker.errors import Code, JobError, Stage, as_job_error
+from splat_worker.errors import Code, JobError, Stage, as_job_error, time_limit_error
 from splat_worker.job import cost
 from splat_worker.progress import Event, OnEvent
 from splat_worker.transfer.delivery import Delivery
@@ -22,14 +22,14 @@ log = logging.getLogger(__name__)
 
 END_RESERVE_S = 12.0
 END_RESERVE_S_PER_GAUSSIAN = 8e-5
-"""Seconds kept back from a time limit for export and upload: writing and reading back both compressed forms took
-14 s for 200,000 Gaussians on two cores."""
+"""Seconds of a time limit reserved for export and upload: writing and reading back both compressed files took 14 s for
+200,000 Gaussians on two cores."""
 TRAIN_LEAST_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class SceneJob:
-    """What to make, free of where photos come from and files go to."""
+    """What to make, independent of where photos come from and where files go."""
 
     project_id: str
     attempt: int = 1
@@ -54,7 +54,7 @@ class SceneJob:
         )
 
     def settings(self) -> dict[str, object]:
-        """What shapes the result, for the checkpoint's fingerprint."""
+        """The settings that shape the result, for the checkpoint's fingerprint."""
         return {
             "preset": self.preset,
             "train": self.train.as_dict(),
@@ -64,8 +64,8 @@ class SceneJob:
 
 
 @dataclass(kw_only=True)
-class Run:
-    """One job under way: its scratch folder, its clock, what it reports. Not shared between jobs."""
+class JobRun:
+    """One running job: scratch folder, clock, delivery, and what its report collects."""
 
     job: SceneJob
     scratch: Path
@@ -81,8 +81,8 @@ class Run:
 
     @contextlib.contextmanager
     def stage(self, stage: Stage, message: str) -> Iterator[Callable[[float, str], None]]:
-        """Times a stage, tells its start and end, gives every failure its stage."""
-        if stage not in (Stage.EXPORT, Stage.UPLOAD):  # a scene that is there is worth the last seconds
+        """Times a stage, reports its start, and adds the stage to every failure."""
+        if stage not in (Stage.EXPORT, Stage.UPLOAD):  # a finished scene is exported past the limit
             self.check_time(stage)
         began = self.clock()
         self.on_event(Event(stage=stage, fraction=0.0, message=message))
@@ -96,22 +96,22 @@ class Run:
 
     @property
     def deadline(self) -> float | None:
-        """Reading of `clock` at which the time limit is over."""
+        """Reading of `clock` at which the time limit ends."""
         return None if self.job.seconds_max is None else self.started + self.job.seconds_max
 
     def check_time(self, stage: Stage) -> None:
         if self.deadline is not None and self.clock() > self.deadline:
-            raise JobError(Code.TIME_LIMIT, f"The job's limit of {self.job.seconds_max:.0f} s is over.", stage=stage)
+            raise time_limit_error(self.job.seconds_max).at(stage)
 
     def train_deadline(self, gaussians_max: int) -> float | None:
-        """Reading of `clock` at which training must be over; raises TIME_LIMIT where that leaves next to nothing."""
+        """Reading of `clock` at which training must end. Raises TIME_LIMIT if too little time is left."""
         if self.deadline is None:
             return None
         end = self.deadline - END_RESERVE_S - END_RESERVE_S_PER_GAUSSIAN * gaussians_max
         if end - self.clock() < TRAIN_LEAST_S:
             raise JobError(
                 Code.TIME_LIMIT,
-                f"{self.clock() - self.started:.0f} of {self.job.seconds_max:.0f} s were used up before training;"
-                " too little is left for it.",
+                f"Too little time is left for training: {self.clock() - self.started:.0f} of"
+                f" {self.job.seconds_max:.0f} s are used up.",
             )
         return end

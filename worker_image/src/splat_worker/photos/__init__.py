@@ -1,1 +1,1 @@
-"""Photos at the door: what each file is, whether it can be used, and one clean copy of it."""
+"""Validation of the photos: the type of each file, whether it is usable, and a clean copy of it."""

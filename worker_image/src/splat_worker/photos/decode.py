@@ -1,5 +1,5 @@
-"""One file to one upright sRGB picture of the working size, and what its tags say.
-Checks the size before anything is unpacked, and holds no second whole copy of a large picture.
+"""Decodes a file to an upright sRGB image of the working size, and reads its tags.
+Checks the size before decoding, and keeps no second full copy of a large image.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from splat_worker.photos.pixels import to_srgb
 from splat_worker.photos.reject import Refused, Reject
 
 pillow_heif.register_heif_opener(thumbnails=False)
-Image.MAX_IMAGE_PIXELS = None  # a warning at a fixed size; our own limit is checked before anything is decoded
+Image.MAX_IMAGE_PIXELS = None  # our own limit is checked before decoding
 ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 BIG_PIXELS = 60_000_000
-"""Photos above this are decoded one at a time, so that memory does not follow the number of cores."""
+"""Larger photos are decoded one at a time, so that memory does not grow with the number of cores."""
 DECODED_BYTES_PER_PIXEL = 5
-"""Pillow holds RGB and RGBA in 4 bytes; the rest is for the strip under way."""
+"""Pillow stores RGB and RGBA in 4 bytes; the rest is for the current strip."""
 STRIP_ROWS = 64
 REDUCING_GAP = 3.0
-"""A picture is first averaged down to this many times its final size, then resized with a good filter."""
+"""An image is first averaged down to this multiple of its final size, then resized with a good filter."""
 
-_big_one = threading.Lock()
+_big_photo_lock = threading.Lock()
 
 
 def decode(path: Path, pillow_format: str, side_max_px: int) -> tuple[Image.Image, Exif, int, int]:
-    """The upright sRGB picture at most `side_max_px` wide or high, its tags, and the upright full size in px."""
+    """The upright sRGB image, at most `side_max_px` on its longer side; its tags; its upright full size in px."""
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=[pillow_format]) as opened:
             width, height = opened.size
@@ -41,11 +41,11 @@ def decode(path: Path, pillow_format: str, side_max_px: int) -> tuple[Image.Imag
             if kind := panorama_kind(opened):
                 raise Refused(
                     Reject.PANORAMA,
-                    f"This is a panorama ({kind}), which no single camera could have taken; send ordinary photos.",
+                    f"This is a panorama ({kind}), which no single camera can have taken. Use ordinary photos.",
                 )
             exif = read_exif(opened)
             if width * height > BIG_PIXELS:
-                with _big_one:
+                with _big_photo_lock:
                     if opened.format not in _DRAFTED and width * height * DECODED_BYTES_PER_PIXEL > (
                         available_memory_bytes()
                     ):
@@ -59,21 +59,21 @@ def decode(path: Path, pillow_format: str, side_max_px: int) -> tuple[Image.Imag
         raise
     except UnidentifiedImageError:
         raise Refused(
-            Reject.UNREADABLE, "The file begins like a photo but cannot be opened; take it again or leave it out."
+            Reject.UNREADABLE, "The file starts like a photo but cannot be opened. Copy it again from the camera."
         ) from None
     except MemoryError:
         raise Refused(
-            Reject.TOO_LARGE, "The photo does not fit into the worker's memory; send a smaller one."
+            Reject.TOO_LARGE, "The photo needs more memory than the worker has. Use a smaller copy."
         ) from None
-    except Exception as error:  # decoders raise almost anything on broken bytes; none of it may end the job
+    except Exception as error:  # decoders raise almost anything on damaged bytes
         ends_early = "truncated" in str(error).lower() or _riff_is_short(path)
-        what = "ends in the middle of the picture" if ends_early else "is damaged"
-        raise Refused(Reject.UNREADABLE, f"The file {what}; take it again or leave it out.") from None
+        what = "incomplete" if ends_early else "damaged"
+        raise Refused(Reject.UNREADABLE, f"The file is {what}. Copy it again from the camera.") from None
     return image, exif, width, height
 
 
 def _riff_is_short(path: Path) -> bool:
-    """A WebP that has fewer bytes than its own head says; its decoder does not tell this from other damage."""
+    """A WebP with fewer bytes than its header declares. Its decoder does not distinguish this from other damage."""
     with path.open("rb") as file:
         head = file.read(8)
     return head[:4] == b"RIFF" and int.from_bytes(head[4:8], "little") + 8 > path.stat().st_size
@@ -83,24 +83,22 @@ def _check_size(width: int, height: int, side_max_px: int) -> None:
     if width * height > PHOTO_PIXELS_MAX:
         raise Refused(
             Reject.TOO_LARGE,
-            f"The photo has {width}x{height} pixels; at most {PHOTO_PIXELS_MAX // 1_000_000} million are taken.",
+            f"The photo has {width}x{height} pixels; the limit is {PHOTO_PIXELS_MAX // 1_000_000} million pixels.",
         )
     if min(width, height) < PHOTO_SIDE_MIN_PX:
         raise Refused(
             Reject.TOO_SMALL,
             f"The photo has {width}x{height} pixels; each side needs at least {PHOTO_SIDE_MIN_PX}.",
         )
-    left = min(width, height) * side_max_px // max(width, height, side_max_px)
-    if left < PHOTO_WORK_SIDE_MIN_PX:
+    if min(width, height) * side_max_px // max(width, height, side_max_px) < PHOTO_WORK_SIDE_MIN_PX:
         raise Refused(
             Reject.TOO_SMALL,
-            f"The photo is a strip of {width}x{height} pixels, of which {left} would be left on its shorter side; "
-            "send the single photos that it was put together from.",
+            f"The photo is a strip of {width}x{height} pixels, which is too narrow. Use the photos it was made from.",
         )
 
 
 _DRAFTED = frozenset({"JPEG", "MPO"})
-"""Formats that can be decoded at 1/2, 1/4 or 1/8. A JPEG with a second picture in it (phones' gain maps) is an MPO."""
+"""Formats that can be decoded at 1/2, 1/4 or 1/8 size. A JPEG with a second image (a phone's gain map) is an MPO."""
 
 
 def _shrink(opened: Image.Image, side_max_px: int) -> Image.Image:
@@ -113,8 +111,8 @@ def _shrink(opened: Image.Image, side_max_px: int) -> Image.Image:
 
 
 def _in_strips(decoded: Image.Image, factor: int) -> Image.Image:
-    """The picture as sRGB, averaged down by a whole factor, without a second whole copy: that of 250 million pixels
-    with transparency came to 3.9 GB, which ends a small worker."""
+    """The image as sRGB, averaged down by a whole factor. A second full copy of 250 million pixels with transparency
+    would take 3.9 GB, too much for a small worker."""
     if factor < 2:
         return to_srgb(decoded)
     width, height = decoded.size

@@ -1,5 +1,5 @@
-"""What a photo's tags say that helps to find its camera: focal length, camera, orientation, position.
-Never raises: tags come from strangers. Position stays inside the worker, it is used to pair photos only.
+"""Reads the tags that help to find a photo's camera: focal length, camera, orientation, position.
+Never raises on malformed tags. The position stays inside the worker; it only decides which photos to compare.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from PIL.ExifTags import GPS, IFD, Base
 
 FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-"""FocalPlaneResolutionUnit: 2 inch, 3 cm (Exif 2.32, 4.6.5), 4 mm and 5 micrometre as some cameras write."""
+"""FocalPlaneResolutionUnit: 2 inch, 3 cm (Exif 2.32, 4.6.5); some cameras write 4 for mm and 5 for micrometres."""
 FOCAL_MIN_OF_SIDE, FOCAL_MAX_OF_SIDE = 0.2, 10.0
 
 
@@ -37,11 +37,11 @@ class Exif:
 
     @property
     def camera_key(self) -> str:
-        """Equal for photos with the same camera and lens setting; the size is added by the caller."""
+        """Equal for photos with the same camera and lens setting. The caller adds the size."""
         return f"{self.make}|{self.model}|{self.focal_mm}|{self.focal_35_mm}"
 
     def focal_px(self, width: int, height: int) -> float | None:
-        """Focal length at a size of (width, height) px, or None where the tags do not tell or tell nonsense."""
+        """Focal length at (width, height) px, or None if the tags lack it or are implausible."""
         longer = max(width, height)
         if self.focal_35_mm:
             focal_px = self.focal_35_mm / FULL_FRAME_DIAGONAL_MM * math.hypot(width, height)
@@ -54,12 +54,12 @@ class Exif:
 
 
 def read_exif(image: Image.Image) -> Exif:
-    """Tags of an opened image; whatever is missing or broken is left at its default."""
+    """Tags of an opened image. Missing and malformed tags keep their defaults."""
     try:
         tags = image.getexif()
         details = tags.get_ifd(IFD.Exif)
         gps = tags.get_ifd(IFD.GPSInfo)
-    except Exception:  # the parser raises struct, value, key and syntax errors on broken tags
+    except Exception:  # the parser raises struct, value, key and syntax errors on malformed tags
         return Exif()
     unit_mm = MM_PER_UNIT.get(_whole(details.get(Base.FocalPlaneResolutionUnit)) or 2, 25.4)
     per_unit = _number(details.get(Base.FocalPlaneXResolution))
@@ -77,8 +77,8 @@ def read_exif(image: Image.Image) -> Exif:
 
 
 def panorama_kind(image: Image.Image) -> str | None:
-    """`equirectangular` or `cylindrical` where the picture says that it was put together (Photo Sphere XMP: 360 degree
-    cameras and phones' panorama modes write it), else None."""
+    """`equirectangular` or `cylindrical` by Photo Sphere XMP, which 360 degree cameras and phones' panorama modes
+    write, else None."""
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     text = packet.encode(errors="replace") if isinstance(packet, str) else bytes(packet)
     found = _PROJECTION.search(text)
@@ -89,7 +89,7 @@ _PROJECTION = re.compile(rb"GPano:ProjectionType[^a-zA-Z]{1,8}(equirectangular|c
 
 
 def _position(gps: dict[int, Any]) -> tuple[float, float, float] | None:
-    """(latitude deg, longitude deg, altitude m); None without both angles, and for the empty 0, 0."""
+    """(latitude deg, longitude deg, altitude m); None if an angle is missing, or for 0, 0."""
     latitude = _degrees(gps.get(GPS.GPSLatitude), gps.get(GPS.GPSLatitudeRef), "S", 90)
     longitude = _degrees(gps.get(GPS.GPSLongitude), gps.get(GPS.GPSLongitudeRef), "W", 180)
     if latitude is None or longitude is None or (latitude == 0 and longitude == 0):

@@ -1,6 +1,4 @@
-"""Any decoded picture as 8-bit sRGB: 16-bit, palette, transparent, CMYK and wide-gamut ones too.
-Knows nothing of files or tags other than the colour profile.
-"""
+"""Converts any decoded image to 8-bit sRGB, including 16-bit, palette, transparent, CMYK and wide-gamut images."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ _SRGB = ImageCms.createProfile("sRGB")
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """An RGB copy that keeps orientation tags (exif_transpose comes later). Transparent pixels become white."""
+    """An RGB copy that keeps the orientation tag for exif_transpose. Transparent pixels become white."""
     exif = image.getexif()
     profile = image.info.get("icc_profile")
     if image.mode in _SIXTEEN_BIT:
@@ -34,7 +32,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    """Through the picture's own colour profile (phones write Display P3); a broken profile counts as sRGB."""
+    """Converted by the image's colour profile (phones write Display P3). A malformed profile counts as sRGB."""
     source = image if image.mode in ("RGB", "CMYK") else image.convert("RGB")
     try:
         embedded = ImageCms.ImageCmsProfile(io.BytesIO(profile))

@@ -1,6 +1,4 @@
-"""The reasons to leave a photo out, and how a check says one.
-Decides nothing: each check knows its own rule and its own words.
-"""
+"""Why a photo is left out, as a code and a sentence for the person who took it."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ from enum import StrEnum
 
 
 class Reject(StrEnum):
-    """Why a photo is left out before any camera is looked for. Not a job failure: see errors.Code."""
+    """Why validation leaves a photo out. For the failure of a job see errors.Code."""
 
     EMPTY = "EMPTY"
     NOT_A_PHOTO = "NOT_A_PHOTO"
@@ -22,7 +20,7 @@ class Reject(StrEnum):
 
 
 class Refused(Exception):
-    """This photo is left out; never leaves the room."""
+    """This photo is left out. Caught by photos.validation."""
 
     def __init__(self, code: Reject, reason: str) -> None:
         self.code, self.reason = code, reason

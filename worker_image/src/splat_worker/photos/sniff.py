@@ -1,4 +1,4 @@
-"""What a file really is, by its first bytes and never by its name.
+"""The real type of a file, read from its first bytes and never from its name.
 Decodes nothing.
 """
 
@@ -29,12 +29,14 @@ OTHERS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("a ZIP archive", lambda head: head.startswith(b"PK\x03\x04")),
     ("a web page", lambda head: head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html", b"<?xml"))),
 )
-_TAKEN = "JPEG, PNG, WebP and HEIC photos are taken."
+_TAKEN = "Use JPEG, PNG, WebP or HEIC."
 
 
 def meant_as_photo(path: Path) -> bool:
-    """Whether a file in a folder of photos is one of them: by its content, or at least by its name. A licence text
-    or a hidden file beside the photos is nobody's photo, a broken .jpg is a photo to complain about."""
+    """Whether a file in a folder of photos counts as a photo, by its content or by its name.
+
+    A licence text or a hidden file is skipped silently. A broken .jpg is a photo that gets a reason.
+    """
     if path.name.startswith("."):
         return False
     try:
@@ -45,8 +47,8 @@ def meant_as_photo(path: Path) -> bool:
 
 
 def sniff(path: Path, name: str) -> str:
-    """Pillow's name of the format that the first bytes show. Raises for anything that is not a photo we take; the
-    reason speaks of the name where that says otherwise."""
+    """Pillow's name of the format that the first bytes show. Raises Refused for any other file; the reason mentions
+    the name's suffix where the suffix claims a photo."""
     with path.open("rb") as file:
         head = file.read(64)
     for _, pillow_format, matches in FORMATS:
@@ -54,11 +56,12 @@ def sniff(path: Path, name: str) -> str:
             return pillow_format
     for what, matches in OTHERS:
         if matches(head):
-            raise Refused(Reject.NOT_A_PHOTO, f"This is {what}{_despite(name)}; {_TAKEN}")
+            raise Refused(Reject.NOT_A_PHOTO, f"This is {what}{_despite(name)}. {_TAKEN}")
     if all(byte in b"\t\n\r\f\x1b" or byte >= 32 for byte in head) and head.isascii():
-        raise Refused(Reject.NOT_A_PHOTO, f"This is a text file{_despite(name)}; {_TAKEN}")
-    raise Refused(Reject.NOT_A_PHOTO, f"The file is of no kind that is known here; {_TAKEN}")
+        raise Refused(Reject.NOT_A_PHOTO, f"This is a text file{_despite(name)}. {_TAKEN}")
+    raise Refused(Reject.NOT_A_PHOTO, f"This file type is not supported. {_TAKEN}")
 
 
 def _despite(name: str) -> str:
-    return ", whatever its name says" if Path(name).suffix.lower() in TAKEN_SUFFIXES else ""
+    suffix = Path(name).suffix.lower()
+    return f", not a {suffix} photo" if suffix in TAKEN_SUFFIXES else ""

@@ -1,1 +1,1 @@
-"""Is this worker whole? From a shell (`python -m splat_worker.selftest`), or asked for as a job."""
+"""Checks that a worker is complete, from a shell (`python -m splat_worker.selftest`) or as a job."""

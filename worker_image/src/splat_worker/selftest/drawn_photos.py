@@ -1,6 +1,4 @@
-"""Photos that the self-test draws for itself: a textured table with a step in it.
-Needs no file and no network.
-"""
+"""Draws the photos of the self-test: a textured table with a step."""
 
 from __future__ import annotations
 
@@ -9,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from splat_worker.photos.door import Source
+from splat_worker.photos.validation import Source
 
 PHOTOS = 8
 SIZE = (320, 240)
 
 
 def draw(folder: Path) -> list[Source]:
-    """PHOTOS pictures of a textured table with a step in it, seen from an arc: enough for a tiny reconstruction."""
+    """PHOTOS photos of the table along an arc, enough for a tiny reconstruction."""
     folder.mkdir()
     rng = np.random.default_rng(11)
     texture = sum(

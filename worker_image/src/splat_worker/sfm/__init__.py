@@ -1,1 +1,1 @@
-"""Structure from motion: from clean photos to cameras, points and a scene that stands upright."""
+"""Structure from motion: from clean photos to cameras, points and an upright scene."""

@@ -1,5 +1,5 @@
-"""Structure from motion from its first feature to its last camera: for each photo a camera, or a reason why not.
-The stages and their share of the progress; each of them is a module of its own.
+"""Structure from motion from the first feature to the last camera: a camera for each photo, or the reason why not.
+Runs the stages in order and reports their progress; each stage is a module of its own.
 """
 
 from __future__ import annotations
@@ -13,34 +13,36 @@ import numpy as np
 import pycolmap
 
 from splat_worker.contract.job_input import Matching
+from splat_worker.contract.job_report import Rejected
 from splat_worker.errors import Code, JobError
 from splat_worker.limits import PHOTOS_MIN
-from splat_worker.photos.door import Photo
+from splat_worker.photos.validation import Photo
 from splat_worker.progress import silent
-from splat_worker.sfm.diagnosis import Partners, diagnose, tally
-from splat_worker.sfm.features import FEATURES_MAX, extract_features, match_photos
-from splat_worker.sfm.kept import Begun, Kept, what_it_spares
-from splat_worker.sfm.ladder import LADDER, RANDOM_SEED, climb
-from splat_worker.sfm.matching import Pairs, choose, pairs_of
+from splat_worker.sfm.diagnosis import Overlap, advice, diagnose, tally
+from splat_worker.sfm.features.extract import FEATURES_MAX, extract_features
+from splat_worker.sfm.mapping.ladder import LADDER, RANDOM_SEED, run_ladder
+from splat_worker.sfm.matching.match import match_photos
+from splat_worker.sfm.matching.pairs import Pairs, choose, pairs_of
 from splat_worker.sfm.preset import OnProgress, SfmPreset
+from splat_worker.sfm.resume import PartialModel, Reusable, reusable_work
 from splat_worker.sfm.sparse import SparseCamera, SparseModel
 
-pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value  # an empty rung is a result here, not an error
+pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value  # a rung without a model is a result here, not an error
 
 TRACK_MIN = 2
 POINT_ERROR_MAX_PX = 2.0
 
 
 class OnMatches(Protocol):
-    """A few more photos or pairs are in the match database, which nobody writes into during the call.
-    complete: all pairs are compared and verified, and placing begins; begun: cameras placed from it so far."""
+    """The match database has grown. Nobody writes into it during the call.
+    complete: all pairs are verified and mapping begins; partial: cameras placed from it so far."""
 
-    def __call__(self, database: Path, *, complete: bool, begun: Begun | None = None) -> None: ...
+    def __call__(self, database: Path, *, complete: bool, partial: PartialModel | None = None) -> None: ...
 
 
-def numbers(preset: SfmPreset) -> dict[str, object]:
-    """What shapes a match database and the cameras that come of it, beside the photos and the job's own settings:
-    work that was begun with other numbers is not gone on with."""
+def shaping_settings(preset: SfmPreset) -> dict[str, object]:
+    """Everything that shapes a match database and its cameras, besides the photos and the job's own settings. A search
+    with other values must not resume from it."""
     return {
         "colmap": pycolmap.__version__,
         "features_max": FEATURES_MAX,
@@ -49,9 +51,9 @@ def numbers(preset: SfmPreset) -> dict[str, object]:
     }
 
 
-def spared(preset: SfmPreset, photos: Sequence[Photo], copy: Path) -> Kept | None:
-    """What `reconstruct` need not do again if it goes on from this copy of a match database; None: not to be used."""
-    return what_it_spares(copy, photos, _pairs(preset, photos)[1])
+def reusable(preset: SfmPreset, photos: Sequence[Photo], database: Path) -> Reusable | None:
+    """What `reconstruct` can skip if it resumes from this match database; None if it cannot resume from it."""
+    return reusable_work(database, photos, _pairs(preset, photos)[1])
 
 
 def reconstruct(
@@ -60,53 +62,50 @@ def reconstruct(
     work_dir: Path,
     *,
     on_progress: OnProgress = silent,
-    go_on_from: Path | None = None,
-    begun: Begun | None = None,
+    resume_from: Path | None = None,
+    partial: PartialModel | None = None,
     on_matches: OnMatches | None = None,
 ) -> SparseModel:
-    """Find a camera for every photo, and sparse points. Raises SFM_FAILED with advice where too few are placed.
+    """Find a camera for every photo, and sparse points. Raises SFM_FAILED with advice if too few cameras are found.
 
-    work_dir: empty folder for the match database; all photos lie in one folder. go_on_from: a copy of that database as
-    on_matches was given it, of which `spared` says that it is of use; it is moved into work_dir. begun: as on_matches
-    was given it with that database.
+    work_dir: empty folder for the match database; all photos lie in one folder. resume_from: a copy of a database that
+    on_matches received and that `reusable` accepts; it is moved into work_dir. partial: the partial model that
+    on_matches received with that database.
     """
     work_dir.mkdir(parents=True, exist_ok=True)
     database = work_dir / "matches.db"
-    if go_on_from is not None:
-        go_on_from.replace(database)
+    if resume_from is not None:
+        resume_from.replace(database)
     pycolmap.set_random_seed(RANDOM_SEED)
 
-    def looked(fraction: float, message: str) -> None:
-        on_progress(0.35 * fraction, message)
-        if on_matches is not None:
-            on_matches(database, complete=False)
+    def step(begin: float, *, last: bool) -> OnProgress:
+        def report(fraction: float, message: str) -> None:
+            on_progress(begin + 0.35 * fraction, message)
+            if on_matches is not None:
+                on_matches(database, complete=last and fraction >= 1.0)
 
-    def compared(fraction: float, message: str) -> None:
-        on_progress(0.35 + 0.35 * fraction, message)
-        if on_matches is not None:
-            on_matches(database, complete=fraction >= 1.0)
+        return report
 
-    extract_features(preset, photos, database, looked)
+    extract_features(preset, photos, database, step(0.0, last=False))
     matching, pairs = _pairs(preset, photos)
-    match_photos(preset, photos, pairs, database, work_dir, on_progress=compared)
-    best, rung, tried = climb(
+    match_photos(preset, photos, pairs, database, work_dir, on_progress=step(0.35, last=True))
+    best, rung, tried = run_ladder(
         preset,
         photos,
         database,
         work_dir,
         lambda f, m: on_progress(0.7 + 0.3 * f, m),
-        begun=begun,
-        on_begun=on_matches and (lambda placed: on_matches(database, complete=True, begun=placed)),
+        partial=partial,
+        on_partial=on_matches and (lambda placed: on_matches(database, complete=True, partial=placed)),
     )
     placed = {image.name for image in best.images.values() if image.has_pose} if best else set()
-    partners = _partners(photos, database)
-    rejected = diagnose(photos, placed, partners)
+    rejected = diagnose(photos, placed, _overlaps(photos, database))
     if best is None or len(placed) < PHOTOS_MIN:
         raise JobError(
             Code.SFM_FAILED,
-            f"Cameras were found for {len(placed)} of {len(photos)} photos; a scene needs at least {PHOTOS_MIN}."
+            f"Found camera positions for {len(placed)} of {len(photos)} photos; a scene needs at least {PHOTOS_MIN}."
             f"{tally(rejected)}",
-            hint=_advice([r.code for r in rejected]),
+            hint=advice(rejected),
         )
     best.extract_colors_for_all_images(photos[0].path.parent, num_threads=preset.threads)
     return _as_sparse(best, photos, rung=rung, matching=matching, tried=tried, rejected=rejected)
@@ -118,7 +117,7 @@ def _pairs(preset: SfmPreset, photos: Sequence[Photo]) -> tuple[Matching, Pairs]
     return matching, pairs_of(matching, positions)
 
 
-def _partners(photos: Sequence[Photo], database: Path) -> dict[str, Partners]:
+def _overlaps(photos: Sequence[Photo], database: Path) -> dict[str, Overlap]:
     """Per photo (file name): its features and the verified matches with each other photo."""
     with pycolmap.Database.open(database) as db:
         names = {image.image_id: image.name for image in db.read_all_images()}
@@ -129,24 +128,9 @@ def _partners(photos: Sequence[Photo], database: Path) -> dict[str, Partners]:
         a, b = (names[image_id] for image_id in pycolmap.pair_id_to_image_pair(pair_id))
         matches[a][b] = matches[b][a] = int(count)
     return {
-        photo.path.name: Partners(keypoints=keypoints.get(photo.path.name, 0), inliers=matches[photo.path.name])
+        photo.path.name: Overlap(keypoints=keypoints.get(photo.path.name, 0), inliers=matches[photo.path.name])
         for photo in photos
     }
-
-
-def _advice(codes: Sequence[str]) -> str | None:
-    """One next step that fits the commonest reason; None keeps the general hint."""
-    if not codes:
-        return None
-    commonest = max(set(codes), key=codes.count)
-    return {
-        "FEW_KEYPOINTS": "The photos show too little texture: put newspaper or another patterned thing under and"
-        " beside the subject, and use more light.",
-        "NO_PARTNER": "The photos overlap too little: take one every 10 to 15 degrees around the subject, so that"
-        " two thirds of each picture are also in the next one.",
-        "OTHER_GROUP": "The photos fall into groups that do not overlap: add photos between the groups.",
-        "BLURRED": "The photos are blurred: hold still, use more light, or a faster shutter.",
-    }.get(commonest)
 
 
 def _as_sparse(
@@ -156,7 +140,7 @@ def _as_sparse(
     rung: str,
     matching: Matching,
     tried: dict[str, int],
-    rejected: tuple,
+    rejected: tuple[Rejected, ...],
 ) -> SparseModel:
     by_file = {photo.path.name: photo for photo in photos}
     cameras = []

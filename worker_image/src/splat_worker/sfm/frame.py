@@ -1,9 +1,9 @@
-"""Where a scene stands: which way is up, its centre, its size; the one convention for files and viewers.
-Pure geometry on arrays: a similarity is decided here and applied before training, so nothing is turned later.
+"""The frame of a scene: which way is up, its centre and its size.
+Pure geometry on arrays. The similarity is applied before training, so that nothing is rotated later.
 
-The convention is that of every scene made with COLMAP and 3D Gaussian splatting: y points DOWN (up is
-(0, -1, 0)), x right, z forward. PlayCanvas and SuperSplat turn such files by 180 degrees about z when they load
-them. The origin is the middle of the subject, and one unit is the subject's radius.
+The convention is that of COLMAP and 3D Gaussian splatting: x right, y DOWN (up is (0, -1, 0)), z forward. PlayCanvas
+and SuperSplat rotate such files by 180 degrees about z on loading. The origin is the middle of the subject, and one
+unit is the subject's radius.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from splat_worker.sfm.sparse import SparseModel
 
 UP: Float64 = np.array([0.0, -1.0, 0.0])
 PLANE_SHARE_MIN = 0.25
-"""A plane counts as ground or table from this share of the points on."""
+"""Share of the points from which a plane counts as ground or table."""
 PLANE_TILT_MAX_DEG = 20.0
 PLANE_TILT_MAX_BY_MEAN_DEG = 50.0
-"""... and only if it is nearly level by the cameras: walls and roofs are planes too. Where only the mean of the cameras
-is known it leans by as much as they look down, so a table may lean that much against it."""
+"""Largest tilt of such a plane against the cameras' level: walls and roofs are planes too. The mean of the cameras
+tilts by as much as they look down, so a table may tilt that much against it."""
 LEVEL_SPREAD_MIN = 0.02
-"""Second smallest eigenvalue of the cameras' x axes. Below it they all point along one line, as from an aeroplane,
-and do not say which way is up."""
+"""Second smallest eigenvalue of the cameras' x axes. Below it they are all parallel, as from an aeroplane, and do not
+determine up."""
 NADIR_COSINE_MIN = 0.8
 AXIS_SPREAD_MIN = 0.02
-"""Conditioning of the point nearest to all optical axes; below it they are parallel and have no such point."""
+"""Conditioning of the point nearest to all optical axes; below it the axes are parallel and have no such point."""
 SEED = 20261123
 
 
 class UpFrom(StrEnum):
-    """What decided which way is up."""
+    """Where the up direction comes from."""
 
     PLANE = "plane"
     LEVEL_CAMERAS = "level cameras"
@@ -55,14 +55,14 @@ class Similarity:
         return self.scale * (np.asarray(points, dtype=np.float64) - self.centre) @ self.rotation.T
 
     def matrix(self) -> Float64:
-        """(4, 4) the same as a homogeneous matrix."""
+        """(4, 4) homogeneous matrix."""
         m = np.eye(4)
         m[:3, :3] = self.scale * self.rotation
         m[:3, 3] = -self.scale * self.rotation @ self.centre
         return m
 
     def pose(self, world_to_camera: Float64) -> Float64:
-        """A rigid world-to-camera matrix of the old frame in the new one (depths grow by `scale`)."""
+        """A rigid world-to-camera matrix of the old frame in the new frame (depths grow by `scale`)."""
         rotation = world_to_camera[:3, :3] @ self.rotation.T
         centre = self.apply(-(world_to_camera[:3, :3].T @ world_to_camera[:3, 3])[None])[0]
         out = np.eye(4)
@@ -72,7 +72,7 @@ class Similarity:
 
 
 def find_frame(model: SparseModel) -> Similarity:
-    """Decide the similarity from cameras and points alone; deterministic."""
+    """The similarity from cameras and points alone; deterministic."""
     poses = np.stack([camera.world_to_camera for camera in model.cameras])
     points = _inner(np.asarray(model.points, dtype=np.float64), _centres(poses))
     up, up_from = find_up(poses, points)
@@ -82,7 +82,7 @@ def find_frame(model: SparseModel) -> Similarity:
     return Similarity(scale=1.0 / radius, rotation=_upright(up, poses), centre=centre, up_from=up_from)
 
 
-def stand(model: SparseModel, frame: Similarity) -> SparseModel:
+def transform(model: SparseModel, frame: Similarity) -> SparseModel:
     """The same model in the new frame."""
     return replace(
         model,
@@ -94,9 +94,9 @@ def stand(model: SparseModel, frame: Similarity) -> SparseModel:
 def find_up(poses: Float64, points: Float64) -> tuple[Float64, UpFrom]:
     """Unit vector that points up. poses: (C, 4, 4) world to camera; points: (P, 3).
 
-    People hold cameras level: their x axes lie in the horizontal plane, whatever the tilt. Where these axes span
-    that plane its normal is up, and a big plane of points that nearly agrees (table, floor) is more exact still.
-    From an aeroplane they do not span it; then the ground below is the plane.
+    People hold cameras level, so that the cameras' x axes lie in the horizontal plane. If these axes span it, its
+    normal is up; a large plane of points that nearly agrees (table, floor) is more exact. From an aeroplane the axes do
+    not span it, and the ground gives up.
     """
     right, down, forward = poses[:, 0, :3], poses[:, 1, :3], poses[:, 2, :3]
     mean_up = -down.mean(axis=0)
@@ -127,7 +127,7 @@ def _centres(poses: Float64) -> Float64:
 
 
 def _inner(points: Float64, centres: Float64) -> Float64:
-    """Points without the far background: nearer to the cameras' middle than 4 times the median distance."""
+    """Points without the far background: within 4 times the median distance from the cameras' middle."""
     if len(points) < 10:
         return points
     distance = np.linalg.norm(points - np.median(centres, axis=0), axis=1)
@@ -135,7 +135,7 @@ def _inner(points: Float64, centres: Float64) -> Float64:
 
 
 def _plane(points: Float64) -> tuple[Float64 | None, float]:
-    """Normal of the plane that most points lie on, and their share; thickness 1.5 % of the cloud's spread."""
+    """Normal of the plane that holds the most points, and their share; thickness 1.5 % of the cloud's spread."""
     if len(points) < 50:
         return None, 0.0
     rng = np.random.default_rng(SEED)
@@ -160,8 +160,8 @@ def _plane(points: Float64) -> tuple[Float64 | None, float]:
 
 
 def _middle(poses: Float64, points: Float64) -> Float64:
-    """What the cameras look at: the point nearest to all optical axes, where they cross in front of the cameras and
-    near the points; otherwise the median of the points."""
+    """What the cameras look at: the point nearest to all optical axes if it lies in front of the cameras and near the
+    points, else the median of the points."""
     median = np.median(points, axis=0) if len(points) else _centres(poses).mean(axis=0)
     forward = poses[:, 2, :3]
     across = np.eye(3) - np.einsum("ni,nj->nij", forward, forward)
@@ -175,11 +175,11 @@ def _middle(poses: Float64, points: Float64) -> Float64:
 
 
 def _upright(up: Float64, poses: Float64) -> Float64:
-    """(3, 3) rotation that brings `up` to (0, -1, 0) and the cameras' mean viewing direction to +z."""
+    """(3, 3) rotation that maps `up` to (0, -1, 0) and the cameras' mean viewing direction to +z."""
     down = -up / np.linalg.norm(up)
     ahead = poses[:, 2, :3].mean(axis=0)
     ahead = ahead - (ahead @ down) * down
-    if np.linalg.norm(ahead) < 0.05:  # an orbit, or straight down: any horizontal direction of a real camera will do
+    if np.linalg.norm(ahead) < 0.05:  # an orbit, or straight down: use any camera's horizontal direction
         ahead = poses[0, 2, :3] - (poses[0, 2, :3] @ down) * down
         if np.linalg.norm(ahead) < 0.05:
             ahead = -poses[0, 1, :3] + (poses[0, 1, :3] @ down) * down

@@ -1,5 +1,5 @@
-"""What a search for cameras is told to do, and how it tells how far it is.
-Holds no algorithm and imports no COLMAP.
+"""Options of a search for cameras, and the type of its progress callback.
+Holds no algorithm and does not import COLMAP.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ OnProgress = Callable[[float, str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class SfmPreset:
-    """matching: which pairs; threads: cores COLMAP may use; on_gpu: features are found and compared on the GPU.
+    """matching: which pairs to compare; threads: cores that COLMAP may use; gpu: torch device that finds and matches
+    features, None to let COLMAP do both on the CPU.
 
-    extract_max_px: longer side at which features are looked for, None for the photos' own; cameras are those of the
-    photos either way.
+    extract_max_px: longer side at which features are found, None for the photos' own size. Cameras always refer to
+    the photos' own size.
     """
 
     matching: Matching = Matching.AUTO
     threads: int = 2
-    on_gpu: bool = False
+    gpu: str | None = None
     extract_max_px: int | None = None

@@ -1,23 +1,25 @@
-"""The result of structure from motion as plain arrays: cameras, points, and which photos have no place.
-Never imports pycolmap, so that a checkpoint can be read anywhere; holds no algorithm.
+"""The result of structure from motion as plain arrays: cameras, points and rejected photos.
+Does not import pycolmap, so that a checkpoint can be read anywhere.
 """
 
 from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from splat_worker.contract.job_report import Rejected
 from splat_worker.scene import Float32, Float64, UInt8
 
+Int32 = np.ndarray[tuple[int], np.dtype[np.int32]]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SparseCamera:
     """A placed photo. world_to_camera: (4, 4) rigid, OpenCV axes; focal, cx, cy in px of (width, height);
-    k1: radial distortion of COLMAP's SIMPLE_RADIAL; seen: number of points observed."""
+    k1: radial distortion of COLMAP's SIMPLE_RADIAL; seen: number of observed points."""
 
     name: str
     world_to_camera: Float64
@@ -37,12 +39,12 @@ class SparseCamera:
 
 @dataclass(frozen=True, kw_only=True)
 class SparseModel:
-    """points: (P, 3) float32 world; colours: (P, 3) uint8 sRGB; tracks: (P,) number of photos that see it."""
+    """points: (P, 3) float32 world; colours: (P, 3) uint8 sRGB; tracks: (P,) number of photos that see a point."""
 
     cameras: tuple[SparseCamera, ...]
     points: Float32
     colours: UInt8
-    tracks: NDArrayInt
+    tracks: Int32
     reprojection_error_px: float
     rung: str
     matching: str
@@ -50,21 +52,18 @@ class SparseModel:
     rejected: tuple[Rejected, ...]
 
     def to_bytes(self) -> bytes:
-        """A portable copy (npz without pickles)."""
+        """As npz without pickles."""
         meta = {
             "cameras": [
-                {
-                    "name": c.name, "width": c.width, "height": c.height, "focal_px": c.focal_px,
-                    "cx": c.cx, "cy": c.cy, "k1": c.k1, "seen": c.seen,
-                }
-                for c in self.cameras
+                {key: value for key, value in asdict(camera).items() if key != "world_to_camera"}
+                for camera in self.cameras
             ],
             "reprojection_error_px": self.reprojection_error_px,
             "rung": self.rung,
             "matching": self.matching,
             "tried": self.tried,
             "rejected": [r.model_dump() for r in self.rejected],
-        }  # fmt: skip
+        }
         buffer = io.BytesIO()
         np.savez_compressed(
             buffer,
@@ -93,6 +92,3 @@ class SparseModel:
                 rejected=rejected,
                 **meta,
             )
-
-
-NDArrayInt = np.ndarray[tuple[int], np.dtype[np.int32]]

@@ -1,1 +1,1 @@
-"""The way in and out: presigned addresses, guarded connections, and where a job's files go."""
+"""Downloads and uploads by presigned URL, guarded connections, and where a job's files go."""

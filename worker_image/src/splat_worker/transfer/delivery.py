@@ -1,10 +1,9 @@
-"""Where a job's files go: presigned addresses of a cloud job, or a folder of a local one.
-The only seam between the pipeline and the outside; it never looks into a file.
+"""Where a job's files go: the presigned URLs of a cloud job, or the folder of a local one.
+The pipeline reaches the outside only through this module.
 """
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,29 +12,30 @@ from typing import Protocol
 
 from splat_worker.contract.job_input import CheckpointAddress
 from splat_worker.contract.job_report import Artifact
+from splat_worker.hashing import sha256_of
 from splat_worker.transfer.transfer import Transfer
 
 ALL_ARTIFACTS = frozenset({"scene.ply", "scene.sog", "scene.spz", "poster.webp", "cameras.json", "report.json"})
 
 
 class Delivery(Protocol):
-    """wanted: artifact names that somebody asked for."""
+    """wanted: names of the artifacts to deliver."""
 
     wanted: frozenset[str]
     keeps_checkpoints: bool
 
     def deliver(self, files: Mapping[str, Path]) -> dict[str, Artifact]:
-        """Hand over the files that are wanted; what was handed over, by name."""
+        """Deliver the wanted files; returns them by name."""
 
     def save_checkpoint(self, path: Path) -> None: ...
 
     def load_checkpoint(self, path: Path) -> bool:
-        """Write the last checkpoint to `path`; False where there is none."""
+        """Write the last checkpoint to `path`; False if there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Presigned:
-    """Uploads to the addresses that came with the job."""
+    """Uploads to the job's presigned URLs."""
 
     transfer: Transfer
     outputs: Mapping[str, str] = field(repr=False)
@@ -62,7 +62,7 @@ class Presigned:
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
-    """Copies into a folder; the checkpoint lies beside the artifacts until the job is done."""
+    """Copies into a folder. The checkpoint lies beside the artifacts until the job is done."""
 
     path: Path
     wanted: frozenset[str] = ALL_ARTIFACTS
@@ -88,7 +88,7 @@ class Folder:
         shutil.copyfile(self._checkpoint, path)
         return True
 
-    def forget_checkpoint(self) -> None:
+    def delete_checkpoint(self) -> None:
         self._checkpoint.unlink(missing_ok=True)
 
     @property
@@ -97,5 +97,4 @@ class Folder:
 
 
 def describe(path: Path) -> Artifact:
-    with path.open("rb") as file:
-        return Artifact(bytes=path.stat().st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest())
+    return Artifact(bytes=path.stat().st_size, sha256=sha256_of(path))

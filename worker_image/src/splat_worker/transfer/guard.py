@@ -1,5 +1,5 @@
-"""Connections that cannot be led astray: addresses are checked after DNS, and the checked address is the one used.
-Never follows a redirect, never reads proxy variables, never puts a URL into an error.
+"""Connections protected against server-side request forgery: the IP address is checked after DNS, then used.
+Follows no redirect, reads no proxy variables, puts no URL into an error.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ Resolve = Callable[[str, int], list[str]]
 
 
 class Refused(Exception):
-    """An address that a worker must not speak to. The text names no URL, only the rule."""
+    """An address that a worker must not connect to. The text names the rule and no URL."""
 
 
 def private_addresses_allowed() -> bool:
-    """True on machines that talk to a local cloud, by SPLAT_ALLOW_PRIVATE_ADDRESSES=true."""
+    """True with SPLAT_ALLOW_PRIVATE_ADDRESSES=true, which the local stack sets."""
     return os.environ.get(ALLOW_VARIABLE, "").strip().lower() in ("1", "true", "yes")
 
 
 _PUBLIC_V6 = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NOT_HOSTS = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
-"""Protocol assignments, 6to4 relays and IPv6 documentation: nobody's photos, and not all known to `is_global`."""
+"""Protocol assignments, 6to4 relays and IPv6 documentation. `is_global` does not know all of them."""
 
 
 def check_address(text: str) -> None:
-    """Raise Refused unless the IP address is a public one (loopback, private, link-local with the clouds'
-    metadata services, shared, multicast and reserved ranges are not, nor IPv6 forms that carry one of them).
+    """Raise Refused unless the IP address is public. Loopback, private, link-local (cloud metadata services), shared,
+    multicast and reserved ranges are not, nor are IPv6 addresses that embed one of them.
 
-    Of IPv6 only the part that is given out to hosts (RFC 4291: 2000::/3) counts, besides IPv4 behind NAT64: the rest
-    holds old forms such as ::10.0.0.1 and fec0::1, which `is_global` takes for public.
+    IPv6 counts only within 2000::/3 (RFC 4291), besides IPv4 behind NAT64. The rest has old forms such as ::10.0.0.1
+    and fec0::1, which `is_global` calls public.
     """
     address = ipaddress.ip_address(text.split("%", maxsplit=1)[0])
     inner = [address]
@@ -59,7 +59,7 @@ _INSIDE = "the address is private, link-local or reserved"
 
 
 class _UnknownHost(httpcore.ConnectError):
-    """The name has no address. Another attempt may help: name servers have bad moments."""
+    """The host name has no address. Name servers can fail briefly, so a retry may succeed."""
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -67,7 +67,7 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 class _GuardedBackend(httpcore.NetworkBackend):
-    """Opens TCP to an address that was checked, so that a second DNS answer cannot swap it."""
+    """Opens TCP to the checked address, so that a second DNS answer cannot replace it."""
 
     def __init__(self, allow_private: bool, resolver: Resolve) -> None:
         self._allow_private, self._resolve = allow_private, resolver
@@ -96,9 +96,6 @@ class _GuardedBackend(httpcore.NetworkBackend):
                 last = error
         raise last
 
-    def connect_unix_socket(self, *_: object, **__: object) -> httpcore.NetworkStream:
-        raise Refused("unix sockets are not spoken to")
-
 
 class GuardedTransport(httpx.BaseTransport):
     """httpx over httpcore with the guarded backend. https only, unless private addresses are allowed."""
@@ -114,7 +111,7 @@ class GuardedTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.scheme != "https" and not self._allow_private:
-            raise Refused("only https addresses are spoken to")
+            raise Refused("only https URLs are allowed")
         try:
             answer = self._pool.handle_request(
                 httpcore.Request(

@@ -1,9 +1,10 @@
-"""Photos in, artifacts out, by presigned addresses: in parallel, retried, checked by size and SHA-256.
-An address is a credential: none is ever logged, stored, or put into an error.
+"""Downloads photos and uploads artifacts by presigned URL: in parallel, with retries, checked by size and SHA-256.
+A presigned URL is a credential: never log it, store it, or put it into an error.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import random
@@ -21,6 +22,7 @@ import httpx
 from splat_worker.contract.job_input import CONTENT_TYPES, PhotoSource
 from splat_worker.contract.job_report import Artifact
 from splat_worker.errors import Code, JobError
+from splat_worker.hashing import sha256_of
 from splat_worker.limits import PHOTO_BYTES_MAX, PROJECT_BYTES_MAX
 from splat_worker.progress import silent
 from splat_worker.transfer.guard import GuardedTransport, Refused, private_addresses_allowed
@@ -36,21 +38,21 @@ PAUSE_MAX_S = 20.0
 CHUNK_BYTES = 1 << 20
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 PUT_TIMEOUT = httpx.Timeout(120.0, connect=10.0)
-AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""Statuses where the same request may succeed a moment later; PUT and GET of one object are safe to repeat."""
+RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses after which the same request may succeed. PUT and GET of one object are safe to repeat."""
 
 REASONS = {
-    401: "the server asked for credentials: the presigned address is incomplete",
-    403: "the presigned address was refused: it has expired or does not fit this request",
-    404: "there is nothing at the address",
-    410: "the object is gone",
-    413: "the server takes no file of this size",
+    401: "the server requires credentials, so the presigned URL is incomplete",
+    403: "the server rejected the presigned URL; it may have expired",
+    404: "the object does not exist",
+    410: "the object was deleted",
+    413: "the file is too large for the server",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fetched:
-    """A photo on disk, with what was really received."""
+    """A downloaded photo, with its real size and digest."""
 
     name: str
     path: Path
@@ -58,16 +60,16 @@ class Fetched:
     sha256: str
 
 
-class _Broken(Exception):
-    """One attempt failed; `again` tells whether another may help."""
+class _AttemptFailed(Exception):
+    """One attempt failed; retry: whether another one may succeed."""
 
-    def __init__(self, reason: str, *, again: bool, wait_s: float | None = None) -> None:
+    def __init__(self, reason: str, *, retry: bool, wait_s: float | None = None) -> None:
         super().__init__(reason)
-        self.reason, self.again, self.wait_s = reason, again, wait_s
+        self.reason, self.retry, self.wait_s = reason, retry, wait_s
 
 
-class _Room:
-    """Bytes that all photos of a job may still have; most of them may come unannounced."""
+class _Allowance:
+    """Bytes that the photos of a job may still take; most sizes are not announced."""
 
     def __init__(self, limit: int) -> None:
         self._left, self._lock = limit, threading.Lock()
@@ -79,7 +81,7 @@ class _Room:
 
 
 class Transfer:
-    """One pool of connections for a job. Close it (or use `with`)."""
+    """A connection pool for one job. Close it, or use `with`."""
 
     def __init__(
         self,
@@ -111,19 +113,15 @@ class Transfer:
         *,
         on_progress: Callable[[int, int], None] = silent,
     ) -> tuple[Fetched, ...]:
-        """All photos, in their order. Raises DOWNLOAD_FAILED naming the first photo that cannot be had."""
+        """All photos, in order. Raises DOWNLOAD_FAILED with the name of the first photo that failed."""
         folder.mkdir(parents=True, exist_ok=True)
         announced = sum(photo.bytes or 0 for photo in photos)
         if announced > PROJECT_BYTES_MAX:
-            raise JobError(
-                Code.BAD_INPUT,
-                f"The photos have {announced >> 20} MiB in all; at most {PROJECT_BYTES_MAX >> 20} are taken.",
-                hint="Send fewer or smaller photos.",
-            )
-        room = _Room(PROJECT_BYTES_MAX)
+            raise _too_many_bytes()
+        allowance = _Allowance(PROJECT_BYTES_MAX)
         with ThreadPoolExecutor(PARALLEL) as pool:
             futures = [
-                pool.submit(self._fetch_photo, photo, folder / f"{i:04d}.bin", room)
+                pool.submit(self._fetch_photo, photo, folder / f"{i:04d}.bin", allowance)
                 for i, photo in enumerate(photos, start=1)
             ]
             pending = set(futures)
@@ -136,53 +134,54 @@ class Transfer:
                 on_progress(len(futures) - len(pending), len(futures))
         return tuple(future.result() for future in futures if not future.cancelled())
 
-    def _fetch_photo(self, photo: PhotoSource, path: Path, room: _Room) -> Fetched:
+    def _fetch_photo(self, photo: PhotoSource, path: Path, allowance: _Allowance) -> Fetched:
         limit = photo.bytes if photo.bytes is not None else PHOTO_BYTES_MAX
         try:
             size, digest = self._attempts(lambda: self._get(photo.url, path, limit))
-        except _Broken as broken:
-            raise JobError(Code.DOWNLOAD_FAILED, f"Photo {photo.name} cannot be fetched: {broken.reason}.") from None
+        except _AttemptFailed as failed:
+            raise JobError(Code.DOWNLOAD_FAILED, f"Could not download {photo.name}: {failed.reason}.") from None
         if photo.bytes is not None and size != photo.bytes:
-            raise JobError(Code.DOWNLOAD_FAILED, f"Photo {photo.name} has {size} bytes, {photo.bytes} were announced.")
+            raise JobError(Code.DOWNLOAD_FAILED, f"{photo.name} has {size} bytes, not {photo.bytes} as announced.")
         if photo.sha256 is not None and digest != photo.sha256:
-            raise JobError(Code.DOWNLOAD_FAILED, f"Photo {photo.name} is not the one announced: its SHA-256 differs.")
-        if not room.take(size):
-            raise JobError(
-                Code.BAD_INPUT,
-                f"The photos have more than {PROJECT_BYTES_MAX >> 20} MiB in all, which is the most that is taken.",
-                hint="Send fewer or smaller photos.",
-            )
+            raise JobError(Code.DOWNLOAD_FAILED, f"{photo.name} is not the announced photo: its SHA-256 differs.")
+        if not allowance.take(size):
+            raise _too_many_bytes()
         return Fetched(name=photo.name, path=path, bytes=size, sha256=digest)
 
     def fetch_checkpoint(self, url: str, path: Path, *, limit: int = PROJECT_BYTES_MAX) -> bool:
-        """False where there is none (or it cannot be had: a job can always start from the beginning)."""
+        """False if there is none, or if it cannot be downloaded: a job can always start from the beginning."""
         try:
             self._attempts(lambda: self._get(url, path, limit), attempts=2)
-        except _Broken as broken:
-            log.info("no checkpoint: %s", broken.reason)
+        except _AttemptFailed as failed:
+            log.info("no checkpoint: %s", failed.reason)
             return False
         return True
 
     def put(self, name: str, path: Path, url: str) -> Artifact:
         """Upload one artifact with its content type. Raises UPLOAD_FAILED."""
-        size, digest = path.stat().st_size, _sha256(path)
+        size, digest = path.stat().st_size, sha256_of(path)
         try:
             self._attempts(lambda: self._put(url, path, size, CONTENT_TYPES[name]))
-        except _Broken as broken:
-            raise JobError(Code.UPLOAD_FAILED, f"{name} cannot be uploaded: {broken.reason}.") from None
+        except _AttemptFailed as failed:
+            raise JobError(Code.UPLOAD_FAILED, f"Could not upload {name}: {failed.reason}.") from None
         return Artifact(bytes=size, sha256=digest)
 
     def put_all(self, files: Mapping[str, Path], urls: Mapping[str, str]) -> dict[str, Artifact]:
-        """Upload what is both there and asked for, in parallel."""
+        """Upload the files that have a URL, in parallel."""
         names = [name for name in files if name in urls]
         with ThreadPoolExecutor(PARALLEL) as pool:
             return dict(zip(names, pool.map(lambda name: self.put(name, files[name], urls[name]), names), strict=True))
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """One POST without retry (progress). Raises on anything but 2xx; the text holds no address."""
+        """One POST without retry. Raises ConnectionError unless the status is 2xx; its text contains no URL."""
         try:
             answer = self._client.post(url, content=body, headers=dict(headers), timeout=5.0)
-        except (httpx.HTTPError, httpx.InvalidURL, Refused, ValueError) as error:  # names that no resolver takes
+        except (
+            httpx.HTTPError,
+            httpx.InvalidURL,
+            Refused,
+            ValueError,
+        ) as error:  # ValueError: a host name that cannot be encoded
             raise ConnectionError(type(error).__name__) from None
         if not answer.is_success:
             raise ConnectionError(f"HTTP {answer.status_code}")
@@ -191,11 +190,11 @@ class Transfer:
         for attempt in range(1, attempts + 1):
             try:
                 return act()
-            except _Broken as broken:
-                if not broken.again or attempt == attempts:
+            except _AttemptFailed as failed:
+                if not failed.retry or attempt == attempts:
                     raise
                 pause_s = min(PAUSE_MAX_S, PAUSE_FIRST_S * 2 ** (attempt - 1)) * random.uniform(0.75, 1.25)  # noqa: S311
-                self._sleep(min(PAUSE_MAX_S, broken.wait_s) if broken.wait_s is not None else pause_s)
+                self._sleep(min(PAUSE_MAX_S, failed.wait_s) if failed.wait_s is not None else pause_s)
         raise AssertionError("attempts is at least 1")
 
     def _get(self, url: str, path: Path, limit: int) -> tuple[int, str]:
@@ -206,44 +205,48 @@ class Transfer:
                 for chunk in answer.iter_bytes(CHUNK_BYTES):
                     size += len(chunk)
                     if size > limit:
-                        raise _Broken(f"it is larger than the {limit} bytes allowed", again=False)
+                        raise _AttemptFailed(f"it is larger than {limit} bytes", retry=False)
                     digest.update(chunk)
                     file.write(chunk)
             promised = answer.headers.get("content-length")
             if promised is not None and not answer.headers.get("content-encoding") and int(promised) != size:
-                raise _Broken("the connection ended early", again=True)
+                raise _AttemptFailed("the connection closed early", retry=True)
         return size, digest.hexdigest()
 
     def _put(self, url: str, path: Path, size: int, content_type: str) -> None:
         headers = {"content-type": content_type, "content-length": str(size)}
         with _network():
-            answer = self._client.put(
-                url, content=_chunks(path), headers=headers, timeout=httpx.Timeout(120, connect=10)
-            )
+            answer = self._client.put(url, content=_chunks(path), headers=headers, timeout=PUT_TIMEOUT)
             _check(answer)
 
 
-class _network:
-    """Turns the libraries' errors into one attempt's failure, without their texts (these may quote the URL)."""
+@contextlib.contextmanager
+def _network() -> Iterator[None]:
+    """Turns the libraries' errors into _AttemptFailed, without their texts, which may contain the URL."""
+    try:
+        yield
+    except Refused as error:
+        raise _AttemptFailed(str(error), retry=False) from None
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
+        raise _AttemptFailed("the URL is invalid", retry=False) from None
+    except httpx.HTTPError as error:
+        raise _AttemptFailed(f"the connection failed ({str(error) or type(error).__name__})", retry=True) from None
 
-    def __enter__(self) -> None:
-        return None
 
-    def __exit__(self, kind: type | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if isinstance(error, Refused):
-            raise _Broken(str(error), again=False) from None
-        if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | ValueError):
-            raise _Broken("the address is not a valid URL", again=False) from None
-        if isinstance(error, httpx.HTTPError):
-            raise _Broken(f"the connection failed ({str(error) or type(error).__name__})", again=True) from None
+def _too_many_bytes() -> JobError:
+    return JobError(
+        Code.BAD_INPUT,
+        f"The photos have more than {PROJECT_BYTES_MAX >> 20} MiB in all, which is the limit.",
+        hint="Use fewer or smaller photos.",
+    )
 
 
 def _check(answer: httpx.Response) -> None:
     if answer.is_success:
         return
     status = answer.status_code
-    reason = REASONS.get(status, "the server answered with an error" if status >= 400 else "redirects are not followed")
-    raise _Broken(f"{reason} (HTTP {status})", again=status in AGAIN, wait_s=_retry_after_s(answer))
+    reason = REASONS.get(status, "the server returned an error" if status >= 400 else "redirects are not followed")
+    raise _AttemptFailed(f"{reason} (HTTP {status})", retry=status in RETRIED, wait_s=_retry_after_s(answer))
 
 
 def _retry_after_s(answer: httpx.Response) -> float | None:
@@ -255,8 +258,3 @@ def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from splat_worker.sfm.agreement import sampson
+from splat_worker.sfm.mapping.agreement import sampson
 
 FOCAL_PX = 600.0
 

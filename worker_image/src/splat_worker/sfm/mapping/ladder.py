@@ -1,5 +1,5 @@
-"""A ladder of mappers, from COLMAP's own thresholds to the global mapper, of which the best model wins.
-Reads the matches of a database; never decides what a photo looks like or how a scene stands.
+"""A ladder of mappers, from COLMAP's default thresholds to the global mapper. The best model wins.
+Reads the matches of a database and changes none.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from pathlib import Path
 
 import pycolmap
 
-from splat_worker.photos.door import Photo
-from splat_worker.sfm.agreement import share_of_matches_explained
-from splat_worker.sfm.kept import Begun
+from splat_worker.photos.validation import Photo
+from splat_worker.sfm.mapping.agreement import share_of_matches_explained
 from splat_worker.sfm.preset import OnProgress, SfmPreset
+from splat_worker.sfm.resume import PartialModel
 
 log = logging.getLogger(__name__)
 
 ENOUGH_SHARE = 0.7
-"""From this share of placed photos on, a rung that finds nothing more ends the climb: the next ones cost minutes on
-large sets and bring strangers a place that is not theirs."""
+"""From this share of placed photos, a rung that places no more ends the ladder: later rungs cost minutes on large sets
+and place photos of other scenes wrongly."""
 RANDOM_SEED = 0
 EXPLAINED_MIN = 0.85
-"""Share of verified matches that a model of a later rung must explain (agreement.py: right ones 0.91 and more,
-folded ones 0.74 to 0.78)."""
+"""Share of verified matches that a model of a later rung must explain (agreement.py: correct models 0.91 and more,
+folded models 0.74 to 0.78)."""
 MODEL_ERROR_MAX_PX_PER_1000 = 1.2
-"""Mean reprojection error above which a model of a later rung counts as wrong, per 1000 px of the longer side. Right
-models of all sets we know come to 0.24 to 0.9; the global mapper once placed 12 of 12 photos, a third of the
-scene's extent off, at 2.1 (1.34 px at 640 px)."""
+"""Mean reprojection error above which a model of a later rung counts as wrong, per 1000 px of the longer side. Correct
+models of our sets reach 0.24 to 0.9. The global mapper once placed 12 of 12 photos a third of the scene's extent off,
+at 2.1 (1.34 px at 640 px)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rung:
-    """One attempt of the ladder; the incremental mapper unless `is_global`.
+    """One attempt of the ladder: the incremental mapper, or the global one if `is_global`.
 
     init_min_angle_deg: between the first two cameras (COLMAP: 16); init_max_forward: share of their motion along the
     line of sight (COLMAP: 0.95); init_min_inliers: matches of the first pair (COLMAP: 100); pose_min_inliers: to
-    place one more photo (COLMAP: 30); seeds: runs of the mapper, of which the first that places all is the last.
+    place one more photo (COLMAP: 30); seeds: runs of the mapper, until one places all photos.
     """
 
     name: str
@@ -57,43 +57,42 @@ LADDER = (
     Rung(name="loose", init_min_angle_deg=1.5, init_max_forward=1.0, init_min_inliers=30, pose_min_inliers=15),
     Rung(name="global", is_global=True, seeds=3),
 )
-"""A walk along a street fails the first rung (2 of 29 photos: its first pair sees things ahead, nearly without an
-angle) and passes the others. The global mapper takes a second and finds nothing with two seeds out of three on the
-smallest of such sets, hence its three tries."""
+"""A walk along a street fails the first rung (2 of 29 photos: its first pair looks ahead, with almost no angle between
+them) and passes the others. The global mapper takes a second and fails with two of three seeds on the smallest such
+set, hence three seeds."""
 SNAPSHOT_EVERY_PHOTOS = 10
-"""How many more photos are placed between two models that could be gone on from: 3 MB each and a twentieth of a second
-with 50 photos, which are placed in 9 s of 2 cores."""
+"""Photos placed between two partial models to resume from. With 50 photos, which take 9 s on 2 cores, each model costs
+3 MB and 0.05 s."""
 GROWTH_BETWEEN_ADJUSTMENTS = 1.4
-"""By how much photos or points grow before all cameras are adjusted together again (COLMAP: 1.1). On five sets of
-24 to 50 photos that takes 8 to 30 % of the mapper's time away (24 photos from a drone: 5.2 s to 3.8 on two cores),
-places the same photos, and their points lie 0.01 px nearer or within 0.001 px as far off."""
+"""Growth of photos or points between two global bundle adjustments (COLMAP: 1.1). On five sets of 24 to 50 photos this
+saves 8 to 30 % of the mapper's time (24 photos from a drone: 5.2 s to 3.8 s on two cores) and places the same photos,
+with reprojection errors 0.01 px lower or within 0.001 px."""
 SETTLED_AT = 1e-6
-"""Relative change of the squared error at which an adjustment of some or all cameras is done (COLMAP: 0, all of its 50
-steps). On three sets the same models within 0.001 px, in 0.83 to 0.94 of the mapper's time."""
+"""Relative change of the squared error at which a bundle adjustment stops (COLMAP: 0, which means all of its 50 steps).
+On three sets this gives the same models within 0.001 px, in 0.83 to 0.94 of the mapper's time."""
 ADJUSTED_BY_ONE_THREAD = 200_000
-"""Residuals up to which one thread adjusts cameras (COLMAP: 50 000; 50 photos have 70 000). Two threads are no faster
-there, and cost about an eighth more of the cores' time; more than two were not tried."""
+"""Residuals up to which one thread runs bundle adjustment (COLMAP: 50 000; 50 photos have 70 000). Two threads are no
+faster there and use about an eighth more CPU time. More than two were not measured."""
 RUNG_ENDS = (0.5, 0.75, 0.9, 1.0)
-"""Share of the mapping's progress at which each rung ends: progress never falls back, however many are needed."""
+"""Share of the mapping's progress at which each rung ends, so that progress never falls back."""
+
+OnPartial = Callable[[PartialModel], None]
 
 
-OnBegun = Callable[[Begun], None]
-
-
-def climb(
+def run_ladder(
     preset: SfmPreset,
     photos: Sequence[Photo],
     database: Path,
     work_dir: Path,
     on_progress: OnProgress,
     *,
-    begun: Begun | None = None,
-    on_begun: OnBegun | None = None,
+    partial: PartialModel | None = None,
+    on_partial: OnPartial | None = None,
 ) -> tuple[pycolmap.Reconstruction | None, str, dict[str, int]]:
-    """Try rungs until one places every photo (or most, and no more than the rung before); the best model of all.
+    """The best model, its rung, and the photos placed by each rung that ran. Tries rungs until `is_done`.
 
-    on_begun is given the cameras placed so far now and then; begun: such cameras, of the same database, which their
-    rung goes on from. Rungs before it are run again.
+    on_partial receives the cameras placed so far from time to time; partial: such cameras, from the same database.
+    Their rung resumes from them; earlier rungs run again.
     """
     best: pycolmap.Reconstruction | None = None
     best_rung, tried = "", {}
@@ -111,9 +110,9 @@ def climb(
             database=database,
             out=work_dir / rung.name,
             on_progress=within,
-            on_begun=on_begun,
+            on_partial=on_partial,
         )
-        found = runner.run(begun if begun and begun.rung == rung.name else None)
+        found = runner.run(partial if partial and partial.rung == rung.name else None)
         models = [model for model in found if rung is LADDER[0] or _plausible(model, photos, database)]
         model = max(models, key=merit, default=None)
         tried[rung.name] = model.num_reg_images() if model else 0
@@ -125,24 +124,24 @@ def climb(
             best, best_rung = model, rung.name
         placed = best.num_reg_images() if best else 0
         seen = max((model.num_reg_images() for model in found), default=0)
-        if is_top(placed, before=before, seen=seen, of=len(photos)):
+        if is_done(placed, before=before, seen=seen, of=len(photos)):
             break
         if number + 1 < len(LADDER):
             on_progress(end, f"{placed} of {len(photos)} photos placed; trying {LADDER[number + 1].name} settings")
     return best, best_rung, tried
 
 
-def is_top(placed: int, *, before: int, seen: int, of: int) -> bool:
-    """Whether the climb ends at a rung: all photos are placed, or most are and the rung found no more of them.
+def is_done(placed: int, *, before: int, seen: int, of: int) -> bool:
+    """Whether the ladder ends at a rung: all photos are placed, or most are and the rung placed no more.
 
-    placed, before: photos of the best model with this rung and without; seen: of the rung's largest model, believed or
-    not. A model of all photos that is folded tells that they hang together: the next rung may well get it right.
+    placed, before: photos of the best model with this rung and without; seen: photos of the rung's largest model,
+    plausible or not. A folded model of all photos shows that they belong together: the next rung may get it right.
     """
     return placed == of or (placed == before and seen <= placed and placed >= ENOUGH_SHARE * of)
 
 
 def _plausible(model: pycolmap.Reconstruction, photos: Sequence[Photo], database: Path) -> bool:
-    """No scene is better than a wrong one: a folded model trains for minutes and shows fog."""
+    """A folded model would train for minutes and show fog, which is worse than no scene."""
     side_px = max(max(photo.width, photo.height) for photo in photos)
     if model.compute_mean_reprojection_error() > MODEL_ERROR_MAX_PX_PER_1000 * max(side_px, 700) / 1000:
         return False
@@ -164,18 +163,18 @@ class _Runner:
     database: Path
     out: Path
     on_progress: OnProgress
-    on_begun: OnBegun | None
+    on_partial: OnPartial | None
 
-    def run(self, begun: Begun | None) -> list[pycolmap.Reconstruction]:
+    def run(self, partial: PartialModel | None) -> list[pycolmap.Reconstruction]:
         self.out.mkdir(exist_ok=True)
         if self.rung.is_global:
             return self._global()
-        if begun is not None:
-            models = self._gone_on_from(begun)
+        if partial is not None:
+            models = self._resume(partial)
             if any(model.num_reg_images() == len(self.photos) for model in models):
                 return models
-            # the mapper makes no other model beside one that it was given, and another may be the larger one
-            log.info("rung %s: not all photos joined the cameras of the checkpoint; placing anew", self.rung.name)
+            # A resumed mapper makes no second model, and a second one may be larger.
+            log.info("rung %s: not all photos joined the cameras of the checkpoint; starting over", self.rung.name)
         return self._incremental(0, None)
 
     def _global(self) -> list[pycolmap.Reconstruction]:
@@ -190,33 +189,33 @@ class _Runner:
                 break
         return found
 
-    def _gone_on_from(self, begun: Begun) -> list[pycolmap.Reconstruction]:
-        folder = self.out / "begun"
-        begun.write(folder)
+    def _resume(self, partial: PartialModel) -> list[pycolmap.Reconstruction]:
+        folder = self.out / "partial"
+        partial.write(folder)
         try:
             placed = pycolmap.Reconstruction(folder).num_reg_images()
         except (RuntimeError, ValueError) as error:
-            log.warning("the cameras of the checkpoint cannot be read: %s", type(error).__name__)
+            log.warning("cannot read the cameras of the checkpoint: %s", type(error).__name__)
             return []
-        log.info("rung %s goes on from %d placed photos", self.rung.name, placed)
+        log.info("rung %s resumes from %d placed photos", self.rung.name, placed)
         return self._incremental(placed, folder)
 
     def _incremental(self, placed: int, input_path: Path | None) -> list[pycolmap.Reconstruction]:
         snapshots = self.out / "snapshots"
         placed = max(placed, 2)
 
-        def placed_one() -> None:
+        def on_next_image() -> None:
             nonlocal placed
             placed = min(placed + 1, len(self.photos))
             self.on_progress(placed / len(self.photos), f"Placing cameras: {placed} of {len(self.photos)}")
-            if self.on_begun is not None and (models := sorted(snapshots.iterdir())):
-                # the mapper waits for this call, so the newest is whole
-                self.on_begun(Begun.of(self.rung.name, models[-1]))
+            if self.on_partial is not None and (models := sorted(snapshots.iterdir())):
+                # The mapper waits for this call, so the newest model is complete.
+                self.on_partial(PartialModel.of(self.rung.name, models[-1]))
                 for model in models:
                     shutil.rmtree(model)
 
         options = self._options()
-        if self.on_begun is not None:
+        if self.on_partial is not None:
             snapshots.mkdir(exist_ok=True)
             options.snapshot_path, options.snapshot_frames_freq = snapshots, SNAPSHOT_EVERY_PHOTOS
         models = pycolmap.incremental_mapping(
@@ -225,7 +224,7 @@ class _Runner:
             self.out,
             options=options,
             input_path=input_path or "",
-            next_image_callback=placed_one,
+            next_image_callback=on_next_image,
         )
         return list(models.values())
 
@@ -238,7 +237,7 @@ class _Runner:
         options.num_threads = self.preset.threads
         options.random_seed = RANDOM_SEED
         options.min_model_size = 3
-        options.extract_colors = False  # of the first photo that sees a point; `reconstruct` takes the mean of all
+        options.extract_colors = False  # COLMAP takes the first photo's colour; `reconstruct` takes the mean
         options.ba_global_frames_ratio = options.ba_global_points_ratio = GROWTH_BETWEEN_ADJUSTMENTS
         options.ba_local_function_tolerance = options.ba_global_function_tolerance = SETTLED_AT
         options.ba_min_num_residuals_for_cpu_multi_threading = ADJUSTED_BY_ONE_THREAD

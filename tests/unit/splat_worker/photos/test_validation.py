@@ -1,5 +1,5 @@
-"""Photos at the door: what is taken, what is left out and in which words, and that nothing can crash the door.
-Silent if broken otherwise: a sideways photo, a published position, a decompression bomb."""
+"""Validation of photos: what is valid, what is left out and with which reason, and that nothing raises.
+Silent failures: a sideways photo, a published position, a decompression bomb."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from PIL.ExifTags import GPS, IFD, Base
 
 from splat_worker.limits import PHOTO_BYTES_MAX
 from splat_worker.photos import decode
-from splat_worker.photos.door import Photo, Prepared, Source, prepare, sharpness
 from splat_worker.photos.pixels import to_srgb
 from splat_worker.photos.reject import Reject
+from splat_worker.photos.validation import Photo, Prepared, Source, prepare, sharpness
 
 SIZE = (360, 270)
 
@@ -63,12 +63,12 @@ def exif_of(*, orientation: int | None = None, gps: bool = False, **details: obj
     return exif
 
 
-Door = Callable[..., Prepared]
+Validate = Callable[..., Prepared]
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Door:
-    def through(files: dict[str, bytes], side_max_px: int = 1000) -> Prepared:
+def validate(tmp_path: Path) -> Validate:
+    def run(files: dict[str, bytes], side_max_px: int = 1000) -> Prepared:
         folder = tmp_path / "in"
         folder.mkdir(exist_ok=True)
         sources = []
@@ -77,7 +77,7 @@ def door(tmp_path: Path) -> Door:
             sources.append(Source(name=name, path=folder / name))
         return prepare(sources, tmp_path / "out", side_max_px=side_max_px)
 
-    return through
+    return run
 
 
 def only(prepared: Prepared) -> Photo:
@@ -99,10 +99,10 @@ def only(prepared: Prepared) -> Photo:
         ("no-ending", "WEBP", {"lossless": True}),
     ],
 )
-def test_a_photo_is_known_by_its_content_and_not_by_its_name(
-    name: str, kind: str, options: dict[str, object], door: Door
+def test_the_type_of_a_photo_comes_from_its_content_and_not_from_its_name(
+    name: str, kind: str, options: dict[str, object], validate: Validate
 ) -> None:
-    photo = only(door({name: encoded(picture(), kind, **options)}))
+    photo = only(validate({name: encoded(picture(), kind, **options)}))
     copy = Image.open(photo.path)
     assert copy.format == "JPEG"
     assert copy.size == SIZE
@@ -131,27 +131,27 @@ def _sixteen_bit() -> Image.Image:
 
 
 @pytest.mark.parametrize("make", [m for _, m in MODES], ids=[n for n, _ in MODES])
-def test_every_pixel_layout_becomes_plain_rgb(make: Callable[[], bytes], door: Door) -> None:
-    copy = Image.open(only(door({"a.png": make()})).path)
+def test_every_pixel_layout_becomes_plain_rgb(make: Callable[[], bytes], validate: Validate) -> None:
+    copy = Image.open(only(validate({"a.png": make()})).path)
     assert copy.mode == "RGB"
     assert 40 < np.asarray(copy).mean() < 215
     assert np.asarray(copy).std() > 15
 
 
-def test_a_wide_gamut_photo_is_brought_to_srgb(door: Door) -> None:
+def test_a_wide_gamut_photo_is_converted_to_srgb(validate: Validate) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-    broken = only(door({"broken-profile.jpg": encoded(picture(), "JPEG", icc_profile=b"not a profile")}))
-    odd = only(door({"odd-profile.jpg": encoded(picture(), "JPEG", icc_profile=profile.tobytes())}))
+    broken = only(validate({"broken-profile.jpg": encoded(picture(), "JPEG", icc_profile=b"not a profile")}))
+    odd = only(validate({"odd-profile.jpg": encoded(picture(), "JPEG", icc_profile=profile.tobytes())}))
     for photo in (broken, odd):
         assert np.abs(np.asarray(Image.open(photo.path), float) - np.asarray(picture(), float)).mean() < 25
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_applied_and_the_copy_has_none(orientation: int, door: Door) -> None:
+def test_orientation_is_applied_and_the_copy_has_none(orientation: int, validate: Validate) -> None:
     marked = picture()
     marked.paste((255, 0, 0), (0, 0, 90, 90))
     exif = exif_of(orientation=orientation, FocalLengthIn35mmFilm=28)
-    photo = only(door({"a.jpg": encoded(marked, "JPEG", exif=exif, quality=95)}))
+    photo = only(validate({"a.jpg": encoded(marked, "JPEG", exif=exif, quality=95)}))
     copy = Image.open(photo.path)
     assert (photo.width, photo.height) == copy.size == (SIZE if orientation < 5 else SIZE[::-1])
     assert len(copy.getexif()) == 0
@@ -163,12 +163,12 @@ def test_orientation_is_applied_and_the_copy_has_none(orientation: int, door: Do
     assert photo.focal_px == pytest.approx(28 / 43.2666 * np.hypot(*SIZE), rel=1e-3)
 
 
-def test_an_upright_heic_stays_upright(door: Door) -> None:
+def test_an_upright_heic_stays_upright(validate: Validate) -> None:
     turned = picture()
     turned.info["exif"] = exif_of(orientation=6).tobytes()
     buffer = io.BytesIO()
     turned.save(buffer, "HEIF", quality=90)
-    photo = only(door({"a.heic": buffer.getvalue()}))
+    photo = only(validate({"a.heic": buffer.getvalue()}))
     assert (photo.width, photo.height) == SIZE[::-1]
 
 
@@ -186,22 +186,22 @@ FOCAL = [
 
 
 @pytest.mark.parametrize(("tags", "expected"), [f[1:] for f in FOCAL], ids=[f[0] for f in FOCAL])
-def test_the_focal_length_comes_from_the_tags_where_they_make_sense(
-    tags: dict[str, object], expected: float | None, door: Door
+def test_the_focal_length_comes_from_plausible_tags(
+    tags: dict[str, object], expected: float | None, validate: Validate
 ) -> None:
-    photo = only(door({"a.jpg": encoded(picture(), "JPEG", exif=exif_of(**tags))}))
+    photo = only(validate({"a.jpg": encoded(picture(), "JPEG", exif=exif_of(**tags))}))
     assert photo.focal_px == (None if expected is None else pytest.approx(expected, rel=1e-3))
 
 
-def test_the_focal_length_follows_a_photo_that_is_made_smaller(door: Door) -> None:
+def test_the_focal_length_scales_with_the_photo(validate: Validate) -> None:
     content = encoded(picture(size=(1600, 1200)), "JPEG", exif=exif_of(FocalLengthIn35mmFilm=28))
-    photo = only(door({"a.jpg": content}, side_max_px=400))
+    photo = only(validate({"a.jpg": content}, side_max_px=400))
     assert (photo.width, photo.height) == (400, 300)
     assert photo.focal_px == pytest.approx(28 / 43.2666 * 500, rel=1e-3)
 
 
-def test_a_position_is_known_inside_and_in_no_published_byte(door: Door) -> None:
-    photo = only(door({"a.jpg": encoded(picture(), "JPEG", exif=exif_of(gps=True))}))
+def test_a_position_is_read_and_never_written_to_the_copy(validate: Validate) -> None:
+    photo = only(validate({"a.jpg": encoded(picture(), "JPEG", exif=exif_of(gps=True))}))
     assert photo.position is not None
     assert photo.position[:2] == pytest.approx((55.7, -13.21))
     content = photo.path.read_bytes()
@@ -210,20 +210,20 @@ def test_a_position_is_known_inside_and_in_no_published_byte(door: Door) -> None
     assert "55.7" not in repr(photo)
 
 
-def test_photos_of_one_lens_setting_and_size_share_a_camera(door: Door) -> None:
+def test_photos_of_one_lens_setting_and_size_share_a_camera(validate: Validate) -> None:
     files = {
         "a.jpg": encoded(picture(1), "JPEG", exif=exif_of(FocalLength=4.3)),
         "b.jpg": encoded(picture(2), "JPEG", exif=exif_of(FocalLength=4.3)),
         "zoomed.jpg": encoded(picture(3), "JPEG", exif=exif_of(FocalLength=8.0)),
         "portrait.jpg": encoded(picture(4), "JPEG", exif=exif_of(FocalLength=4.3, orientation=6)),
     }
-    keys = {photo.name: photo.camera_key for photo in door(files).photos}
+    keys = {photo.name: photo.camera_key for photo in validate(files).photos}
     assert keys["a.jpg"] == keys["b.jpg"]
     assert len(set(keys.values())) == 3
 
 
 def _png_of(width: int, height: int) -> bytes:
-    """A PNG that claims a size, with next to no data: a decompression bomb's head."""
+    """A PNG header with a size and almost no data: a decompression bomb."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -246,11 +246,11 @@ LEFT_OUT: list[tuple[str, bytes, Reject, str]] = [
     ("an MP4", b"\0\0\0\x1cftypisom" + b"\0" * 60, Reject.NOT_A_PHOTO, "video"),
     ("a PDF", b"%PDF-1.7 ...", Reject.NOT_A_PHOTO, "PDF"),
     ("a ZIP", b"PK\x03\x04" + b"\0" * 60, Reject.NOT_A_PHOTO, "ZIP"),
-    ("random bytes", bytes(range(200, 256)) * 4, Reject.NOT_A_PHOTO, "no kind that is known"),
-    ("the first half of a JPEG", JPEG[: len(JPEG) // 2], Reject.UNREADABLE, "ends in the middle"),
+    ("random bytes", bytes(range(200, 256)) * 4, Reject.NOT_A_PHOTO, "type is not supported"),
+    ("the first half of a JPEG", JPEG[: len(JPEG) // 2], Reject.UNREADABLE, "incomplete"),
     ("the first bytes of a JPEG", JPEG[:20], Reject.UNREADABLE, "cannot be opened"),
-    ("half a PNG", encoded(picture(), "PNG")[:9000], Reject.UNREADABLE, "ends in the middle"),
-    ("half a WebP", encoded(picture(), "WEBP")[:3000], Reject.UNREADABLE, "ends in the middle"),
+    ("half a PNG", encoded(picture(), "PNG")[:9000], Reject.UNREADABLE, "incomplete"),
+    ("half a WebP", encoded(picture(), "WEBP")[:3000], Reject.UNREADABLE, "incomplete"),
     ("half a HEIC", encoded(picture(), "HEIF")[:3000], Reject.UNREADABLE, "The file "),
     ("a HEIC head on noise", b"\0\0\0\x18ftypheic" + bytes(200), Reject.UNREADABLE, "The file "),
     ("a thumbnail", encoded(picture(size=(160, 120)), "JPEG"), Reject.TOO_SMALL, "160x120"),
@@ -261,16 +261,16 @@ LEFT_OUT: list[tuple[str, bytes, Reject, str]] = [
 
 
 @pytest.mark.parametrize(("content", "code", "words"), [f[1:] for f in LEFT_OUT], ids=[f[0] for f in LEFT_OUT])
-def test_a_file_that_cannot_be_used_is_left_out_with_a_reason(
-    content: bytes, code: Reject, words: str, door: Door
+def test_an_unusable_file_is_left_out_with_a_reason(
+    content: bytes, code: Reject, words: str, validate: Validate
 ) -> None:
-    prepared = door({"bad.jpg": content, "good.jpg": encoded(picture(5), "JPEG")})
+    prepared = validate({"bad.jpg": content, "good.jpg": encoded(picture(5), "JPEG")})
     assert [photo.name for photo in prepared.photos] == ["good.jpg"]
     assert [(r.name, r.code) for r in prepared.rejected] == [("bad.jpg", code)]
     assert words in prepared.rejected[0].reason
 
 
-def test_a_huge_file_is_left_out_unread(tmp_path: Path) -> None:
+def test_a_file_over_the_limit_is_left_out_unread(tmp_path: Path) -> None:
     big = tmp_path / "big.jpg"
     with big.open("wb") as file:
         file.write(JPEG)
@@ -280,7 +280,7 @@ def test_a_huge_file_is_left_out_unread(tmp_path: Path) -> None:
     assert "64 MiB" in prepared.rejected[0].reason
 
 
-def test_copies_are_left_out_whether_byte_for_byte_or_encoded_anew(door: Door) -> None:
+def test_exact_and_re_encoded_copies_are_left_out(validate: Validate) -> None:
     original = picture(1, (800, 600))
     files = {
         "a.jpg": encoded(original, "JPEG", quality=95),
@@ -290,7 +290,7 @@ def test_copies_are_left_out_whether_byte_for_byte_or_encoded_anew(door: Door) -
         "b.jpg": encoded(picture(2, (800, 600)), "JPEG", quality=95),
         "step.jpg": encoded(original.transform((800, 600), Image.Transform.AFFINE, (1, 0, 14, 0, 1, 3)), "JPEG"),
     }
-    prepared = door(files)
+    prepared = validate(files)
     assert [photo.name for photo in prepared.photos] == ["a.jpg", "b.jpg", "step.jpg"]
     assert {r.name: r.code for r in prepared.rejected} == {
         "copy.jpg": Reject.DUPLICATE,
@@ -300,18 +300,18 @@ def test_copies_are_left_out_whether_byte_for_byte_or_encoded_anew(door: Door) -
     assert all("a.jpg" in r.reason for r in prepared.rejected)
 
 
-def test_a_photo_much_more_blurred_than_the_others_is_left_out_and_a_soft_one_is_kept(door: Door) -> None:
+def test_a_photo_much_more_blurred_than_the_others_is_left_out_and_a_soft_photo_is_not(validate: Validate) -> None:
     files = {f"{i}.jpg": encoded(picture(i), "JPEG", quality=95) for i in range(6)}
     files["soft.jpg"] = encoded(picture(7).filter(ImageFilter.GaussianBlur(0.7)), "JPEG", quality=95)
     files["shaken.jpg"] = encoded(picture(8).filter(ImageFilter.GaussianBlur(5)), "JPEG", quality=95)
-    prepared = door(files)
+    prepared = validate(files)
     assert [(r.name, r.code) for r in prepared.rejected] == [("shaken.jpg", Reject.BLURRED)]
     assert "% of their detail" in prepared.rejected[0].reason
 
 
-def test_a_set_that_is_soft_as_a_whole_is_kept(door: Door) -> None:
+def test_a_set_of_only_soft_photos_stays(validate: Validate) -> None:
     files = {f"{i}.jpg": encoded(picture(i).filter(ImageFilter.GaussianBlur(4)), "JPEG", quality=95) for i in range(6)}
-    assert len(door(files).photos) == 6
+    assert len(validate(files).photos) == 6
 
 
 def test_sharpness_falls_with_blur() -> None:
@@ -320,9 +320,9 @@ def test_sharpness_falls_with_blur() -> None:
     assert values == sorted(values, reverse=True)
 
 
-def test_the_order_of_photos_and_of_rejections_is_that_of_the_sources(door: Door) -> None:
+def test_photos_and_rejections_keep_the_order_of_the_sources(validate: Validate) -> None:
     files = {f"{i}.jpg": encoded(picture(i), "JPEG") if i % 2 else b"" for i in range(8)}
-    prepared = door(files)
+    prepared = validate(files)
     assert [photo.name for photo in prepared.photos] == ["1.jpg", "3.jpg", "5.jpg", "7.jpg"]
     assert [r.name for r in prepared.rejected] == ["0.jpg", "2.jpg", "4.jpg", "6.jpg"]
 
@@ -335,9 +335,7 @@ WHOLE = {
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kind=st.sampled_from(sorted(WHOLE)), share=st.floats(0, 1), flips=st.lists(st.floats(0, 1), max_size=8))
-def test_no_truncation_and_no_flipped_byte_ever_raises(
-    kind: str, share: float, flips: list[float], tmp_path: Path
-) -> None:
+def test_truncation_and_flipped_bytes_never_raise(kind: str, share: float, flips: list[float], tmp_path: Path) -> None:
     content = bytearray(WHOLE[kind][: int(share * len(WHOLE[kind]))])
     for place in flips:
         if content:
@@ -351,7 +349,7 @@ def test_no_truncation_and_no_flipped_byte_ever_raises(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=300), head=st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF"]))
-def test_no_bytes_at_all_ever_raise(content: bytes, head: bytes, tmp_path: Path) -> None:
+def test_random_bytes_never_raise(content: bytes, head: bytes, tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(head + content)
     prepared = prepare([Source(name="x", path=path)], tmp_path / "out", side_max_px=300)
@@ -360,8 +358,8 @@ def test_no_bytes_at_all_ever_raise(content: bytes, head: bytes, tmp_path: Path)
 
 @pytest.mark.parametrize("orientation", [1, 6])
 @pytest.mark.parametrize("kind", ["RGB", "RGBA", "L", "P", "I;16"])
-def test_a_large_picture_is_made_smaller_in_strips_and_looks_the_same(
-    kind: str, orientation: int, monkeypatch: pytest.MonkeyPatch, door: Door
+def test_a_large_image_is_reduced_in_strips_with_the_same_result(
+    kind: str, orientation: int, monkeypatch: pytest.MonkeyPatch, validate: Validate
 ) -> None:
     whole = picture(3, (1230, 937))
     image = {
@@ -371,7 +369,7 @@ def test_a_large_picture_is_made_smaller_in_strips_and_looks_the_same(
     content = encoded(image, "PNG", exif=exif_of(orientation=orientation))
     at_once = []
     monkeypatch.setattr(decode, "to_srgb", lambda part: at_once.append(part.size) or to_srgb(part))
-    copy = Image.open(only(door({"a.bin": content}, side_max_px=150)).path)
+    copy = Image.open(only(validate({"a.bin": content}, side_max_px=150)).path)
     upright = to_srgb(image).transpose(Image.Transpose.ROTATE_270) if orientation == 6 else to_srgb(image)
     expected = np.asarray(upright.resize(copy.size, Image.Resampling.LANCZOS), float)
     assert copy.size == ((150, 114) if orientation == 1 else (114, 150))
@@ -380,42 +378,44 @@ def test_a_large_picture_is_made_smaller_in_strips_and_looks_the_same(
     assert max(height for _, height in at_once) <= decode.STRIP_ROWS * 2
 
 
-def test_a_photo_larger_than_the_free_memory_is_left_out_before_it_is_unpacked(
-    monkeypatch: pytest.MonkeyPatch, door: Door
+def test_a_photo_larger_than_the_free_memory_is_left_out_before_decoding(
+    monkeypatch: pytest.MonkeyPatch, validate: Validate
 ) -> None:
     monkeypatch.setattr(decode, "BIG_PIXELS", SIZE[0] * SIZE[1] - 1)
     monkeypatch.setattr(decode, "available_memory_bytes", lambda: SIZE[0] * SIZE[1] * 4)
-    prepared = door({"big.png": encoded(picture(), "PNG"), "drafted.jpg": encoded(picture(1), "JPEG")})
+    prepared = validate({"big.png": encoded(picture(), "PNG"), "drafted.jpg": encoded(picture(1), "JPEG")})
     assert [photo.name for photo in prepared.photos] == ["drafted.jpg"]
     assert prepared.rejected[0].code == Reject.TOO_LARGE
     assert "memory" in prepared.rejected[0].reason
 
 
 @pytest.mark.parametrize(
-    ("colour", "words"), [((2, 3, 2), "dark"), ((250, 251, 255), "bright"), ((90, 140, 60), "one colour")]
+    ("colour", "words"), [((2, 3, 2), "black"), ((250, 251, 255), "white"), ((90, 140, 60), "a single flat colour")]
 )
-def test_a_picture_of_nothing_is_left_out_for_what_it_is(colour: tuple[int, int, int], words: str, door: Door) -> None:
+def test_a_flat_photo_is_left_out_with_its_kind(colour: tuple[int, int, int], words: str, validate: Validate) -> None:
     noise = np.random.default_rng(0).integers(0, 4, (SIZE[1], SIZE[0], 3), dtype=np.uint8)
     cap = Image.fromarray(np.clip(noise.astype(int) + colour, 0, 255).astype(np.uint8))
-    prepared = door({"a.jpg": encoded(picture(), "JPEG"), "b.jpg": encoded(cap, "JPEG"), "c.jpg": encoded(cap, "PNG")})
+    prepared = validate(
+        {"a.jpg": encoded(picture(), "JPEG"), "b.jpg": encoded(cap, "JPEG"), "c.jpg": encoded(cap, "PNG")}
+    )
     assert [photo.name for photo in prepared.photos] == ["a.jpg"]
     assert {r.code for r in prepared.rejected} == {Reject.PLAIN}
     assert words in prepared.rejected[0].reason
 
 
-def test_a_dim_photo_is_kept(door: Door) -> None:
-    assert only(door({"dusk.jpg": encoded(picture().point(lambda v: v // 10), "JPEG", quality=95)}))
+def test_a_dim_photo_is_valid(validate: Validate) -> None:
+    assert only(validate({"dusk.jpg": encoded(picture().point(lambda v: v // 10), "JPEG", quality=95)}))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "HEIF"])
 @pytest.mark.parametrize("how", ['GPano:ProjectionType="%s"', "<GPano:ProjectionType>%s</GPano:ProjectionType>"])
-def test_a_photo_that_calls_itself_a_panorama_is_left_out(how: str, kind: str, door: Door) -> None:
+def test_a_photo_with_panorama_metadata_is_left_out(how: str, kind: str, validate: Validate) -> None:
     def file(projection: str, seed: int) -> bytes:
         buffer = io.BytesIO()
         picture(seed).save(buffer, kind, xmp=(how % projection).encode())
         return buffer.getvalue()
 
-    prepared = door({n: file(n, i) for i, n in enumerate(("equirectangular", "cylindrical", "perspective"))})
+    prepared = validate({n: file(n, i) for i, n in enumerate(("equirectangular", "cylindrical", "perspective"))})
     assert [photo.name for photo in prepared.photos] == ["perspective"]
     assert {(r.name, r.code) for r in prepared.rejected} == {
         ("equirectangular", Reject.PANORAMA),
@@ -423,20 +423,20 @@ def test_a_photo_that_calls_itself_a_panorama_is_left_out(how: str, kind: str, d
     }
 
 
-def test_a_jpeg_with_a_second_picture_in_it_is_taken_for_the_first(door: Door) -> None:
+def test_a_jpeg_with_a_second_image_yields_the_first(validate: Validate) -> None:
     buffer = io.BytesIO()
     picture(4, (800, 600)).save(buffer, "MPO", save_all=True, append_images=[picture(5, (80, 60))], quality=95)
-    photo = only(door({"ultra-hdr.jpg": buffer.getvalue()}))
+    photo = only(validate({"ultra-hdr.jpg": buffer.getvalue()}))
     assert (photo.width, photo.height) == (800, 600)
 
 
-def test_a_file_that_cannot_be_opened_is_left_out_with_the_systems_reason(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_left_out_with_the_reason_of_the_system(tmp_path: Path) -> None:
     prepared = prepare([Source(name="gone.jpg", path=tmp_path / "gone.jpg")], tmp_path / "out", side_max_px=300)
     assert prepared.rejected[0].code == Reject.UNREADABLE
-    assert prepared.rejected[0].reason == "The file cannot be read (No such file or directory)."
+    assert prepared.rejected[0].reason == "The file cannot be read: No such file or directory."
 
 
-def test_a_full_disk_is_no_photos_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_raised_and_not_blamed_on_the_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -446,8 +446,8 @@ def test_a_full_disk_is_no_photos_fault(tmp_path: Path, monkeypatch: pytest.Monk
         prepare([Source(name="a.jpg", path=tmp_path / "a.jpg")], tmp_path / "out", side_max_px=300)
 
 
-def test_the_reason_speaks_of_the_name_only_where_the_name_says_otherwise(door: Door) -> None:
+def test_the_reason_mentions_the_suffix_only_where_it_claims_a_photo(validate: Validate) -> None:
     tiff = encoded(picture(), "TIFF")
-    reasons = {r.name: r.reason for r in door({"scan.tif": tiff, "scan.JPG": tiff}).rejected}
-    assert "whatever its name says" not in reasons["scan.tif"]
-    assert "whatever its name says" in reasons["scan.JPG"]
+    reasons = {r.name: r.reason for r in validate({"scan.tif": tiff, "scan.JPG": tiff}).rejected}
+    assert "not a" not in reasons["scan.tif"]
+    assert "not a .jpg photo" in reasons["scan.JPG"]

@@ -1,5 +1,6 @@
-"""How far a model agrees with the verified matches it was made from: tells a folded scene from a right one.
-Reads a COLMAP database and a model; changes neither."""
+"""How well a model agrees with the verified matches it was made from, which exposes a folded scene.
+Reads a COLMAP database and a model and changes neither.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +12,17 @@ import pycolmap
 EPIPOLAR_MAX_PX = 4.0
 """COLMAP's own limit for an inlier of a two-view geometry (TwoViewGeometryOptions.ransac.max_error)."""
 MATCHES_MIN = 15
-"""Pairs with fewer verified matches are left out: COLMAP's own minimum for a pair."""
+"""Pairs with fewer verified matches are skipped; COLMAP's own minimum for a pair."""
 MATCHES_PER_PAIR = 200
-"""Enough to judge a pair, so that the time grows with the pairs and not with the photos' detail."""
+"""Matches checked per pair, so that the time does not grow with the photos' detail."""
 
 
 def share_of_matches_explained(model: pycolmap.Reconstruction, database: Path) -> float:
     """Share, 0 to 1, of verified matches between placed photos that lie within EPIPOLAR_MAX_PX of the epipolar
-    lines of the model's own cameras; 1 where no pair has enough matches to say.
+    lines of the model's own cameras; 1 if no pair has enough matches.
 
-    A model may fit the points that it kept to half a pixel and still be folded: then whole pairs of photos that
-    see the same things contradict it. Seen: right models 0.91 and more, folded ones 0.74 to 0.78.
+    A folded model can fit its own points to half a pixel, but whole pairs of photos contradict it. Measured: correct
+    models 0.91 and more, folded models 0.74 to 0.78.
     """
     explained = total = 0
     with pycolmap.Database.open(database) as db:
@@ -37,7 +38,7 @@ def share_of_matches_explained(model: pycolmap.Reconstruction, database: Path) -
             rays_b = _rays(second.camera, np.asarray(db.read_keypoints(second.image_id))[matches[:, 1], :2])
             b_from_a = (second.cam_from_world() * first.cam_from_world().inverse()).matrix()
             error = sampson(rays_a, rays_b, b_from_a) * first.camera.mean_focal_length()
-            # Every pair weighs as much as it has matches, also where not all were looked at.
+            # A pair weighs as much as it has matches, including those that were not checked.
             explained += count * float(np.mean(error <= EPIPOLAR_MAX_PX))
             total += count
     return explained / total if total else 1.0
@@ -46,7 +47,7 @@ def share_of_matches_explained(model: pycolmap.Reconstruction, database: Path) -
 def sampson(rays_a: np.ndarray, rays_b: np.ndarray, b_from_a: np.ndarray) -> np.ndarray:
     """Sampson distance of matched rays (N, 3) with third coordinate 1 under a relative pose (3, 4).
 
-    Returns (N,), in units of the normalised picture plane (px over focal length). Hartley and Zisserman,
+    Returns (N,), in units of the normalised image plane (px over focal length). Hartley and Zisserman,
     Multiple View Geometry, 2nd edition, 11.4.3.
     """
     rotation, shift = b_from_a[:, :3], b_from_a[:, 3]
@@ -59,6 +60,6 @@ def sampson(rays_a: np.ndarray, rays_b: np.ndarray, b_from_a: np.ndarray) -> np.
 
 
 def _rays(camera: pycolmap.Camera, points_px: np.ndarray) -> np.ndarray:
-    """Undistorted rays (N, 3), third coordinate 1, of picture points (N, 2)."""
+    """Undistorted rays (N, 3), third coordinate 1, of image points (N, 2)."""
     flat = np.asarray(camera.cam_from_img(points_px.astype(np.float64)))
     return np.column_stack([flat, np.ones(len(flat))])

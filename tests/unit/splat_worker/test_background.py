@@ -1,14 +1,14 @@
-"""Work beside the job: the newest counts, failures are lost, nobody waits longer than they said."""
+"""Background work: only the newest item counts, failures are dropped, and waits are limited."""
 
 from __future__ import annotations
 
 import threading
 import time
 
-from splat_worker.job.background import Latest
+from splat_worker.background import Latest
 
 
-def test_background_work_keeps_only_the_newest_and_survives_failures() -> None:
+def test_only_the_newest_item_waits_and_a_failure_is_survived() -> None:
     done: list[int] = []
     started, go = threading.Event(), threading.Event()
 
@@ -18,7 +18,7 @@ def test_background_work_keeps_only_the_newest_and_survives_failures() -> None:
         done.append(1)
         raise RuntimeError("lost")
 
-    latest = Latest("test")
+    latest = Latest("test", lambda work: work())
     latest.offer(first)
     assert started.wait(5)
     assert not latest.idle
@@ -29,7 +29,7 @@ def test_background_work_keeps_only_the_newest_and_survives_failures() -> None:
     assert done == [1, 4]
 
 
-def test_closing_without_finishing_drops_what_waits() -> None:
+def test_closing_without_finishing_drops_the_waiting_item() -> None:
     done: list[int] = []
     started = threading.Event()
 
@@ -38,7 +38,7 @@ def test_closing_without_finishing_drops_what_waits() -> None:
         time.sleep(0.1)
         done.append(1)
 
-    latest = Latest("test")
+    latest = Latest("test", lambda work: work())
     latest.offer(first)
     assert started.wait(5)
     latest.offer(lambda: done.append(2))
@@ -47,9 +47,9 @@ def test_closing_without_finishing_drops_what_waits() -> None:
     assert done == [1]
 
 
-def test_the_end_waits_for_background_work_no_longer_than_it_is_told_to() -> None:
+def test_closing_waits_no_longer_than_the_timeout() -> None:
     go = threading.Event()
-    latest = Latest("test")
+    latest = Latest("test", lambda work: work())
     latest.offer(lambda: go.wait(30))
     began = time.monotonic()
     latest.close(finish=True, timeout_s=0.2)

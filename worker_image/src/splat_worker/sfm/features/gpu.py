@@ -1,5 +1,5 @@
-"""Features found on a GPU, written into COLMAP's database as its own extractor writes them.
-What a feature is, sift.py says. Imports torch, so it is imported only where a GPU is.
+"""Features found on a GPU, written into COLMAP's database the way COLMAP's extractor writes them.
+Imports torch, so import it only with a GPU.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional
 
-from splat_worker.photos.door import Photo
-from splat_worker.sfm.sift import Features, find_features
+from splat_worker.photos.validation import Photo
+from splat_worker.sfm.features.sift import Features, find_features
 
 BATCH_PIXELS = 4_000_000
-"""Of photos whose features are found together: 3 GB of a GPU's memory, five photos of 1000x750 px."""
+"""Pixels of the photos in one batch: 3 GB of GPU memory, five photos of 1000x750 px."""
 LUMA = (0.2126, 0.7152, 0.0722, 0.0)
-"""Of red, green and blue (ITU-R BT.709), as COLMAP makes a photo grey."""
+"""Weights of red, green and blue (ITU-R BT.709), as in COLMAP."""
 Grey = NDArray[np.uint8]
 
 
@@ -37,9 +37,11 @@ def write_features(
     threads: int,
     device: str,
 ) -> None:
-    """Of photos in one folder that the database has no features of; camera_id: of all of them. side_max_px: longer side
-    at which features are looked for, None for the photos' own; places are those of the photos either way. Raises
-    torch.cuda.OutOfMemoryError where the GPU cannot hold one photo; those before it are written."""
+    """Find and write the features of photos in one folder that share the camera `camera_id`.
+
+    side_max_px: longer side at which features are found, None for the photos' own size; coordinates always refer to the
+    photos' own size. Raises torch.cuda.OutOfMemoryError if the GPU cannot hold one photo; earlier photos are written.
+    """
     reader = pycolmap.ImageReaderOptions()
     reader.existing_camera_id = camera_id
     names = [photo.path.name for photo in photos]
@@ -50,7 +52,7 @@ def write_features(
         for batch in _batches(greys, side_max_px):
             found = _within_memory([grey for _, grey in batch], side_max_px, features_max=features_max, device=device)
             for (name, _), features in zip(batch, found, strict=True):
-                db.write_keypoints(ids[name], features.places)
+                db.write_keypoints(ids[name], features.keypoints)
                 kind = pycolmap.FeatureExtractorType.SIFT
                 db.write_descriptors(ids[name], pycolmap.FeatureDescriptors(kind, features.descriptors))
 
@@ -58,7 +60,7 @@ def write_features(
 def _within_memory(
     greys: Sequence[Grey], side_max_px: int | None, *, features_max: int, device: str
 ) -> Sequence[Features]:
-    """All at once, or one after the other where the GPU has no room for that."""
+    """All at once, or one by one if the GPU runs out of memory."""
     if len(greys) > 1:
         with contextlib.suppress(torch.cuda.OutOfMemoryError):
             return features_of(greys, side_max_px, features_max=features_max, device=device)
@@ -67,17 +69,17 @@ def _within_memory(
 
 
 def features_of(greys: Sequence[Grey], side_max_px: int | None, *, features_max: int, device: str) -> list[Features]:
-    """Of (H, W) pictures of one size, looked for at `side_max_px` where they are larger, in their own pixels."""
-    pictures = torch.from_numpy(np.stack(greys)).to(device).float() / 255.0
+    """Features of (H, W) images of one size, found at no more than `side_max_px`, in pixels of the images."""
+    images = torch.from_numpy(np.stack(greys)).to(device).float() / 255.0
     height, width = greys[0].shape
     size = _size(height, width, side_max_px)
     if size == (height, width):
-        return find_features(pictures, features_max=features_max)
-    small = functional.interpolate(pictures[:, None], size, mode="bilinear", antialias=True)[:, 0]
+        return find_features(images, features_max=features_max)
+    small = functional.interpolate(images[:, None], size, mode="bilinear", antialias=True)[:, 0]
     wider, higher = width / size[1], height / size[0]
     back = np.array([wider, higher, (wider * higher) ** 0.5, 1.0], np.float32)
     found = find_features(small, features_max=features_max)
-    return [Features(places=one.places * back, descriptors=one.descriptors) for one in found]
+    return [Features(keypoints=one.keypoints * back, descriptors=one.descriptors) for one in found]
 
 
 def _size(height: int, width: int, side_max_px: int | None) -> tuple[int, int]:
@@ -86,7 +88,7 @@ def _size(height: int, width: int, side_max_px: int | None) -> tuple[int, int]:
 
 
 def _batches(greys: Iterable[tuple[str, Grey]], side_max_px: int | None) -> Iterator[list[tuple[str, Grey]]]:
-    """Neighbours of one size, no more than BATCH_PIXELS of them unless one alone has more."""
+    """Consecutive photos of one size, up to BATCH_PIXELS unless a single photo has more."""
     batch: list[tuple[str, Grey]] = []
     for name, grey in greys:
         pixels = math.prod(_size(*grey.shape, side_max_px))
@@ -99,6 +101,6 @@ def _batches(greys: Iterable[tuple[str, Grey]], side_max_px: int | None) -> Iter
 
 
 def _grey(path: Path) -> Grey:
-    """By pillow, which reads in several threads; pycolmap's own reader holds Python's lock."""
+    """Read by pillow, which releases the GIL; pycolmap's reader does not."""
     with Image.open(path) as photo:
         return np.asarray(photo.convert("RGB").convert("L", LUMA))

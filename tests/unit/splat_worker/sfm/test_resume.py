@@ -1,5 +1,5 @@
-"""Whether a copy of a match database may be gone on from: a small one, and the ways in which it can be of no use.
-Silent if broken otherwise: a job that fails at every attempt over the same damaged copy, or pairs without a match."""
+"""Whether a job can resume from a copy of a match database, and the ways in which a copy can be unusable.
+Silent failures: a job that fails at every attempt on the same damaged copy, or pairs without matches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 import pycolmap
 import pytest
 
-from splat_worker.sfm.kept import Kept, copy_database, what_it_spares
+from splat_worker.sfm.resume import Reusable, copy_database, reusable_work
 
 PHOTOS = [SimpleNamespace(path=Path(f"{i:04d}.jpg")) for i in range(4)]
 ALL_PAIRS = tuple((i, j) for i in range(4) for j in range(i + 1, 4))
@@ -25,7 +25,7 @@ FEATURES = 400
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """Features of the first three photos, and the first of them compared with the others."""
+    """Features of the first three photos, and the first photo compared with the other two."""
     path = tmp_path / "matches.db"
     rng = np.random.default_rng(0)
     with pycolmap.Database.open(path) as db:
@@ -43,19 +43,19 @@ def database(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_copy_spares_what_it_holds(database: Path, tmp_path: Path) -> None:
+def test_everything_in_a_copy_is_reusable(database: Path, tmp_path: Path) -> None:
     copy_database(database, tmp_path / "copy.db")
-    assert what_it_spares(tmp_path / "copy.db", PHOTOS, ALL_PAIRS) == Kept(photos=3, pairs=2)
+    assert reusable_work(tmp_path / "copy.db", PHOTOS, ALL_PAIRS) == Reusable(photos=3, pairs=2)
 
 
-def test_a_copy_without_descriptors_is_under_half_as_large_and_of_use_only_where_all_is_compared(
+def test_a_copy_without_descriptors_is_under_half_as_large_and_usable_only_if_all_pairs_are_compared(
     database: Path, tmp_path: Path
 ) -> None:
     copy_database(database, tmp_path / "whole.db")
     copy_database(database, tmp_path / "copy.db", descriptors=False)
     assert (tmp_path / "copy.db").stat().st_size < (tmp_path / "whole.db").stat().st_size / 2
-    assert what_it_spares(tmp_path / "copy.db", PHOTOS[:3], ((0, 1), (0, 2))) == Kept(photos=3, pairs=2)
-    assert what_it_spares(tmp_path / "copy.db", PHOTOS, ALL_PAIRS) is None
+    assert reusable_work(tmp_path / "copy.db", PHOTOS[:3], ((0, 1), (0, 2))) == Reusable(photos=3, pairs=2)
+    assert reusable_work(tmp_path / "copy.db", PHOTOS, ALL_PAIRS) is None
     with pycolmap.Database.open(tmp_path / "copy.db") as db:
         assert (db.num_images(), db.num_keypoints(), db.num_descriptors()) == (3, 3 * FEATURES, 0)
         assert db.num_verified_image_pairs() == 2
@@ -67,7 +67,7 @@ def of_other_photos(path: Path) -> None:
         db.commit()
 
 
-def with_a_page_gone(path: Path) -> None:
+def with_a_damaged_page(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[8192:12288] = b"\xaa" * 4096
     path.write_bytes(content)
@@ -77,21 +77,21 @@ def with_a_page_gone(path: Path) -> None:
     "harm",
     [
         of_other_photos,
-        with_a_page_gone,
+        with_a_damaged_page,
         lambda path: path.write_bytes(path.read_bytes()[:20000]),
         lambda path: path.write_bytes(b"no database" * 500),
         lambda path: path.write_bytes(b""),
     ],
-    ids=["other photos", "a page gone", "cut off", "no database", "empty"],
+    ids=["other photos", "a damaged page", "truncated", "no database", "empty"],
 )
-def test_a_damaged_copy_or_one_of_other_photos_is_of_no_use(harm: Callable[[Path], None], database: Path) -> None:
+def test_a_damaged_copy_or_a_copy_of_other_photos_is_unusable(harm: Callable[[Path], None], database: Path) -> None:
     harm(database)
-    assert what_it_spares(database, PHOTOS, ALL_PAIRS) is None
+    assert reusable_work(database, PHOTOS, ALL_PAIRS) is None
 
 
-@pytest.mark.parametrize("module", ["sfm.cameras", "job.child", "sfm.kept"])
-def test_compressing_survives_pycolmap_whichever_module_is_first(module: str) -> None:
-    """Not so where pycolmap is loaded before zlib: the process ends with "free(): invalid pointer"."""
+@pytest.mark.parametrize("module", ["sfm.cameras", "job.child", "sfm.resume"])
+def test_zlib_works_with_pycolmap_whichever_module_loads_first(module: str) -> None:
+    """If pycolmap loads before zlib, the process ends with "free(): invalid pointer"."""
     code = f"""
 import splat_worker.{module}
 import pycolmap, os, zlib

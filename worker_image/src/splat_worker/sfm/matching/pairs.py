@@ -1,5 +1,5 @@
-"""Which pairs of photos are worth comparing, decided before any is compared.
-Pure: names, order and positions in, index pairs out.
+"""Which pairs of photos to compare.
+Pure: order and positions in, index pairs out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from splat_worker.contract.job_input import Matching
 
 EXHAUSTIVE_MAX = 80
-"""Up to here all pairs are compared: 3,160 pairs, about 3 minutes on two cores at 1000 px."""
+"""Photos up to which all pairs are compared: 3,160 pairs take about 3 minutes on two cores at 1000 px."""
 SPATIAL_SHARE_MIN = 0.9
 SPATIAL_NEIGHBOURS = 24
 SEQUENTIAL_OVERLAP = 12
@@ -23,7 +23,7 @@ Pairs = tuple[tuple[int, int], ...]
 
 
 def choose(wanted: Matching, positions: Sequence[Position | None]) -> Matching:
-    """What AUTO means for this set. SPATIAL without positions falls back to what AUTO would take."""
+    """Resolve AUTO for this set. SPATIAL without positions is treated as AUTO."""
     known = sum(position is not None for position in positions)
     located = known >= SPATIAL_SHARE_MIN * len(positions) and _extent_m(positions) > 5.0
     if wanted == Matching.SPATIAL and not located:
@@ -36,8 +36,8 @@ def choose(wanted: Matching, positions: Sequence[Position | None]) -> Matching:
 
 
 def pairs_of(matching: Matching, positions: Sequence[Position | None]) -> Pairs:
-    """Index pairs (i < j), each once, by first photo: COLMAP keeps a photo's search index only while it is busy
-    with it, and a jumping order costs a third more time."""
+    """Index pairs (i < j), each once, ordered by first photo: COLMAP keeps a photo's search index only while it
+    works on it, and any other order takes a third longer."""
     n = len(positions)
     if matching == Matching.SPATIAL:
         found = _spatial(positions)
@@ -49,14 +49,14 @@ def pairs_of(matching: Matching, positions: Sequence[Position | None]) -> Pairs:
 
 
 def _sequential(n: int) -> set[tuple[int, int]]:
-    """Neighbours in order, then 16, 32, 64 ... apart for slow walks that come back, and a thin net of all pairs:
-    photos handed over in a random order still connect."""
-    steps = [*range(1, SEQUENTIAL_OVERLAP + 1)]
+    """Neighbours in order, photos 16, 32, 64 ... apart for slow walks that come back, and every n-th photo with every
+    n-th other, so that photos in random order still connect."""
+    steps = list(range(1, SEQUENTIAL_OVERLAP + 1))
     steps += [1 << e for e in range(4, max(5, n.bit_length())) if 1 << e < n]
     near = {(i, i + step) for step in steps for i in range(n - step)}
     stride = max(1, math.ceil(n / 40))
-    net = {(i, j) for i in range(0, n, stride) for j in range(i + 1, n, stride)}
-    return near | net
+    sparse = {(i, j) for i in range(0, n, stride) for j in range(i + 1, n, stride)}
+    return near | sparse
 
 
 def _spatial(positions: Sequence[Position | None]) -> set[tuple[int, int]]:
@@ -75,7 +75,7 @@ def _spatial(positions: Sequence[Position | None]) -> set[tuple[int, int]]:
 
 
 def _metres(positions: Sequence[Position | None]) -> np.ndarray:
-    """(N, 2) east, north in m around the mean; NaN where unknown. Altitude of phones is too rough to use."""
+    """(N, 2) east, north in m around the mean; NaN where unknown. Phones report altitude too roughly to use."""
     known = np.array([p[:2] if p else (np.nan, np.nan) for p in positions], dtype=np.float64).reshape(-1, 2)
     if np.isnan(known).all():
         return known

@@ -1,6 +1,5 @@
-"""Matching as matrix products: its rule against a plain loop, and its database against COLMAP's own matcher; a lost
-worker's pairs are not matched again.
-Runs on torch's CPU device; on a GPU the same operations run elsewhere.
+"""Matching on a GPU: its rule against a plain loop, its database against COLMAP's matcher, and resuming.
+Runs on torch's CPU device with the same operations.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ import pytest
 from PIL import Image
 
 from splat_worker.progress import silent
-from splat_worker.sfm import features, gpu_matching
-from splat_worker.sfm.gpu_matching import MAX_DISTANCE, MAX_RATIO, mutual_matches, unit_descriptors
-from splat_worker.sfm.kept import copy_database
+from splat_worker.sfm.matching import gpu, match
+from splat_worker.sfm.matching.gpu import MAX_DISTANCE, MAX_RATIO, mutual_matches, unit_descriptors
 from splat_worker.sfm.preset import SfmPreset
+from splat_worker.sfm.resume import copy_database
 
 
 def plain(one: np.ndarray, other: np.ndarray) -> set[tuple[int, int]]:
@@ -43,13 +42,13 @@ def noisy(of: np.ndarray, seed: int, level: float) -> np.ndarray:
     return (of + np.random.default_rng(seed).normal(0, level, of.shape)).clip(0, 255).astype(np.uint8)
 
 
-def test_matches_are_those_of_the_plain_rule():
+def test_matches_equal_those_of_the_plain_rule():
     one = descriptors(300, 1)
     other = np.concatenate([noisy(one[:200], 2, 12), noisy(one[:40], 3, 14), descriptors(150, 4)])
     other = other[np.random.default_rng(5).permutation(len(other))]
     found = mutual_matches(unit_descriptors(one, "cpu"), unit_descriptors(other, "cpu"))
     assert {(int(i), int(j)) for i, j in found} == plain(one, other)
-    assert 100 < len(found) < 300  # twins of a feature (40 of them) fail the ratio
+    assert 100 < len(found) < 300  # 40 duplicated features fail the ratio
 
 
 @pytest.mark.parametrize("counts", [(0, 5), (1, 5), (5, 1), (5, 0)])
@@ -62,14 +61,13 @@ NAMES = [("0.png", "1.png"), ("0.png", "2.png"), ("1.png", "2.png")]
 
 
 @pytest.fixture
-def cuts(tmp_path, monkeypatch):
-    """Three overlapping cuts of one picture in `photos`, and the GPU's matcher on the CPU."""
+def cuts(tmp_path):
+    """Three overlapping cuts of one image in `photos`."""
     blocks = np.random.default_rng(7).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     picture = Image.fromarray(blocks).resize((640, 480), Image.Resampling.BICUBIC)
     (tmp_path / "photos").mkdir()
     for i in range(3):
         picture.crop((60 * i, 20 * i, 60 * i + 480, 20 * i + 400)).save(tmp_path / "photos" / f"{i}.png")
-    monkeypatch.setattr(features, "GPU", "cpu")
     return tmp_path
 
 
@@ -80,18 +78,15 @@ def with_features(database, cuts):
 
 
 def compare_all(database, cuts, on_progress=silent):
-    """As a worker with a GPU compares photos: our matches, then COLMAP's verification of them."""
+    """Compare photos like a worker with a GPU: our matches, then COLMAP's verification."""
     photos = [SimpleNamespace(path=cuts / "photos" / f"{i}.png") for i in range(3)]
-    preset = SfmPreset(on_gpu=True, threads=1)
-    features.match_photos(preset, photos, ((0, 1), (0, 2), (1, 2)), database, cuts, on_progress=on_progress)
+    preset = SfmPreset(gpu="cpu", threads=1)
+    match.match_photos(preset, photos, ((0, 1), (0, 2), (1, 2)), database, cuts, on_progress=on_progress)
 
 
-def test_the_database_is_as_colmaps_own_matcher_leaves_it(cuts):
-    """Nearly the same matches, and every pair verified.
-
-    Inliers are not compared one by one: COLMAP's verification draws at random in threads (872 and 1117 of the same
-    matches were seen).
-    """
+def test_the_database_matches_that_of_colmaps_matcher(cuts):
+    """Nearly the same matches, and every pair verified. Inliers differ between runs: COLMAP verifies with random draws
+    in threads (872 and 1117 of the same matches)."""
     matches = {}
     for who in ("colmap", "ours"):
         database = with_features(cuts / f"{who}.db", cuts)
@@ -110,28 +105,28 @@ def test_the_database_is_as_colmaps_own_matcher_leaves_it(cuts):
         assert len(both) > 0.9 * max(len(theirs), len(matches["ours"][pair])), pair
 
 
-def test_pairs_that_a_lost_worker_compared_are_neither_matched_nor_verified_again(cuts, monkeypatch):
-    monkeypatch.setattr(features, "VERIFY_CHUNK", 1)
-    told, matched = [], []
-    match = gpu_matching.mutual_matches
-    monkeypatch.setattr(gpu_matching, "mutual_matches", lambda *of: matched.append(of) or match(*of))
+def test_pairs_of_a_lost_worker_are_neither_matched_nor_verified_again(cuts, monkeypatch):
+    monkeypatch.setattr(match, "VERIFY_CHUNK", 1)
+    progress, matched = [], []
+    mutual = gpu.mutual_matches
+    monkeypatch.setattr(gpu, "mutual_matches", lambda *of: matched.append(of) or mutual(*of))
 
-    def keep(fraction, _):
-        told.append(fraction)
-        if len(told) == 2:
-            copy_database(cuts / "first.db", cuts / "kept.db")
+    def copy_at_two(fraction, _):
+        progress.append(fraction)
+        if len(progress) == 2:
+            copy_database(cuts / "first.db", cuts / "copy.db")
 
-    compare_all(with_features(cuts / "first.db", cuts), cuts, keep)
-    assert told == pytest.approx([1 / 3, 2 / 3, 1.0])
+    compare_all(with_features(cuts / "first.db", cuts), cuts, copy_at_two)
+    assert progress == pytest.approx([1 / 3, 2 / 3, 1.0])
     assert len(matched) == 3
-    before = geometries(cuts / "kept.db")
+    before = geometries(cuts / "copy.db")
     assert len(before) == 2
-    compare_all(cuts / "kept.db", cuts, keep)
-    assert told[3:] == [1.0]
+    compare_all(cuts / "copy.db", cuts, copy_at_two)
+    assert progress[3:] == [1.0]
     assert len(matched) == 4
-    after = geometries(cuts / "kept.db")
+    after = geometries(cuts / "copy.db")
     assert len(after) == 3
-    assert before.items() <= after.items(), "not a byte of what was there is another"
+    assert before.items() <= after.items(), "existing rows stay byte for byte"
 
 
 def geometries(database):

@@ -1,8 +1,8 @@
-"""Descriptor matching as matrix products on a GPU, written into COLMAP's database for its own verification.
-Decides no pairs and no geometry: matching.py and pycolmap do. Imports torch only when called.
+"""Descriptor matching as matrix products on a GPU, written into COLMAP's database. COLMAP then verifies it.
+Imports torch only when called.
 
-The rule is COLMAP's brute-force matcher's (colmap 4.2, feature/sift.cc): angle between unit descriptors; a match is the
-nearest neighbour in both directions, nearer than MAX_DISTANCE and than MAX_RATIO times the second nearest, in both.
+The rule is that of COLMAP's brute-force matcher (colmap 4.2, feature/sift.cc) on angles between unit descriptors: a
+match is the nearest neighbour in both directions, nearer than MAX_DISTANCE and than MAX_RATIO times the second nearest.
 """
 
 from __future__ import annotations
@@ -26,15 +26,14 @@ NamePairs = Sequence[tuple[str, str]]
 
 
 class GpuMatcher:
-    """Matches of pairs, written into a database. A photo's descriptors stay on the device (torch's name of it) from its
-    first pair on."""
+    """Writes matches into a database. A photo's descriptors stay on the torch device after its first pair."""
 
     def __init__(self, database: Path, *, device: str) -> None:
         self._database, self._device = database, device
         self._descriptors: dict[str, Tensor] = {}
 
     def write_matches(self, pairs: NamePairs) -> None:
-        """Of the named pairs that have none; they are left to be verified, and the database closed."""
+        """Match the pairs that have no matches yet, and close the database."""
         with pycolmap.Database.open(self._database) as db:
             ids = {image.name: image.image_id for image in db.read_all_images()}
             for one, other in pairs:
@@ -56,7 +55,7 @@ def unit_descriptors(descriptors: np.ndarray, device: str) -> Tensor:
 
 
 def mutual_matches(one: Tensor, other: Tensor) -> np.ndarray:
-    """(M, 2) uint32 index pairs that pass the rule. one: (A, D), other: (B, D), unit rows."""
+    """(M, 2) uint32 index pairs that satisfy the rule. one: (A, D), other: (B, D), unit rows."""
     import torch
 
     if len(one) < 2 or len(other) < 2:
@@ -70,14 +69,14 @@ def mutual_matches(one: Tensor, other: Tensor) -> np.ndarray:
 
 
 def _nearest(cosines: Tensor, dim: int) -> Tensor:
-    """Index of the nearest along `dim`, -1 where it is too far or the second is too near."""
+    """Index of the nearest along `dim`; -1 if it is too far or the second nearest is too close."""
     import torch
 
     best, index = cosines.max(dim)
     at = index.unsqueeze(dim)
-    kept = cosines.gather(dim, at)
+    saved = cosines.gather(dim, at)
     cosines.scatter_(dim, at, -1.0)
     second = cosines.amax(dim)
-    cosines.scatter_(dim, at, kept)
+    cosines.scatter_(dim, at, saved)
     angle, runner_up = (torch.acos(c.clamp(-1.0, 1.0)) for c in (best, second))
     return torch.where((best >= _COS_MIN) & (angle < MAX_RATIO * runner_up), index, torch.full_like(index, -1))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splat_worker.contract.job_input import Matching
-from splat_worker.sfm.matching import EXHAUSTIVE_MAX, choose, pairs_of
+from splat_worker.sfm.matching.pairs import EXHAUSTIVE_MAX, choose, pairs_of
 
 HERE = (55.7, 13.19, 30.0)
 
@@ -31,7 +31,7 @@ def walk(n: int, step_deg: float = 0.0003) -> list[tuple[float, float, float] | 
         (Matching.SEQUENTIAL, [None] * 5, Matching.SEQUENTIAL),
     ],
 )
-def test_auto_goes_by_count_and_position(wanted: Matching, positions: list, expected: Matching) -> None:
+def test_auto_depends_on_count_and_positions(wanted: Matching, positions: list, expected: Matching) -> None:
     assert choose(wanted, positions) is expected
 
 

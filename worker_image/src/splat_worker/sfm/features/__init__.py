@@ -1,0 +1,1 @@
+"""SIFT features of the photos, found by COLMAP or on a GPU."""

@@ -1,0 +1,1 @@
+"""Camera poses from verified matches, and the check that a model is plausible."""

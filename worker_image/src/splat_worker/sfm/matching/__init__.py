@@ -1,0 +1,1 @@
+"""Which pairs of photos are compared, and their matches."""
