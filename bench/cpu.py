@@ -24,14 +24,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench.photo_set import CACHE, SAMPLES, at_width, posed_set, set_name, write_posed
 from bench.plot import Line, plot
 from bench.record import BENCH, arguments, cpu_s, in_own_process, medians, peak_mb, record, write
 from splat_worker.export.ply import read_ply
-from splat_worker.train.context import Device, TrainContext
-from splat_worker.train.evaluate import measure
-from splat_worker.train.photos import split_views
-from splat_worker.train.presets import PresetName, resolve_preset
+from splat_worker.train.core.context import Device, TrainContext
+from splat_worker.train.core.metrics import measure
+from splat_worker.train.core.photos import split_views
+from splat_worker.train.core.preset import PresetName, resolve_preset
+from splat_worker.train.render import render
 from splat_worker.train.trainer import train
 
 OUR_STEPS = (200, 400, 800, 1600, 3200)
@@ -126,7 +129,8 @@ def run(case: Case) -> Row:
         wall, cpu = time.monotonic(), cpu_s()  # without handing over the photos
         gaussians = read_ply(train_opensplat(Path(case.trainer), case.steps, work))
     wall, cpu = time.monotonic() - wall, cpu_s() - cpu
-    figures, _ = measure(gaussians, held_out, Device.CPU)
+    pictures = {v.name: np.rint(render(gaussians, v.camera) * 255.0).astype(np.uint8) for v in held_out}
+    figures = measure(pictures, held_out, Device.CPU)
     return {
         **case.row(),
         "psnr_db": round(figures.psnr_db, 2),

@@ -27,8 +27,8 @@ from bench.photo_set import SAMPLES, SFM_SIDE_PX, at_width, clean_photos, posed_
 from bench.record import BENCH, ROOT, arguments, cpu_s, in_own_process, medians, peak_mb, record, write
 from splat_worker.sfm import cameras
 from splat_worker.sfm.preset import SfmPreset
-from splat_worker.train.context import Device, TrainContext
-from splat_worker.train.presets import PresetName, resolve_preset
+from splat_worker.train.core.context import Device, TrainContext
+from splat_worker.train.core.preset import PresetName, resolve_preset
 from splat_worker.train.runtime import usable_cores
 from splat_worker.train.trainer import train
 

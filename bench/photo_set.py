@@ -14,12 +14,12 @@ import pycolmap
 from PIL import Image
 
 from bench.record import BENCH, ROOT, arguments
-from splat_worker.photos import door
+from splat_worker.photos import validation
 from splat_worker.scene import PosedPhotos, View
 from splat_worker.sfm import cameras, frame
 from splat_worker.sfm.preset import SfmPreset
 from splat_worker.sfm.undistort import posed_photos
-from splat_worker.train.photos import resized
+from splat_worker.train.core.photos import resized
 from splat_worker.train.runtime import usable_cores
 
 SAMPLES = ROOT / "samples" / "photos"
@@ -41,15 +41,15 @@ def posed_set(folder: Path) -> PosedPhotos:
     return read_posed(out)
 
 
-def clean_photos(folder: Path, work: Path, side_px: int) -> tuple[door.Photo, ...]:
-    sources = [door.Source(name=path.name, path=path) for path in sorted(folder.iterdir())]
-    return door.prepare(sources, work / "photos", side_max_px=side_px).photos
+def clean_photos(folder: Path, work: Path, side_px: int) -> tuple[validation.Photo, ...]:
+    sources = [validation.Source(name=path.name, path=path) for path in sorted(folder.iterdir())]
+    return validation.prepare(sources, work / "photos", side_max_px=side_px).photos
 
 
 def found_cameras(folder: Path, work: Path, side_px: int) -> PosedPhotos:
     photos = clean_photos(folder, work, side_px)
     model = cameras.reconstruct(SfmPreset(threads=usable_cores()), photos, work / "sfm")
-    model = frame.stand(model, frame.find_frame(model))
+    model = frame.transform(model, frame.find_frame(model))
     return posed_photos(model, {photo.name: photo.path for photo in photos})
 
 

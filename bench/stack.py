@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 
 from bench.record import BENCH, ROOT, arguments, cpu_s, medians, record, write
-from infra.local_stack import config_for
+from infra.settings.local_stack import config_for
 from tests.stack.conftest import STACK, LocalCloud, project_environment, running_cloud, write_project
 
 # What every run of ours needs; pulumi_docker_build only where a stack builds its image.
@@ -33,10 +33,10 @@ IMPORTS = {
     "pulumi": "import pulumi",
     "pulumi_cloudflare, whole": "import pulumi_cloudflare",
     "pulumi_docker_build": "import pulumi_docker_build",
-    "the program's imports, as they were written": "import infra.stack, pulumi_cloudflare",
+    "the program's imports, as they were written": "import infra.service, pulumi_cloudflare",
     "the program's imports, as it makes them": (
-        "from infra.light_imports import light_imports\nwith light_imports():\n"
-        "    import infra.stack, pulumi_cloudflare as c\n"
+        "from infra.cloudflare.lazy_sdk import lazy_sdk\nwith lazy_sdk():\n"
+        "    import infra.service, pulumi_cloudflare as c\n"
         "    c.R2Bucket, c.R2BucketCors, c.R2BucketLifecycle, c.AccountToken, c.WorkersScript\n"
         "    c.WorkersScriptSubdomain, c.WorkersCronTrigger"
     ),
@@ -106,8 +106,7 @@ def stacks(folder: Path, cloud: LocalCloud) -> dict[str, Stack]:
     )
     os.environ["PATH"] = path
     # The workers here only sleep, so no image can be checked.
-    known = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    unchecked = {f"photo-splat:{key}": "false" for key in ("imageLookup", "imageTrial") if key in known}
+    unchecked = {f"photo-splat:{key}": "false" for key in ("imageLookup", "imageCheck")}
     whole = {key: str(value) for key, value in {**committed, **unchecked, **addresses}.items()}
     return {
         "whole stack": Stack(folder / "whole", path, whole),

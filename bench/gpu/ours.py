@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 import torch
 
-from bench.gpu.peer import HELD_OUT_EVERY
 from splat_worker.scene import PosedPhotos, View
-from splat_worker.train.cuda.fit import Fit, extent_of
-from splat_worker.train.cuda.start import start_from_points
-from splat_worker.train.exposure import affines_of, photo_gains
-from splat_worker.train.presets import Preset
-
-
-def split(posed: PosedPhotos) -> tuple[tuple[View, ...], tuple[View, ...]]:
-    """Training and held-out views: every eighth by name is held out, as in simple_trainer."""
-    views = sorted(posed.views, key=lambda v: v.name)
-    held = tuple(v for i, v in enumerate(views) if i % HELD_OUT_EVERY == 0)
-    return tuple(v for i, v in enumerate(views) if i % HELD_OUT_EVERY != 0), held
-
+from splat_worker.train.backends import choose
+from splat_worker.train.core.context import Device, TrainContext
+from splat_worker.train.core.preset import Preset
+from splat_worker.train.core.schedule import Moment
+from splat_worker.train.loop import Training
 
 Pairs = Iterable[tuple[torch.Tensor, torch.Tensor]]
 
@@ -41,14 +32,15 @@ def figures(pairs: Pairs, *, with_ssim: bool) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def quality(fit: Fit, held_out: tuple[View, ...], *, with_ssim: bool) -> dict[str, float]:
+def quality(run: Training, *, with_ssim: bool) -> dict[str, float]:
     """`figures` of the held-out views at their full size."""
 
     def pair(view: View) -> tuple[torch.Tensor, torch.Tensor]:
-        picture = fit.engine.render(view.camera, degree=fit.degree).clamp(0, 1)
+        degree = run.backend.degree_at(run.progress.step / run.steps)
+        picture = run.backend.engine.render(view.camera, degree=degree).clamp(0, 1)
         return picture, torch.from_numpy(view.image.copy()).to(picture.device).permute(2, 0, 1).float() / 255
 
-    return figures(map(pair, held_out), with_ssim=with_ssim)
+    return figures(map(pair, run.held_out), with_ssim=with_ssim)
 
 
 def psnr_of(picture: torch.Tensor, truth: torch.Tensor) -> float:
@@ -66,63 +58,50 @@ def curve(
     posed: PosedPhotos, preset: Preset, *, seed: int, marks: int = 8, with_ssim: bool = False, device: str = "cuda"
 ) -> dict[str, object]:
     """One run. Seconds count from decoded photos on the host to `marks` evenly spaced evaluations, without these."""
-    training, held_out = split(posed)
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     began, evaluating = time.perf_counter(), 0.0
-    start = start_from_points(
-        posed,
-        limit=preset.gaussians_max,
-        sh_degree=preset.sh_degree,
-        opacity=preset.opacity_start,
-        seed=seed,
-        device=device,
-        times=preset.start_size,
-    )
-    gains = photo_gains(posed, training) if preset.exposure else np.ones((len(training), 3))
-    fit = Fit(
-        maps=affines_of(gains) if np.ptp(gains) > 0 else None,
-        start=start,
-        views=training,
-        preset=preset,
-        extent=extent_of(replace(posed, views=training)),
-        seed=seed,
-        device=device,
-    )
+    fit = Training(posed, preset, TrainContext(device=Device(device), seed=seed), [], choose(Device(device)))
     rows = []
     stops = sorted({round(preset.steps * (i + 1) / marks) for i in range(marks)})
-    while not fit.done:
-        fit.step()
-        if fit.at_step in stops:
+    while fit.progress.step < fit.steps:
+        fit.advance()
+        if fit.progress.step in stops:
             torch.cuda.synchronize()
             now = time.perf_counter()
             rows.append(
                 {
-                    "step": fit.at_step,
+                    "step": fit.progress.step,
                     "seconds": round(now - began - evaluating, 3),
-                    **quality(fit, held_out, with_ssim=with_ssim),
-                    "gaussians": fit.engine.count,
+                    **quality(fit, with_ssim=with_ssim),
+                    "gaussians": fit.backend.count,
                 }
             )
             torch.cuda.synchronize()
             evaluating += time.perf_counter() - now
     peak = torch.cuda.max_memory_allocated()
-    return {"seed": seed, "rows": rows, "peak_mib": round(peak / 2**20), "overflows": fit.engine.overflows, "_fit": fit}
+    return {
+        "seed": seed,
+        "rows": rows,
+        "peak_mib": round(peak / 2**20),
+        "overflows": fit.backend.engine.overflows,
+        "_fit": fit,
+    }
 
 
-def profile(fit: Fit, steps: int = 60) -> list[dict[str, object]]:
+def profile(fit: Training, steps: int = 60) -> list[dict[str, object]]:
     """GPU time per kernel and step over some more steps of a finished run, most expensive first."""
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as record
 
-    fit.steps += 10**9  # rates stay at their end
+    backend, end = fit.backend, Moment(step=fit.steps - 1, steps=fit.steps, background=np.zeros(3, np.float32))
     for _ in range(20):
-        fit.engine.step(fit._views[0], fit.rates(), degree=fit.degree)
+        backend.step(0, end)
     torch.cuda.synchronize()
     with record(activities=[ProfilerActivity.CUDA]) as trace:
         began = time.perf_counter()
         for i in range(steps):
-            fit.engine.step(fit._views[i % len(fit._views)], fit.rates(), degree=fit.degree)
+            backend.step(i % len(fit.training), end)
         torch.cuda.synchronize()
         wall_ms = 1e3 * (time.perf_counter() - began) / steps
     rows = [

@@ -29,11 +29,12 @@ from bench.photo_set import read_posed
 from bench.plot import Line, plot
 from bench.record import BENCH, arguments, record, write
 from splat_worker.scene import PosedPhotos
-from splat_worker.train.context import Device
-from splat_worker.train.cuda.edit import split as split_columns
-from splat_worker.train.cuda.engine import Engine, Rates
+from splat_worker.train.core.context import Device
+from splat_worker.train.core.preset import PresetName, resolve_preset
+from splat_worker.train.core.schedule import Rates
+from splat_worker.train.cuda.densification import split as split_columns
+from splat_worker.train.cuda.engine import Engine
 from splat_worker.train.cuda.layout import tiles_of
-from splat_worker.train.presets import PresetName, resolve_preset
 
 SWEEP = (50_000, 100_000, 200_000, 400_000, 1_000_000, 3_000_000)
 SWEEP_SIZES_PX = (600, 1200)
@@ -148,7 +149,7 @@ def sweep(posed: PosedPhotos) -> list[dict[str, object]]:
     preset = resolve_preset(
         PresetName.PREVIEW, Device.CUDA, len(posed.views), {"gaussians_max": 100_000, "steps": 1500, **WHOLE_SIZE}
     )
-    fit = ours.curve(posed, preset, seed=0, marks=1)["_fit"]
+    fit = ours.curve(posed, preset, seed=0, marks=1)["_fit"].backend
     base, scene = fit.engine.params.clone(), fit.engine.gaussians(0)
     rows = []
     for size_px in SWEEP_SIZES_PX:

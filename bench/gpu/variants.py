@@ -15,8 +15,8 @@ import splat_worker.train  # noqa: F401 - sets the threads' environment before n
 from bench.gpu import ours
 from bench.photo_set import read_posed
 from bench.record import arguments
-from splat_worker.train.context import Device
-from splat_worker.train.presets import PresetName, resolve_preset
+from splat_worker.train.core.context import Device
+from splat_worker.train.core.preset import PresetName, resolve_preset
 
 WHOLE_SIZE = {"size_px": 8192}
 
