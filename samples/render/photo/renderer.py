@@ -1,4 +1,4 @@
-"""The only module that speaks to Mitsuba: parts, lamps and views in, linear light and ray hits out.
+"""The only module that uses Mitsuba: parts, lamps and views in, linear light and ray hits out.
 
 Writes meshes to a scratch folder of its caller; decides nothing about looks.
 """
@@ -11,11 +11,11 @@ from typing import Any
 import mitsuba as mi
 import numpy as np
 
-from scripts.render_samples.cameras import F_NUMBER, FOCAL_MM, Intrinsics, View
-from scripts.render_samples.denoise import Guides
-from scripts.render_samples.meshes import Mesh
-from scripts.render_samples.noise import Array
-from scripts.render_samples.scene import Finish, Lamp, Part
+from samples.render.cameras import F_NUMBER, FOCAL_MM, Intrinsics, View
+from samples.render.paint.noise import Array
+from samples.render.photo.denoise import Guides
+from samples.render.things.meshes import Mesh
+from samples.render.things.parts import Finish, Lamp, Part
 
 SKY_RADIANCE = (0.62, 0.64, 0.66)
 """The pale ceiling that fills the shadows; never seen by a camera, only by surfaces."""

@@ -9,13 +9,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from scripts.render_samples.brush import Mask, flower, leaf, leaf_outline
-from scripts.render_samples.noise import Array, fbm, mix, ramp, smoothstep, value_noise
+from samples.render.paint.brush import Mask, arc, flower, leaf, leaf_outline
+from samples.render.paint.noise import Array, fbm, mix, ramp, smoothstep, value_noise
 
 OAK = [(0.0, (0.25, 0.16, 0.10)), (0.35, (0.41, 0.28, 0.175)), (0.7, (0.54, 0.39, 0.255)), (1.0, (0.65, 0.50, 0.345))]
 
 
-def plank(height: int, width: int, rng: np.random.Generator, *, rings: float = 9.0, knots: int = 1) -> Array:
+def plank(height: int, width: int, rng: np.random.Generator) -> Array:
     """Tone of one board in 0..1, (height, width); the grain runs along the width."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     u, v = x / max(width, 1), y / max(height, 1)
@@ -24,11 +24,11 @@ def plank(height: int, width: int, rng: np.random.Generator, *, rings: float = 9
     fine = fbm(height, width, 4, 10, rng, octaves=3)
     centre = rng.uniform(-0.6, 1.6)
     field = np.abs(v - centre + 0.16 * wander + 0.02 * fine)
-    for _ in range(rng.poisson(knots)):
+    for _ in range(rng.poisson(1)):
         ku, kv = rng.uniform(0.05, 0.95), rng.uniform(0.2, 0.8)
         distance = np.hypot((u - ku) * aspect * 0.45, v - kv)
         field += 0.32 * np.exp(-((distance / 0.13) ** 2))
-    ring = (field * rings + 0.1 * fine) % 1.0
+    ring = (field * 9.0 + 0.1 * fine) % 1.0
     late = smoothstep(0.55, 0.95, ring) * smoothstep(1.0, 0.96, ring)
     fibres = value_noise(height, width, max(height // 2, 4), max(width // 60, 4), rng)
     pores = smoothstep(0.55, 0.85, value_noise(height, width, max(height // 3, 4), max(width // 28, 4), rng))
@@ -66,7 +66,7 @@ def table_top(rng: np.random.Generator, size: int = 2048) -> Array:
         x, y, r = rng.uniform(0.1, 0.9) * size, rng.uniform(0.1, 0.9) * size, rng.uniform(0.031, 0.042) * size
         start = rng.uniform(0, 6)
         a = np.linspace(start, start + rng.uniform(3.5, 6.2), 80)
-        stain.stroke(np.stack([x + r * np.cos(a), y + r * np.sin(a)], -1), 5 + 3 * np.sin(3 * a), 0.8)
+        stain.stroke(arc(x, y, r, a), 5 + 3 * np.sin(3 * a), 0.8)
     for _ in range(70):
         x, y, a = rng.uniform(0, size), rng.uniform(0, size), rng.normal(0, 0.8)
         t = np.linspace(0, rng.uniform(20, 150), 12)
@@ -116,8 +116,9 @@ def rug(rng: np.random.Generator, size: int = 1536) -> Array:
     for k in range(16):
         a = 2 * np.pi * k / 16
         light = cream if k % 2 else rust
-        light.polygon(leaf_outline((c, c), size * 0.105, size * 0.04, a))
-        navy.stroke(leaf_outline((c, c), size * 0.105, size * 0.04, a), size * 0.003)
+        petal = leaf_outline((c, c), size * 0.105, size * 0.04, a)
+        light.polygon(petal)
+        navy.stroke(petal, size * 0.003)
     image = mix(image, (0.72, 0.42, 0.16), rust.array())
     image = mix(image, (0.83, 0.75, 0.58), cream.array())
     image = mix(image, (0.09, 0.11, 0.20), navy.array())

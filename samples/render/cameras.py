@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Array = np.ndarray
+from samples.render.paint.noise import Array
 
 FOCAL_MM = 38.0
 """Focal length on a 36 mm wide sensor: 50.7 degrees wide, near the eye's view and the 26-50 mm of phones."""
@@ -32,10 +32,6 @@ class Intrinsics:
     @property
     def centre_px(self) -> tuple[float, float]:
         return self.width_px / 2, self.height_px / 2
-
-    def matrix(self) -> Array:
-        cx, cy = self.centre_px
-        return np.array([[self.focal_px, 0, cx], [0, self.focal_px, cy], [0, 0, 1.0]])
 
 
 @dataclass(frozen=True, kw_only=True)

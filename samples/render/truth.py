@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from scripts.render_samples import renderer
-from scripts.render_samples.cameras import Intrinsics, View
-from scripts.render_samples.room import HALF_ROOM_M, TABLE_RADIUS_M
+from samples.render.cameras import Intrinsics, View
+from samples.render.photo import renderer
+from samples.render.things.room import HALF_ROOM_M, TABLE_RADIUS_M
 
 PROBES = (7, 5)
 """Columns and rows of the grid of ray hits that each photo carries."""

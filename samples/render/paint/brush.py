@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-Array = np.ndarray
+from samples.render.paint.noise import Array
+
 OVERSAMPLING = 3
 
 
@@ -39,9 +40,12 @@ class Mask:
         normal = np.stack([-tangent[:, 1], tangent[:, 0]], -1) * widths[:, None] / 2
         self.polygon(np.concatenate([points + normal, (points - normal)[::-1]]), value)
 
+    def outline(self, points: Array, width_px: float) -> None:
+        """A stroke along points (N, 2) and back to the first."""
+        self.stroke(np.concatenate([points, points[:1]]), width_px)
+
     def dot(self, x: float, y: float, radius_px: float, value: float = 1.0) -> None:
-        angle = np.linspace(0, 2 * np.pi, 24)
-        self.polygon(np.stack([x + radius_px * np.cos(angle), y + radius_px * np.sin(angle)], -1), value)
+        self.polygon(arc(x, y, radius_px, np.linspace(0, 2 * np.pi, 24)), value)
 
     def band(self, y0: float, y1: float, value: float = 1.0) -> None:
         self.polygon(np.array([[0, y0], [self.width, y0], [self.width, y1], [0, y1]]), value)
@@ -52,6 +56,11 @@ class Mask:
         if soften_px:
             image = image.filter(ImageFilter.GaussianBlur(soften_px))
         return np.asarray(image, np.float32) / 255
+
+
+def arc(x: float, y: float, radius: float | Array, angles: Array) -> Array:
+    """Points (N, 2) around (x, y) at `angles` (N,), radians; one radius, or one per point. Pixels."""
+    return np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], -1)
 
 
 def leaf_outline(at: tuple[float, float], length: float, width: float, angle: float) -> Array:
@@ -72,9 +81,9 @@ def flower(pens: tuple[Mask, Mask], at: tuple[float, float], radius: float, peta
     for k in range(petals):
         angle = turn + 2 * np.pi * k / petals
         width = 2 * np.pi * radius / petals * 0.95
-        light.polygon(leaf_outline((x, y), radius, width, angle))
         outline = leaf_outline((x, y), radius, width, angle)
-        dark.stroke(np.concatenate([outline, outline[:1]]), radius * 0.045)
+        light.polygon(outline)
+        dark.outline(outline, radius * 0.045)
         for vein in (-0.22, 0.0, 0.22):
             tip = np.array([np.cos(angle + vein), np.sin(angle + vein)]) * radius
             t = np.linspace(0.3, 0.78, 8)[:, None]
@@ -90,7 +99,7 @@ def leaf(pens: tuple[Mask, Mask], at: tuple[float, float], length: float, angle:
     (dark, light), (x, y) = pens, at
     outline = leaf_outline((x, y), length, length * 0.42, angle)
     light.polygon(outline)
-    dark.stroke(np.concatenate([outline, outline[:1]]), length * 0.05)
+    dark.outline(outline, length * 0.05)
     t = np.linspace(0, 0.95, 10)[:, None]
     heading = np.array([np.cos(angle), np.sin(angle)])
     dark.stroke(np.array([x, y]) + t * heading * length, np.linspace(length * 0.07, 0.6, 10))

@@ -43,19 +43,6 @@ def fbm(
     return total / norm * 1.6
 
 
-def sample_wrapped(field: Array, u: Array, v: Array) -> Array:
-    """Read `field` (H, W) at texture coordinates u, v (any shape, 1 = one period), bilinear, wrapping around."""
-    height, width = field.shape
-    x, y = u * width - 0.5, v * height - 0.5
-    x0, y0 = np.floor(x).astype(int), np.floor(y).astype(int)
-    fx, fy = (x - x0).astype(np.float32), (y - y0).astype(np.float32)
-    x0, x1 = x0 % width, (x0 + 1) % width
-    y0, y1 = y0 % height, (y0 + 1) % height
-    top = field[y0, x0] * (1 - fx) + field[y0, x1] * fx
-    bottom = field[y1, x0] * (1 - fx) + field[y1, x1] * fx
-    return top * (1 - fy) + bottom * fy
-
-
 def cracks(height: int, width: int, cells_y: int, cells_x: int, rng: np.random.Generator) -> Array:
     """Distance to the nearest border between random cells (Worley F2 - F1), in cells: 0 on a crack.
 
@@ -74,6 +61,26 @@ def cracks(height: int, width: int, cells_y: int, cells_x: int, rng: np.random.G
             second = np.minimum(second, np.maximum(first, distance))
             first = np.minimum(first, distance)
     return second - first
+
+
+def speckled(
+    image: Array,
+    colour: tuple[float, float, float],
+    strength: float,
+    rng: np.random.Generator,
+    *,
+    cells: tuple[int, int],
+    between: tuple[float, float],
+) -> Array:
+    """`image` (H, W, 3) with round specks of `colour`; fewer specks the higher the noise level `between`."""
+    specks = smoothstep(*between, value_noise(*image.shape[:2], *cells, rng))
+    return mix(image, colour, specks * strength)
+
+
+def polar(size: int) -> tuple[Array, Array]:
+    """Radius and angle (size, size) of the pixels of a square picture; the radius is 1 at its edges."""
+    y, x = (np.mgrid[0:size, 0:size].astype(np.float32) + 0.5) / size * 2 - 1
+    return np.hypot(x, y), np.arctan2(y, x)
 
 
 def smoothstep(low: float, high: float, x: Array) -> Array:

@@ -5,11 +5,13 @@ Values only; no geometry is computed here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from scripts.render_samples.meshes import Mesh
-from scripts.render_samples.noise import Array
+import numpy as np
+
+from samples.render.paint.noise import Array
+from samples.render.things.meshes import Mesh
 
 
 class Finish(StrEnum):
@@ -30,6 +32,22 @@ class Part:
     finish: Finish = Finish.MATTE
     roughness: float = 0.3
     bump: float = 0.0
+
+    def moved(self, offset: tuple[float, float, float]) -> Part:
+        return replace(self, mesh=self.mesh.moved(offset))
+
+    def turned(self, degrees: float, axis: str = "z") -> Part:
+        return replace(self, mesh=self.mesh.turned(degrees, axis))
+
+
+def glazed(name: str, mesh: Mesh, texture: Array, roughness: float, *, bump: float = 0.0) -> Part:
+    """A part with a shine: ceramics, wax, lacquer, the skin of fruit."""
+    return Part(name=name, mesh=mesh, texture=texture, finish=Finish.GLAZED, roughness=roughness, bump=bump)
+
+
+def plain(*colour: float) -> Array:
+    """A texture of one sRGB colour (three numbers), or of one grey."""
+    return np.broadcast_to(np.array(colour, np.float32), (4, 4, 3))
 
 
 @dataclass(frozen=True, kw_only=True)

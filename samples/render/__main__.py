@@ -1,6 +1,6 @@
-"""Command line: render the sample set into a folder (`python -m scripts.render_samples samples`).
+"""Command line: render the sample set into a folder (`python -m samples.render samples`).
 
-Only parses, loops and writes; a first look is `--size 320 --samples 8 --only 1 5`.
+Only parses, loops and writes; for a quick look: `--size 320 --samples 8 --only 1 5`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ import numpy as np
 
 mi.set_variant("scalar_rgb")
 
-from scripts.render_samples import denoise, develop, renderer, room, still_life, truth  # noqa: E402
-from scripts.render_samples.cameras import Intrinsics, hand_held_views  # noqa: E402
+from samples.render import truth  # noqa: E402
+from samples.render.cameras import Intrinsics, hand_held_views  # noqa: E402
+from samples.render.photo import denoise, develop, renderer  # noqa: E402
+from samples.render.things import room, still_life  # noqa: E402
 
 SEED = 20261123
 EXPOSURE = 2.3
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m scripts.render_samples", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m samples.render", description=__doc__)
     parser.add_argument("out", type=Path, help="folder for photos/ and cameras.json")
     parser.add_argument("--size", type=int, default=640, help="width in pixels; the height is three quarters of it")
     parser.add_argument("--samples", type=int, default=12, help="rays per pixel, before the denoiser")

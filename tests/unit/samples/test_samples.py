@@ -165,4 +165,4 @@ def patch(picture: np.ndarray, pixel: list[float] | np.ndarray) -> np.ndarray:
 def test_the_readme_says_licence_and_how_the_set_is_made() -> None:
     text = (SAMPLES / "README.md").read_text()
     assert "CC0" in text
-    assert "python -m scripts.render_samples" in text
+    assert "python -m samples.render" in text

@@ -49,7 +49,7 @@ def reconstruct(photos: Path) -> pycolmap.Reconstruction:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m scripts.render_samples.verify", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m samples.render.verify", description=__doc__)
     parser.add_argument("samples", type=Path, help="folder with photos/ and cameras.json")
     args = parser.parse_args()
     truth = json.loads((args.samples / "cameras.json").read_text())

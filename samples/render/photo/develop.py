@@ -1,4 +1,4 @@
-"""From scene light to a photo file: exposure, film curve, grain, JPEG with EXIF.
+"""From scene light to a photo file: exposure, film curve, dither, JPEG with EXIF.
 
 Pure numbers and bytes; touches no disk.
 """
@@ -12,8 +12,8 @@ from PIL import Image
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import IFDRational
 
-from scripts.render_samples.cameras import F_NUMBER, FOCAL_MM
-from scripts.render_samples.noise import Array
+from samples.render.cameras import F_NUMBER, FOCAL_MM
+from samples.render.paint.noise import Array
 
 TAKEN_AT = "2026:11:23 10:{minute:02d}:{second:02d}"
 
@@ -32,10 +32,9 @@ def film_curve(linear: Array, exposure: float) -> Array:
     return np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
 
 
-def to_bytes(display: Array, rng: np.random.Generator, grain: float = 0.0) -> Array:
-    """Display sRGB 0..1 to uint8 with dither, or `grain` (standard deviation, 0..1) of luminance noise."""
-    noise = rng.normal(0, grain, display.shape[:2])[..., None] if grain else 0.0
-    return np.clip((display + noise) * 255 + rng.uniform(0, 1, display.shape), 0, 255).astype(np.uint8)
+def to_bytes(display: Array, rng: np.random.Generator) -> Array:
+    """Display sRGB 0..1 to uint8 with dither."""
+    return np.clip(display * 255 + rng.uniform(0, 1, display.shape), 0, 255).astype(np.uint8)
 
 
 def jpeg(pixels: Array, *, number: int, quality: int) -> bytes:
@@ -45,7 +44,7 @@ def jpeg(pixels: Array, *, number: int, quality: int) -> bytes:
     exif[Base.Model] = "Mitsuba 3 pinhole 38 mm"
     exif[Base.Orientation] = 1
     exif[Base.Copyright] = "CC0 1.0"
-    exif[Base.Software] = "scripts/render_samples"
+    exif[Base.Software] = "samples/render"
     when = TAKEN_AT.format(minute=number // 2, second=30 * (number % 2))
     exif[Base.DateTime] = when
     detail = exif.get_ifd(IFD.Exif)

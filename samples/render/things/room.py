@@ -5,24 +5,17 @@ The table's top is z = 0 and its centre the origin; no camera of the set looks a
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from scripts.render_samples import textures_room as paint
-from scripts.render_samples.meshes import Mesh, box, joined, lathe, panel, smooth_path
-from scripts.render_samples.noise import Array
-from scripts.render_samples.scene import Lamp, Part
+from samples.render.paint import room as paint
+from samples.render.paint.noise import Array
+from samples.render.things.meshes import box, joined, lathe, panel, smooth_path
+from samples.render.things.parts import Lamp, Part, plain
 
 TABLE_RADIUS_M = 0.5
 FLOOR_Z_M = -0.74
 HALF_ROOM_M = 2.2
 WALL_HEIGHT_M = 2.2
-
-
-def disc_uv(mesh: Mesh, radius: float) -> Mesh:
-    """The same mesh, textured from straight above."""
-    return replace(mesh, uv=mesh.points[:, :2] * [1, -1] / (2 * radius * 1.02) + 0.5)
 
 
 def table(rng: np.random.Generator) -> list[Part]:
@@ -32,7 +25,7 @@ def table(rng: np.random.Generator) -> list[Part]:
         [(r - 0.012, 0.0), (r - 0.003, -0.003), (r, -0.012), (r, -0.022), (r - 0.006, -0.032), (r - 0.03, -0.036)], 40
     )
     under = np.array([[r * 0.5, -0.036], [0.0001, -0.036]])
-    top = disc_uv(lathe(np.concatenate([flat, edge[1:], under]), sides=160), r)
+    top = lathe(np.concatenate([flat, edge[1:], under]), sides=160).textured_from_above(r * 1.02, mirrored=True)
     foot = smooth_path(
         [
             (0.30, -0.036),
@@ -60,8 +53,8 @@ def surroundings(rng: np.random.Generator) -> list[Part]:
     floor = panel([-h, h, FLOOR_Z_M], [2 * h, 0, 0], [0, -2 * h, 0])
     carpet = panel([-1.25, 1.25, 0], [2.5, 0, 0], [0, -2.5, 0]).turned(12).moved((0, 0, FLOOR_Z_M + 0.008))
     parts = [
-        Part(name="floor", mesh=_facing_up(floor), texture=paint.parquet(rng)),
-        Part(name="rug", mesh=_facing_up(carpet), texture=paint.rug(rng)),
+        Part(name="floor", mesh=floor.facing_up(), texture=paint.parquet(rng)),
+        Part(name="rug", mesh=carpet.facing_up(), texture=paint.rug(rng)),
     ]
     side = panel([-h, h, FLOOR_Z_M + w], [2 * h, 0, 0], [0, 0, -w])
     skirting = box((2 * h, 0.03, 0.14), (0, h - 0.015, FLOOR_Z_M + 0.07))
@@ -70,12 +63,6 @@ def surroundings(rng: np.random.Generator) -> list[Part]:
         parts.append(Part(name=f"wall_{k}", mesh=side.turned(90 * k), texture=paint.wall(rng)))
         parts.append(Part(name=f"skirting_{k}", mesh=joined(skirting, rail).turned(90 * k), texture=_skirting(rng)))
     return parts
-
-
-def _facing_up(mesh: Mesh) -> Mesh:
-    if mesh.normals[0, 2] > 0:
-        return mesh
-    return replace(mesh, normals=-mesh.normals, faces=mesh.faces[:, ::-1])
 
 
 def _skirting(rng: np.random.Generator) -> Array:
@@ -102,5 +89,4 @@ def window() -> tuple[list[Part], list[Lamp]]:
     )
     bars = [box((0.03, 0.035, 1.24), (x + 0.04, -0.35, 0.98))]
     bars += [box((0.03, 1.24, 0.03), (x + 0.04, -0.35, 0.98 + dz)) for dz in (-0.21, 0.21)]
-    white = np.full((4, 4, 3), 0.75, np.float32)
-    return [Part(name="glazing_bars", mesh=joined(*bars), texture=white)], [daylight, bounce]
+    return [Part(name="glazing_bars", mesh=joined(*bars), texture=plain(0.75))], [daylight, bounce]

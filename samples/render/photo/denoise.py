@@ -1,4 +1,4 @@
-"""Takes the grain out of light, never out of paint: an edge-stopping wavelet filter on light alone.
+"""Removes the noise of light and keeps texture: an edge-stopping wavelet filter on light alone.
 
 Pure arrays. Method: edge-avoiding a-trous wavelets (Dammertz et al. 2010) with the variance-driven stop of
 SVGF (Schied et al. 2017); the variance comes from two independent half renders.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scripts.render_samples.noise import Array
+from samples.render.paint.noise import Array
 
 LEVELS = 4
 KERNEL = np.array([1, 4, 6, 4, 1]) / 16

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-Array = np.ndarray
+from samples.render.paint.noise import Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,17 @@ class Mesh:
         """Rotated about the origin, right-handed, about one coordinate axis."""
         matrix = axis_rotation(degrees, axis)
         return replace(self, points=self.points @ matrix.T, normals=self.normals @ matrix.T)
+
+    def facing_up(self) -> Mesh:
+        """A sheet with its normals towards +z."""
+        return self if self.normals[:, 2].mean() > 0 else self.inside_out()
+
+    def inside_out(self) -> Mesh:
+        return replace(self, normals=-self.normals, faces=self.faces[:, ::-1])
+
+    def textured_from_above(self, radius: float, *, mirrored: bool = False) -> Mesh:
+        """Texture projected along z; the circle of `radius` metres touches the texture's edges."""
+        return replace(self, uv=self.points[:, :2] * [1, -1 if mirrored else 1] / (2 * radius) + 0.5)
 
 
 def axis_rotation(degrees: float, axis: str) -> Array:
@@ -88,6 +99,11 @@ def sheet(points: Array, uv: Array, *, wraps: bool = False, flip: bool = False) 
     )
 
 
+def grid_uv(u: Array, v: Array) -> Array:
+    """Texture coordinates (rows, columns, 2) of a grid: u (columns,), v (rows,)."""
+    return np.stack(np.broadcast_arrays(u[None, :], v[:, None]), axis=-1)
+
+
 def smooth_path(knots: list[tuple[float, ...]], count: int) -> Array:
     """Centripetal-like Catmull-Rom curve through `knots` (K, D), `count` points evenly spaced by length."""
     points = np.asarray(knots, float)
@@ -102,9 +118,14 @@ def smooth_path(knots: list[tuple[float, ...]], count: int) -> Array:
 
 def even(curve: Array, count: int) -> Array:
     """Resample a polyline (N, D) to `count` points evenly spaced by length."""
-    steps = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
+    steps = lengths_along(curve)
     where = np.linspace(0, steps[-1], count)
     return np.stack([np.interp(where, steps, curve[:, k]) for k in range(curve.shape[1])], axis=-1)
+
+
+def lengths_along(curve: Array) -> Array:
+    """Distance (N,) of each point of a polyline (N, D) from its start, along the line."""
+    return np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
 
 
 def lathe(profile: Array, *, sides: int = 128, displace: Callable[[Array, Array], Array] | None = None) -> Mesh:
@@ -123,8 +144,7 @@ def lathe(profile: Array, *, sides: int = 128, displace: Callable[[Array, Array]
         ],
         axis=-1,
     )
-    uv = np.stack(np.broadcast_arrays(angle / (2 * np.pi), v), axis=-1)
-    return sheet(points, uv, wraps=True, flip=True)
+    return sheet(points, grid_uv(angle[0] / (2 * np.pi), v[:, 0]), wraps=True, flip=True)
 
 
 def tube(path: Array, radii: Array, *, sides: int = 40, flatten: float = 1.0) -> Mesh:
@@ -144,25 +164,21 @@ def tube(path: Array, radii: Array, *, sides: int = 40, flatten: float = 1.0) ->
     angle = np.linspace(0, 2 * np.pi, sides + 1)
     ring = np.cos(angle)[None, :, None] * side_a[:, None] + flatten * np.sin(angle)[None, :, None] * side_b[:, None]
     points = path[:, None] + radii[:, None, None] * ring
-    v = np.linspace(0, 1, len(path))
-    uv = np.stack(np.broadcast_arrays(angle[None, :] / (2 * np.pi), v[:, None]), axis=-1)
-    return sheet(points, uv, wraps=True)
+    return sheet(points, grid_uv(angle / (2 * np.pi), np.linspace(0, 1, len(path))), wraps=True)
 
 
 def extrusion(outline: Array, length: float) -> Mesh:
     """Extrude a polyline (N, 2) of (x, z) along y, centred. u along the outline's length, v from +y to -y."""
-    steps = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(outline, axis=0), axis=1))])
+    steps = lengths_along(outline)
     rows = 9
     y = np.linspace(length / 2, -length / 2, rows)
     points = np.stack(np.broadcast_arrays(outline[None, :, 0], y[:, None], outline[None, :, 1]), axis=-1)
-    uv = np.stack(np.broadcast_arrays(steps[None, :] / steps[-1], np.linspace(0, 1, rows)[:, None]), axis=-1)
-    return sheet(points, uv)
+    return sheet(points, grid_uv(steps / steps[-1], np.linspace(0, 1, rows)))
 
 
-def panel(corner: Array, along: Array, down: Array, *, cells: int = 1) -> Mesh:
+def panel(corner: Array, along: Array, down: Array) -> Mesh:
     """Flat rectangle: `corner` is uv (0, 0), `along` the u edge, `down` the v edge; normal = along x down."""
-    s = np.linspace(0, 1, cells + 1)
-    u, v = np.meshgrid(s, s)
+    u, v = np.meshgrid([0.0, 1.0], [0.0, 1.0])
     points = np.asarray(corner, float) + u[..., None] * np.asarray(along) + v[..., None] * np.asarray(down)
     return sheet(points, np.stack([u, v], axis=-1))
 
@@ -182,6 +198,5 @@ def box(size: tuple[float, float, float], centre: tuple[float, float, float] = (
     outward = []
     for face in faces:
         middle = face.points.mean(axis=0)
-        inward = (face.normals[0] @ middle) < 0
-        outward.append(replace(face, normals=-face.normals, faces=face.faces[:, ::-1]) if inward else face)
+        outward.append(face.inside_out() if face.normals[0] @ middle < 0 else face)
     return joined(*outward).moved(centre)
