@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from scripts import pulumi_engine
 from scripts.splat_cli.errors import CommandError, ServiceError
 
 LOCAL = "local"
@@ -184,7 +185,7 @@ class Engine:
         raise ServiceError(f"pulumi {' '.join(arguments[:2])} failed: {said[-600:]}", hint=hint)
 
     def _command(self, arguments: Sequence[str], *, asks: bool = False) -> list[str]:
-        command = [_binary(self.root), *arguments]
+        command = [str(self._engine() / "pulumi"), *arguments]
         if arguments[0] not in WITHOUT_STACK and not arguments[0].startswith("-"):
             command += ["--stack", self.stack]
         if not asks:
@@ -193,19 +194,17 @@ class Engine:
             command += ["--config-file", str(self.config_file)]
         return command
 
+    def _engine(self) -> Path:
+        folder = pulumi_engine.recorded_folder(self.root)
+        if folder is None:
+            raise CommandError("The Pulumi engine is not installed here.", hint="run scripts/bootstrap")
+        return folder
+
     def _environment(self) -> dict[str, str]:
-        folders = [str(self.root / ".venv/bin"), str(_folder(self.root)), os.environ.get("PATH", "")]
-        if self.stack == LOCAL:
-            # The double must be found as a plugin by this stack, and by no other.
-            folders.insert(0, str(self.root / "local_cloud/cloudflare/bin"))
-        return {
-            **os.environ,
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            # pulumi_cloudflare warns about its own age on import, dozens of lines at each run.
-            "PYTHONWARNINGS": "ignore::DeprecationWarning",
-            **self.environment,
-            "PATH": os.pathsep.join(folders),
-        }
+        # The engine must find the Cloudflare stand-in as a plugin for this stack, and for no other.
+        stand_in = [self.root / "local_cloud/cloudflare/bin"] if self.stack == LOCAL else []
+        found = pulumi_engine.environment(self.root, first_on_path=stand_in)
+        return {**found, **self.environment, "PATH": found["PATH"]}
 
 
 def _problems_of(plan: str) -> str:
@@ -246,14 +245,3 @@ def check_stack(root: Path, stack: str) -> None:
             f"There is no stack {stack!r}: Pulumi.{stack}.yaml does not exist.",
             hint=f"choose one of {choices}, or copy Pulumi.review.yaml for a new one",
         )
-
-
-def _folder(root: Path) -> Path:
-    try:
-        return Path(json.loads((root / ".tools/engine.json").read_text())["folder"])
-    except (OSError, ValueError, KeyError):
-        raise CommandError("The Pulumi engine is not installed here.", hint="run scripts/bootstrap") from None
-
-
-def _binary(root: Path) -> str:
-    return str(_folder(root) / "pulumi")
