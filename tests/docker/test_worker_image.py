@@ -21,8 +21,8 @@ from typing import IO
 import httpx
 import pytest
 
+from bench.image import MANIFEST_TYPES, Reference
 from infra.registry import NoSuchImage, look_up
-from scripts.image.measure import MANIFEST_TYPES, Reference
 
 from .conftest import ROOT, BuiltImage
 from .engine import BASE

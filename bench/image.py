@@ -1,7 +1,6 @@
-"""Writes bench/image.json: `python -m scripts.image.measure REGISTRY/NAME@DIGEST`.
-Reads the manifest and the configuration from the registry; pulls no layer and changes no image.
-
-The sizes are those that a platform downloads: compressed, as pushed.
+"""Writes bench/image.json: `python -m bench.image REGISTRY/NAME@DIGEST`.
+Reads the manifest and the configuration from the registry; pulls no layer and changes no image. Sizes are compressed,
+as pushed, because a host downloads them so.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import httpx
 
 MANIFEST_TYPES = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 MAX_COMPRESSED_BYTES = 2_500_000_000
-"""What we allow the image for GPUs to weigh: a host downloads it before its first job."""
+"""The limit of the GPU image: a host downloads it before its first job."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,7 @@ class Measured:
 
 
 class NotMeasured(Exception):
-    """The reference or the registry's answer is not what is needed; the message says what is."""
+    """The reference or the registry's answer does not fit. The message names what is needed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +55,7 @@ class Reference:
         repository, at, digest = text.partition("@")
         registry, slash, name = repository.partition("/")
         if not (at and slash and digest.startswith("sha256:")):
-            raise NotMeasured(
-                f"{text} is not REGISTRY/NAME@sha256:...: push the image and give what `docker push` printed"
-            )
+            raise NotMeasured(f"{text} is not REGISTRY/NAME@sha256:... Pass the reference that `docker push` prints.")
         return cls(registry=registry, name=name, digest=digest)
 
     def address(self, kind: str, digest: str) -> str:
@@ -69,10 +66,12 @@ class Reference:
 def measured(manifest: dict[str, Any], config: dict[str, Any]) -> Measured:
     """Pure: from an image manifest and its configuration. Raises NotMeasured where they do not fit together."""
     if "layers" not in manifest:
-        raise NotMeasured(f"the manifest is of type {manifest.get('mediaType')}, not of one image: give its digest")
+        raise NotMeasured(
+            f"The manifest is of type {manifest.get('mediaType')}, not of one image. Pass the digest of one image."
+        )
     made = [entry for entry in config["history"] if not entry.get("empty_layer")]
     if len(made) != len(manifest["layers"]):
-        raise NotMeasured(f"{len(manifest['layers'])} layers but {len(made)} instructions that made some")
+        raise NotMeasured(f"The image has {len(manifest['layers'])} layers but {len(made)} instructions that made one.")
     labels = config["config"].get("Labels") or {}
     layers = tuple(
         Layer(bytes=int(layer["size"]), made_by=_made_by(entry))
@@ -88,13 +87,13 @@ def measured(manifest: dict[str, Any], config: dict[str, Any]) -> Measured:
 
 
 def _made_by(entry: dict[str, Any]) -> str:
-    """The instruction, or what an import says of itself in its stead."""
+    """The Dockerfile's instruction, or the comment of an imported layer."""
     words = (entry.get("created_by") or entry.get("comment") or "unknown").removesuffix("# buildkit")
     return " ".join(words.split())[:120]
 
 
 def read(reference: Reference, http: httpx.Client) -> Measured:
-    """Two requests to the registry."""
+    """Measure an image with two requests to its registry."""
     manifest = http.get(reference.address("manifests", reference.digest), headers={"Accept": MANIFEST_TYPES})
     manifest.raise_for_status()
     document = manifest.json()
@@ -106,7 +105,7 @@ def read(reference: Reference, http: httpx.Client) -> Measured:
 
 
 def table(image: Measured) -> str:
-    """For people: one line per layer, largest first, and the sum."""
+    """One line per layer, largest first, and the sum."""
     rows = [
         f"{layer.bytes / 1e6:9.1f} MB  {layer.made_by}" for layer in sorted(image.layers, key=lambda one: -one.bytes)
     ]
@@ -114,17 +113,17 @@ def table(image: Measured) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m scripts.image.measure", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.image", description=__doc__)
     parser.add_argument("reference", help="REGISTRY/NAME@sha256:...")
     parser.add_argument("--target", choices=("cuda", "cpu"), default="cuda", help="the row of the file to write")
-    parser.add_argument("--note", default="", help="what a reader has to know of this build: its base, where it ran")
+    parser.add_argument("--note", default="", help="about this build: its base, where it ran")
     parser.add_argument("--out", type=Path, default=Path("bench/image.json"))
     options = parser.parse_args(arguments)
     try:
         with httpx.Client(timeout=30) as http:
             image = read(Reference.parse(options.reference), http)
     except (NotMeasured, httpx.HTTPError) as error:
-        print(f"hint: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
     known = json.loads(options.out.read_text()) if options.out.is_file() else {}
     known[options.target] = {**asdict(image), "note": options.note}
@@ -132,7 +131,9 @@ def main(arguments: list[str] | None = None) -> int:
     options.out.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
     print(table(image))
     if options.target == "cuda" and image.compressed_bytes > MAX_COMPRESSED_BYTES:
-        print(f"hint: more than {MAX_COMPRESSED_BYTES / 1e9} GB: see worker_image/image/left_out.py", file=sys.stderr)
+        size, limit = image.compressed_bytes / 1e9, MAX_COMPRESSED_BYTES / 1e9
+        print(f"The image has {size:.2f} GB, the limit is {limit} GB.", file=sys.stderr)
+        print("hint: leave more out (worker_image/image/left_out.py)", file=sys.stderr)
         return 1
     return 0
 
