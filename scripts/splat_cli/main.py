@@ -104,13 +104,13 @@ def adopt(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what is there; write nothing")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take over an endpoint, bucket or script made by hand: write the keys, show what the next up changes."""
-    from scripts.splat_cli.adopt import Wanted
-    from scripts.splat_cli.adopt import adopt as work
+    """Adopt an existing endpoint, bucket or script: write the keys, show what the next up changes."""
+    from scripts.splat_cli.adopt.command import adopt as work
+    from scripts.splat_cli.adopt.find import Wanted
 
     wanted = Wanted(endpoint=endpoint, bucket=bucket, script=script)
     found, changed = work(
-        _engine(stack), wanted, say=lambda line: console.print(line, markup=False, soft_wrap=True), write=not dry_run
+        _engine(stack), wanted, show=lambda line: console.print(line, markup=False, soft_wrap=True), write=not dry_run
     )
     if as_json:
         rows = [{"what": what, "name": name, "about": about} for what, name, about in found.rows]

@@ -9,7 +9,8 @@ from typing import Any
 import pulumi.automation as auto
 import pytest
 
-from scripts.splat_cli.adopt import Found, Wanted, adopt
+from scripts.splat_cli.adopt.command import adopt
+from scripts.splat_cli.adopt.find import Found, Wanted
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.stack import Engine
 from tests.stack.conftest import ROOT, STACK, LocalCloud, Project, make_project
@@ -79,7 +80,7 @@ def engine(fresh: Project) -> Engine:
 def take_over(engine: Engine, wanted: Wanted, **given: Any) -> tuple[Found, str]:
     """What was found, and everything that was said."""
     said: list[str] = []
-    found, _ = adopt(engine, wanted, say=said.append, **given)
+    found, _ = adopt(engine, wanted, show=said.append, **given)
     return found, "\n".join(said)
 
 
@@ -108,10 +109,10 @@ def test_a_look_writes_nothing(engine: Engine, by_hand: str, fresh: Project) -> 
 
 def test_what_is_not_there_is_said_and_writes_nothing(engine: Engine, by_hand: str, fresh: Project) -> None:
     before = (fresh.folder / f"Pulumi.{STACK}.yaml").read_text()
-    with pytest.raises(CommandError, match="no bucket 'elsewhere', in no jurisdiction"):
+    with pytest.raises(CommandError, match="no bucket 'elsewhere' in any jurisdiction"):
         take_over(engine, Wanted(endpoint=OLD_ENDPOINT, bucket="elsewhere"))
     fresh.set(jurisdiction="eu")
-    with pytest.raises(CommandError, match=f"'{OLD_BUCKET}' lies in jurisdiction default, but the stack's is eu"):
+    with pytest.raises(CommandError, match=f"'{OLD_BUCKET}' is in jurisdiction default, but the stack uses eu"):
         take_over(engine, Wanted(bucket=OLD_BUCKET))
     fresh.set(jurisdiction="default")
     wrong = {**fresh.environment, "CLOUDFLARE_API_TOKEN": "another-token-0123456789-0123456789-abcdefghij"}
@@ -129,12 +130,12 @@ def test_the_next_up_takes_all_three_over_in_place(
 
     assert found.keys.items() <= engine.config().items()
     for line in (
-        f"takes over endpoint {by_hand}, and changes",
-        "  env.S3_SECRET: goes",
+        f"adopts endpoint {by_hand} and changes:",
+        "  env.S3_SECRET: removed",
         "  gpu.pools: AMPERE_24 → ADA_24",
         "  workers.max: 3 → 1",
-        f"takes over bucket {OLD_BUCKET} with its objects",
-        "  bindings that go: RUNPOD_KEY",
+        f"adopts bucket {OLD_BUCKET} with its objects",
+        "  removed bindings: RUNPOD_KEY",
     ):
         assert line in said
     assert "typed in by hand" not in said
@@ -154,7 +155,7 @@ def test_the_next_up_takes_all_three_over_in_place(
 
 
 def test_a_stack_that_has_its_own_takes_nothing_over(engine: Engine, fresh: Project) -> None:
-    with pytest.raises(CommandError, match="Stack local is deployed already"):
+    with pytest.raises(CommandError, match="Stack local is already deployed"):
         take_over(engine, ALL)
 
 
