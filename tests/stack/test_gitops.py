@@ -16,7 +16,7 @@ import yaml
 from scripts.gitops import deploy, plan, review
 from scripts.gitops.__main__ import DRIFTED, main
 from scripts.gitops.engine import Engine
-from scripts.splat_cli.state_file import mend
+from scripts.splat_cli.state_file import repair
 from tests.stack.conftest import ROOT, STACK, LocalCloud, Project
 from tests.stack.killing import kill_all
 
@@ -86,7 +86,7 @@ def test_a_stack_whose_first_deployment_was_interrupted_is_swept(
         assert up.poll() is None
         time.sleep(0.1)
     kill_all(up)
-    mend(project.folder / "state")  # only a file backend can be interrupted in a write
+    repair(project.folder / "state")  # only a file backend can be interrupted in a write
     engine.run("cancel", "pr-8", "--yes")
     Path(killed).unlink()
     capsys.readouterr()

@@ -15,7 +15,7 @@ from typing import Any
 import pulumi.automation as auto
 import pytest
 
-from scripts.splat_cli.state_file import mend
+from scripts.splat_cli.state_file import repair
 from tests.contract.runpod.conftest import KEY, StandIn, running
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -66,7 +66,7 @@ class Objects:
 
     def unlock(self) -> None:
         """What `splat up` does first after an engine was killed: mend a state cut short, give the lock up."""
-        mend(self.folder / "state")
+        repair(self.folder / "state")
         self.stack.cancel()
 
     def ids(self) -> dict[str, str]:
