@@ -105,7 +105,7 @@ def test_a_setting_without_key_or_value_is_rejected(
     assert f"{setting!r} is not KEY=VALUE" in capsys.readouterr().err
 
 
-def test_the_engine_that_set_up_recorded_is_the_one_that_runs(
+def test_the_engine_recorded_by_set_up_runs(
     answers: Callable[[str, int], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = answers("error: the engine on PATH", 255)
