@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scripts import pulumi_engine
 from scripts.gitops.tools import Failed
 
@@ -75,6 +73,8 @@ class Engine:
     def config_with(self, stack: str, settings: Mapping[str, str]) -> Iterator[Path]:
         """The stack's configuration with other settings, in a temporary file for `--config-file`: a preview must not
         change the committed file."""
+        import yaml  # here: the image workflow loads this module before any package is installed
+
         committed = self.folder / f"Pulumi.{stack}.yaml"
         if not committed.exists():
             raise EngineFailed(f"Stack {stack} has no {committed.name} in {self.folder}. Commit one with its settings.")

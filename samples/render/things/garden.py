@@ -9,25 +9,16 @@ import numpy as np
 
 from samples.render.paint import garden as paint
 from samples.render.paint.noise import Array, fbm, smoothstep
-from samples.render.things.meshes import Mesh, grid_uv, joined, lathe, sheet, smooth_path, tube
+from samples.render.things.meshes import Mesh, grid_uv, joined, lathe, profile, sheet, smooth_path, tube
 from samples.render.things.parts import Part, glazed, plain
 
 
-def lemon_profile(count: int = 90) -> Array:
+def lemon_profile() -> Array:
     """Radius and z of a lemon 76 mm long lying along its own axis, nipple up; metres."""
-    return smooth_path(
-        [
-            (0.0001, 0.040),
-            (0.0035, 0.0385),
-            (0.007, 0.034),
-            (0.0185, 0.024),
-            (0.0262, 0.004),
-            (0.0235, -0.016),
-            (0.012, -0.030),
-            (0.004, -0.0345),
-            (0.0001, -0.0345),
-        ],
-        count,
+    return profile(
+        (0.0001, 0.0035, 0.007, 0.0185, 0.0262, 0.0235, 0.012, 0.004, 0.0001),
+        (0.040, 0.0385, 0.034, 0.024, 0.004, -0.016, -0.030, -0.0345, -0.0345),
+        count=90,
     )
 
 
@@ -45,8 +36,8 @@ def fruit(rng: np.random.Generator, lemons_at: Iterable[tuple[float, float, floa
     for k, (x, y, z, turn) in enumerate(lemons_at):
         mesh = lathe(lemon_profile(), displace=rough).turned(78 + 8 * k, "y").turned(turn).moved((x, y, 0.0258 + z))
         parts.append(glazed(f"lemon_{k}", mesh, paint.lemon_skin(rng), 0.38, bump=0.0008))
-    profile = lemon_profile()
-    bowl = profile[profile[:, 1] < 0.004]
+    whole = lemon_profile()
+    bowl = whole[whole[:, 1] < 0.004]
     face = np.stack([np.linspace(0.0001, bowl[0, 0], 30), np.full(30, bowl[0, 1])], -1)
     half = [
         ("lemon_half", lathe(bowl, displace=rough), paint.lemon_skin(rng)),
@@ -62,23 +53,12 @@ def fruit(rng: np.random.Generator, lemons_at: Iterable[tuple[float, float, floa
 def pear(
     rng: np.random.Generator, name: str, at: tuple[float, float, float], *, turn: float, lean: float
 ) -> list[Part]:
-    profile = smooth_path(
-        [
-            (0.0001, 0.083),
-            (0.006, 0.0845),
-            (0.0125, 0.081),
-            (0.0165, 0.068),
-            (0.0225, 0.052),
-            (0.0315, 0.034),
-            (0.033, 0.020),
-            (0.026, 0.006),
-            (0.012, 0.0005),
-            (0.005, 0.003),
-            (0.0001, 0.004),
-        ],
-        100,
+    outline = profile(
+        (0.0001, 0.006, 0.0125, 0.0165, 0.0225, 0.0315, 0.033, 0.026, 0.012, 0.005, 0.0001),
+        (0.083, 0.0845, 0.081, 0.068, 0.052, 0.034, 0.020, 0.006, 0.0005, 0.003, 0.004),
+        count=100,
     )
-    body = lathe(profile, displace=lambda a, v: 1 + 0.03 * np.cos(2 * a + 1) + 0.02 * np.cos(3 * a) * np.sin(3 * v))
+    body = lathe(outline, displace=lambda a, v: 1 + 0.03 * np.cos(2 * a + 1) + 0.02 * np.cos(3 * a) * np.sin(3 * v))
     bend = 0.012 * (body.points[:, 2] / 0.085) ** 2
     body = replace(body, points=body.points + np.stack([bend, np.zeros_like(bend), np.zeros_like(bend)], -1))
     stalk = tube(
@@ -93,17 +73,10 @@ def pear(
 
 def potted_plant(rng: np.random.Generator) -> list[Part]:
     """A house leek in a slip-painted pot: leaves by the golden angle."""
-    outside = smooth_path(
-        [
-            (0.056, 0.087),
-            (0.0575, 0.083),
-            (0.057, 0.070),
-            (0.0525, 0.067),
-            (0.050, 0.062),
-            (0.040, 0.004),
-            (0.039, 0.0),
-        ],
-        80,
+    outside = profile(
+        (0.056, 0.0575, 0.057, 0.0525, 0.050, 0.040, 0.039),
+        (0.087, 0.083, 0.070, 0.067, 0.062, 0.004, 0.0),
+        count=80,
     )
     inside = smooth_path([(0.048, 0.070), (0.050, 0.080), (0.053, 0.0875), (0.056, 0.087)], 24)
     ground = np.stack([np.linspace(0.0001, 0.0505, 20), np.linspace(0.081, 0.076, 20)], -1)

@@ -116,6 +116,11 @@ def smooth_path(knots: list[tuple[float, ...]], count: int) -> Array:
     return even(curve, count)
 
 
+def profile(radii: tuple[float, ...], heights: tuple[float, ...], *, count: int) -> Array:
+    """A smooth profile (count, 2) for `lathe`, from the radius and the height of each knot; metres."""
+    return smooth_path([*zip(radii, heights, strict=True)], count)
+
+
 def even(curve: Array, count: int) -> Array:
     """Resample a polyline (N, D) to `count` points evenly spaced by length."""
     steps = lengths_along(curve)
@@ -128,19 +133,19 @@ def lengths_along(curve: Array) -> Array:
     return np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(curve, axis=0), axis=1))])
 
 
-def lathe(profile: Array, *, sides: int = 128, displace: Callable[[Array, Array], Array] | None = None) -> Mesh:
-    """Turn a profile (N, 2) of (radius, z), listed from top to bottom of the outside, about the z axis.
+def lathe(outline: Array, *, sides: int = 128, displace: Callable[[Array, Array], Array] | None = None) -> Mesh:
+    """Turn an outline (N, 2) of (radius, z), listed from top to bottom of the outside, about the z axis.
 
-    u runs once around, v along the profile. `displace(angle, v)` scales the radius.
+    u runs once around, v along the outline. `displace(angle, v)` scales the radius.
     """
     angle = np.linspace(0, 2 * np.pi, sides + 1)[None, :]
-    v = np.linspace(0, 1, len(profile))[:, None]
-    radius = profile[:, :1] * (displace(angle, v) if displace else 1.0)
+    v = np.linspace(0, 1, len(outline))[:, None]
+    radius = outline[:, :1] * (displace(angle, v) if displace else 1.0)
     points = np.stack(
         [
             radius * np.cos(angle),
             radius * np.sin(angle),
-            np.broadcast_to(profile[:, 1:], (len(profile), sides + 1)),
+            np.broadcast_to(outline[:, 1:], (len(outline), sides + 1)),
         ],
         axis=-1,
     )

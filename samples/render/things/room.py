@@ -9,7 +9,7 @@ import numpy as np
 
 from samples.render.paint import room as paint
 from samples.render.paint.noise import Array
-from samples.render.things.meshes import box, joined, lathe, panel, smooth_path
+from samples.render.things.meshes import box, joined, lathe, panel, profile, smooth_path
 from samples.render.things.parts import Lamp, Part, plain
 
 TABLE_RADIUS_M = 0.5
@@ -26,20 +26,10 @@ def table(rng: np.random.Generator) -> list[Part]:
     )
     under = np.array([[r * 0.5, -0.036], [0.0001, -0.036]])
     top = lathe(np.concatenate([flat, edge[1:], under]), sides=160).textured_from_above(r * 1.02, mirrored=True)
-    foot = smooth_path(
-        [
-            (0.30, -0.036),
-            (0.10, -0.06),
-            (0.05, -0.12),
-            (0.075, -0.25),
-            (0.055, -0.38),
-            (0.07, -0.45),
-            (0.05, -0.52),
-            (0.09, -0.62),
-            (0.24, -0.69),
-            (0.28, -0.74),
-        ],
-        90,
+    foot = profile(
+        (0.30, 0.10, 0.05, 0.075, 0.055, 0.07, 0.05, 0.09, 0.24, 0.28),
+        (-0.036, -0.06, -0.12, -0.25, -0.38, -0.45, -0.52, -0.62, -0.69, -0.74),
+        count=90,
     )
     wood = paint.table_top(rng)
     return [
