@@ -13,6 +13,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -24,7 +25,7 @@ from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.photos import digest, find_photos
 from scripts.splat_cli.progress import Stages
 from scripts.splat_cli.reconstruct import reconstruct
-from scripts.splat_cli.stack import LOCAL, Engine, Outputs
+from scripts.splat_cli.stack import LOCAL, Engine
 from scripts.splat_cli.state_file import repair
 
 
@@ -52,8 +53,8 @@ def engine(root: Path, state: StateFolder) -> Engine:
     )
 
 
-def up(root: Path, *, console: Console, app_port: int | None = None) -> Outputs:
-    """Start the local cloud and deploy the stack on it. A second run changes nothing."""
+def up(root: Path, *, console: Console, app_port: int | None = None) -> dict[str, Any]:
+    """Start the local cloud and deploy the stack on it. A second run changes nothing. Returns the stack's outputs."""
     state = state_folder(root)
     with one_at_a_time(state):
         addresses = _start_cloud(root, state, console, app_port=app_port)
@@ -68,7 +69,7 @@ def up(root: Path, *, console: Console, app_port: int | None = None) -> Outputs:
             stages.update("deploying the stack", 0.0)
             said = engine_.run("up", "--yes", "--skip-preview", "--suppress-outputs", quiet=True)
             stages.finish(changes(said))
-        return engine_.outputs()
+        return engine_.outputs(show_secrets=True)
 
 
 def down(root: Path, *, console: Console) -> None:
@@ -99,19 +100,18 @@ def down(root: Path, *, console: Console) -> None:
     console.print("Removed everything: endpoint, worker, bucket, script, listening ports.")
 
 
-def scene(root: Path, outputs: Outputs, photos: Path, *, name: str, preset: str, console: Console) -> Project:
+def scene(root: Path, client: EdgeClient, photos: Path, *, name: str, preset: str, console: Console) -> Project:
     """The scene of these photos. Makes it unless it exists already."""
     record = state_folder(root).root / "scenes.json"
-    with EdgeClient(outputs.app_url, outputs.operator_token) as client:
-        chosen, _ = find_photos(photos, client.limits())
-        key = digest(chosen, preset=preset)
-        known = _known_scenes(record)
-        existing = _finished(client, known.get(key))
-        if existing is not None:
-            return existing
-        made = reconstruct(client, photos, name=name, preset=preset, console=console)
-        write_private(record, json.dumps({**known, key: made.id}))
-        return made
+    chosen, _ = find_photos(photos, client.limits())
+    key = digest(chosen, preset=preset)
+    known = _known_scenes(record)
+    existing = _finished(client, known.get(key))
+    if existing is not None:
+        return existing
+    made = reconstruct(client, photos, name=name, preset=preset, console=console)
+    write_private(record, json.dumps({**known, key: made.id}))
+    return made
 
 
 @contextlib.contextmanager

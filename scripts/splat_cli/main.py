@@ -18,7 +18,7 @@ from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.photos import check_folder
 from scripts.splat_cli.show import report_table, scene_lines
-from scripts.splat_cli.stack import LOCAL, Engine, Outputs, check_stack, up_hint
+from scripts.splat_cli.stack import LOCAL, Engine, check_stack, up_hint
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples/photos"
@@ -64,20 +64,20 @@ def up(
     from scripts.splat_cli import local
 
     outputs = local.up(ROOT, console=console, app_port=port)
-    with EdgeClient(outputs.app_url, outputs.operator_token) as client:
+    with _client_of(outputs) as client:
         if scene:
-            _first_scene(outputs, client, photos, preset=preset)
+            _first_scene(client, photos, preset=preset)
         console.print(f"\nSign in (works once, for 10 minutes): {client.login_link()}", markup=False, soft_wrap=True)
     console.print("Again: .venv/bin/splat open · your photos: make up PHOTOS=dir · remove: make down", soft_wrap=True)
 
 
-def _first_scene(outputs: Outputs, client: EdgeClient, photos: Path | None, *, preset: str) -> None:
+def _first_scene(client: EdgeClient, photos: Path | None, *, preset: str) -> None:
     """Make the scene of the sample photos or of a folder; print its report on stderr."""
     from scripts.splat_cli import local
 
     folder = photos or SAMPLES
     name = "Still life (samples)" if photos is None else folder.resolve().name
-    done = local.scene(ROOT, outputs, folder, name=name, preset=preset, console=console)
+    done = local.scene(ROOT, client, folder, name=name, preset=preset, console=console)
     console.print()
     console.print(report_table(done.report or {}, title=done.name, names=client.photo_names(done.id)))
 
@@ -231,7 +231,7 @@ def outputs(
     show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Print secrets in plain text")] = False,
 ) -> None:
     """Print the outputs of a stack, with secrets masked."""
-    found = _engine(stack).outputs().all if show_secrets else _engine(stack).public_outputs()
+    found = _engine(stack).outputs(show_secrets=show_secrets)
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -270,8 +270,11 @@ def _client(stack: str) -> EdgeClient:
             f"{missing} is not set, but {'SPLAT_URL' if url else 'SPLAT_TOKEN'} is.",
             hint="set both, or neither",
         )
-    found = _engine(stack).outputs()
-    return EdgeClient(found.app_url, found.operator_token)
+    return _client_of(_engine(stack).outputs(show_secrets=True))
+
+
+def _client_of(outputs: dict[str, Any]) -> EdgeClient:
+    return EdgeClient(outputs["appUrl"], outputs["operatorToken"])
 
 
 def main() -> None:

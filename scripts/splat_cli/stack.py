@@ -40,15 +40,6 @@ NEXT_STEP = "fix the cause in the message, then run the same command again"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outputs:
-    """Outputs of a stack. all: every output, also those that the command line does not use."""
-
-    app_url: str
-    operator_token: str
-    all: dict[str, Any] = field(repr=False)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Engine:
     """`pulumi` for one stack of this checkout."""
 
@@ -109,24 +100,19 @@ class Engine:
             )
         self.run(command, *(["--yes", "--skip-preview"] if sure else []))
 
-    def outputs(self) -> Outputs:
-        """Outputs of the deployed stack, with secrets. Raises CommandError when nothing is deployed."""
-        answer = self._ask("stack", "output", "--json", "--show-secrets")
-        found = json.loads(answer)
+    def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """Outputs of the deployed stack, secrets masked unless `show_secrets`. Raises CommandError without one."""
+        found = self._outputs(*(["--show-secrets"] if show_secrets else []))
         if "appUrl" not in found:
-            raise CommandError(f"Stack {self.stack} is not deployed.", hint=up_hint(self.stack))
-        return Outputs(app_url=found["appUrl"], operator_token=found["operatorToken"], all=found)
-
-    def public_outputs(self) -> dict[str, Any]:
-        """Outputs of the deployed stack with secrets masked."""
-        found = dict(json.loads(self._ask("stack", "output", "--json")))
-        if not found:
             raise CommandError(f"Stack {self.stack} is not deployed.", hint=up_hint(self.stack))
         return found
 
     def is_deployed(self) -> bool:
         """Whether an `up` has completed before. A stack that was only created counts as not deployed."""
-        return "appUrl" in json.loads(self._ask("stack", "output", "--json"))
+        return "appUrl" in self._outputs()
+
+    def _outputs(self, *more: str) -> dict[str, Any]:
+        return dict(json.loads(self._ask("stack", "output", "--json", *more)))
 
     def config(self) -> dict[str, str]:
         """The stack's configuration with decrypted secrets: full key to text."""

@@ -174,7 +174,7 @@ def test_an_error_of_the_engine_is_shown_with_the_next_step(checkout: Path, erro
     (checkout / "pulumi").write_text(f"#!/bin/sh\necho 'error: {error}' >&2\nexit 255\n")
 
     with pytest.raises(ServiceError) as failure:
-        Engine(root=checkout, stack="dev").public_outputs()
+        Engine(root=checkout, stack="dev").outputs()
 
     assert error in failure.value.message
     assert next_step in failure.value.hint
