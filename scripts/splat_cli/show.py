@@ -38,7 +38,7 @@ def usd(value: float) -> str:
 
 
 def psnr_words(psnr_db: float) -> str:
-    """How close a scene with this held-out PSNR looks; same limits as the web app (quality.ts)."""
+    """What a held-out PSNR means to the eye; the bounds of the page (edge_worker/web/src/quality.ts)."""
     if psnr_db >= 30:
         return "very close"
     if psnr_db >= 25:
