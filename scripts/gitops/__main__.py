@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     argument = add("find-image", find_image, "print the checked image of these sources; wait while it is built")
     argument("repository")
     argument("wanted", nargs="?", default="", help="an image to use instead; printed as it is")
-    argument("--tries", type=int, default=image.WAIT_TRIES, help="one a minute (default: %(default)s)")
+    argument("--tries", type=int, default=image.WAIT_TRIES, help="tries, one a minute (default: %(default)s)")
 
     argument = add("comment", github.comment, "comment on a pull request, over the older comment with its mark")
     argument("number")

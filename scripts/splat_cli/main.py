@@ -37,7 +37,7 @@ StackOption = Annotated[
     str, typer.Option("--stack", "-s", help="The deployment: local, dev, prod, …", show_default=True)
 ]
 PresetOption = Annotated[str, typer.Option("--preset", "-p", help="preview, standard or high")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Deploy or destroy without showing the plan and asking")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Continue without a preview and a confirmation")]
 SceneArgument = Annotated[str, typer.Argument(help="ID of a scene (splat scenes lists them)", metavar="ID")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print only JSON on stdout")]
 
@@ -104,7 +104,7 @@ def adopt(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what exists; write nothing")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Adopt an existing endpoint, bucket or script: write the keys, show what the next up changes."""
+    """Adopt an existing endpoint, bucket or script. Writes the keys, and shows what the next up changes."""
     from scripts.splat_cli.adopt.command import adopt as work
     from scripts.splat_cli.adopt.find import Wanted
 
@@ -157,7 +157,7 @@ def scenes(stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
 
 @app.command()
 def show(project: SceneArgument, stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
-    """Print a scene's report (quality, stages, price, notes), its progress, or the reason it failed."""
+    """Print a scene's report, progress or error. A report has quality, stages, price and notes."""
     with _client(stack) as client:
         found = client.project(project)
         names = client.photo_names(project) if found.report else {}
@@ -216,7 +216,7 @@ def download(
 
 @app.command(name="open")
 def open_(stack: StackOption = LOCAL) -> None:
-    """Print a sign-in link that works once, and open it in a browser."""
+    """Print a sign-in link and open it in a browser. The link works once."""
     with _client(stack) as client:
         link = client.login_link()
     print(link)
@@ -241,7 +241,7 @@ def outputs(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def pulumi(context: typer.Context, stack: StackOption = LOCAL) -> None:
-    """Run a pulumi command on a stack, such as: splat pulumi preview --diff."""
+    """Run a pulumi command on a stack. For example: splat pulumi preview --diff."""
     if not context.args:
         raise CommandError("No pulumi command was given.", hint="for example: splat pulumi preview --diff")
     _engine(stack).run(*context.args, passed_on=True)
