@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,19 +12,18 @@ from samples.render.things.meshes import Mesh, box, extrusion, grid_uv, joined, 
 from samples.render.things.parts import Part, glazed
 
 
-def closed_book(
-    name: str,
-    rng: np.random.Generator,
-    *,
-    width: float,
-    height: float,
-    thickness: float,
-    colour: tuple[float, float, float],
-    style: int,
-    turn_deg: float,
-    at: tuple[float, float, float],
-) -> list[Part]:
-    """A cloth-bound book lying flat; width from spine to fore-edge (x), height along y; metres."""
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """size: width from spine to fore-edge, height, thickness, metres; colour: of its cloth; style: of its ornaments."""
+
+    size: tuple[float, float, float]
+    colour: tuple[float, float, float]
+    style: int
+
+
+def closed_book(name: str, binding: Binding, rng: np.random.Generator) -> list[Part]:
+    """A cloth-bound book lying flat: the spine at -x, height along y."""
+    width, height, thickness = binding.size
     board, square = 0.0032, 0.004
     a = np.linspace(np.pi / 2, 3 * np.pi / 2, 24)
     bulge = 0.0075
@@ -58,7 +57,7 @@ def closed_book(
     cloth = Part(
         name=name,
         mesh=joined(cover, lining, *rims),
-        texture=paint.binding(rng, colour, spine_u, style),
+        texture=paint.binding(rng, binding.colour, spine_u, binding.style),
         roughness=0.45,
         bump=0.0004,
     )
@@ -67,7 +66,7 @@ def closed_book(
         mesh=_page_block(width - square, height - 2 * square, board, thickness - board),
         texture=paint.page_edges(rng),
     )
-    return [part.moved((-width / 2, 0, 0)).turned(turn_deg).moved(at) for part in (cloth, pages)]
+    return [part.moved((-width / 2, 0, 0)) for part in (cloth, pages)]
 
 
 def _page_block(width: float, height: float, low: float, high: float) -> Mesh:
@@ -86,43 +85,20 @@ def _page_block(width: float, height: float, low: float, high: float) -> Mesh:
     return joined(*parts)
 
 
+BOOKS = (
+    ("red", Binding(size=(0.165, 0.235, 0.040), colour=(0.46, 0.095, 0.085), style=0), 62, (0.0, 0.0, 0.0)),
+    ("green", Binding(size=(0.150, 0.215, 0.030), colour=(0.09, 0.24, 0.19), style=1), 86, (0.006, -0.004, 0.0402)),
+    ("ochre", Binding(size=(0.125, 0.180, 0.026), colour=(0.17, 0.22, 0.36), style=3), 40, (-0.004, 0.004, 0.0704)),
+)
+"""Name, binding, turn in degrees, and offset in the stack, metres."""
+
+
 def book_stack(rng: np.random.Generator) -> list[Part]:
-    at = (-0.135, 0.135)
-    return [
-        *closed_book(
-            "book_red",
-            rng,
-            width=0.165,
-            height=0.235,
-            thickness=0.040,
-            colour=(0.46, 0.095, 0.085),
-            style=0,
-            turn_deg=62,
-            at=(*at, 0.0),
-        ),
-        *closed_book(
-            "book_green",
-            rng,
-            width=0.150,
-            height=0.215,
-            thickness=0.030,
-            colour=(0.09, 0.24, 0.19),
-            style=1,
-            turn_deg=86,
-            at=(at[0] + 0.006, at[1] - 0.004, 0.0402),
-        ),
-        *closed_book(
-            "book_ochre",
-            rng,
-            width=0.125,
-            height=0.180,
-            thickness=0.026,
-            colour=(0.17, 0.22, 0.36),
-            style=3,
-            turn_deg=40,
-            at=(at[0] - 0.004, at[1] + 0.004, 0.0704),
-        ),
-    ]
+    parts = []
+    for name, binding, turn_deg, (dx, dy, z) in BOOKS:
+        at = (-0.135 + dx, 0.135 + dy, z)
+        parts += [part.turned(turn_deg).moved(at) for part in closed_book(f"book_{name}", binding, rng)]
+    return parts
 
 
 def open_herbal(rng: np.random.Generator) -> list[Part]:
