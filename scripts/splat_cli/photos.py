@@ -85,7 +85,7 @@ def why_not(head: bytes) -> str:
         (head[:4] in {b"II*\0", b"MM\0*"}, "a TIFF or camera raw file; save it as JPEG"),
         (head.startswith(b"PK\x03\x04"), "a ZIP archive; unpack it first"),
     )
-    no_photo = "not a JPEG, PNG, WebP or HEIC picture, whatever its name says"
+    no_photo = "not a JPEG, PNG, WebP or HEIC picture"
     return next((words for matches, words in kinds if matches), no_photo)
 
 
