@@ -68,7 +68,7 @@ def up(
         if scene:
             _first_scene(client, photos, preset=preset)
         console.print(f"\nSign in (works once, for 10 minutes): {client.login_link()}", markup=False, soft_wrap=True)
-    console.print("Again: .venv/bin/splat open · your photos: make up PHOTOS=dir · remove: make down", soft_wrap=True)
+    console.print("New link: .venv/bin/splat open · own photos: make up PHOTOS=dir · remove: make down", soft_wrap=True)
 
 
 def _first_scene(client: EdgeClient, photos: Path | None, *, preset: str) -> None:
