@@ -59,9 +59,7 @@ def test_a_text_file_named_jpg_is_left_out_with_its_reason(tmp_path: Path) -> No
     (tmp_path / "readme.txt").write_text("ignored: nobody takes it for a photo")
     photos, left_out = find_photos(tmp_path, LIMITS)
     assert len(photos) == 5
-    assert [(item.name, item.reason) for item in left_out] == [
-        ("notes.jpg", "not a JPEG, PNG, WebP or HEIC picture")
-    ]
+    assert [(item.name, item.reason) for item in left_out] == [("notes.jpg", "not a JPEG, PNG, WebP or HEIC picture")]
 
 
 def test_a_photo_over_the_size_limit_is_left_out_with_both_sizes(tmp_path: Path) -> None:
