@@ -1,5 +1,5 @@
-# Two commands matter: `make up` (a scene from photos on this machine) and `make test`.
-# Everything else is in `.venv/bin/splat --help`.
+# The two main commands: `make up` makes a scene from photos on this machine, `make test` runs the tests.
+# For everything else see `.venv/bin/splat --help`.
 
 SPLAT := .venv/bin/splat
 PYTEST := .venv/bin/python -m pytest
@@ -7,37 +7,37 @@ WORKER_PYTEST := .venv-worker/bin/python -m pytest -c worker_image/pyproject.tom
 
 .PHONY: up down photos-there folders-named worker test test-fast lint image machines bootstrap bootstrap-test bench-cpu bench-gpu clean
 
-# As typed: a folder's name may hold spaces, quotes and dollar signs.
+# As typed: a folder's name may have spaces, quotes and dollar signs.
 export SPLAT_PHOTOS = $(value PHOTOS)
 export SPLAT_OUT = $(value OUT)
-# Not every shell has made a home folder of the ~ in NAME=~/folder.
+# Not every shell expands the ~ in NAME=~/folder.
 at_home = case $$$(1) in "~/"*) $(1)=$$HOME/$${$(1)\#"~/"};; esac
 
-up: photos-there bootstrap ## deploy the local stack and make a scene; PHOTOS=dir for your own, PORT=n for another port
+up: photos-there bootstrap ## deploy the local stack and make a scene; PHOTOS=dir for your own photos, PORT=n for another port
 	@$(SPLAT) up $${SPLAT_PHOTOS:+--photos "$$SPLAT_PHOTOS"} $(if $(PRESET),--preset $(PRESET)) $(if $(PORT),--port $(PORT))
 
-down: ## destroy the local stack; nothing is left
+down: ## destroy the local stack and its local cloud
 	@if [ -x $(SPLAT) ]; then $(SPLAT) down; else echo "Nothing is deployed here."; fi
 
 test: bootstrap-test ## every test
 	@scripts/test all
 
-test-fast: bootstrap-test ## the tests that need no engine, browser or processes: under two minutes
+test-fast: bootstrap-test ## the tests without an engine, browser or processes: under two minutes
 	@scripts/test fast
 
 lint: bootstrap-test
 	@scripts/test lint
 
-image: bootstrap-test ## build the worker image with Docker (as root: an engine of its own), and run a job in it
+image: bootstrap-test ## build the worker image with a Docker engine of its own (as root), and run a job in it
 	@scripts/test image
 
 machines: bootstrap-test ## make up on new machines (as root: Debian systems made by debootstrap)
 	@scripts/test machines
 
-photos-there: # before set-up takes its minutes
+photos-there: # before set-up, which takes minutes
 	@$(call at_home,SPLAT_PHOTOS); \
 	if [ -n "$$SPLAT_PHOTOS" ] && [ ! -d "$$SPLAT_PHOTOS" ]; then \
-	  printf '%s is not a folder.\nhint: PHOTOS=dir, the folder that holds your photos\n' "$$SPLAT_PHOTOS" >&2; exit 1; fi
+	  printf '%s is not a folder.\nhint: set PHOTOS to the folder that holds your photos\n' "$$SPLAT_PHOTOS" >&2; exit 1; fi
 
 bootstrap:
 	@scripts/bootstrap
@@ -48,7 +48,7 @@ bootstrap-test:
 folders-named:
 	@[ -n "$$SPLAT_PHOTOS" ] && [ -n "$$SPLAT_OUT" ] || { echo "hint: make worker PHOTOS=dir OUT=dir [PRESET=preview|standard|high]" >&2; exit 1; }
 
-worker: folders-named photos-there bootstrap ## a scene without any cloud: make worker PHOTOS=dir OUT=dir PRESET=standard
+worker: folders-named photos-there bootstrap ## make a scene without a cloud: make worker PHOTOS=dir OUT=dir PRESET=standard
 	@$(call at_home,SPLAT_PHOTOS); $(call at_home,SPLAT_OUT); \
 	kernels=$$(scripts/gpu-kernels) || exit 1; [ -z "$$kernels" ] || export SPLAT_KERNELS="$$kernels"; \
 	NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m splat_worker $(if $(PRESET),--preset $(PRESET)) -- "$$SPLAT_PHOTOS" "$$SPLAT_OUT"

@@ -1,10 +1,8 @@
-"""Runs the test suites two at a time, since half of them mostly wait; each one's output stays whole.
-Knows commands only; what a suite tests and how is its own matter."""
+"""Runs the test suites two at a time, since half of them mostly wait. The output of each suite stays in one piece."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,9 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from local_cloud import process_group
+
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".tools/tests"
-# Two fill two cores; with more of them the tests that measure time would measure the others.
+# Two fill two cores. With more, the tests that measure time would measure each other.
 LANES = 2
 INTERRUPTED = 130
 STOP_LIMIT_S = 30.0
@@ -34,8 +34,8 @@ NOT_FAST = "not slow and not engine and not local_cloud and not browser and not 
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
-    """A command, and what it must not share with another one at the same time (a folder that it builds,
-    say). `alone` runs with nothing beside it."""
+    """A command. uses: what it must not share with a suite that runs at the same time, such as a folder that it
+    builds. alone: runs with nothing beside it."""
 
     name: str
     command: Sequence[str]
@@ -49,14 +49,14 @@ class Suite:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a suite ended."""
+    """The result of a suite."""
 
     suite: Suite
     code: int
     seconds: float
 
 
-# The Worker's own tests build it anew, so nothing may deploy it meanwhile.
+# The tests of the edge Worker rebuild it, so nothing may deploy it at the same time.
 BUILD = frozenset({"edge_worker/dist"})
 CHROMIUM = frozenset({"chromium"})
 
@@ -67,7 +67,7 @@ LINT = (
     Suite(name="types of the page", command=(*NPM, "run", "check:web")),
 )
 PAGE = Suite(name="page", command=(*NPM, "run", "test:web"))
-# The longest first: the last one to end then runs alone for the shortest time.
+# Longest first, so that the last suite runs alone for the shortest time.
 ALL = (
     Suite(name="worker", command=(*WORKER_PYTEST, "-m", "not gpu")),
     Suite(
@@ -94,12 +94,12 @@ FAST = (
     Suite(name="worker unit tests", command=(*WORKER_PYTEST, "-m", "not slow and not gpu")),
 )
 IMAGE = (
-    # Minutes of building, as root: asked for, never part of `all`, where tests/docker skips and says so.
+    # Builds for minutes, as root, so it is not part of `all`; there tests/docker skips with the reason.
     Suite(name="worker image", command=(*PYTEST, "tests/docker"), environment={"SPLAT_TEST_IMAGE": "1"}),
 )
 MACHINES = (Suite(name="new machines", command=(*PYTEST, "tests/machines"), environment={"SPLAT_TEST_MACHINES": "1"}),)
 STEPS = (
-    # Every step of up and destroy cut off in every way: half an hour; `all` takes the telling ones.
+    # Interrupts up and destroy at every step: half an hour. `all` runs a selection.
     Suite(
         name="every step",
         command=(*PYTEST, "tests/stack/test_every_step.py"),
@@ -117,7 +117,7 @@ PARTS: Mapping[str, Sequence[Suite]] = {
 
 
 class Runner:
-    """Takes suites in their order, skipping one only while it must not run beside what runs."""
+    """Runs suites in their order. Skips one only while it must not run beside a running one."""
 
     def __init__(self, suites: Sequence[Suite], *, lanes: int, logs: Path, out: IO[str]) -> None:
         self._waiting = list(suites)
@@ -129,7 +129,7 @@ class Runner:
         self._changed = threading.Condition()
 
     def run(self) -> list[Ended]:
-        """Run them all. Raises KeyboardInterrupt after Ctrl-C, when everything that it started has ended."""
+        """Run all suites. After Ctrl-C, stops everything it started, then raises KeyboardInterrupt."""
         self._logs.mkdir(parents=True, exist_ok=True)
         try:
             with self._changed:
@@ -154,17 +154,16 @@ class Runner:
         return None
 
     def _start(self, suite: Suite) -> None:
-        self._say(f"-- {suite.name} begins")
+        self._say(f"-- {suite.name} started")
         with suite.log(self._logs).open("wb") as log:
-            process = subprocess.Popen(
+            # In a group of its own, so that Ctrl-C reaches it once, from here.
+            process = process_group.start(
                 suite.command,
                 cwd=ROOT,
                 env={**os.environ, **suite.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Of its own, so that Ctrl-C reaches it once, from here.
-                start_new_session=True,
             )
         self._running[suite.name] = (suite, process)
         threading.Thread(target=self._watch, args=(suite, process, time.monotonic()), daemon=True).start()
@@ -184,13 +183,10 @@ class Runner:
         with self._changed:
             processes = [process for _, process in self._running.values()]
         for process in processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGINT)
+            process_group.send(process.pid, signal.SIGINT)
         for process in processes:
-            try:
-                process.wait(STOP_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+            # Asked already: signal 0 does nothing.
+            process_group.end(process, grace_s=STOP_LIMIT_S, ask=0)
 
     def _say(self, text: str) -> None:
         self._out.write(text + "\n")
@@ -198,12 +194,12 @@ class Runner:
 
 
 def environment() -> dict[str, str]:
-    """What every suite gets: our tools first, compiled kernels, no telemetry."""
+    """The environment of every suite: our tools first, compiled kernels, no telemetry."""
     return {
         **os.environ,
         "PATH": os.pathsep.join([str(ROOT / ".venv/bin"), os.environ.get("PATH", "")]),
         "PYTHONWARNINGS": "ignore::DeprecationWarning",
-        # set-up has compiled the trainer's kernels there
+        # Set-up compiled the trainer's kernels there.
         "NUMBA_CACHE_DIR": str(ROOT / ".tools/kernels"),
         "WRANGLER_SEND_METRICS": "false",
         "WRANGLER_HIDE_BANNER": "true",
@@ -226,13 +222,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     failed = [one for one in ended if one.code != 0]
     print("Seconds: " + ", ".join(f"{one.suite.name} {one.seconds:.0f}" for one in ended))
-    print(f"In all {time.monotonic() - began:.0f} s.")
+    print(f"Total: {time.monotonic() - began:.0f} s.")
     if failed:
         print("\nFailed:", file=sys.stderr)
         for one in failed:
             print(f"  {one.suite.name} ({os.path.relpath(one.suite.log(LOGS))})", file=sys.stderr)
         return 1
-    print("All green.")
+    print("All suites passed.")
     return 0
 
 

@@ -1,2 +1,2 @@
-"""What the workflows in .github do, as programs that run anywhere: plan text, review stacks, drift, deployment.
-The YAML only calls these; nothing here knows GitHub."""
+"""What the workflows in .github do, as commands that run on any machine: plans, drift, review stacks, deployments, the
+worker image and its checks. Only `github` knows GitHub."""

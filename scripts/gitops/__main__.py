@@ -1,68 +1,81 @@
-"""`python -m scripts.gitops <command>`: what a workflow calls.
-Results on stdout, the engine's words on stderr; exit code 0 done, 1 failed, 3 drift found."""
+"""`python -m scripts.gitops <command>`: what the workflows run.
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 drift found."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from scripts.gitops import deploy, plan, review
-from scripts.gitops.engine import Engine, EngineFailed
+from scripts.gitops import github, image, plan, review
+from scripts.gitops.engine import Engine
+from scripts.gitops.tools import Failed
 
-DRIFTED = 3  # not 1, with which everything else fails: a look that could not be had is no drift
+DRIFTED = 3  # not 1, which is any failure: a refresh that failed is no drift
 
 
 def main(argv: list[str] | None = None, *, folder: Path | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m scripts.gitops", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    planned = commands.add_parser("preview", help="the plan as Markdown")
-    planned.add_argument("--stack", required=True)
-    planned.add_argument("--image", help="repository@sha256:digest of these sources; empty where none is built yet")
-    drifted = commands.add_parser("drift", help="what changed outside; exit 3 if anything did")
-    drifted.add_argument("--stack", required=True)
-    opened = commands.add_parser("review-open", help="deploy pr-N; prints its address")
-    opened.add_argument("number")
-    opened.add_argument("--set", action="append", default=[], type=_pair, metavar="KEY=VALUE")
-    commands.add_parser("review-close", help="destroy pr-N").add_argument("number")
-    swept = commands.add_parser("review-sweep", help="destroy review stacks of closed pull requests")
-    swept.add_argument("--open", default="", help="numbers of the open ones, separated by commas")
-    deployed = commands.add_parser("deploy", help="put an image on a stack, try it, return to the last good one")
-    deployed.add_argument("--stack", required=True)
-    deployed.add_argument("--image", required=True)
-    options = parser.parse_args(argv)
-    engine = Engine(folder=folder or Path.cwd())
+    options = vars(_parser().parse_args(argv))
+    command: Callable[..., int | None] = options.pop("command")
+    if options.pop("of_stack"):
+        options["engine"] = Engine(folder=folder or Path.cwd())
     try:
-        return _run(engine, options)
-    except (EngineFailed, review.BadNumber) as problem:
+        return command(**options) or 0
+    except Failed as problem:
         print(problem, file=sys.stderr)
         return 1
 
 
-def _run(engine: Engine, options: argparse.Namespace) -> int:
-    match options.command:
-        case "preview":
-            return _preview(engine, options.stack, options.image)
-        case "drift":
-            found = plan.preview(engine, options.stack, refresh=True)
-            if problems := plan.problems(found):
-                raise EngineFailed("\n".join(problems))
-            print(plan.render(found, stack=options.stack, heading="Drift"), end="")
-            return DRIFTED if plan.steps(found) else 0
-        case "review-open":
-            print(review.open_stack(engine, options.number, dict(options.set))["appUrl"])
-        case "review-close":
-            print("destroyed" if review.close_stack(engine, options.number) else "there was none")
-        case "review-sweep":
-            done = review.sweep(engine, [number for number in options.open.split(",") if number])
-            print(json.dumps({"destroyed": done.destroyed, "failed": dict(done.failed)}))
-            return 1 if done.failed else 0
-        case "deploy":
-            ended = deploy.deploy(engine, options.stack, options.image)
-            print(json.dumps({"outcome": ended.outcome, "image": ended.image, "reason": ended.reason}))
-            return 0 if ended.outcome is deploy.Outcome.DEPLOYED else 1
-    return 0
+def _parser() -> argparse.ArgumentParser:
+    """Each command is a function; its parameters are the names of its arguments."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.gitops", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(
+        name: str, command: Callable[..., int | None], text: str, *, of_stack: bool = False
+    ) -> Callable[..., object]:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=command, of_stack=of_stack)
+        return added.add_argument
+
+    argument = add("preview", preview, "print the plan as Markdown", of_stack=True)
+    argument("--stack", required=True)
+    argument("--image", help="REPOSITORY@sha256:DIGEST of these sources; empty if none is built yet")
+    argument = add("drift", drift, "print what changed outside Pulumi; exit code 3 if anything did", of_stack=True)
+    argument("--stack", required=True)
+    argument = add("review-open", review_open, "deploy the stack pr-N; print its address", of_stack=True)
+    argument("number")
+    argument("--set", action="append", default=[], type=_pair, metavar="KEY=VALUE", dest="settings")
+    argument = add("review-close", review_close, "destroy the stack pr-N", of_stack=True)
+    argument("number")
+    argument = add("review-sweep", review_sweep, "destroy the stacks of closed pull requests", of_stack=True)
+    argument("--open", default="", help="numbers of the open ones, separated by commas", dest="still_open")
+    argument = add("deploy", deploy, "deploy an image, check the app, roll back if it fails", of_stack=True)
+    argument("--stack", required=True)
+    argument("--image", required=True)
+
+    argument = add("build-image", build_image, "build and push the worker image, unless the registry has it")
+    argument("repository")
+    add("install-scanners", image.install_scanners, "install syft, grype and cosign with Go")
+    argument = add("scan-and-sign-image", image.scan_and_sign, "write the bill of materials, scan and sign an image")
+    argument("image", type=_reference, metavar="REPOSITORY@sha256:DIGEST")
+    argument("--reports", type=Path, default=Path("image-report"), help="folder for the reports")
+    argument = add("tag-image", image.tag, "tag a checked image, so that deployments find it")
+    argument("image", type=_reference, metavar="REPOSITORY@sha256:DIGEST")
+    argument = add("find-image", find_image, "print the checked image of these sources; wait while it is built")
+    argument("repository")
+    argument("wanted", nargs="?", default="", help="an image to use instead; printed as it is")
+    argument("--tries", type=int, default=image.WAIT_TRIES, help="tries, one a minute (default: %(default)s)")
+
+    argument = add("comment", github.comment, "comment on a pull request, over the older comment with its mark")
+    argument("number")
+    argument("file", type=Path)
+    argument = add("update-issue", github.update_issue, "open the issue with this title, or rewrite it")
+    argument("title")
+    argument("file", type=Path)
+    return parser
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -72,18 +85,63 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _preview(engine: Engine, stack: str, image: str | None) -> int:
-    """Prints a text in every case: the workflow comments it, and an older plan must not stand for this one."""
-    note = plan.NOT_BUILT if image == "" else ""
+def _reference(text: str) -> image.Reference:
+    try:
+        return image.Reference.parse(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not REPOSITORY@sha256:DIGEST; a tag can move") from None
+
+
+def preview(engine: Engine, stack: str, image: str | None) -> int:
+    """Prints a text in every case: the workflow posts it, and an older plan must not stand for this one."""
     try:
         found = plan.preview(engine, stack, image=image or "")
-    except EngineFailed as failure:
+    except Failed as failure:
         print(failure, file=sys.stderr)
         found = plan.NO_PLAN
-    print(plan.render(found, stack=stack, note=note), end="")
+    print(plan.render(found, stack=stack, note=plan.NOT_BUILT if image == "" else ""), end="")
     for problem in plan.problems(found):
         print(problem, file=sys.stderr)
     return 1 if plan.problems(found) else 0
+
+
+def drift(engine: Engine, stack: str) -> int:
+    found = plan.preview(engine, stack, refresh=True)
+    if problems := plan.problems(found):
+        raise Failed("\n".join(problems))
+    print(plan.render(found, stack=stack, heading="Drift"), end="")
+    return DRIFTED if plan.steps(found) else 0
+
+
+def review_open(engine: Engine, number: str, settings: list[tuple[str, str]]) -> None:
+    print(review.open_stack(engine, number, dict(settings))["appUrl"])
+
+
+def review_close(engine: Engine, number: str) -> None:
+    print("destroyed" if review.close_stack(engine, number) else "no such stack")
+
+
+def review_sweep(engine: Engine, still_open: str) -> int:
+    done = review.sweep(engine, [number for number in still_open.split(",") if number])
+    print(json.dumps({"destroyed": done.destroyed, "failed": dict(done.failed)}))
+    return 1 if done.failed else 0
+
+
+def deploy(engine: Engine, stack: str, image: str) -> int:
+    from scripts.gitops import deploy  # needs httpx, which the image workflow does not have
+
+    ended = deploy.deploy(engine, stack, image)
+    print(json.dumps({"outcome": ended.outcome, "image": ended.image, "reason": ended.reason}))
+    return 0 if ended.outcome is deploy.Outcome.DEPLOYED else 1
+
+
+def build_image(repository: str) -> None:
+    built = image.build(repository)
+    print(f"digest={built.image.digest}\nchecked={str(built.checked).lower()}")
+
+
+def find_image(repository: str, wanted: str, tries: int) -> None:
+    print(wanted or image.find(repository, tries=tries))
 
 
 if __name__ == "__main__":

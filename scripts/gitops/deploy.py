@@ -1,5 +1,5 @@
-"""Deployment with a way back: a new image goes up, is tried, and the last good one returns when it fails.
-Decides nothing about when or where; the workflow does."""
+"""Deploys an image, checks the app's health, and rolls back to the last good image if it fails.
+The workflow decides when and where."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ SMOKE_PAUSE_S = 3.0
 
 
 class Outcome(StrEnum):
-    """How a deployment ended. Says nothing about jobs that run."""
+    """How a deployment ended. Covers the app, not running jobs."""
 
     DEPLOYED = "deployed"
-    RETURNED = "returned"  # the new image failed, the last good one runs again
-    FAILED = "failed"  # it failed and there was nothing to return to, or that failed too
+    ROLLED_BACK = "rolled back"  # the new image failed, the last good one runs again
+    FAILED = "failed"  # there was no good image to roll back to, or it failed as well
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployed:
-    """The end of a deployment, with the image that runs now and why it is not the asked one."""
+    """The result of a deployment. image: what runs now; reason: why the requested image does not run."""
 
     outcome: Outcome
     image: str
@@ -35,13 +35,13 @@ class Deployed:
 
 
 class NotHealthy(Exception):
-    """The deployed app does not answer as it should."""
+    """The deployed app does not pass its health check."""
 
 
 def smoke(
     url: str, stack: str, *, limit_s: float = SMOKE_LIMIT_S, get: Callable[..., httpx.Response] = httpx.get
 ) -> None:
-    """The app answers, and says that it is this stack's. Raises NotHealthy after `limit_s`."""
+    """Wait until the app reports that it is healthy and belongs to this stack. Raises NotHealthy after `limit_s`."""
     deadline = time.monotonic() + limit_s
     while True:
         try:
@@ -53,29 +53,29 @@ def smoke(
         except (httpx.HTTPError, ValueError) as problem:
             seen = type(problem).__name__
         if time.monotonic() > deadline:
-            raise NotHealthy(f"{url}/api/health is not healthy after {limit_s:.0f} s: {seen}")
+            raise NotHealthy(f"{url}/api/health is not healthy after {limit_s:.0f} s. Last answer: {seen}")
         time.sleep(SMOKE_PAUSE_S)
 
 
 def deploy(engine: Engine, stack: str, image: str, *, check: Callable[[str, str], None] = smoke) -> Deployed:
-    """Put `image` on `stack`, try it, and go back to what ran before when it fails. Never raises for a stack that
-    ends ill: the outcome says so."""
+    """Deploy `image` on `stack` and roll back if its deployment or its health check fails. Returns the outcome for
+    both; does not raise."""
     last_good = str(engine.outputs(stack).get("imageReference", ""))
     try:
-        _put(engine, stack, image, check)
+        _set_image(engine, stack, image, check)
     except (EngineFailed, NotHealthy) as problem:
         if not last_good or last_good == image:
             return Deployed(outcome=Outcome.FAILED, image=image, reason=str(problem))
         try:
-            _put(engine, stack, last_good, check)
+            _set_image(engine, stack, last_good, check)
         except (EngineFailed, NotHealthy) as second:
-            reason = f"{problem}\nand the last good image failed too: {second}"
+            reason = f"{problem}\nThe last good image failed as well: {second}"
             return Deployed(outcome=Outcome.FAILED, image=last_good, reason=reason)
-        return Deployed(outcome=Outcome.RETURNED, image=last_good, reason=str(problem))
+        return Deployed(outcome=Outcome.ROLLED_BACK, image=last_good, reason=str(problem))
     return Deployed(outcome=Outcome.DEPLOYED, image=image)
 
 
-def _put(engine: Engine, stack: str, image: str, check: Callable[[str, str], None]) -> None:
+def _set_image(engine: Engine, stack: str, image: str, check: Callable[[str, str], None]) -> None:
     engine.run("config", "set", "--stack", stack, "--plaintext", "--", IMAGE_KEY, image)
     engine.run("up", "--stack", stack, "--yes", "--skip-preview")
     check(str(engine.outputs(stack)["appUrl"]), stack)

@@ -4,7 +4,6 @@ Starts `pulumi` and nothing else; never prints a secret."""
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from scripts import pulumi_engine
+from scripts.gitops.tools import Failed
 
 
-class EngineFailed(Exception):
-    """A command of the engine failed. `str()` is what it said."""
+class EngineFailed(Failed):
+    """A pulumi command failed. `str()` is its output."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,22 +29,22 @@ class Engine:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def run(self, *arguments: str) -> str:
-        """Standard output of a command; progress of the engine goes to our standard error. Raises EngineFailed."""
+        """Standard output of a command; the engine's progress goes to our standard error. Raises EngineFailed."""
         done = self._done(arguments)
         if done.returncode != 0:
             raise EngineFailed(f"pulumi {arguments[0]} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
         return done.stdout
 
     def plan(self, *arguments: str) -> dict[str, Any]:
-        """The plan of `pulumi preview`, its problems among its diagnostics: a preview that finds one answers all the
-        same. Raises EngineFailed where there is no answer."""
+        """The plan of `pulumi preview`. A preview that finds a problem still returns a plan, with the problem among
+        its diagnostics. Raises EngineFailed when there is no plan."""
         done = self._done(("preview", *arguments, "--json"))
         try:
             found = dict(json.loads(done.stdout))
         except ValueError:
             found = {}
-        told = any(one.get("severity") == "error" for one in found.get("diagnostics") or ())
-        if not found or (done.returncode != 0 and not told):
+        explained = any(one.get("severity") == "error" for one in found.get("diagnostics") or ())
+        if not found or (done.returncode != 0 and not explained):
             raise EngineFailed(f"pulumi preview failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}")
         return found
 
@@ -52,7 +52,7 @@ class Engine:
         done = subprocess.run(
             ["pulumi", "--non-interactive", "--color=never", *arguments],
             cwd=self.folder,
-            env={**os.environ, **self.environment},
+            env={**pulumi_engine.environment(self.folder), **self.environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -62,24 +62,26 @@ class Engine:
         return done
 
     def ask(self, *arguments: str) -> Any:
-        """The JSON answer of a command that takes `--json`."""
+        """The JSON output of a command that takes `--json`."""
         return json.loads(self.run(*arguments, "--json"))
 
     def outputs(self, stack: str) -> dict[str, Any]:
-        """Outputs of a stack, secrets masked; {} where nothing is deployed."""
+        """Outputs of a stack, secrets masked; {} when nothing is deployed."""
         return dict(self.ask("stack", "output", "--stack", stack))
 
     @contextmanager
     def config_with(self, stack: str, settings: Mapping[str, str]) -> Iterator[Path]:
-        """The stack's configuration with other settings, in a file of its own for `--config-file`: a look at a stack
-        must not change what is committed."""
+        """The stack's configuration with other settings, in a temporary file for `--config-file`: a preview must not
+        change the committed file."""
+        import yaml  # here: the image workflow loads this module before any package is installed
+
         committed = self.folder / f"Pulumi.{stack}.yaml"
         if not committed.exists():
-            raise EngineFailed(f"stack {stack} has no {committed.name} in {self.folder}: commit it, with its own keys")
+            raise EngineFailed(f"Stack {stack} has no {committed.name} in {self.folder}. Commit one with its settings.")
         document = yaml.safe_load(committed.read_text("utf-8")) or {}
         document["config"] = {**(document.get("config") or {}), **settings}
         with tempfile.TemporaryDirectory() as folder:
-            # The engine wants a name of its own form.
+            # The engine requires this form of the name.
             file = Path(folder) / f"Pulumi.{stack}.yaml"
             file.write_text(yaml.safe_dump(document), "utf-8")
             yield file

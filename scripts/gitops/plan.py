@@ -1,5 +1,5 @@
-"""A preview as text for people: what would happen to which resource, and which image would run.
-`pulumi preview --json` in, Markdown out. Shows names of changed properties, never their values."""
+"""A preview as Markdown: what would happen to which resource, and which image would run.
+Reads `pulumi preview --json`. Shows names of changed properties, never their values."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from scripts.gitops.engine import Engine
 
 COMMENT_MARK = "<!-- photo-splat plan -->"
 IMAGE_KEY = "photo-splat:image"
-NO_PLAN = {"diagnostics": [{"severity": "error", "message": "The engine gave no plan: the log of this run says why."}]}
-NOT_BUILT = "No image of these sources is built yet: the plan keeps the one that runs, and main builds the new one."
+NO_PLAN = {
+    "diagnostics": [{"severity": "error", "message": "Pulumi returned no plan. The log of this run shows the reason."}]
+}
+NOT_BUILT = "No image of these sources exists yet. This plan keeps the current image; main builds the new one."
 _SILENT = frozenset({"same", "read", "refresh"})
 _WORDS = {
     "create": "create",
@@ -37,8 +39,8 @@ class Step:
 
 
 def preview(engine: Engine, stack: str, *, image: str = "", refresh: bool = False) -> dict[str, Any]:
-    """The engine's plan of a stack with `image`, or with the one that runs there now: the committed configuration
-    does not know which that is, since a deployment puts it there by digest (deploy.py)."""
+    """The engine's plan of a stack with `image`, or with the image that runs there now. The committed configuration
+    does not name that image: a deployment sets it by digest (deploy.py)."""
     image = image or str(engine.outputs(stack).get("imageReference") or "")
     with engine.config_with(stack, {IMAGE_KEY: image} if image else {}) as file:
         return engine.plan("--stack", stack, "--config-file", str(file), *(["--refresh"] if refresh else []))
@@ -77,20 +79,20 @@ def problems(plan: Mapping[str, Any]) -> tuple[str, ...]:
         for one in plan.get("diagnostics") or ()
         if one.get("severity") == "error"
     ]
-    # After the program's own words it only says that the program ended.
-    telling = [message for message in found if not message.startswith("an unhandled error occurred: program exited")]
-    return tuple(telling or found)
+    # The engine adds this line after the program's own message.
+    own = [message for message in found if not message.startswith("an unhandled error occurred: program exited")]
+    return tuple(own or found)
 
 
 def render(plan: Mapping[str, Any], *, stack: str, heading: str = "Plan", note: str = "") -> str:
-    """Markdown of a plan, with a mark by which an older comment is found."""
+    """Markdown of a plan. Its first line is the mark by which the older comment is found."""
     changed = steps(plan)
     lines = [COMMENT_MARK, f"### {heading} of stack `{stack}`", "", *([note, ""] if note else [])]
     if problems(plan):
         lines += ["The preview failed:", "", "```text", *_fenced(problems(plan)), "```"]
         return "\n".join(lines) + "\n"
     if not changed:
-        return "\n".join([*lines, "Nothing changes."]) + "\n"
+        return "\n".join([*lines, "No changes."]) + "\n"
     counts: dict[str, int] = {}
     for step in changed:
         counts[step.operation] = counts.get(step.operation, 0) + 1

@@ -1,1 +1,1 @@
-"""The operator's command line. Talks to the edge API; never to a bucket or RunPod directly."""
+"""The operator's command line. Scenes go through the edge API, never directly to a bucket or to RunPod."""

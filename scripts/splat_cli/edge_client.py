@@ -1,5 +1,5 @@
-"""Typed client of the edge API (docs/contracts.md): projects, photos, jobs, artifacts, login links.
-Never prints; never puts the token or a signed address into an error."""
+"""Typed client of the edge API (docs/contracts.md): projects, photos, jobs, artifacts, sign-in links.
+Never prints; never puts the token or a presigned URL into an error."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from scripts.splat_cli.photos import Limits, Photo
 USER_AGENT = "splat-cli/0.1"
 TIMEOUT_S = 30.0
 UPLOAD_TIMEOUT_S = 300.0
-BATCH = 50  # the edge signs at most this many addresses per call
+BATCH = 50  # the edge signs at most this many URLs per call
 TRIES = 4
 RETRY_STATUS = {429, 500, 502, 503, 504}
 
 
 class Reply(BaseModel):
-    """Replies may grow fields; ours are checked."""
+    """A reply may have more fields; ours are checked."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -50,7 +50,7 @@ class PhotoCount(Reply):
 
 
 class Project(Reply):
-    """A project as the API tells it. `report` is the worker's job report, kept as it came."""
+    """A project of the API. report: the worker's job report, unchanged."""
 
     id: str
     name: str
@@ -98,7 +98,7 @@ class EdgeClient:
             transport=self.transport,
             trust_env=not self.base_url.startswith("http://127.0.0.1"),
         )
-        # Presigned addresses must not see our token.
+        # Presigned URLs must not receive our token.
         self._storage = httpx.Client(timeout=UPLOAD_TIMEOUT_S, transport=self.transport, trust_env=self._http.trust_env)
 
     def __enter__(self) -> Self:
@@ -139,7 +139,7 @@ class EdgeClient:
         self._call("DELETE", f"/api/projects/{project_id}")
 
     def request_uploads(self, project_id: str, photos: Sequence[Photo]) -> list[Upload]:
-        """Presigned addresses for all photos, in the order given."""
+        """Presigned URLs for all photos, in their order."""
         uploads: list[Upload] = []
         for start in range(0, len(photos), BATCH):
             batch = photos[start : start + BATCH]
@@ -149,15 +149,15 @@ class EdgeClient:
         return uploads
 
     def put(self, upload: Upload, path: Path) -> None:
-        """Send one file to its presigned address; repeated on network faults and busy answers.
+        """Upload one file to its presigned URL, with retries on network faults and busy answers.
 
-        Raises ServiceError with the photo's name and the status, never with the address.
+        Raises ServiceError with the photo's name and the status, never with the URL.
         """
         try:
             content = path.read_bytes()
         except OSError as error:
             raise CommandError(
-                f"{path} cannot be read any more: {error.strerror}.", hint="put it back, or leave it out, and try again"
+                f"{path} cannot be read any more: {error.strerror}.", hint="restore it or leave it out, then try again"
             ) from None
         for attempt in range(1, TRIES + 1):
             try:
@@ -165,7 +165,7 @@ class EdgeClient:
             except httpx.TransportError as fault:
                 said = f"the connection failed ({type(fault).__name__})"
             else:
-                # 412: an earlier try arrived although its answer was lost; the address writes once.
+                # 412: an earlier try arrived although its answer was lost; the URL writes once.
                 if answer.is_success or (answer.status_code == 412 and attempt > 1):
                     return
                 said = f"the storage answered {answer.status_code}"
@@ -174,14 +174,12 @@ class EdgeClient:
             if attempt < TRIES:
                 self.sleep(0.5 * 2**attempt)
         hint = (
-            "the upload address has expired: run the same command again"
-            if "403" in said
-            else "run the same command again"
+            "the upload link has expired: run the same command again" if "403" in said else "run the same command again"
         )
         raise ServiceError(f"{upload.name} was not uploaded: {said}.", hint=hint)
 
     def photo_names(self, project_id: str) -> dict[str, str]:
-        """People's own file names by the names that the service gave their photos (0001.jpg)."""
+        """The user's file names by the names that the service gave the photos (0001.jpg)."""
         listed = self._call("GET", f"/api/projects/{project_id}/photos")["photos"]
         return {item["as"]: item["name"] for item in listed}
 
@@ -202,11 +200,11 @@ class EdgeClient:
         return Project.model_validate(self._call("POST", f"/api/projects/{project_id}/jobs/cancel"))
 
     def login_link(self) -> str:
-        """A one-time address that signs a browser in."""
+        """A link that signs a browser in once."""
         return str(self._call("POST", "/api/login-links")["url"])
 
     def download(self, project_id: str, artifact: str, target: Path) -> None:
-        """Fetch one artifact to a file, whole or not at all."""
+        """Download one artifact to a file. An error leaves no file."""
         draft = target.with_name(target.name + ".part")
         with self._http.stream("GET", f"/api/projects/{project_id}/artifacts/{artifact}") as answer:
             if not answer.is_success:
@@ -218,7 +216,7 @@ class EdgeClient:
         draft.replace(target)
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        """One API call. GET and DELETE are repeated on faults; POST only where nothing was sent."""
+        """One API call. Retries GET and DELETE on faults; POST only when nothing was sent."""
         for attempt in range(1, TRIES + 1):
             last = attempt == TRIES
             try:
@@ -227,7 +225,7 @@ class EdgeClient:
                 if last or (method == "POST" and not isinstance(fault, httpx.ConnectError)):
                     raise ServiceError(
                         f"{self.base_url} does not answer ({type(fault).__name__}).",
-                        hint="for the local stack: make up; else check the stack's appUrl and the network",
+                        hint="for the local stack, run make up; otherwise check the stack's appUrl and the network",
                     ) from None
             else:
                 if answer.is_success:
@@ -239,7 +237,7 @@ class EdgeClient:
 
 
 def _as_error(answer: httpx.Response) -> ServiceError:
-    """The API's own words where it sent its envelope; the bare status otherwise."""
+    """The message of the API's error envelope, or the bare status without one."""
     try:
         body = answer.json()["error"]
         message, code, hint = str(body["message"]), str(body["code"]), body.get("hint")

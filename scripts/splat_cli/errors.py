@@ -1,11 +1,11 @@
-"""Errors of the command line: each says what, value, allowed, and ends in a next step.
-Exit codes: 1 the user's to mend, 2 ours or a service's, 130 stopped."""
+"""Errors of the command line: what failed, with the value and the reason, and the next step.
+Exit codes: 1 for the user to fix, 2 a service or we failed, 130 interrupted."""
 
 from __future__ import annotations
 
 
 class CommandError(Exception):
-    """Ends the command with a sentence and a `hint:` line; never shown with a traceback."""
+    """Ends the command with a message and a `hint:` line, without a traceback."""
 
     exit_code = 1
 
@@ -15,6 +15,6 @@ class CommandError(Exception):
 
 
 class ServiceError(CommandError):
-    """The service or a tool failed although the request was right."""
+    """A service or a tool failed although the request was right."""
 
     exit_code = 2

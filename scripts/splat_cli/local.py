@@ -1,5 +1,5 @@
-"""The local stack from nothing to a scene and back: order of steps, one at a time per checkout.
-Each step is safe to repeat, so an interrupted `make up` goes on where it stopped."""
+"""Deploys and destroys the local stack and makes its first scene, one command at a time per checkout.
+Each step is safe to repeat, so an interrupted `make up` continues where it stopped."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -24,20 +25,17 @@ from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.photos import digest, find_photos
 from scripts.splat_cli.progress import Stages
 from scripts.splat_cli.reconstruct import reconstruct
-from scripts.splat_cli.stack import LOCAL, Engine, Outputs
-from scripts.splat_cli.state_file import mend
+from scripts.splat_cli.stack import LOCAL, Engine
+from scripts.splat_cli.state_file import repair
 
 
 def state_folder(root: Path) -> StateFolder:
-    """`.local` of the checkout; SPLAT_LOCAL_STATE moves it (tests run beside a deployed stack)."""
+    """`.local` of the checkout. SPLAT_LOCAL_STATE moves it, so that tests can run beside a deployed stack."""
     return StateFolder(root=Path(os.environ.get("SPLAT_LOCAL_STATE", root / ".local")).resolve())
 
 
 def engine(root: Path, state: StateFolder) -> Engine:
-    """The engine with the local backend, keys and plugin folder.
-
-    Raises CommandError when a stack exists and its passphrase does not.
-    """
+    """The engine with the local backend, keys and plugin folder. Raises CommandError when the passphrase is lost."""
     keys = supervisor.keys(state)
     return Engine(
         root=root,
@@ -47,7 +45,7 @@ def engine(root: Path, state: StateFolder) -> Engine:
             "PULUMI_HOME": str(state.root / "pulumi"),
             "PULUMI_BACKEND_URL": f"file://{_backend(state)}",
             "PULUMI_CONFIG_PASSPHRASE": _passphrase(state),
-            # Everything the local stack needs is in the checkout: nothing is fetched behind its back.
+            # The checkout holds everything the local stack needs, so the engine must download nothing.
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "RUNPOD_API_KEY": keys.runpod_api_key,
             "CLOUDFLARE_API_TOKEN": keys.cloudflare_api_token,
@@ -55,8 +53,8 @@ def engine(root: Path, state: StateFolder) -> Engine:
     )
 
 
-def up(root: Path, *, console: Console, app_port: int | None = None) -> Outputs:
-    """Start the local cloud and deploy the stack on it. Repeating it changes nothing."""
+def up(root: Path, *, console: Console, app_port: int | None = None) -> dict[str, Any]:
+    """Start the local cloud and deploy the stack on it. A second run changes nothing. Returns the stack's outputs."""
     state = state_folder(root)
     with one_at_a_time(state):
         addresses = _start_cloud(root, state, console, app_port=app_port)
@@ -71,11 +69,11 @@ def up(root: Path, *, console: Console, app_port: int | None = None) -> Outputs:
             stages.update("deploying the stack", 0.0)
             said = engine_.run("up", "--yes", "--skip-preview", "--suppress-outputs", quiet=True)
             stages.finish(changes(said))
-        return engine_.outputs()
+        return engine_.outputs(show_secrets=True)
 
 
 def down(root: Path, *, console: Console) -> None:
-    """Destroy the stack, stop the local cloud, remove its state. Nothing is left."""
+    """Destroy the stack, stop the local cloud, remove its state."""
     state = state_folder(root)
     if not state.root.exists():
         console.print("Nothing is deployed here.")
@@ -90,36 +88,35 @@ def down(root: Path, *, console: Console) -> None:
                     stages.update("destroying the stack", 0.0)
                     stages.finish(changes(engine_.run("destroy", "--yes", "--skip-preview", quiet=True)))
             except ServiceError as failure:
-                # All of a local stack is below one folder, so there is a way out whatever its state.
+                # A local stack lives in one folder, so there is a way out of any state.
                 drop = f"kill {addresses.supervisor_pid} && rm -rf {shlex.quote(str(state.root))}"
-                hint = f"{failure.hint}; where it keeps failing, this drops the local stack with its scenes: {drop}"
+                hint = f"{failure.hint}. To drop the local stack with its scenes instead: {drop}"
                 raise ServiceError(failure.message, hint=hint) from None
             # Without --preserve-config it would delete the committed Pulumi.local.yaml.
             engine_.run("stack", "rm", "--yes", "--preserve-config", quiet=True)
         if supervisor.stop(state):
             console.print("Local cloud stopped.")
     shutil.rmtree(state.root, ignore_errors=True)
-    console.print("Nothing is left: no endpoint, worker, bucket, script or listening port.")
+    console.print("Removed everything: endpoint, worker, bucket, script, listening ports.")
 
 
-def scene(root: Path, outputs: Outputs, photos: Path, *, name: str, preset: str, console: Console) -> Project:
-    """The scene of these photos: the one that exists, or a new one."""
+def scene(root: Path, client: EdgeClient, photos: Path, *, name: str, preset: str, console: Console) -> Project:
+    """The scene of these photos. Makes it unless it exists already."""
     record = state_folder(root).root / "scenes.json"
-    with EdgeClient(outputs.app_url, outputs.operator_token) as client:
-        chosen, _ = find_photos(photos, client.limits())
-        key = digest(chosen, preset=preset)
-        known = _known_scenes(record)
-        existing = _finished(client, known.get(key))
-        if existing is not None:
-            return existing
-        made = reconstruct(client, photos, name=name, preset=preset, console=console)
-        write_private(record, json.dumps({**known, key: made.id}))
-        return made
+    chosen, _ = find_photos(photos, client.limits())
+    key = digest(chosen, preset=preset)
+    known = _known_scenes(record)
+    existing = _finished(client, known.get(key))
+    if existing is not None:
+        return existing
+    made = reconstruct(client, photos, name=name, preset=preset, console=console)
+    write_private(record, json.dumps({**known, key: made.id}))
+    return made
 
 
 @contextlib.contextmanager
 def one_at_a_time(state: StateFolder) -> Iterator[None]:
-    """Held while a command changes the local stack. Raises CommandError while another does."""
+    """A lock on the local stack. Raises CommandError while another command holds it."""
     state.root.mkdir(parents=True, exist_ok=True)
     with (state.root / "up.lock").open("a+") as lock:
         try:
@@ -128,7 +125,7 @@ def one_at_a_time(state: StateFolder) -> Iterator[None]:
             lock.seek(0)
             raise CommandError(
                 f"Another command (process {lock.read().strip() or 'unknown'}) is changing the local stack.",
-                hint="wait until it is done, or stop it with Ctrl-C where it runs",
+                hint="wait for it, or stop it with Ctrl-C in its terminal",
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -137,42 +134,42 @@ def one_at_a_time(state: StateFolder) -> Iterator[None]:
 
 
 def _start_cloud(root: Path, state: StateFolder, console: Console, *, app_port: int | None) -> Addresses:
-    known = supervisor.is_running(state)
+    was_running = supervisor.is_running(state)
     try:
         addresses = supervisor.start(state, root=root, app_port=app_port)
     except (supervisor.StartFailed, PortInUse) as problem:
         raise ServiceError(
             f"The local cloud did not start. {problem}",
-            hint=f"logs are in {state.logs}; then run the same command again",
+            hint=f"check the logs in {state.logs}, then run the same command again",
         ) from None
     wanted = f"http://127.0.0.1:{app_port}"
     if app_port is not None and addresses.app_url != wanted:
         raise CommandError(
             f"The local cloud already runs at {addresses.app_url}, not {wanted}.",
-            hint="make down first, or leave PORT out",
+            hint="run make down first, or leave out PORT",
         )
-    if not known:
+    if not was_running:
         console.print(f"Local cloud: app {addresses.app_url}, RunPod stand-in {addresses.runpod_url}")
     return addresses
 
 
 def _select(engine_: Engine, state: StateFolder) -> None:
-    """The stack exists and nothing holds it.
+    """Create the stack unless it exists, and release its lock.
 
-    `pulumi stack init` writes its encryption salt beside the Pulumi.yaml it finds: it gets one of its own,
-    so that the committed Pulumi.local.yaml stays as it is (docs/decisions/0004).
+    `pulumi stack init` writes its encryption salt beside the Pulumi.yaml that it finds. It gets a Pulumi.yaml of its
+    own, so that the committed Pulumi.local.yaml does not change (docs/decisions/0004).
     """
-    mend(_backend(state))
+    repair(_backend(state))
     folder = _config_file(state).parent
     (folder / "Pulumi.yaml").write_text("name: photo-splat\nruntime: python\n")
     engine_.run("stack", "select", "--create", "--cwd", str(folder), quiet=True)
-    # An interrupted engine leaves its lock; ours (one_at_a_time) says that no other is at work.
+    # An interrupted engine leaves its lock. one_at_a_time ensures that no other engine is running.
     with contextlib.suppress(ServiceError):
         engine_.run("cancel", "--yes", quiet=True)
 
 
 def changes(said: str) -> str:
-    """What the engine did, from its closing lines: `20 resources created`."""
+    """The engine's summary of what it did: `20 resources created`."""
     block = said.partition("Resources:")[2].partition("\n\n")[0]
     counts = re.findall(r"(\d+) (created|updated|replaced|deleted|unchanged)", block)
     words = [f"{count} {what}" for count, what in counts]
@@ -209,7 +206,7 @@ def _passphrase(state: StateFolder) -> str:
     if _backend(state).exists() and any(_backend(state).rglob("*.json")):
         raise CommandError(
             f"The passphrase of the local stack is missing ({file}).",
-            hint=f"set PULUMI_CONFIG_PASSPHRASE to it; if it is lost, remove {state.root} and begin anew",
+            hint=f"set PULUMI_CONFIG_PASSPHRASE to it; if it is lost, remove {state.root} and start again",
         )
     write_private(file, secrets.token_hex(24))
     return file.read_text().strip()

@@ -1,5 +1,5 @@
-"""The `splat` command: deploy, make scenes, look, tear down. Data goes to stdout, the rest to stderr.
-Parses and prints; the work is in the modules beside."""
+"""The `splat` command. Data goes to stdout, everything else to stderr.
+Parses and prints; the modules beside it do the work."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.photos import check_folder
 from scripts.splat_cli.show import report_table, scene_lines
-from scripts.splat_cli.stack import LOCAL, Engine, Outputs, check_stack, up_hint
+from scripts.splat_cli.stack import LOCAL, Engine, check_stack, up_hint
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples/photos"
-INTERRUPTED = 130  # as a shell tells a command that Ctrl-C ended
+INTERRUPTED = 130  # a shell's exit code for a command that Ctrl-C ended
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Photos in, 3D Gaussian-splat scene out: deploy the service, make scenes, tear it down.",
+    help="Photos in, 3D Gaussian-splat scene out: deploy the service, make scenes, destroy it.",
 )
 console = Console(stderr=True, highlight=False)
 
 StackOption = Annotated[
-    str, typer.Option("--stack", "-s", help="Which deployment: local, dev, prod, …", show_default=True)
+    str, typer.Option("--stack", "-s", help="The deployment: local, dev, prod, …", show_default=True)
 ]
 PresetOption = Annotated[str, typer.Option("--preset", "-p", help="preview, standard or high")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Go ahead without showing the plan and asking")]
-SceneArgument = Annotated[str, typer.Argument(help="Id of a scene (splat scenes)", metavar="ID")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else there")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Continue without a preview and a confirmation")]
+SceneArgument = Annotated[str, typer.Argument(help="ID of a scene (splat scenes lists them)", metavar="ID")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print only JSON on stdout")]
 
 
 @app.command()
 def up(
     *,
     stack: StackOption = LOCAL,
-    photos: Annotated[Path | None, typer.Option(help="Photos of the first scene; default: the sample set")] = None,
+    photos: Annotated[Path | None, typer.Option(help="Photos of the first scene; default: the sample photos")] = None,
     preset: PresetOption = "preview",
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port of the local app; default 8787 or the next free")
+        int | None, typer.Option(min=1, max=65535, help="Port of the local app; default: 8787 or the next free port")
     ] = None,
-    scene: Annotated[bool, typer.Option(help="Make a first scene after deploying (local stack)")] = True,
+    scene: Annotated[bool, typer.Option(help="Make a first scene after deploying (local stack only)")] = True,
     yes: YesOption = False,
 ) -> None:
-    """Deploy a stack, after asking; the local one asks nothing and makes a first scene, too."""
+    """Deploy a stack after a confirmation. The local stack needs none, and gets a first scene."""
     check_stack(ROOT, stack)
     if photos is not None:
         photos = check_folder(photos)
@@ -64,27 +64,27 @@ def up(
     from scripts.splat_cli import local
 
     outputs = local.up(ROOT, console=console, app_port=port)
-    with EdgeClient(outputs.app_url, outputs.operator_token) as client:
+    with _client_of(outputs) as client:
         if scene:
-            _first_scene(outputs, client, photos, preset=preset)
-        console.print(f"\nOpen once, within 10 minutes: {client.login_link()}", markup=False, soft_wrap=True)
-    console.print("Later: .venv/bin/splat open · your photos: make up PHOTOS=dir · remove: make down", soft_wrap=True)
+            _first_scene(client, photos, preset=preset)
+        console.print(f"\nSign in (works once, for 10 minutes): {client.login_link()}", markup=False, soft_wrap=True)
+    console.print("New link: .venv/bin/splat open · own photos: make up PHOTOS=dir · remove: make down", soft_wrap=True)
 
 
-def _first_scene(outputs: Outputs, client: EdgeClient, photos: Path | None, *, preset: str) -> None:
-    """The scene of the sample photos or of the given folder, with its numbers on stderr."""
+def _first_scene(client: EdgeClient, photos: Path | None, *, preset: str) -> None:
+    """Make the scene of the sample photos or of a folder; print its report on stderr."""
     from scripts.splat_cli import local
 
     folder = photos or SAMPLES
     name = "Still life (samples)" if photos is None else folder.resolve().name
-    done = local.scene(ROOT, outputs, folder, name=name, preset=preset, console=console)
+    done = local.scene(ROOT, client, folder, name=name, preset=preset, console=console)
     console.print()
     console.print(report_table(done.report or {}, title=done.name, names=client.photo_names(done.id)))
 
 
 @app.command()
 def down(stack: StackOption = LOCAL, yes: YesOption = False) -> None:
-    """Destroy a stack, after asking; the local one asks nothing and leaves nothing behind."""
+    """Destroy a stack after a confirmation. The local stack needs none."""
     check_stack(ROOT, stack)
     if stack != LOCAL:
         Engine(root=ROOT, stack=stack).change("destroy", sure=yes)
@@ -98,25 +98,25 @@ def down(stack: StackOption = LOCAL, yes: YesOption = False) -> None:
 def adopt(
     *,
     stack: StackOption = LOCAL,
-    endpoint: Annotated[str | None, typer.Option(help="RunPod endpoint: its name, or its id")] = None,
-    bucket: Annotated[str | None, typer.Option(help="R2 bucket: its name")] = None,
-    script: Annotated[str | None, typer.Option(help="Worker script: its name")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what is there; write nothing")] = False,
+    endpoint: Annotated[str | None, typer.Option(help="Name or ID of the RunPod endpoint")] = None,
+    bucket: Annotated[str | None, typer.Option(help="Name of the R2 bucket")] = None,
+    script: Annotated[str | None, typer.Option(help="Name of the Worker script")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what exists; write nothing")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take over an endpoint, bucket or script made by hand: write the keys, show what the next up changes."""
-    from scripts.splat_cli.adopt import Wanted
-    from scripts.splat_cli.adopt import adopt as work
+    """Adopt an existing endpoint, bucket or script. Writes the keys, and shows what the next up changes."""
+    from scripts.splat_cli.adopt.command import adopt as work
+    from scripts.splat_cli.adopt.find import Wanted
 
     wanted = Wanted(endpoint=endpoint, bucket=bucket, script=script)
     found, changed = work(
-        _engine(stack), wanted, say=lambda line: console.print(line, markup=False, soft_wrap=True), write=not dry_run
+        _engine(stack), wanted, show=lambda line: console.print(line, markup=False, soft_wrap=True), write=not dry_run
     )
     if as_json:
         rows = [{"what": what, "name": name, "about": about} for what, name, about in found.rows]
         print(json.dumps({"found": rows, "config": found.keys, "changes": changed}, indent=2))
     elif not dry_run:
-        console.print(f"Then: {up_hint(stack)}. From then on they are the stack's: destroy deletes them too.")
+        console.print(f"Next: {up_hint(stack)}. After that the stack owns them, and destroying it deletes them.")
 
 
 @app.command()
@@ -124,7 +124,7 @@ def reconstruct(
     folder: Annotated[Path, typer.Argument(help="Folder of photos", metavar="DIR")],
     stack: StackOption = LOCAL,
     preset: PresetOption = "preview",
-    name: Annotated[str | None, typer.Option(help="Name of the scene; default: the folder's")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the scene; default: the folder's name")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a scene from a folder of photos and print its report."""
@@ -157,7 +157,7 @@ def scenes(stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
 
 @app.command()
 def show(project: SceneArgument, stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
-    """Print a scene's report again: quality, stages, price, notes; or where it stands, or why it failed."""
+    """Print a scene's report, progress or error. A report has quality, stages, price and notes."""
     with _client(stack) as client:
         found = client.project(project)
         names = client.photo_names(project) if found.report else {}
@@ -180,13 +180,15 @@ def delete(
     stack: StackOption = LOCAL,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
 ) -> None:
-    """Delete a scene with its photos; a job under way is cancelled."""
+    """Delete a scene and its photos. Cancels its running job."""
     with _client(stack) as client:
         found = client.project(project)
         if not yes and not sys.stdin.isatty():
-            raise CommandError(f"{found.name} was not deleted: nobody can be asked here.", hint="add --yes to go ahead")
+            raise CommandError(
+                f"{found.name} was not deleted: no terminal to confirm on.", hint="add --yes to delete it"
+            )
         if not yes:
-            typer.confirm(f"Delete {found.name} ({found.photos.count} photos, {found.state}) for good?", abort=True)
+            typer.confirm(f"Delete {found.name} ({found.photos.count} photos, {found.state}) permanently?", abort=True)
         client.delete_project(project)
     console.print(f"Deleted {found.name}.", markup=False)
 
@@ -194,16 +196,16 @@ def delete(
 @app.command()
 def download(
     project: SceneArgument,
-    folder: Annotated[Path, typer.Argument(help="Where to put the files")],
+    folder: Annotated[Path, typer.Argument(help="Folder for the files")],
     stack: StackOption = LOCAL,
 ) -> None:
-    """Fetch all files of a scene."""
+    """Download all files of a scene."""
     with _client(stack) as client:
         found = client.project(project)
         if not found.artifacts:
             raise CommandError(
                 f"Scene {project} has no files (state {found.state}).",
-                hint="splat scenes lists those that have",
+                hint="splat scenes shows which scenes are done",
             )
         folder.mkdir(parents=True, exist_ok=True)
         # The report lists the other files with their digests, so it cannot list itself.
@@ -214,7 +216,7 @@ def download(
 
 @app.command(name="open")
 def open_(stack: StackOption = LOCAL) -> None:
-    """Print the address that signs a browser in once; open it."""
+    """Print a sign-in link and open it in a browser. The link works once."""
     with _client(stack) as client:
         link = client.login_link()
     print(link)
@@ -226,10 +228,10 @@ def open_(stack: StackOption = LOCAL) -> None:
 def outputs(
     stack: StackOption = LOCAL,
     as_json: JsonOption = False,
-    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Also secrets, in clear")] = False,
+    show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Print secrets in plain text")] = False,
 ) -> None:
-    """Outputs of a stack; secrets are masked."""
-    found = _engine(stack).outputs().all if show_secrets else _engine(stack).public_outputs()
+    """Print the outputs of a stack, with secrets masked."""
+    found = _engine(stack).outputs(show_secrets=show_secrets)
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -239,7 +241,7 @@ def outputs(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def pulumi(context: typer.Context, stack: StackOption = LOCAL) -> None:
-    """Run a pulumi command on a stack: splat pulumi preview."""
+    """Run a pulumi command on a stack. For example: splat pulumi preview --diff."""
     if not context.args:
         raise CommandError("No pulumi command was given.", hint="for example: splat pulumi preview --diff")
     _engine(stack).run(*context.args, passed_on=True)
@@ -258,27 +260,30 @@ def _engine(stack: str) -> Engine:
 
 
 def _client(stack: str) -> EdgeClient:
-    """Address and token: from the environment (SPLAT_URL, SPLAT_TOKEN), else from the stack's outputs."""
+    """A client with address and token from SPLAT_URL and SPLAT_TOKEN, or else from the stack's outputs."""
     url, token = os.environ.get("SPLAT_URL"), os.environ.get("SPLAT_TOKEN")
     if url and token:
         return EdgeClient(url.rstrip("/"), token)
     if url or token:
         missing = "SPLAT_TOKEN" if url else "SPLAT_URL"
         raise CommandError(
-            f"{missing} is not set, while its other half is.",
-            hint="set both SPLAT_URL and SPLAT_TOKEN, or neither",
+            f"{missing} is not set, but {'SPLAT_URL' if url else 'SPLAT_TOKEN'} is.",
+            hint="set both, or neither",
         )
-    found = _engine(stack).outputs()
-    return EdgeClient(found.app_url, found.operator_token)
+    return _client_of(_engine(stack).outputs(show_secrets=True))
+
+
+def _client_of(outputs: dict[str, Any]) -> EdgeClient:
+    return EdgeClient(outputs["appUrl"], outputs["operatorToken"])
 
 
 def main() -> None:
-    """Entry point: errors become a sentence and a hint, never a traceback."""
+    """Entry point: an error is shown as a message and a hint, never as a traceback."""
     try:
         # Without standalone mode typer returns an exit code instead of leaving: 130 after Ctrl-C.
         code = app(prog_name="splat", standalone_mode=False)
     except TyperException as error:
-        wrong_usage: Any = error  # a wrong option or argument: it shows the usage and the reason
+        wrong_usage: Any = error  # a wrong option or argument: shows the usage and the reason
         wrong_usage.show()
         raise SystemExit(1) from None
     except CommandError as error:
@@ -288,5 +293,5 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:
-        print("\nStopped. Nothing is half-done: the same command goes on, make down undoes all.", file=sys.stderr)
+        print("\nStopped. Run the same command to continue, or `make down` to remove everything.", file=sys.stderr)
     raise SystemExit(code or 0)

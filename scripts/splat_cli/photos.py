@@ -85,33 +85,31 @@ def why_not(head: bytes) -> str:
         (head[:4] in {b"II*\0", b"MM\0*"}, "a TIFF or camera raw file; save it as JPEG"),
         (head.startswith(b"PK\x03\x04"), "a ZIP archive; unpack it first"),
     )
-    no_photo = "not a JPEG, PNG, WebP or HEIC picture, whatever its name says"
+    no_photo = "not a JPEG, PNG, WebP or HEIC picture"
     return next((words for matches, words in kinds if matches), no_photo)
 
 
 def check_folder(folder: Path) -> Path:
-    """The folder with `~` resolved. Raises CommandError for one that is missing, is a file, or may not be read."""
+    """The folder with `~` resolved. Raises CommandError when it is missing, a file or not readable."""
     folder = folder.expanduser()
     if not folder.exists():
-        raise CommandError(
-            f"{folder} does not exist.", hint=f"name the folder that holds the photos; this is {Path.cwd()}"
-        )
+        raise CommandError(f"{folder} does not exist.", hint=f"check the path; relative paths start at {Path.cwd()}")
     if not folder.is_dir():
         raise CommandError(
-            f"{folder} is a file, not a folder.", hint=f"name the folder that holds the photos: {folder.parent}"
+            f"{folder} is a file, not a folder.", hint=f"pass the folder that holds the photos: {folder.parent}"
         )
     try:
         with os.scandir(folder):
             pass
     except OSError as error:
         raise CommandError(
-            f"{folder} cannot be read: {error.strerror}.", hint="check who may read it: ls -ld on the folder shows it"
+            f"{folder} cannot be read: {error.strerror}.", hint="check its permissions with ls -ld"
         ) from None
     return folder
 
 
 def find_photos(folder: Path, limits: Limits) -> tuple[list[Photo], list[LeftOut]]:
-    """Photos of a folder and of those below it, by name as people count (2 before 10), and what was left out.
+    """Photos of a folder and its subfolders in natural order (2 before 10), and the files left out.
 
     Raises CommandError when the folder cannot be read, or holds too few or too many photos.
     """
@@ -122,14 +120,14 @@ def find_photos(folder: Path, limits: Limits) -> tuple[list[Photo], list[LeftOut
         raise CommandError("\n  ".join([said, *told(left_out)]), hint=HOW_TO_TAKE)
     if len(photos) > limits.photos_max:
         raise CommandError(
-            f"{folder} holds {len(photos)} photos, at most {limits.photos_max} are taken.",
-            hint="move some of them out: every second photo of a long series is a good start",
+            f"{folder} holds {len(photos)} photos, at most {limits.photos_max} are allowed.",
+            hint="move some of them out, for example every second photo of a long series",
         )
     return photos, left_out
 
 
 def told(left_out: Sequence[LeftOut]) -> list[str]:
-    """A line for each file that was left out, the first ten by name and the others as a number."""
+    """A line for each of the first ten files left out, and one with the number of the rest."""
     lines = [f"left out {item.name}: {item.reason}" for item in left_out[:LISTED]]
     if len(left_out) > LISTED:
         lines.append(f"left out {len(left_out) - LISTED} more")
@@ -137,11 +135,11 @@ def told(left_out: Sequence[LeftOut]) -> list[str]:
 
 
 def sift(folder: Path, paths: Iterable[Path], limits: Limits) -> tuple[list[Photo], list[LeftOut]]:
-    """Split files into photos and the rest, each of the rest that people may miss with its reason."""
-    looked = [found for path in paths if (found := _look(path, folder, limits)) is not None]
-    left_out = [found for found in looked if isinstance(found, LeftOut)]
-    photos, twins = _without_twins([found for found in looked if isinstance(found, Photo)])
-    return photos, left_out + twins
+    """Split files into photos and files left out, with a reason for each that a person may miss."""
+    found = [one for path in paths if (one := _inspect(path, folder, limits)) is not None]
+    left_out = [one for one in found if isinstance(one, LeftOut)]
+    photos, duplicates = _without_duplicates([one for one in found if isinstance(one, Photo)])
+    return photos, left_out + duplicates
 
 
 def digest(photos: Sequence[Photo], *, preset: str) -> str:
@@ -154,20 +152,20 @@ def digest(photos: Sequence[Photo], *, preset: str) -> str:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Every file below, hidden ones and hidden folders left aside, in the order of people's numbering."""
+    """Every file below that is not hidden or in a hidden folder, in natural order."""
     for here, folders, files in os.walk(folder):
-        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=_as_people_count)
-        for name in sorted((name for name in files if not name.startswith(".")), key=_as_people_count):
+        folders[:] = sorted((name for name in folders if not name.startswith(".")), key=_natural_order)
+        for name in sorted((name for name in files if not name.startswith(".")), key=_natural_order):
             yield Path(here) / name
 
 
-def _as_people_count(name: str) -> list[tuple[int, str]]:
+def _natural_order(name: str) -> list[tuple[int, str]]:
     """Sort key that puts IMG_2 before IMG_10: neighbours in a walk stay neighbours."""
     return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in re.split(r"(\d+)", name)]
 
 
-def _look(path: Path, folder: Path, limits: Limits) -> Photo | LeftOut | None:
-    """What one file is; None for one that nobody takes for a photo."""
+def _inspect(path: Path, folder: Path, limits: Limits) -> Photo | LeftOut | None:
+    """What one file is. None for a file that nobody takes for a photo."""
     name = _as_sent(path.relative_to(folder))
     try:
         size = path.stat().st_size
@@ -182,24 +180,24 @@ def _look(path: Path, folder: Path, limits: Limits) -> Photo | LeftOut | None:
         return LeftOut(name=name, reason=why_not(head)) if path.suffix.lower() in EXPECTED_SUFFIXES else None
     if size > limits.photo_bytes_max:
         allowed = limits.photo_bytes_max / 1e6
-        return LeftOut(name=name, reason=f"{size / 1e6:.1f} MB, at most {allowed:.0f} MB are taken")
+        return LeftOut(name=name, reason=f"{size / 1e6:.1f} MB, at most {allowed:.0f} MB are allowed")
     return Photo(path=path, name=name, type=kind, size_bytes=size)
 
 
-def _without_twins(photos: Sequence[Photo]) -> tuple[list[Photo], list[LeftOut]]:
-    """The first of each group of files with the same bytes. Only files of the same size are read."""
+def _without_duplicates(photos: Sequence[Photo]) -> tuple[list[Photo], list[LeftOut]]:
+    """The first file of each group with the same bytes. Reads only files of the same size."""
     sizes = Counter(photo.size_bytes for photo in photos)
     first: dict[str, str] = {}
     kept: list[Photo] = []
-    twins: list[LeftOut] = []
+    duplicates: list[LeftOut] = []
     for photo in photos:
         key = _sha256(photo.path) if sizes[photo.size_bytes] > 1 else photo.name
         if key in first:
-            twins.append(LeftOut(name=photo.name, reason=f"the same picture as {first[key]}"))
+            duplicates.append(LeftOut(name=photo.name, reason=f"the same picture as {first[key]}"))
         else:
             first[key] = photo.name
             kept.append(photo)
-    return kept, twins
+    return kept, duplicates
 
 
 def _sha256(path: Path) -> str:
@@ -208,12 +206,12 @@ def _sha256(path: Path) -> str:
 
 
 def readable(name: str) -> str:
-    """A name as the service takes it: control characters, turns of direction and broken bytes are question marks."""
+    """A name that the service accepts: control and direction characters and invalid bytes become question marks."""
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def _as_sent(below: Path) -> str:
-    """A path below the folder as the service takes it; of one that is too long, the end."""
+    """A path below the folder as a name that the service accepts. Keeps the end of a path that is too long."""
     return readable(below.as_posix())[-NAME_LENGTH_MAX:]
 
 

@@ -1,5 +1,4 @@
-"""Stages on the screen: bars on a terminal, a line now and then in a log or a pipe.
-Knows labels and fractions only; never what a stage does."""
+"""Progress of stages: bars on a terminal, a line every few seconds in a log or a pipe."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ LINE_EVERY_S = 15.0
 
 @dataclass
 class Stages:
-    """One stage at a time, in the order they come. Use as a context manager."""
+    """One stage at a time, in order. Use as a context manager."""
 
     console: Console
     clock: Callable[[], float] = time.monotonic
@@ -26,7 +25,7 @@ class Stages:
     _task: TaskID | None = None
     _label: str | None = None
     _began_s: float = 0.0
-    _told_s: float = field(default=0.0)
+    _printed_s: float = field(default=0.0)
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -35,7 +34,7 @@ class Stages:
                 TextColumn("{task.description:<22}"),
                 BarColumn(bar_width=16),
                 TimeElapsedColumn(),
-                # What the worker says may be longer than the terminal is wide: the bar must stay one line.
+                # The worker's message may be wider than the terminal; the bar must stay on one line.
                 TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")),
                 console=self.console,
             )
@@ -49,20 +48,20 @@ class Stages:
             self._bars.stop()
 
     def update(self, label: str, fraction: float, note: str = "") -> None:
-        """Show how far a stage is, 0 to 1; a new label ends the stage before it."""
+        """Show the progress of a stage, 0 to 1. A new label finishes the stage before it."""
         if label != self._label:
             self.finish()
-            self._label, self._began_s, self._told_s = label, self.clock(), self.clock()
+            self._label, self._began_s, self._printed_s = label, self.clock(), self.clock()
             if self._bars is not None:
                 self._task = self._bars.add_task(label, total=1.0, note=note)
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=fraction, note=note)
-        elif self.clock() - self._told_s >= LINE_EVERY_S:
-            self._told_s = self.clock()
+        elif self.clock() - self._printed_s >= LINE_EVERY_S:
+            self._printed_s = self.clock()
             self._line(f"{fraction:4.0%}  {note}")
 
     def finish(self, outcome: str = "") -> None:
-        """The current stage is through; `outcome` says in a word or two what came of it."""
+        """Finish the current stage. outcome: its result in a few words."""
         if self._label is None:
             return
         if self._bars is not None and self._task is not None:
@@ -71,5 +70,5 @@ class Stages:
             self._line(f"done in {self.clock() - self._began_s:.1f} s{', ' if outcome else ''}{outcome}")
         self._label = None
 
-    def _line(self, words: str) -> None:
-        self.console.print(f"  {self._label:<22} {words}", markup=False, highlight=False, soft_wrap=True)
+    def _line(self, text: str) -> None:
+        self.console.print(f"  {self._label:<22} {text}", markup=False, highlight=False, soft_wrap=True)

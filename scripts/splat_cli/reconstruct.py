@@ -1,5 +1,4 @@
-"""A scene from a folder of photos, through the edge API exactly as the page does it.
-Owns the order of calls and the progress people see; prints to the console it is given."""
+"""Makes a scene from a folder of photos, with the same calls to the edge API as the web app."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from scripts.splat_cli.show import STAGE_WORDS, own_names, seconds, usd
 PARALLEL_UPLOADS = 4
 POLL_S = 0.7
 NAME_LENGTH_MAX = 120  # of a project (docs/contracts.md)
-# With these the same photos fail again: it is theirs, not the service's, and the exit code says so.
+# With these the same photos fail again, so the exit code blames the photos and not the service.
 PHOTOS_AT_FAULT = {"TOO_FEW_PHOTOS", "SFM_FAILED", "PHOTO_UNREADABLE"}
 
 
@@ -33,11 +32,10 @@ def reconstruct(
     console: Console,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Project:
-    """Upload, start, watch; returns the finished project.
+    """Upload the photos, start the job and follow it. Returns the finished project.
 
-    Raises CommandError with the worker's own message and hint when the job fails, ServiceError where that is not
-    the photos' fault. Whatever ends it before the job starts removes the half-made project; Ctrl-C during the job
-    cancels the job.
+    When the job fails, raises CommandError with the worker's message and hint if the photos are at fault, or else
+    ServiceError. An error before the job starts removes the project; Ctrl-C during the job cancels the job.
     """
     check_preset(client, preset)
     photos, left_out = find_photos(folder, client.limits())
@@ -63,7 +61,7 @@ def reconstruct(
         where = f" (while {STAGE_WORDS.get(final.error.stage, final.error.stage)})" if final.error.stage else ""
         kind = CommandError if final.error.code in PHOTOS_AT_FAULT else ServiceError
         raise kind(f"{message}{where} [{final.error.code}]", hint=final.error.hint or "run the same command again")
-    raise CommandError(f"The job ended as {final.state}.", hint="start it again on the page, or run the same command")
+    raise CommandError(f"The job ended as {final.state}.", hint="start it again in the app, or run the same command")
 
 
 def check_preset(client: EdgeClient, preset: str) -> None:
@@ -75,21 +73,21 @@ def check_preset(client: EdgeClient, preset: str) -> None:
 
 @contextmanager
 def _undo_on(kind: type[BaseException], undo: Callable[[], object]) -> Iterator[None]:
-    """Undo what was begun when the block ends in `kind`; what went wrong first is what is told."""
+    """Undo when the block raises `kind`, then raise the original error."""
     try:
         yield
     except kind as reason:
         try:
             undo()
         except ServiceError:
-            # Ctrl-C must not claim a clean end that did not happen; another failure has its own words.
+            # After Ctrl-C the user must learn that the undo failed; other errors have their own message.
             if isinstance(reason, KeyboardInterrupt):
                 raise
         raise
 
 
 def _upload(client: EdgeClient, project: Project, photos: list[Photo], console: Console) -> None:
-    """All photos to their presigned addresses, some at a time. Raises ServiceError for the first that fails."""
+    """Upload all photos to presigned URLs, a few at a time. Raises ServiceError for the first that fails."""
     uploads = client.request_uploads(project.id, photos)
     total = sum(photo.size_bytes for photo in photos)
     sent = 0
@@ -115,7 +113,7 @@ def _upload(client: EdgeClient, project: Project, photos: list[Photo], console: 
 
 
 def _watch(client: EdgeClient, project_id: str, console: Console, *, sleep: Callable[[float], None]) -> Project:
-    """Follow the job to its end; one bar per stage. A service that is away for a while is waited for."""
+    """Follow the job to its end, with one bar per stage."""
     with Stages(console) as stages:
         while True:
             project = client.project(project_id)

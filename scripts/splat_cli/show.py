@@ -1,5 +1,4 @@
-"""What a finished job looks like as rows: one function feeds the table, tests and the README.
-Pure; the caller prints."""
+"""Reports and scenes as text: the rows of a report's table, durations, prices. Pure."""
 
 from __future__ import annotations
 
@@ -26,15 +25,15 @@ STAGE_WORDS = {
 
 
 def seconds(value: float) -> str:
-    """Seconds in the form people read: 8.3 s, 2 min 05 s; whole ones (int) without a decimal."""
+    """A duration: 8.3 s, 2 min 5 s. An int has no decimals."""
     if round(value, 1) < 60:
         return f"{value} s" if isinstance(value, int) else f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
-    return f"{minutes} min {rest:02d} s"
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
 def usd(value: float) -> str:
-    """US dollars with cents, or more places where cents would show nothing."""
+    """US dollars, with four decimals below a dollar."""
     return f"${value:.2f}" if value >= 0.995 else f"${value:.4f}"
 
 
@@ -48,12 +47,12 @@ def psnr_words(psnr_db: float) -> str:
 
 
 def own_names(text: str, names: Mapping[str, str]) -> str:
-    """A sentence of the worker with people's own file names in place of the service's (0001.jpg)."""
+    """A message of the worker with the user's file names instead of the service's (0001.jpg)."""
     return re.sub(r"\b\d{4,}\.\w+\b", lambda found: names.get(found[0], found[0]), text)
 
 
 def report_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Label and value of each line of the closing table, from a job report."""
+    """Label and value of each row of a job report's table."""
     photos, metrics, price = report["photos"], report["metrics"], report["price"]
     psnr_db = metrics["psnr_db"]
     rows = [
@@ -69,14 +68,14 @@ def report_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows.append(("Device", f"{report['device']['name']} ({report['device']['kind']})"))
     rate = f"{price['gpu']} at ${price['usd_per_s'] * 3600:.2f}/h, rate of {price['as_of']}"
     if price["estimate"]:
-        rows.append(("Price (estimate)", f"{usd(price['usd'])} if these seconds had run on an {rate}"))
+        rows.append(("Price (estimate)", f"{usd(price['usd'])} for the same time on an {rate}"))
     else:
         rows.append(("Price", f"{usd(price['usd'])} on {rate}"))
     return rows
 
 
 def report_table(report: Mapping[str, Any], *, title: str, names: Mapping[str, str] = NO_NAMES) -> Table:
-    """The closing table; `names` are people's own file names by the service's."""
+    """The table of a job report. names: the user's file names by the service's."""
     table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
@@ -90,7 +89,7 @@ def report_table(report: Mapping[str, Any], *, title: str, names: Mapping[str, s
 
 
 def scene_lines(scenes: Sequence[Project]) -> list[str]:
-    """One line a scene, in columns: id, state, day it was made, photos, name."""
+    """One line per scene: id, state, day of creation, photos, name."""
     return [
         f"{scene.id}  {scene.state:<9}  {scene.created_at[:10]:<10}  {scene.photos.count:>4} photos  {scene.name}"
         for scene in scenes

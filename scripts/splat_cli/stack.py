@@ -1,5 +1,5 @@
-"""Runs the Pulumi engine for a stack with the environment it needs. The only place that starts `pulumi`.
-Cloud stacks get the user's own environment; the local stack gets the local cloud's addresses and keys."""
+"""Runs the Pulumi engine for a stack. Cloud stacks get the user's own environment; the local stack gets the local
+cloud's addresses and keys."""
 
 from __future__ import annotations
 
@@ -15,45 +15,28 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from scripts import pulumi_engine
 from scripts.splat_cli.errors import CommandError, ServiceError
 
 LOCAL = "local"
 LAST_LINES = 20
 # Commands of pulumi 3.259 that take --config-file; the others refuse it.
 TAKES_CONFIG_FILE = {"up", "preview", "destroy", "refresh", "config", "import", "watch"}
-# Those that are of no stack, and refuse --stack.
+# Commands without a stack, which refuse --stack.
 WITHOUT_STACK = {
-    "version",
-    "whoami",
-    "login",
-    "logout",
-    "plugin",
-    "help",
-    "install",
-    "schema",
-    "package",
-    "policy",
-    "org",
+    *("version", "whoami", "login", "logout", "plugin", "help"),
+    *("install", "schema", "package", "policy", "org"),
 }
-# What to do about words of the engine that name no way out themselves.
+# The next step for engine errors that name none.
 NEXT_STEPS = {
-    "failed to load checkpoint|snapshot": "docs/operations.md says how a state that was cut short is mended",
+    "failed to load checkpoint|snapshot": "docs/operations.md explains how to repair a truncated state file",
     "unable to open state directory|operation error S3|PULUMI_ACCESS_TOKEN|not logged in": (
-        "name the backend that has the stack (PULUMI_BACKEND_URL, or pulumi login), with the key that opens it"
+        "set the backend that has the stack (PULUMI_BACKEND_URL or pulumi login) and the key that opens it"
     ),
-    "currently locked": "wait for the run that holds it; if none does, pulumi cancel gives the lock up",
+    "currently locked": "wait for the run that holds the lock; if none is running, release it with pulumi cancel",
 }
-LOOK = {"up": "preview", "destroy": "destroy --preview-only"}
-NEXT_STEP = "mend what the message names, then run the same command again"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outputs:
-    """Outputs of a stack that the command line uses; `all` holds every one."""
-
-    app_url: str
-    operator_token: str
-    all: dict[str, Any] = field(repr=False)
+PREVIEW = {"up": "preview", "destroy": "destroy --preview-only"}
+NEXT_STEP = "fix the cause in the message, then run the same command again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +49,11 @@ class Engine:
     config_file: Path | None = None
 
     def run(self, *arguments: str, quiet: bool = False, passed_on: bool = False) -> str:
-        """Run a command that changes the stack; its output goes to stderr, live, or is returned when `quiet`. On a
-        terminal the engine may ask. `passed_on` is for a command that the user typed: what comes in and out is theirs.
+        """Run a command that changes the stack. Its output goes to stderr as it comes, or is returned when `quiet`. On
+        a terminal the engine may ask. passed_on: the user typed the command, so stdin and stdout are theirs.
 
-        Ctrl-C reaches the engine, which ends in order; then KeyboardInterrupt is raised.
-        Raises ServiceError with the last lines when it fails.
+        After Ctrl-C, waits until the engine has stopped in order, then raises KeyboardInterrupt.
+        Raises ServiceError with the engine's diagnostics when it fails.
         """
         out = sys.stdout if passed_on else sys.stderr
         asks = not quiet and sys.stdin.isatty() and out.isatty()
@@ -99,51 +82,45 @@ class Engine:
         if process.returncode != 0:
             reason = diagnostics(said or "")
             full = re.search(r"ENOSPC|No space left on device", said or "", re.IGNORECASE)
+            fix = "free some disk space" if full else "fix the reason above"
             raise ServiceError(
                 f"pulumi {arguments[0]} of stack {self.stack} failed.{chr(10) if reason else ''}{reason}",
-                hint="the disk is full: free some space; the same command goes on from where it stopped"
-                if full
-                else "the lines above name the resource and the reason; the same command goes on from where it stopped",
+                hint=f"{fix}, then run the same command to continue",
             )
         return said or ""
 
     def change(self, command: str, *, sure: bool) -> None:
-        """`up` or `destroy` of a stack of the user's own: shows the plan and asks, or goes ahead when `sure`.
-        Raises CommandError where there is no such stack, or nobody to ask."""
-        self._ask("stack", "output", "--json")  # an engine that runs for people says less of a stack that is not there
+        """`up` or `destroy` of a cloud stack: shows the plan and asks, or continues without asking when `sure`.
+        Raises CommandError when there is no such stack, or no terminal to ask on."""
+        self._ask("stack", "output", "--json")  # its error for a missing stack has more detail than that of `up`
         if not sure and not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise CommandError(
-                f"pulumi {command} of stack {self.stack} asks before it changes anything, and here is no terminal.",
-                hint=f"look first (splat pulumi {LOOK[command]} --stack {self.stack}), then run it again with --yes",
+                f"pulumi {command} of stack {self.stack} needs a confirmation, and there is no terminal.",
+                hint=f"check the plan (splat pulumi {PREVIEW[command]} --stack {self.stack}), then add --yes",
             )
         self.run(command, *(["--yes", "--skip-preview"] if sure else []))
 
-    def outputs(self) -> Outputs:
-        """Outputs of the deployed stack, secrets included. Raises CommandError where nothing is deployed."""
-        answer = self._ask("stack", "output", "--json", "--show-secrets")
-        found = json.loads(answer)
+    def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """Outputs of the deployed stack, secrets masked unless `show_secrets`. Raises CommandError without one."""
+        found = self._outputs(*(["--show-secrets"] if show_secrets else []))
         if "appUrl" not in found:
-            raise CommandError(f"Stack {self.stack} is not deployed.", hint=up_hint(self.stack))
-        return Outputs(app_url=found["appUrl"], operator_token=found["operatorToken"], all=found)
-
-    def public_outputs(self) -> dict[str, Any]:
-        """Outputs of the deployed stack with secrets masked."""
-        found = dict(json.loads(self._ask("stack", "output", "--json")))
-        if not found:
             raise CommandError(f"Stack {self.stack} is not deployed.", hint=up_hint(self.stack))
         return found
 
     def is_deployed(self) -> bool:
-        """Whether an `up` has ended here before. A stack that was only made counts as not deployed."""
-        return "appUrl" in json.loads(self._ask("stack", "output", "--json"))
+        """Whether an `up` has completed before. A stack that was only created counts as not deployed."""
+        return "appUrl" in self._outputs()
+
+    def _outputs(self, *more: str) -> dict[str, Any]:
+        return dict(json.loads(self._ask("stack", "output", "--json", *more)))
 
     def config(self) -> dict[str, str]:
-        """The stack's configuration in clear, secrets too: full key to text."""
+        """The stack's configuration with decrypted secrets: full key to text."""
         found = json.loads(self._ask("config", "--json", "--show-secrets"))
         return {key: str(entry.get("value", "")) for key, entry in found.items()}
 
     def set_config(self, values: Mapping[str, str]) -> None:
-        """Write keys that are no secrets into the stack's file."""
+        """Write keys that hold no secret into the stack's file."""
         pairs = [part for key, value in sorted(values.items()) for part in ("--plaintext", f"{key}={value}")]
         self._ask("config", "set-all", *pairs)
 
@@ -172,19 +149,19 @@ class Engine:
                 raise CommandError(f"Stack {self.stack} is not deployed.", hint=up_hint(self.stack))
             raise CommandError(
                 f"This Pulumi backend has no stack {self.stack}.",
-                hint=f"make it (pulumi stack init {self.stack}; docs/environments.md has the keys), or log in to the "
-                "backend that has it (pulumi login, or PULUMI_BACKEND_URL)",
+                hint=f"create it (pulumi stack init {self.stack}; docs/environments.md lists the keys), or use the "
+                "backend that has it (pulumi login or PULUMI_BACKEND_URL)",
             )
         if "passphrase" in said:
             raise CommandError(
                 f"The passphrase of stack {self.stack} is missing or wrong.",
-                hint="set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one it was made with",
+                hint="set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase that created it",
             )
         hint = next((hint for words, hint in NEXT_STEPS.items() if re.search(words, said)), NEXT_STEP)
         raise ServiceError(f"pulumi {' '.join(arguments[:2])} failed: {said[-600:]}", hint=hint)
 
     def _command(self, arguments: Sequence[str], *, asks: bool = False) -> list[str]:
-        command = [_binary(self.root), *arguments]
+        command = [str(self._engine() / "pulumi"), *arguments]
         if arguments[0] not in WITHOUT_STACK and not arguments[0].startswith("-"):
             command += ["--stack", self.stack]
         if not asks:
@@ -193,23 +170,21 @@ class Engine:
             command += ["--config-file", str(self.config_file)]
         return command
 
+    def _engine(self) -> Path:
+        folder = pulumi_engine.recorded_folder(self.root)
+        if folder is None:
+            raise CommandError("The Pulumi engine is not installed here.", hint="run scripts/bootstrap")
+        return folder
+
     def _environment(self) -> dict[str, str]:
-        folders = [str(self.root / ".venv/bin"), str(_folder(self.root)), os.environ.get("PATH", "")]
-        if self.stack == LOCAL:
-            # The double must be found as a plugin by this stack, and by no other.
-            folders.insert(0, str(self.root / "local_cloud/cloudflare/bin"))
-        return {
-            **os.environ,
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            # pulumi_cloudflare warns about its own age on import, dozens of lines at each run.
-            "PYTHONWARNINGS": "ignore::DeprecationWarning",
-            **self.environment,
-            "PATH": os.pathsep.join(folders),
-        }
+        # The engine must find the Cloudflare stand-in as a plugin for this stack, and for no other.
+        stand_in = [self.root / "local_cloud/cloudflare/bin"] if self.stack == LOCAL else []
+        found = pulumi_engine.environment(self.root, first_on_path=stand_in)
+        return {**found, **self.environment, "PATH": found["PATH"]}
 
 
 def _problems_of(plan: str) -> str:
-    """What went wrong in a preview that answers in JSON: its errors are in there, not on stderr."""
+    """Errors of a preview with --json: they are in its JSON, not on stderr."""
     try:
         diagnostics = json.loads(plan).get("diagnostics") or ()
     except ValueError:
@@ -217,15 +192,15 @@ def _problems_of(plan: str) -> str:
     return "\n".join(str(one.get("message", "")).strip() for one in diagnostics if one.get("severity") == "error")
 
 
-def diagnostics(said: str) -> str:
-    """Why the engine failed: its diagnostics without the plugin that it always warns of, else its last lines."""
-    block = said.partition("Diagnostics:\n")[2].partition("\nResources:")[0].partition("\nOutputs:")[0]
+def diagnostics(output: str) -> str:
+    """The engine's diagnostics without its warning about our plugin, or else its last lines."""
+    block = output.partition("Diagnostics:\n")[2].partition("\nResources:")[0].partition("\nOutputs:")[0]
     own_plugin = "pulumi-resource-cloudflare from $PATH"
     lines = [line for line in block.splitlines() if line.strip() and own_plugin not in line]
-    # Words of a resource stand four spaces in, its name two; a name with no words below it is left out.
+    # Messages are indented by four spaces, the name of their resource by two. Names without a message are dropped.
     inner = "    "
-    told = [line for line, below in pairwise([*lines, ""]) if line.startswith(inner) or below.startswith(inner)]
-    return "\n".join(told or said.splitlines()[-LAST_LINES:])
+    explained = [line for line, below in pairwise([*lines, ""]) if line.startswith(inner) or below.startswith(inner)]
+    return "\n".join(explained or output.splitlines()[-LAST_LINES:])
 
 
 def up_hint(stack: str) -> str:
@@ -234,26 +209,15 @@ def up_hint(stack: str) -> str:
 
 
 def known_stacks(root: Path) -> list[str]:
-    """Stacks that this checkout has a configuration for."""
+    """Stacks with a configuration file in this checkout."""
     return sorted(path.name.split(".")[1] for path in root.glob("Pulumi.*.yaml"))
 
 
 def check_stack(root: Path, stack: str) -> None:
-    """Raises CommandError for a stack that has no configuration here, naming those that have."""
+    """Raises CommandError for a stack without a configuration file, with the names of the others."""
     if stack not in known_stacks(root):
         choices = ", ".join(known_stacks(root))
         raise CommandError(
             f"There is no stack {stack!r}: Pulumi.{stack}.yaml does not exist.",
-            hint=f"choose one of {choices}, or copy Pulumi.review.yaml for a new one",
+            hint=f"choose one of {choices}, or copy Pulumi.review.yaml for a new stack",
         )
-
-
-def _folder(root: Path) -> Path:
-    try:
-        return Path(json.loads((root / ".tools/engine.json").read_text())["folder"])
-    except (OSError, ValueError, KeyError):
-        raise CommandError("The Pulumi engine is not installed here.", hint="run scripts/bootstrap") from None
-
-
-def _binary(root: Path) -> str:
-    return str(_folder(root) / "pulumi")

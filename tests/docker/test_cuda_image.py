@@ -10,8 +10,8 @@ import subprocess
 import httpx
 import pytest
 
+from bench.image import MAX_COMPRESSED_BYTES, Measured, Reference, read
 from infra.image import labels
-from scripts.image.measure import MAX_COMPRESSED_BYTES, Measured, Reference, read
 
 from .conftest import ROOT, BuiltImage
 from .engine import Engine

@@ -20,8 +20,8 @@ from typing import IO
 import httpx
 import pytest
 
+from bench.image import MANIFEST_TYPES, Reference
 from infra.image.registry import NoSuchImage, inspect
-from scripts.image.measure import MANIFEST_TYPES, Reference
 
 from .conftest import ROOT, BuiltImage
 from .engine import BASE

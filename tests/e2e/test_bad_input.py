@@ -1,4 +1,4 @@
-"""What people do wrong on one machine: each case a clear message, nothing half-done, and `splat up` works after."""
+"""User errors on one machine: each has a clear message, leaves nothing behind, and `splat up` works afterwards."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from local_cloud import process_group
 from tests.conftest import ROOT, SPLAT, LocalStack, run_splat
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.timeout(600)]
 
 
-def test_four_photos_are_too_few_and_no_project_is_made(local_stack: LocalStack, tmp_path: Path) -> None:
+def test_four_photos_are_too_few_and_no_project_is_created(local_stack: LocalStack, tmp_path: Path) -> None:
     for photo in sorted(local_stack.photos_dir.iterdir())[:4]:
         (tmp_path / photo.name).write_bytes(photo.read_bytes())
     (tmp_path / "letter.jpg").write_text("Dear all,")
@@ -29,14 +30,14 @@ def test_four_photos_are_too_few_and_no_project_is_made(local_stack: LocalStack,
     assert local_stack.splat("scenes", "--json").stdout == before
 
 
-def test_a_scene_that_does_not_exist_is_named(local_stack: LocalStack, tmp_path: Path) -> None:
+def test_downloading_a_missing_scene_is_an_error(local_stack: LocalStack, tmp_path: Path) -> None:
     done = local_stack.splat("download", "p_0000000000", str(tmp_path / "out"))
     assert done.returncode == 1
     assert "NOT_FOUND" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
-def test_a_port_in_use_is_named_and_nothing_is_started(tmp_path: Path) -> None:
+def test_a_port_in_use_is_named_and_nothing_starts(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -48,7 +49,7 @@ def test_a_port_in_use_is_named_and_nothing_is_started(tmp_path: Path) -> None:
     assert run_splat("down", state=tmp_path / "local").returncode == 0
 
 
-def test_a_lost_passphrase_is_told_with_the_way_out(local_stack: LocalStack) -> None:
+def test_a_lost_passphrase_is_reported_with_the_fix(local_stack: LocalStack) -> None:
     passphrase = local_stack.state / "passphrase"
     hidden = passphrase.rename(local_stack.state / "hidden")
     try:
@@ -60,20 +61,18 @@ def test_a_lost_passphrase_is_told_with_the_way_out(local_stack: LocalStack) -> 
         hidden.rename(passphrase)
 
 
-def test_a_second_up_while_one_runs_is_refused_and_an_interrupted_one_goes_on(tmp_path: Path) -> None:
+def test_a_second_up_is_rejected_while_one_runs_and_an_interrupted_one_continues(tmp_path: Path) -> None:
     state = tmp_path / "local"
     environment = {**os.environ, "SPLAT_LOCAL_STATE": str(state)}
-    first = subprocess.Popen(
+    first = process_group.start(
         [str(SPLAT), "up", "--no-scene"],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # A shell's background job, as a CI step may be, starts with Ctrl-C ignored, and its children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        # A shell's background job, such as a CI step, ignores Ctrl-C, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         deadline = time.monotonic() + 120
@@ -85,16 +84,16 @@ def test_a_second_up_while_one_runs_is_refused_and_an_interrupted_one_goes_on(tm
         assert second.returncode == 1
         assert f"Another command (process {first.pid}) is changing the local stack." in second.stderr
         # Ctrl-C in a terminal reaches every process of the foreground group.
-        os.killpg(first.pid, signal.SIGINT)
-        _, said = first.communicate(timeout=120)
-        assert first.returncode == 130, said
-        assert "Stopped." in said
-        assert "Traceback" not in said
+        process_group.send(first.pid, signal.SIGINT)
+        errors = first.communicate(timeout=120)[1].decode()
+        assert first.returncode == 130, errors
+        assert "Stopped." in errors
+        assert "Traceback" not in errors
         again = run_splat("up", "--no-scene", state=state)
         assert again.returncode == 0, again.stderr
     finally:
         if first.poll() is None:
-            os.killpg(first.pid, signal.SIGKILL)
+            process_group.send(first.pid, signal.SIGKILL)
         down = run_splat("down", state=state)
     assert down.returncode == 0, down.stderr
     assert not state.exists()

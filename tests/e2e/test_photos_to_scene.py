@@ -1,5 +1,5 @@
-"""The whole path on one machine: real engine, real worker process, real bytes in the bucket.
-What stays untested here: a GPU, and the real clouds."""
+"""From photos to a scene on one machine: real engine, real worker process, real bytes in the bucket.
+Not tested here: a GPU, and the real clouds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.local_cloud, pyt
 
 @pytest.fixture(scope="module")
 def finished(local_stack: LocalStack) -> subprocess.CompletedProcess[str]:
-    """One job from the command line, as a person runs it."""
+    """One job from the command line, as a user runs it."""
     return local_stack.splat(
         "reconstruct", str(local_stack.photos_dir), "--name", "From the command line", "--json", limit_s=JOB_LIMIT_S
     )
@@ -36,9 +36,9 @@ def test_every_sample_photo_is_registered(finished: subprocess.CompletedProcess[
     assert photos["registered"] == photos["given"], photos["rejected"]
 
 
-def test_the_scene_looks_like_the_photos_that_were_kept_back(finished: subprocess.CompletedProcess[str]) -> None:
+def test_the_scene_looks_like_the_held_out_photos(finished: subprocess.CompletedProcess[str]) -> None:
     metrics = json.loads(finished.stdout)["metrics"]
-    # A grey picture scores about 11 dB here, one blurred beyond recognition about 16.
+    # A grey picture has about 11 dB here, a picture blurred beyond recognition about 16.
     assert metrics["psnr_db"] > 19
     assert 0.5 < metrics["ssim"] < 1
     assert metrics["held_out"]
@@ -77,13 +77,13 @@ def test_a_second_preview_reports_no_change(local_stack: LocalStack) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_nobody_gets_in_without_a_token(local_stack: LocalStack) -> None:
+def test_the_api_rejects_a_request_without_a_token(local_stack: LocalStack) -> None:
     answer = httpx.get(f"{local_stack.app_url}/api/projects", trust_env=False)
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "UNAUTHENTICATED"
 
 
-def test_a_login_link_works_once(local_stack: LocalStack) -> None:
+def test_a_sign_in_link_works_once(local_stack: LocalStack) -> None:
     link = local_stack.login_url()
     with httpx.Client(trust_env=False, follow_redirects=True) as browser:
         assert browser.get(link).status_code == 200
@@ -93,7 +93,7 @@ def test_a_login_link_works_once(local_stack: LocalStack) -> None:
         assert other.get(f"{local_stack.app_url}/api/session").status_code == 401
 
 
-def test_an_upload_address_that_has_expired_is_refused_in_words(local_stack: LocalStack, small_photos: Path) -> None:
+def test_an_expired_upload_link_is_rejected_with_a_clear_message(local_stack: LocalStack, small_photos: Path) -> None:
     from scripts.splat_cli.edge_client import EdgeClient, Upload
     from scripts.splat_cli.errors import ServiceError
     from scripts.splat_cli.photos import Photo
@@ -103,7 +103,7 @@ def test_an_upload_address_that_has_expired_is_refused_in_words(local_stack: Loc
         project = client.create_project("expired")
         photo = Photo(path=photo_path, name=photo_path.name, type="image/jpeg", size_bytes=photo_path.stat().st_size)
         fresh = client.request_uploads(project.id, [photo])[0]
-        # The same address as if it had been signed in 2020: long past its X-Amz-Expires.
+        # The same URL, as if it had been signed in 2020: long past its X-Amz-Expires.
         url = httpx.URL(fresh.url)
         scope = url.params["X-Amz-Credential"].replace(url.params["X-Amz-Date"][:8], "20200101")
         stale = url.copy_merge_params({"X-Amz-Date": "20200101T000000Z", "X-Amz-Credential": scope})

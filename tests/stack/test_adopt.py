@@ -1,5 +1,5 @@
-"""Things that were made by hand, following an older guide, become a stack's: the same ids after, nothing twice.
-The whole way: look-up on the stand-ins, the configuration that is written, the plan, `up`, the keys gone, destroy."""
+"""A new stack adopts an endpoint, a bucket and a script that exist: the same ids afterwards, nothing twice.
+The whole path: query the stand-ins, write the configuration, preview, `up`, remove the keys, destroy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import pulumi.automation as auto
 import pytest
 
-from scripts.splat_cli.adopt import Found, Wanted, adopt
+from scripts.splat_cli.adopt.command import adopt
+from scripts.splat_cli.adopt.find import Found, Wanted
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.stack import Engine
 from tests.stack.conftest import ROOT, STACK, LocalCloud, Project, make_project
@@ -24,7 +25,7 @@ ALL = Wanted(endpoint=OLD_ENDPOINT, bucket=OLD_BUCKET, script=OLD_SCRIPT)
 
 @pytest.fixture(scope="module")
 def by_hand(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Endpoint, bucket and script as somebody made them in the consoles. Gives the endpoint's id."""
+    """Endpoint, bucket and script as a user created them in the consoles. Returns the endpoint's id."""
     script = tmp_path_factory.mktemp("hand") / "worker.js"
     script.write_text("export default { fetch: () => new Response('made by hand') };")
     props = {
@@ -59,7 +60,7 @@ def by_hand(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def fresh(cloud: LocalCloud, engine_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A stack that nothing was deployed to yet; what it took over is destroyed at the end, whatever failed."""
+    """A stack without a deployment. Whatever it adopts is destroyed at the end."""
     with pytest.MonkeyPatch.context() as process:
         process.setenv("PATH", engine_path)
         made = make_project(tmp_path_factory.mktemp("project"), cloud, engine_path)
@@ -76,11 +77,11 @@ def engine(fresh: Project) -> Engine:
     return Engine(root=fresh.folder, stack=STACK, environment=fresh.environment)
 
 
-def take_over(engine: Engine, wanted: Wanted, **given: Any) -> tuple[Found, str]:
-    """What was found, and everything that was said."""
-    said: list[str] = []
-    found, _ = adopt(engine, wanted, say=said.append, **given)
-    return found, "\n".join(said)
+def run_adopt(engine: Engine, wanted: Wanted, **given: Any) -> tuple[Found, str]:
+    """What was found, and everything that was shown."""
+    lines: list[str] = []
+    found, _ = adopt(engine, wanted, show=lines.append, **given)
+    return found, "\n".join(lines)
 
 
 def ids(cloud: LocalCloud) -> dict[str, Any]:
@@ -95,10 +96,10 @@ def ids(cloud: LocalCloud) -> dict[str, Any]:
     }
 
 
-def test_a_look_writes_nothing(engine: Engine, by_hand: str, fresh: Project) -> None:
+def test_a_dry_run_writes_nothing(engine: Engine, by_hand: str, fresh: Project) -> None:
     before = (fresh.folder / f"Pulumi.{STACK}.yaml").read_text()
 
-    _, said = take_over(engine, ALL, write=False)
+    _, said = run_adopt(engine, ALL, write=False)
 
     assert f"Found endpoint {OLD_ENDPOINT} ({by_hand}): 0 to 3 workers" in said
     assert f"Found bucket {OLD_BUCKET}: jurisdiction default, region enam" in said
@@ -106,35 +107,33 @@ def test_a_look_writes_nothing(engine: Engine, by_hand: str, fresh: Project) -> 
     assert (fresh.folder / f"Pulumi.{STACK}.yaml").read_text() == before
 
 
-def test_what_is_not_there_is_said_and_writes_nothing(engine: Engine, by_hand: str, fresh: Project) -> None:
+def test_a_missing_resource_is_an_error_and_nothing_is_written(engine: Engine, by_hand: str, fresh: Project) -> None:
     before = (fresh.folder / f"Pulumi.{STACK}.yaml").read_text()
-    with pytest.raises(CommandError, match="no bucket 'elsewhere', in no jurisdiction"):
-        take_over(engine, Wanted(endpoint=OLD_ENDPOINT, bucket="elsewhere"))
+    with pytest.raises(CommandError, match="no bucket 'elsewhere' in any jurisdiction"):
+        run_adopt(engine, Wanted(endpoint=OLD_ENDPOINT, bucket="elsewhere"))
     fresh.set(jurisdiction="eu")
-    with pytest.raises(CommandError, match=f"'{OLD_BUCKET}' lies in jurisdiction default, but the stack's is eu"):
-        take_over(engine, Wanted(bucket=OLD_BUCKET))
+    with pytest.raises(CommandError, match=f"'{OLD_BUCKET}' is in jurisdiction default, but the stack uses eu"):
+        run_adopt(engine, Wanted(bucket=OLD_BUCKET))
     fresh.set(jurisdiction="default")
     wrong = {**fresh.environment, "CLOUDFLARE_API_TOKEN": "another-token-0123456789-0123456789-abcdefghij"}
     with pytest.raises(CommandError, match="cloudflare:apiToken needs edit on Workers Scripts"):
-        take_over(Engine(root=fresh.folder, stack=STACK, environment=wrong), Wanted(script=OLD_SCRIPT))
+        run_adopt(Engine(root=fresh.folder, stack=STACK, environment=wrong), Wanted(script=OLD_SCRIPT))
     assert "adopt" not in before + (fresh.folder / f"Pulumi.{STACK}.yaml").read_text()
 
 
-def test_the_next_up_takes_all_three_over_in_place(
-    engine: Engine, by_hand: str, fresh: Project, cloud: LocalCloud
-) -> None:
+def test_the_next_up_adopts_all_three_in_place(engine: Engine, by_hand: str, fresh: Project, cloud: LocalCloud) -> None:
     before = ids(cloud)
 
-    found, said = take_over(engine, ALL)
+    found, said = run_adopt(engine, ALL)
 
     assert found.keys.items() <= engine.config().items()
     for line in (
-        f"takes over endpoint {by_hand}, and changes",
-        "  env.S3_SECRET: goes",
+        f"adopts endpoint {by_hand} and changes:",
+        "  env.S3_SECRET: removed",
         "  gpu.pools: AMPERE_24 → ADA_24",
         "  workers.max: 3 → 1",
-        f"takes over bucket {OLD_BUCKET} with its objects",
-        "  bindings that go: RUNPOD_KEY",
+        f"adopts bucket {OLD_BUCKET} with its objects",
+        "  removed bindings: RUNPOD_KEY",
     ):
         assert line in said
     assert "typed in by hand" not in said
@@ -153,12 +152,12 @@ def test_the_next_up_takes_all_three_over_in_place(
     assert cloud.resources()["R2BucketCors", OLD_BUCKET]["rules"][0]["allowed"]["origins"] == [cloud.app_url]
 
 
-def test_a_stack_that_has_its_own_takes_nothing_over(engine: Engine, fresh: Project) -> None:
-    with pytest.raises(CommandError, match="Stack local is deployed already"):
-        take_over(engine, ALL)
+def test_a_deployed_stack_adopts_nothing(engine: Engine, fresh: Project) -> None:
+    with pytest.raises(CommandError, match="Stack local is already deployed"):
+        run_adopt(engine, ALL)
 
 
-def test_the_keys_of_the_take_over_may_go_once_it_is_done(fresh: Project, cloud: LocalCloud) -> None:
+def test_the_keys_can_be_removed_after_the_adoption(fresh: Project, cloud: LocalCloud) -> None:
     for key in ("adoptEndpointId", "adoptBucket", "adoptScript"):
         fresh.stack.remove_config(f"photo-splat:{key}")
     fresh.preview(expect_no_changes=True)

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scripts.splat_cli.state_file import mend
+from scripts.splat_cli.state_file import repair
 from tests.stack.conftest import BUCKET, ROOT, STACK, LocalCloud
 from tests.stack.cut_proxy import Cut, How, Step, When
 from tests.stack.rig import Rig, Run
@@ -179,7 +179,7 @@ class Walker:
         for _ in range(TRIES):
             struck = broken().cut
             self._rig.unlock()
-            mend(self._rig.folder / "state")
+            repair(self._rig.folder / "state")
             wrong = finish()
             if struck or wrong:
                 break
@@ -192,7 +192,7 @@ class Walker:
     def _clear(self, label: str, wrong: list[str]) -> None:
         """What one cut left must not be the next one's verdict."""
         self._rig.unlock()
-        mend(self._rig.folder / "state")
+        repair(self._rig.folder / "state")
         self._rig.destroy()
         assert not self._rig.inventory(), f"cannot go on after {label}: {wrong}"
 
@@ -292,7 +292,7 @@ def test_a_half_written_state_is_repaired_and_the_next_run_finishes(
                 line = " ".join(command).replace("STATE", str(rig.folder / "state")).replace("STACK", STACK)
                 subprocess.run(["sh", "-c", line], check=True)
     else:
-        assert mend(rig.folder / "state") == [STACK]
+        assert repair(rig.folder / "state") == [STACK]
 
     assert finish_destroy(rig) == []
 

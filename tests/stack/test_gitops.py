@@ -1,4 +1,4 @@
-"""The workflows' programs on the real engine: pull request opened, its plan, drift found, closed, swept."""
+"""The workflows' commands on the real engine: review stacks, plans, drift, deployment and rollback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import yaml
 from scripts.gitops import deploy, plan, review
 from scripts.gitops.__main__ import DRIFTED, main
 from scripts.gitops.engine import Engine
-from scripts.splat_cli.state_file import mend
+from scripts.splat_cli.state_file import repair
 from tests.stack.conftest import ROOT, STACK, LocalCloud, Project
 from tests.stack.killing import kill_all
 
@@ -38,7 +38,7 @@ def local_keys(project: Project) -> dict[str, str]:
     return {key: str(value) for key, value in config.items() if key.partition(":")[2] in wanted}
 
 
-def test_a_pull_request_gets_its_stack_and_leaves_nothing(
+def test_the_stack_of_a_pull_request_is_deployed_and_destroyed_without_orphans(
     engine: Engine, project: Project, cloud: LocalCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copy(ROOT / review.TEMPLATE, project.folder)
@@ -47,7 +47,7 @@ def test_a_pull_request_gets_its_stack_and_leaves_nothing(
     settings = [word for key, value in local_keys(project).items() for word in ("--set", f"{key}={value}")]
     assert main(["review-open", "7", *settings], folder=engine.folder) == 0
 
-    assert capsys.readouterr().out == f"{cloud.app_url}\n"  # what the comment says
+    assert capsys.readouterr().out == f"{cloud.app_url}\n"  # the text of the comment
     [made] = [endpoint for endpoint in cloud.endpoints() if endpoint["name"] == "photo-splat-pr-7"]
     assert made["workers"] == {"min": 0, "max": 1, "idleTimeout": 5}
 
@@ -58,19 +58,19 @@ def test_a_pull_request_gets_its_stack_and_leaves_nothing(
     assert main(["review-sweep", "--open", ""], folder=engine.folder) == 0
     assert json.loads(capsys.readouterr().out) == {"destroyed": ["pr-7"], "failed": {}}
     assert main(["review-close", "7"], folder=engine.folder) == 0
-    assert capsys.readouterr().out == "there was none\n"
+    assert capsys.readouterr().out == "no such stack\n"
 
     assert {endpoint["name"] for endpoint in cloud.endpoints()} == endpoints_before
     assert ("R2Bucket", "photo-splat-pr-7") not in cloud.resources()
     assert engine.stacks() == (STACK,)
 
 
-def test_a_stack_whose_first_deployment_was_cut_off_is_swept(
+def test_a_stack_whose_first_deployment_was_interrupted_is_swept(
     engine: Engine, project: Project, cloud: LocalCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The engine knows no configuration of a stack before its first run has ended, although the run made things."""
+    """The engine has no configuration of a stack before its first run ends, although the run created resources."""
     template = yaml.safe_load((ROOT / review.TEMPLATE).read_text())
-    # In a cloud the addresses of the two services need no key; here they do.
+    # The real services need no address in the configuration; the stand-ins do.
     template["config"] |= local_keys(project)
     (project.folder / review.TEMPLATE).write_text(yaml.safe_dump(template))
     killed = shutil.copy(project.folder / review.TEMPLATE, project.folder / "Pulumi.pr-8.yaml")
@@ -86,7 +86,7 @@ def test_a_stack_whose_first_deployment_was_cut_off_is_swept(
         assert up.poll() is None
         time.sleep(0.1)
     kill_all(up)
-    mend(project.folder / "state")  # only a backend of files can be cut off in a write
+    repair(project.folder / "state")  # only a file backend can be interrupted in a write
     engine.run("cancel", "pr-8", "--yes")
     Path(killed).unlink()
     capsys.readouterr()
@@ -98,7 +98,7 @@ def test_a_stack_whose_first_deployment_was_cut_off_is_swept(
     assert ("R2Bucket", "photo-splat-pr-8") not in cloud.resources()
 
 
-def test_a_change_is_told_before_it_is_made_with_the_image_before_and_after(
+def test_a_preview_shows_the_change_with_the_image_before_and_after(
     engine: Engine, project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = project.outputs()["imageReference"].value
@@ -108,35 +108,35 @@ def test_a_change_is_told_before_it_is_made_with_the_image_before_and_after(
 
     assert main(["preview", "--stack", STACK, "--image", built], folder=engine.folder) == 0
 
-    said = capsys.readouterr().out
-    assert said.startswith(plan.COMMENT_MARK)
-    assert "| update | `splat-gpu-endpoint` | `Endpoint` |" in said
-    assert f"```diff\n- {runs}\n+ {built}\n```" in said
+    printed = capsys.readouterr().out
+    assert printed.startswith(plan.COMMENT_MARK)
+    assert "| update | `splat-gpu-endpoint` | `Endpoint` |" in printed
+    assert f"```diff\n- {runs}\n+ {built}\n```" in printed
     assert (project.folder / f"Pulumi.{STACK}.yaml").read_text() == committed
     project.set(idleTimeoutS="60")
 
 
-def test_a_change_that_cannot_be_is_told_too(
+def test_a_preview_shows_why_a_change_is_rejected(
     engine: Engine, project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A failed preview answers with its problem, and a comment is what people read."""
+    """A failed preview returns its problem, and the comment is what people read."""
     project.set(gpu="T4")
 
     assert main(["preview", "--stack", STACK, "--image", ""], folder=engine.folder) == 1
 
-    said = capsys.readouterr().out
-    assert said.startswith(plan.COMMENT_MARK)
-    assert 'RunPod serverless does not offer "T4"' in said
+    printed = capsys.readouterr().out
+    assert printed.startswith(plan.COMMENT_MARK)
+    assert 'RunPod serverless does not offer "T4"' in printed
     project.set(gpu="RTX 4090")
 
 
-def test_drift_is_found_and_named_and_a_deployed_image_is_none(
+def test_drift_is_named_and_a_deployed_image_is_not_drift(
     engine: Engine, project: Project, cloud: LocalCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # As in the checkout of a workflow: the committed image is not the one that a deployment put there.
+    # As in the checkout of a workflow: the committed image is not the deployed one.
     project.set(image="build", imageRepository="ghcr.io/team/splat-worker")
     assert main(["drift", "--stack", STACK], folder=engine.folder) == 0
-    assert "Nothing changes." in capsys.readouterr().out
+    assert "No changes." in capsys.readouterr().out
     [endpoint] = cloud.endpoints()
     cloud.runpod("PATCH", f"/v2/serverless/{endpoint['id']}", json={"timeout": 60_000}).raise_for_status()
 
@@ -148,7 +148,7 @@ def test_drift_is_found_and_named_and_a_deployed_image_is_none(
     project.up()
 
 
-def test_an_image_that_fails_gives_way_to_the_last_good_one(
+def test_an_image_that_fails_is_rolled_back_to_the_last_good_one(
     engine: Engine, project: Project, cloud: LocalCloud
 ) -> None:
     good = project.outputs()["imageReference"].value
@@ -161,9 +161,9 @@ def test_an_image_that_fails_gives_way_to_the_last_good_one(
 
     ended: Any = deploy.deploy(engine, STACK, bad, check=check)
 
-    assert ended.outcome is deploy.Outcome.RETURNED
+    assert ended.outcome is deploy.Outcome.ROLLED_BACK
     assert cloud.endpoints()[0]["image"] == ended.image
-    # The checkout's image has a name of its content; given back by digest it is the same reference.
+    # The checkout's image is named by its content; by digest it is the same reference.
     assert ended.image == good
     project.set(image="checkout")
     project.preview(expect_no_changes=True)

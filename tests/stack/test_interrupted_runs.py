@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from scripts.splat_cli.state_file import mend
+from scripts.splat_cli.state_file import repair
 from tests.stack.conftest import BUCKET, STACK, LocalCloud, Project
 from tests.stack.killing import kill_all
 
@@ -53,7 +53,7 @@ def interrupt(project: Project, command: str, *, when: re.Pattern[str], nth: int
 
 def unlock(project: Project) -> None:
     """What `splat up` does first after an engine was killed: repair a truncated state, release the lock."""
-    mend(project.folder / "state")
+    repair(project.folder / "state")
     subprocess.run(
         ["pulumi", "cancel", "--stack", STACK, "--yes"],
         cwd=project.folder,

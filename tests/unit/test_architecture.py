@@ -32,8 +32,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "infra.runpod.errors",
         "infra.runpod.model",
         "infra.cloudflare.api",
+        "common.content_hash",
         "local_cloud.supervisor",
         "local_cloud.addresses",
+        "local_cloud.process_group",
     ),
     "worker_image/src/splat_worker": ("splat_worker",),
 }

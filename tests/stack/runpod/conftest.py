@@ -15,7 +15,7 @@ from typing import Any
 import pulumi.automation as auto
 import pytest
 
-from scripts.splat_cli.state_file import mend
+from scripts.splat_cli.state_file import repair
 from tests.contract.runpod.conftest import KEY, StandIn, running
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,7 +64,7 @@ class Objects:
 
     def unlock(self) -> None:
         """What `splat up` does first after an engine was killed: repair a damaged state, release the lock."""
-        mend(self.folder / "state")
+        repair(self.folder / "state")
         self.stack.cancel()
 
     def ids(self) -> dict[str, str]:

@@ -1,5 +1,5 @@
-"""The kernels for the GPUs of a machine at home: when they are compiled, when not, and what a person is told.
-nvidia-smi, g++ and the worker's Python are recorders; the image's build compiles the real ones."""
+"""`scripts/gpu-kernels`: when it compiles kernels for a machine's GPUs, when not, and its messages.
+nvidia-smi, g++ and the worker's Python are recorders; the image's build compiles the real kernels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-# `-m venv FOLDER` makes an environment of this recorder; build_kernels.py writes the file that it is told to.
+# `-m venv FOLDER` makes an environment of this recorder; build_kernels.py writes the library that it is given.
 PYTHON = """#!/bin/sh
 echo "$*" >> "$LOG"
 case "$*" in
@@ -51,7 +51,7 @@ def run(checkout: Path, tmp_path: Path) -> Run:
             program(tools / "nvidia-smi", f"#!/bin/sh\n{lines}")
         if compiler:
             program(tools / "g++", "#!/bin/sh\n")
-        # Of the machine's own programs, all that the script uses and no compiler.
+        # The machine's programs that the script uses, without a compiler.
         tools.mkdir(exist_ok=True)
         for name in ("sh", "dirname", "cut", "tr", "head", "tail", "sort", "find", "sha256sum", "mkdir", "touch", "cp"):
             (tools / name).symlink_to(str(shutil.which(name)))
@@ -67,7 +67,7 @@ def run(checkout: Path, tmp_path: Path) -> Run:
     return started
 
 
-def test_a_machine_without_a_gpu_compiles_nothing_and_says_nothing(run: Run) -> None:
+def test_a_machine_without_a_gpu_compiles_nothing_and_prints_nothing(run: Run) -> None:
     done = run()
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -89,27 +89,27 @@ def test_kernels_are_compiled_once_for_all_cards_of_the_machine(run: Run, checko
     assert (tmp_path / "log").read_text() == calls
 
 
-def test_other_sources_and_other_cards_are_compiled_anew(run: Run, checkout: Path) -> None:
+def test_other_sources_and_other_cards_are_compiled_again(run: Run, checkout: Path) -> None:
     first = run("8.9, 580.95.05").stdout
     assert run("9.0, 580.95.05").stdout != first
     (checkout / "worker_image/src/splat_worker/train/cuda/splat.cu").write_text("second\n")
     assert run("8.9, 580.95.05").stdout not in ("", first)
 
 
-def test_a_driver_that_is_too_old_is_told_and_the_cpu_takes_over(run: Run) -> None:
+def test_an_old_driver_is_reported_and_the_cpu_is_used(run: Run) -> None:
     done = run("8.6, 535.183.01")
     assert (done.returncode, done.stdout) == (0, "")
     assert "driver 535.183.01 is older than 580" in done.stderr
 
 
-def test_a_missing_compiler_is_named_with_the_way_out(run: Run) -> None:
+def test_a_missing_compiler_is_named_with_a_hint(run: Run) -> None:
     done = run("8.6, 580.95.05", compiler=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert "g++ is missing" in done.stderr
     assert "hint: " in done.stderr
 
 
-def test_a_build_that_fails_says_why_and_leaves_no_library(run: Run) -> None:
+def test_a_failed_build_reports_the_reason_and_leaves_no_library(run: Run) -> None:
     done = run("8.6, 580.95.05", broken="unsupported GNU version")
     assert (done.returncode, done.stdout) == (1, "")
     assert "nvcc: unsupported GNU version" in done.stderr

@@ -1,5 +1,5 @@
-"""Claims of `scripts/test`: two suites at a time, none beside what it must not meet, outputs whole, exit code right.
-The suites here are small programs; that the real list forgets no test folder is checked too."""
+"""`scripts/test`: which suites run side by side, that each output stays whole, Ctrl-C, and the exit code.
+The suites here are small programs; the last test checks the real list."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_two_suites_run_side_by_side(tmp_path: Path) -> None:
     assert codes == {"a": 0, "b": 0}
 
 
-def test_what_shares_a_folder_runs_one_after_the_other_and_lets_the_rest_pass(tmp_path: Path) -> None:
+def test_suites_that_share_a_folder_run_one_after_the_other_and_do_not_hold_up_the_rest(tmp_path: Path) -> None:
     alone = (
         f"import pathlib, sys, time\nmark = pathlib.Path({str(tmp_path)!r}) / 'held'\n"
         "mark.exists() and sys.exit(4)\nmark.touch(); time.sleep(0.3); mark.unlink()\n"
@@ -53,7 +53,7 @@ def test_what_shares_a_folder_runs_one_after_the_other_and_lets_the_rest_pass(tm
         tmp_path, suite("a", alone, uses=shared), suite("b", alone, uses=shared), suite("c", "print('c passed')")
     )
     assert codes == {"a": 0, "b": 0, "c": 0}
-    assert said.index("-- c begins") < said.index("-- b begins")
+    assert said.index("-- c started") < said.index("-- b started")
 
 
 def test_a_suite_that_must_be_alone_has_nothing_beside_it(tmp_path: Path) -> None:
@@ -61,11 +61,11 @@ def test_a_suite_that_must_be_alone_has_nothing_beside_it(tmp_path: Path) -> Non
     _, said = run(tmp_path, suite("a", watch), suite("b", watch, alone=True), suite("c", watch))
     lines = [line for line in said.splitlines() if line.startswith(("-- b", "== b"))]
     between = said[said.index(lines[0]) : said.index(lines[-1])]
-    assert "-- c begins" not in between
+    assert "-- c started" not in between
     assert "== a" not in between
 
 
-def test_outputs_stay_whole_and_a_failure_is_told_with_its_log(
+def test_outputs_stay_whole_and_a_failure_names_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talk = "import sys, time\nfor n in range(5):\n    print('{0}', n, flush=True); time.sleep(0.02)\nsys.exit({1})"
@@ -80,7 +80,7 @@ def test_outputs_stay_whole_and_a_failure_is_told_with_its_log(
         assert "\n".join(f"{name} {n}" for n in range(5)) in said.out
     assert "== y: 0 s, FAILED (exit code 7)" in said.out
     assert said.err == "\nFailed:\n  y (logs/y.log)\n"
-    assert "All green" not in said.out
+    assert "All suites passed" not in said.out
 
 
 def test_ctrl_c_ends_everything_that_was_started(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_ctrl_c_ends_everything_that_was_started(tmp_path: Path) -> None:
         f"suites.PARTS = {{'all': (suites.Suite(name='s', command=(sys.executable, '-c', {sleeper!r})),)}}\n"
         "sys.exit(suites.main(['all']))\n"
     )
-    # A shell's background job has Ctrl-C switched off, which children inherit: the parent asks for it again.
+    # A shell's background job ignores Ctrl-C, and its children inherit that. The parent turns it on again.
     started = subprocess.Popen(
         [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + program],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""The client against a server that is a plain function: order of calls, repeats, and words of errors."""
+"""The client against a server that is a plain function: order of calls, retries, error messages."""
 
 from __future__ import annotations
 
@@ -67,9 +67,7 @@ def test_the_storage_never_sees_the_token(tmp_path: Path) -> None:
         ([503, 503, 503, 503], "the storage answered 503"),
     ],
 )
-def test_an_upload_is_repeated_only_where_that_can_help(
-    answers: list[int], outcome: str | None, tmp_path: Path
-) -> None:
+def test_an_upload_is_retried_only_when_that_can_help(answers: list[int], outcome: str | None, tmp_path: Path) -> None:
     photo = tmp_path / "a.jpg"
     photo.write_bytes(b"bytes")
     left = iter(answers)
@@ -84,7 +82,7 @@ def test_an_upload_is_repeated_only_where_that_can_help(
     assert list(left) == []
 
 
-def test_a_lost_connection_to_the_storage_is_repeated(tmp_path: Path) -> None:
+def test_a_lost_connection_to_the_storage_is_retried(tmp_path: Path) -> None:
     photo = tmp_path / "a.jpg"
     photo.write_bytes(b"bytes")
     tries: list[int] = []
@@ -111,7 +109,7 @@ def test_a_post_whose_answer_was_lost_is_not_sent_again() -> None:
     assert len(tries) == 1
 
 
-def test_the_error_envelope_gives_message_code_and_hint() -> None:
+def test_an_error_has_the_message_code_and_hint_of_the_envelope() -> None:
     body = {"error": {"code": "NOT_FOUND", "message": "There is no project p_9.", "hint": "splat scenes lists them"}}
     with pytest.raises(CommandError) as caught:
         client(lambda _: httpx.Response(404, json=body)).project("p_9")
@@ -120,7 +118,7 @@ def test_the_error_envelope_gives_message_code_and_hint() -> None:
     assert caught.value.exit_code == 1
 
 
-def test_a_gateway_page_instead_of_json_is_still_an_error_in_words() -> None:
+def test_a_gateway_page_instead_of_json_is_reported_by_its_status() -> None:
     with pytest.raises(ServiceError, match="the service answered 502") as caught:
         client(lambda _: httpx.Response(502, text="<html>bad gateway</html>")).project("p_9")
     assert caught.value.exit_code == 2

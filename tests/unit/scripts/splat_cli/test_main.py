@@ -1,4 +1,4 @@
-"""The command as people meet it: exit codes, words on stderr, and nothing but data on stdout."""
+"""The command line as a user sees it: exit codes, messages on stderr, and only data on stdout."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def splat(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     )
 
 
-def test_an_unknown_stack_names_those_that_exist() -> None:
+def test_an_unknown_stack_is_rejected_with_the_names_that_exist() -> None:
     done = splat("up", "--stack", "staging")
     assert done.returncode == 1
     assert "There is no stack 'staging'" in done.stderr
@@ -49,26 +49,26 @@ def test_an_unknown_stack_names_those_that_exist() -> None:
 
 
 @pytest.mark.parametrize("command", ["outputs", "scenes", "open"])
-def test_commands_that_need_a_deployment_say_how_to_get_one(command: str) -> None:
+def test_a_command_that_needs_a_deployment_names_the_command_that_makes_one(command: str) -> None:
     done = splat(command)
     assert done.returncode == 1
     assert done.stderr.splitlines() == ["The local stack is not deployed.", "hint: make up"]
 
 
-def test_a_wrong_option_is_the_users_fault_and_shows_the_usage() -> None:
+def test_a_wrong_option_exits_with_1_and_shows_the_usage() -> None:
     done = splat("reconstruct", "--no-such-option")
     assert done.returncode == 1
     assert "Usage:" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_half_an_address_in_the_environment_is_refused() -> None:
+def test_an_address_without_a_token_is_rejected() -> None:
     done = splat("scenes", SPLAT_URL="http://127.0.0.1:1")
     assert done.returncode == 1
     assert "SPLAT_TOKEN is not set" in done.stderr
 
 
-def test_a_service_that_does_not_answer_is_not_the_users_fault() -> None:
+def test_a_service_that_does_not_answer_exits_with_2() -> None:
     done = splat("scenes", SPLAT_URL="http://127.0.0.1:9", SPLAT_TOKEN="token")
     assert done.returncode == 2
     assert "does not answer" in done.stderr
@@ -89,7 +89,7 @@ def test_every_command_is_in_the_operations_page() -> None:
 
 @pytest.fixture
 def edge() -> Iterator[tuple[dict[str, str], list[str]]]:
-    """An edge that knows three projects, over real HTTP: how to reach it, and the calls that it got."""
+    """An edge with three projects over real HTTP. Returns its environment and the calls it received."""
     calls: list[str] = []
     projects = {"p_running": RUNNING, "p_failed": FAILED, "p_done": DONE}
 
@@ -118,7 +118,7 @@ def edge() -> Iterator[tuple[dict[str, str], list[str]]]:
             self.wfile.write(text)
 
         def log_message(self, *_: object) -> None:
-            """Nothing on the test's own stderr."""
+            """Keeps the test's own stderr clean."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Edge)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -142,7 +142,7 @@ def test_scenes_are_one_line_each_with_day_and_photos(edge: Edge) -> None:
     assert all(RUNNING["created_at"][:10] in line and f"{RUNNING['photos']['count']} photos" in line for line in lines)
 
 
-def test_show_prints_the_report_or_where_it_stands_or_why_it_failed(edge: Edge) -> None:
+def test_show_prints_the_report_or_the_progress_or_the_error(edge: Edge) -> None:
     whole = splat("show", "p_done", **edge[0])
     assert whole.returncode == 0
     assert "26.41 dB" in whole.stderr
@@ -157,24 +157,24 @@ def test_show_prints_the_report_or_where_it_stands_or_why_it_failed(edge: Edge) 
     assert json.loads(splat("show", "p_done", "--json", **edge[0]).stdout)["report"] == REPORT
 
 
-def test_delete_asks_first_and_where_nobody_can_be_asked_wants_yes(edge: Edge) -> None:
+def test_delete_needs_yes_without_a_terminal(edge: Edge) -> None:
     environment, calls = edge
     refused = splat("delete", "p_done", **environment)
     assert refused.returncode == 1
-    assert refused.stderr.splitlines()[-1] == "hint: add --yes to go ahead"
+    assert refused.stderr.splitlines()[-1] == "hint: add --yes to delete it"
     assert not [call for call in calls if call.startswith("DELETE")]
     done = splat("delete", "p_done", "--yes", **environment)
     assert (done.returncode, done.stderr.strip()) == (0, "Deleted Done one.")
     assert calls[-1] == "DELETE /api/projects/p_done"
 
 
-def test_a_scene_that_is_not_there_is_told(edge: Edge) -> None:
+def test_deleting_a_missing_scene_is_an_error(edge: Edge) -> None:
     done = splat("delete", "p_none", "--yes", **edge[0])
     assert done.returncode == 1
     assert "does not exist" in done.stderr
 
 
-def test_a_port_that_no_machine_has_is_refused_before_anything_is_started() -> None:
+def test_an_invalid_port_is_rejected_before_anything_starts() -> None:
     done = splat("up", "--port", "99999")
     assert done.returncode == 1
     assert "Invalid value for '--port'" in done.stderr

@@ -1,4 +1,4 @@
-"""Which files go up, as what type, and what a person reads about the rest."""
+"""Which files are uploaded, with which type, and what the user reads about the others."""
 
 from __future__ import annotations
 
@@ -74,18 +74,16 @@ def test_photos_come_in_the_order_of_their_names(tmp_path: Path) -> None:
 def test_a_text_file_named_jpg_is_left_out_with_its_reason(tmp_path: Path) -> None:
     fill(tmp_path, 5)
     (tmp_path / "notes.jpg").write_text("not a picture")
-    (tmp_path / "readme.txt").write_text("ignored in silence: nobody takes it for a photo")
+    (tmp_path / "readme.txt").write_text("ignored: nobody takes it for a photo")
     photos, left_out = find_photos(tmp_path, LIMITS)
     assert len(photos) == 5
-    assert [(item.name, item.reason) for item in left_out] == [
-        ("notes.jpg", "not a JPEG, PNG, WebP or HEIC picture, whatever its name says")
-    ]
+    assert [(item.name, item.reason) for item in left_out] == [("notes.jpg", "not a JPEG, PNG, WebP or HEIC picture")]
 
 
 def test_a_photo_over_the_size_limit_is_left_out_with_both_sizes(tmp_path: Path) -> None:
     paths = fill(tmp_path, 1, JPEG + b"\0" * 2_000_000)
     _, left_out = sift(tmp_path, paths, Limits(photos_min=1, photos_max=9, photo_bytes_max=1_000_000))
-    assert left_out[0].reason == "2.0 MB, at most 1 MB are taken"
+    assert left_out[0].reason == "2.0 MB, at most 1 MB are allowed"
 
 
 def test_too_few_photos_name_the_count_the_minimum_and_each_file_left_out(tmp_path: Path) -> None:
@@ -98,13 +96,13 @@ def test_too_few_photos_name_the_count_the_minimum_and_each_file_left_out(tmp_pa
     assert "overlapping" in caught.value.hint
 
 
-def test_too_many_photos_are_refused_before_anything_is_sent(tmp_path: Path) -> None:
+def test_too_many_photos_are_rejected_before_anything_is_sent(tmp_path: Path) -> None:
     fill(tmp_path, 9)
     with pytest.raises(CommandError, match="holds 9 photos, at most 8"):
         find_photos(tmp_path, LIMITS)
 
 
-def test_a_missing_folder_and_a_file_are_told_apart_and_home_is_found(
+def test_a_missing_folder_and_a_file_have_different_errors_and_home_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(CommandError, match=r"nowhere does not exist\."):
@@ -117,7 +115,7 @@ def test_a_missing_folder_and_a_file_are_told_apart_and_home_is_found(
     assert len(find_photos(Path("~") / tmp_path.name, LIMITS)[0]) == 5
 
 
-def test_photos_of_subfolders_count_each_under_its_own_name_in_the_order_people_count(tmp_path: Path) -> None:
+def test_photos_of_subfolders_have_their_path_as_name_and_are_in_natural_order(tmp_path: Path) -> None:
     for number, name in enumerate(["IMG_2.JPG", "IMG_10.JPG", "b/IMG_2.jpg", "a/\u00fc '\"$.png", ".trash/x.jpg"]):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(JPEG + bytes([number]))
@@ -126,7 +124,7 @@ def test_photos_of_subfolders_count_each_under_its_own_name_in_the_order_people_
     assert left_out == []
 
 
-def test_what_people_expect_to_count_is_named_with_the_reason_and_the_rest_goes(tmp_path: Path) -> None:
+def test_files_that_look_like_photos_are_left_out_with_a_reason_and_the_rest_silently(tmp_path: Path) -> None:
     fill(tmp_path, 5)
     (tmp_path / "copy.jpeg").write_bytes((tmp_path / "02.jpg").read_bytes())
     (tmp_path / "walk.MP4").write_bytes(b"\0\0\0\x20ftypisom" + b"\0" * 9)

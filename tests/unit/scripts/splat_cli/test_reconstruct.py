@@ -1,4 +1,4 @@
-"""The order of calls of `splat reconstruct`, and what Ctrl-C undoes, against a scripted edge."""
+"""The order of calls of `splat reconstruct` and what Ctrl-C undoes, against a scripted edge."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 40
 
 
 class Edge:
-    """Answers as the API does, and remembers the calls. `states` are given out one per look."""
+    """Answers like the API and records the calls. states: one for each query of the project."""
 
     def __init__(self, states: list[dict[str, Any]], *, interrupt_at: str = "", refuse: str = "") -> None:
         self.calls: list[str] = []
@@ -92,26 +92,26 @@ def test_a_job_is_followed_through_its_stages_to_the_report(photos: Path) -> Non
     assert edge.calls.index("POST /api/projects/p_1/jobs") > edge.calls.index("GET /api/projects/p_1/photos")
 
 
-def test_a_failed_job_ends_with_the_workers_own_words(photos: Path) -> None:
+def test_a_failed_job_ends_with_the_workers_message(photos: Path) -> None:
     message = FAILURE["error"]["message"] + " 0001.jpg: The file is empty."
     edge = Edge([{"state": "failed", "error": {**FAILURE["error"], "message": message}}])
     with pytest.raises(CommandError) as caught:
         run(edge, photos)
-    assert caught.value.exit_code == 1, "photos that do not suffice are the user's to mend"
+    assert caught.value.exit_code == 1, "photos that do not suffice are the user's to fix"
     assert "a.jpg: The file is empty." in caught.value.message, "the service's name for the photo was shown"
     assert "3 of 4 photos are usable" in caught.value.message
     assert "[TOO_FEW_PHOTOS]" in caught.value.message
     assert caught.value.hint.startswith("Add photos")
 
 
-def test_an_interrupt_during_the_upload_removes_the_half_made_project(photos: Path) -> None:
+def test_an_interrupt_during_the_upload_removes_the_project(photos: Path) -> None:
     edge = Edge([], interrupt_at="GET /api/projects/p_1/estimate")
     with pytest.raises(KeyboardInterrupt):
         run(edge, photos)
     assert edge.calls[-1] == "DELETE /api/projects/p_1"
 
 
-def test_a_preset_that_is_not_offered_is_refused_before_anything_is_made(photos: Path) -> None:
+def test_an_unknown_preset_is_rejected_before_anything_is_created(photos: Path) -> None:
     edge = Edge([])
     with pytest.raises(CommandError, match="There is no preset 'best'") as caught:
         run(edge, photos, preset="best")
@@ -119,7 +119,7 @@ def test_a_preset_that_is_not_offered_is_refused_before_anything_is_made(photos:
     assert edge.calls == ["GET /api/settings"]
 
 
-def test_a_failure_before_the_start_leaves_no_half_made_project(photos: Path) -> None:
+def test_a_failure_before_the_start_removes_the_project(photos: Path) -> None:
     edge = Edge([], refuse="GET /api/projects/p_1/estimate")
     with pytest.raises(ServiceError, match="418"):
         run(edge, photos)

@@ -1,4 +1,4 @@
-"""The closing table from the report of the contract, whole."""
+"""A job report as rows, and the form of durations and prices."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scripts.splat_cli.show import report_rows, seconds, usd
 REPORT = json.loads((Path(__file__).parents[4] / "docs/contracts/job-report.json").read_text())
 
 
-def test_the_table_of_the_contracts_report_is_exactly_this() -> None:
+def test_the_report_of_the_contract_has_these_rows() -> None:
     assert report_rows(REPORT) == [
         ("Photos registered", "20 of 21"),
         ("Held-out PSNR", "26.41 dB, close (3 photos kept back)"),
@@ -21,15 +21,15 @@ def test_the_table_of_the_contracts_report_is_exactly_this() -> None:
         ("  fetching photos", "0.8 s"),
         ("  checking photos", "1.1 s"),
         ("  finding camera poses", "21.4 s"),
-        ("  training Gaussians", "2 min 01 s"),
+        ("  training Gaussians", "2 min 1 s"),
         ("  writing the scene", "4.2 s"),
         ("  storing the scene", "0.5 s"),
         ("Device", "AMD EPYC (cpu)"),
-        ("Price (estimate)", "$0.0462 if these seconds had run on an RTX 4090 at $1.12/h, rate of 2026-11-23"),
+        ("Price (estimate)", "$0.0462 for the same time on an RTX 4090 at $1.12/h, rate of 2026-11-23"),
     ]
 
 
-def test_a_price_that_was_really_paid_is_not_called_an_estimate() -> None:
+def test_a_price_that_was_paid_is_not_called_an_estimate() -> None:
     paid = {**REPORT, "price": {**REPORT["price"], "estimate": False}}
     assert report_rows(paid)[-1][0] == "Price"
 
@@ -42,9 +42,9 @@ def test_the_price_of_each_stage_stands_beside_its_seconds() -> None:
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(0.04, "0.0 s"), (8.31, "8.3 s"), (20, "20 s"), (59.97, "1 min 00 s"), (125, "2 min 05 s"), (3600, "60 min 00 s")],
+    [(0.04, "0.0 s"), (8.31, "8.3 s"), (20, "20 s"), (59.97, "1 min"), (125, "2 min 5 s"), (3600, "60 min")],
 )
-def test_seconds_read_as_people_say_them(value: float, words: str) -> None:
+def test_durations_are_short_and_have_no_padding(value: float, words: str) -> None:
     assert seconds(value) == words
 
 

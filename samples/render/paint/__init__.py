@@ -1,0 +1,1 @@
+"""Textures: noise, a brush, and the paint of each group of things."""

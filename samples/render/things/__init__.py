@@ -1,0 +1,1 @@
+"""Shapes: meshes, the room, and the things on the table."""
