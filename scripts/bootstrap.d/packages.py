@@ -132,7 +132,7 @@ def _worker(root: Path, *, test: bool) -> Step:
     lock = root / "worker_image" / ("requirements-test.txt" if with_tests else "requirements.txt")
 
     def act(context: Context) -> None:
-        context.update("installing PyTorch, COLMAP and gsplat (about 3 GB the first time)")
+        context.update("installing PyTorch and COLMAP (about 3 GB the first time)")
         _environment(context, root, environment, lock, sources=[root / "worker_image/src"])
         if lock.name == "requirements-test.txt":
             _test_mark(environment).touch()

@@ -227,44 +227,6 @@ def test_an_endpoint_of_another_stack_is_rejected_at_check(plugin: Plugin, ours:
     assert failures == {}
 
 
-@pytest.mark.parametrize(
-    ("other", "says"),
-    [
-        (
-            {
-                "type": "LOAD_BALANCER",
-                "gpu": {"pools": ["ADA_24"]},
-                "scaling": {"type": "REQUEST_COUNT", "requestCount": 4},
-                "workers": {"min": 0, "max": 2},
-            },
-            "type cannot change on an existing endpoint",
-        ),
-        (
-            {
-                "type": "QUEUE",
-                "cpu": [{"id": "cpu5c", "vcpuCount": 4}],
-                "scaling": {"type": "QUEUE_DELAY", "queueDelay": 4},
-                "workers": {"min": 0, "max": 2, "idleTimeout": 10},
-            },
-            "gpu cannot change on an existing endpoint",
-        ),
-    ],
-    ids=["load balancer", "without a GPU"],
-)
-def test_an_endpoint_of_another_kind_is_not_adopted(
-    plugin: Plugin, standin: StandIn, other: dict[str, Any], says: str
-) -> None:
-    body = {"name": "other", "image": IMAGE, "timeout": 600_000, "env": NEWS["env"], **other}
-    id_ = standin.call("POST", "/v2/serverless", json=body).json()["id"]
-    inputs, _ = plugin.check({**NEWS, "adoptId": id_})
-    for props in (inputs, {**inputs, "adoptId": None}):  # by its id, and by the marker it carries
-        with pytest.raises(Refused) as caught:
-            plugin.create(props)
-        assert says in str(caught.value)
-        assert "Traceback" not in str(caught.value)
-    assert [one["id"] for one in standin.endpoints()] == [id_]
-
-
 def test_an_update_that_meets_a_failing_server_is_repeated(plugin: Plugin, standin: StandIn) -> None:
     id_, state = made(plugin)
     standin.fault(kind="status", route="PATCH /v2/serverless/*", status=503, times=2)

@@ -16,7 +16,6 @@ from splat_worker.job.run import JobRun
 from splat_worker.photos.validation import Prepared
 from splat_worker.sfm.sparse import SparseModel
 from splat_worker.train.core.context import Trained
-from splat_worker.train.core.floaters import LONELY_FACTOR, NEAR_FACTOR, NEIGHBOURS, OPACITY_MIN
 
 
 @dataclass(frozen=True, kw_only=True)
