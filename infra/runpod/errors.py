@@ -130,7 +130,7 @@ _KNOWN: tuple[_Known, ...] = (
         advice="no machine fits right now. Add GPUs to photo-splat:gpu, or leave photo-splat:dataCenters empty.",
     ),
     _Known(
-        pattern=r"spend|balance|insufficient funds|credit",
+        pattern=r"spend|\bbalance\b|insufficient funds|credit",
         advice="the account reached its spend cap or its balance: raise it in the RunPod console (billing).",
     ),
     _Known(

