@@ -1,7 +1,7 @@
 //go:build tools
 
 // Package engine pins Pulumi's Python language host (the last module version
-// that still holds it; see docs/decisions/0003-engine-from-modules.md).
+// that still holds it; see docs/decisions/0002-engine-from-modules.md).
 package engine
 
 import (
