@@ -25,11 +25,11 @@ import pycolmap
 
 from bench.photo_set import SAMPLES, SFM_SIDE_PX, at_width, clean_photos, posed_set, set_name
 from bench.record import BENCH, ROOT, arguments, cpu_s, in_own_process, medians, peak_mb, record, write
+from splat_worker.limits import cpu_count
 from splat_worker.sfm import cameras
 from splat_worker.sfm.preset import SfmPreset
 from splat_worker.train.core.context import Device, TrainContext
 from splat_worker.train.core.preset import PresetName, resolve_preset
-from splat_worker.train.runtime import usable_cores
 from splat_worker.train.trainer import train
 
 PHOTO_COUNTS = (11, 24, 50, 100)
@@ -85,7 +85,7 @@ def drawn(work: Path, count: int) -> Row:
 def ours(work: Path, folder: str) -> Row:
     photos = clean_photos(Path(folder), work, SFM_SIDE_PX)
     wall, seconds = time.monotonic(), cpu_s()
-    found = cameras.reconstruct(SfmPreset(threads=usable_cores()), photos, work / "sfm")
+    found = cameras.reconstruct(SfmPreset(threads=cpu_count()), photos, work / "sfm")
     return _found(len(photos), len(found.cameras), wall, seconds)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,23 @@ def test_the_limit_of_the_control_group_counts(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("max\n")
     assert limits._cgroup_bytes(tmp_path) == 1 << 62
     assert limits._cgroup_bytes(tmp_path / "absent") == 1 << 62
+
+
+def test_a_system_without_proc_and_affinity_still_has_memory_and_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """macOS has neither."""
+    assert limits._machine_bytes(tmp_path / "meminfo") > 100 * limits.MIB
+    monkeypatch.delattr(limits.os, "sched_getaffinity")
+    assert 1 <= limits.cpu_count() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(("system", "raw"), [("darwin", 300 * limits.MIB), ("linux", 300 * 1024)])
+def test_peak_memory_is_in_mib_whatever_unit_the_system_counts_in(
+    system: str, raw: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = type("Usage", (), {"ru_maxrss": raw})
+    monkeypatch.setattr(limits.resource, "getrusage", lambda _: usage)
+    monkeypatch.setattr(limits.sys, "platform", system)
+    monkeypatch.setattr(limits.Path, "read_text", lambda _: (_ for _ in ()).throw(FileNotFoundError()))
+    assert limits.peak_memory_mb() == 300

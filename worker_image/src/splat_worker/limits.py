@@ -4,8 +4,11 @@ Callers pass counts and bytes.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,9 +78,11 @@ def available_memory_bytes() -> int:
 
 
 def _machine_bytes(meminfo: Path) -> int:
-    for line in meminfo.read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
+    """What Linux reports as available; all of the machine's memory where nothing is reported (macOS)."""
+    with contextlib.suppress(OSError):
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -98,9 +103,19 @@ def _cgroup_bytes(root: Path) -> int:
 
 def cpu_count() -> int:
     """Cores this process may use, by its affinity mask and the control group's quota."""
-    cores = len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
     except (OSError, ValueError):
         return cores
     return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
+
+
+def peak_memory_mb() -> int:
+    """Peak resident memory of this process in MiB, since the last reset where Linux counts it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) // 1024
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, KiB elsewhere: getrusage(2)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // MIB

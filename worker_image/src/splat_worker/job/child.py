@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,6 +26,7 @@ from splat_worker.progress import Throttle
 log = logging.getLogger(__name__)
 
 PR_SET_PDEATHSIG = 1
+PARENT_EVERY_S = 1.0
 _pipe_lock = threading.Lock()
 
 
@@ -81,11 +83,20 @@ def _send(pipe: TextIO, message: dict[str, Any]) -> None:
 
 
 def _die_with_parent() -> None:
-    """Have Linux kill this process when the handler's process ends for any reason."""
+    """This process ends when the handler's does, however that ends: Linux does it, elsewhere a thread looks."""
     parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        threading.Thread(target=_end_without, args=(parent,), daemon=True).start()
     if os.getppid() != parent:
         sys.exit(1)
+
+
+def _end_without(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_EVERY_S)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Imports torch only to look for a GPU.
 
 from __future__ import annotations
 
-import resource
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -38,17 +37,6 @@ def reset_peak_memory() -> None:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return
-
-
-def peak_memory_mb() -> int:
-    """Peak resident memory of this process in MiB since the last reset."""
-    try:
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) // 1024
-    except OSError:
-        pass
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def versions() -> dict[str, str]:

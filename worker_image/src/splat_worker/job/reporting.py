@@ -11,8 +11,9 @@ from splat_worker.contract.job_report import Artifact, Device, Metrics, PhotosRe
 from splat_worker.errors import Stage
 from splat_worker.export.artifacts import Exported
 from splat_worker.job import cost
-from splat_worker.job.machine import peak_memory_mb, versions
+from splat_worker.job.machine import versions
 from splat_worker.job.run import JobRun
+from splat_worker.limits import peak_memory_mb
 from splat_worker.photos.validation import Prepared
 from splat_worker.sfm.sparse import SparseModel
 from splat_worker.train.core.context import Trained

@@ -4,12 +4,12 @@ Holds a trainer (core/backend.py) that does the steps. Reads no file, opens no c
 
 from __future__ import annotations
 
-import resource
 from dataclasses import replace
 
 import numpy as np
 import torch
 
+from splat_worker.limits import peak_memory_mb
 from splat_worker.scene import Gaussians, PosedPhotos
 from splat_worker.train.core import schedule
 from splat_worker.train.core.backend import Backend, Kind, Setup
@@ -147,4 +147,4 @@ class Training:
 def _peak_memory_mb(device: Device) -> int:
     if device is Device.CUDA:
         return round(torch.cuda.max_memory_allocated() / 2**20)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return peak_memory_mb()

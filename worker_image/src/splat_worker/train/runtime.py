@@ -16,6 +16,8 @@ import os
 import sys
 from pathlib import Path
 
+from splat_worker.limits import cpu_count
+
 _ENVIRONMENT = {
     "NUMBA_THREADING_LAYER": "workqueue",
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -53,23 +55,12 @@ if "numba" in sys.modules:  # it read the environment when it was imported
     sys.modules["numba"].config.CACHE_LOCATOR_CLASSES = os.environ["NUMBA_CACHE_LOCATOR_CLASSES"]
 
 
-def usable_cores() -> int:
-    """Cores that this process may use, by affinity and by the CPU quota of its container."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
-            quota, period = file.read().split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
-
-
 def settle_threads() -> int:
     """Gives the cores to the kernels: one torch thread, all usable cores for numba. Returns their number."""
     import numba
     import torch
 
     torch.set_num_threads(1)
-    threads = min(usable_cores(), numba.config.NUMBA_NUM_THREADS)
+    threads = min(cpu_count(), numba.config.NUMBA_NUM_THREADS)
     numba.set_num_threads(threads)
     return threads
