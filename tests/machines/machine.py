@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PACKAGES = ("ca-certificates", "git", "make", "python3", "python3-venv")
-MIRROR = "https://deb.debian.org/debian"
 USER = "neu"
 USER_ID = 4711
 # A space, an umlaut and a quote: what people name folders, and what breaks first lines of scripts and shell words.
@@ -60,9 +59,9 @@ class Machine:
         """Install the system. Raises CalledProcessError with debootstrap's last lines in its notes."""
         scripts = Path("/usr/share/debootstrap/scripts")
         include = f"--include={','.join(PACKAGES)}"
-        command = ["debootstrap", "--variant=minbase", include, self.suite, str(self.root), MIRROR]
+        command = ["debootstrap", "--variant=minbase", include, self.suite, str(self.root)]
         if not (scripts / self.suite).exists():
-            command.append(str(scripts / "sid"))  # a Debian newer than this debootstrap
+            command += ["", str(scripts / "sid")]  # a Debian newer than this debootstrap, from its usual mirror
         done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
         if done.returncode != 0:
             error = subprocess.CalledProcessError(done.returncode, command)
