@@ -102,7 +102,7 @@ STEPS = (
     # Interrupts up and destroy at every step: half an hour. `all` runs a selection.
     Suite(
         name="every step",
-        command=(*PYTEST, "tests/stack/test_every_step.py"),
+        command=(*PYTEST, "tests/stack/interrupted/test_every_step.py"),
         environment={"SPLAT_EVERY_STEP": os.environ.get("SPLAT_EVERY_STEP", "all")},
     ),
 )

@@ -18,7 +18,7 @@ from scripts.gitops.__main__ import DRIFTED, main
 from scripts.gitops.engine import Engine
 from scripts.splat_cli.state_file import repair
 from tests.stack.conftest import ROOT, STACK, LocalCloud, Project
-from tests.stack.killing import kill_all
+from tests.stack.support.killing import kill_all
 
 pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(1800)]
 

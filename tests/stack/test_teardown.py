@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.stack.conftest import LocalCloud
-from tests.stack.rig import WHOLE, Rig
+from tests.stack.support.rig import WHOLE, Rig
 
 pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.stack.conftest import BUCKET, CLOUDFLARE_TOKEN, ENDPOINT_NAME, RUNPOD_KEY, SCRIPT, LocalCloud, Project
-from tests.stack.key_gate import KeyGate, key_gate
+from tests.stack.support.key_gate import KeyGate, key_gate
 
 pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(1200)]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -289,3 +291,29 @@ def test_no_two_modules_of_a_room_import_each_other_by_whatever_way(place: str) 
         TopologicalSorter({name: imported_modules(known, name) for name in known}).prepare()
     except CycleError as error:
         pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+MODULES_MAX = 12
+ROOMS = (
+    "bench",
+    "common",
+    "edge_worker",
+    "examples",
+    "infra",
+    "local_cloud",
+    "policy",
+    "samples",
+    "scripts",
+    "tests",
+    "worker_image",
+)
+
+
+def test_no_folder_holds_more_modules_than_a_newcomer_takes_in() -> None:
+    found: Counter[Path] = Counter()
+    for room in ROOMS:
+        for folder, names, files in os.walk(ROOT / room):
+            names[:] = [name for name in names if name not in ("node_modules", "dist", "_out", "__pycache__")]
+            modules = [name for name in files if Path(name).suffix in (".py", ".ts", ".tsx", ".mjs")]
+            found[Path(folder).relative_to(ROOT)] = len([name for name in modules if name != "__init__.py"])
+    assert {str(folder): count for folder, count in found.items() if count > MODULES_MAX} == {}

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from tests.contract.runpod.conftest import REPOSITORY, until
-from tests.stack.killing import kill_all
 from tests.stack.runpod.conftest import PATHS, Declared, Objects
+from tests.stack.support.killing import kill_all
 
 pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(300)]
 

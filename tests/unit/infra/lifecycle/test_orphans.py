@@ -1,5 +1,5 @@
 """Orphans without an engine: what is kept, what is deleted, and what is reported.
-That the things of an interrupted run are found at all is in tests/stack/test_every_step.py."""
+That the things of an interrupted run are found at all is in tests/stack/interrupted/test_every_step.py."""
 
 from __future__ import annotations
 

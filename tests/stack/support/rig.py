@@ -26,7 +26,7 @@ from pulumi.runtime.proto import language_pb2_grpc
 
 from infra.settings.local_stack import config_for
 from tests.stack.conftest import ROOT, STACK, LocalCloud, entry_of, project_environment, write_project
-from tests.stack.cut_proxy import Cut, CutProxy, How, Step
+from tests.stack.support.cut_proxy import Cut, CutProxy, How, Step
 
 RUN_LIMIT_S = 120
 DYNAMIC, CLOUDFLARE = "pulumi-python", "cloudflare"

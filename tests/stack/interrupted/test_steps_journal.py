@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.steps_journal import Journal, fingerprint
+from tests.stack.support.steps_journal import Journal, fingerprint
 
 
 @pytest.fixture

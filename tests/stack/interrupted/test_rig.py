@@ -13,7 +13,7 @@ from pulumi.automation import _server
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2
 
-from tests.stack.rig import OWN_CONNECTIONS, OneProgram
+from tests.stack.support.rig import OWN_CONNECTIONS, OneProgram
 
 
 def ask(engine: grpc.Channel) -> grpc.StatusCode:

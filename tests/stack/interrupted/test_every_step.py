@@ -23,9 +23,9 @@ import pytest
 
 from scripts.splat_cli.state_file import repair
 from tests.stack.conftest import BUCKET, ROOT, STACK, LocalCloud
-from tests.stack.cut_proxy import Cut, How, Step, When
-from tests.stack.rig import Rig, Run
-from tests.stack.steps_journal import Journal, fingerprint
+from tests.stack.support.cut_proxy import Cut, How, Step, When
+from tests.stack.support.rig import Rig, Run
+from tests.stack.support.steps_journal import Journal, fingerprint
 
 # "all", or one of the ways to break a run ("engine killed"), to walk through that one alone.
 EVERY = os.environ.get("SPLAT_EVERY_STEP", "")

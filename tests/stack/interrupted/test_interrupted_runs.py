@@ -12,7 +12,7 @@ import pytest
 
 from scripts.splat_cli.state_file import repair
 from tests.stack.conftest import BUCKET, STACK, LocalCloud, Project
-from tests.stack.killing import kill_all
+from tests.stack.support.killing import kill_all
 
 pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(2400)]
 
