@@ -31,12 +31,12 @@ def unknown_as_text(value: Any) -> Any:
 
 
 def has_unknown(value: Any) -> bool:
-    """Whether a value that went through `unknown_as_text` holds an unknown at any depth."""
+    """Whether a value holds an unknown at any depth: the plugin's object, or the text in its place."""
     if isinstance(value, Mapping):
         return any(has_unknown(inner) for inner in value.values())
     if isinstance(value, list | tuple):
         return any(has_unknown(inner) for inner in value)
-    return bool(value == UNKNOWN)
+    return isinstance(value, Unknown) or bool(value == UNKNOWN)
 
 
 def differ(olds: Mapping[str, Any], news: Mapping[str, Any], keys: Collection[str]) -> bool:

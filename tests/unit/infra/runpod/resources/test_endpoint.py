@@ -1,4 +1,4 @@
-"""The provider of endpoints on an account that holds an endpoint of another kind."""
+"""The provider of endpoints: values that a preview does not know, and an account with an endpoint of another kind."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
+from pulumi.output import Unknown
 
+from infra.dynamic import UNKNOWN
 from infra.runpod.client import RetryPolicy, RunPodClient
 from infra.runpod.model import NotInPlace
 from infra.runpod.resources.endpoint import EndpointProvider
@@ -57,3 +59,13 @@ def test_an_endpoint_of_another_kind_is_not_adopted(other: dict[str, Any], reaso
     with pytest.raises(NotInPlace, match=reason):
         provider.create({**WANTED, "adoptId": "ep1" if adopt == "by its id" else None})
     assert set(requests) == {"GET"}, "nothing was created or changed"
+
+
+@pytest.mark.parametrize("unknown", [Unknown(), UNKNOWN], ids=["object", "text"])
+@pytest.mark.parametrize("name", sorted(WANTED))
+def test_an_input_that_a_preview_does_not_know_is_a_change(name: str, unknown: object) -> None:
+    """An image that is built by the same run has no digest before."""
+    news = {**WANTED, name: unknown}
+    assert EndpointProvider().diff("ep1", WANTED, news).changes
+    inside = {**WANTED, "env": {"SPLAT_DEPLOYMENT": unknown}}
+    assert EndpointProvider().diff("ep1", WANTED, inside).changes
