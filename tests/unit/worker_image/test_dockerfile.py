@@ -1,10 +1,14 @@
 """The Dockerfile agrees with the sources that rely on it. The stack and the workflow build it without a target.
-Reads text only; tests/docker builds the image."""
+Builds nothing; tests/docker builds the image."""
 
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +46,25 @@ def test_the_architectures_are_those_of_the_kernels() -> None:
     given = re.findall(r'^ARG CUDA_ARCHITECTURES="([\d ]+)"$', DOCKERFILE, re.MULTILINE)
     assert len(given) == 2  # the stage that compiles them, and the stage with the label
     assert all(one.split() == wanted for one in given)
+
+
+def test_the_sources_in_the_kernels_stage_are_enough_to_compile_them(tmp_path: Path) -> None:
+    """Imported from these files alone, by a Python without packages."""
+    stage = "\n".join(instructions()).partition(" AS kernels\n")[2].partition("\nFROM ")[0]
+    for line in re.findall(r"^COPY (src/.+)$", stage, re.MULTILINE):
+        *sources, target = line.split()
+        for source in map(WORKER_IMAGE.joinpath, sources):
+            folder = tmp_path / target.removeprefix("/build/")
+            if source.is_dir():
+                shutil.copytree(source, folder)
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, folder)
+    command = [sys.executable, "-S", "-c", "from splat_worker.train.cuda import build; print(build.ARCHITECTURES)"]
+    environment = {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "90" in done.stdout
 
 
 def test_the_label_with_the_cuda_version_matches_torchs_libraries() -> None:

@@ -16,8 +16,6 @@ import os
 import sys
 from pathlib import Path
 
-from splat_worker.limits import cpu_count
-
 _ENVIRONMENT = {
     "NUMBA_THREADING_LAYER": "workqueue",
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -59,6 +57,8 @@ def settle_threads() -> int:
     """Gives the cores to the kernels: one torch thread, all usable cores for numba. Returns their number."""
     import numba
     import torch
+
+    from splat_worker.limits import cpu_count  # not at the top: where the image compiles its kernels there is no limits
 
     torch.set_num_threads(1)
     threads = min(cpu_count(), numba.config.NUMBA_NUM_THREADS)
