@@ -49,6 +49,8 @@ HINTS = {
     Kind.BUG: "this is a bug in the set-up, not in your machine: please report it with the log",
 }
 
+# A disk with less room is full for any of the tools.
+FULL_BYTES = 16_000_000
 # By the words of the tools themselves, most telling first: a full disk or a refused hash is often followed by
 # words about a download that failed. tests/unit/scripts/bootstrap/test_causes.py holds what each tool printed.
 PATTERNS: tuple[tuple[Kind, str], ...] = (
@@ -81,15 +83,20 @@ ERRNOS = {
 }
 
 
-def of_command(code: int, output: str) -> Cause:
+def of_command(code: int, output: str, *, free_bytes: int) -> Cause:
     """Why a package client or compiler failed.
 
     code: as subprocess gives it, negative after a signal. output: what this command printed, nothing of others.
+    free_bytes: of the disk that it wrote to, now; venv fails on a full one without a word about it.
     """
     for kind, pattern in PATTERNS:
         if re.search(pattern, output, re.IGNORECASE):
             return Cause(kind, HINTS[kind])
-    kind = Kind.KILLED if code in (-9, 137) else Kind.COMMAND
+    kind = Kind.COMMAND
+    if free_bytes < FULL_BYTES:
+        kind = Kind.DISK_FULL
+    elif code in (-9, 137):
+        kind = Kind.KILLED
     return Cause(kind, HINTS[kind])
 
 

@@ -150,7 +150,7 @@ def _build(context: Context, root: Path, folder: Path) -> None:
     go = go_toolchain(context, root)
     folder.mkdir(parents=True, exist_ok=True)
     flags = f"-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{VERSION}"
-    environment = {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+    environment = go_environment(root)
     for module, package in MODULES.items():
         here = root / "scripts/engine" / module
         command = [go, "build", "-mod=readonly", "-buildvcs=false", "-tags", GO_TAGS, "-ldflags", flags]
@@ -168,6 +168,16 @@ def _build(context: Context, root: Path, folder: Path) -> None:
         target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
 
 
+def go_environment(root: Path) -> dict[str, str]:
+    """This toolchain alone, with the user's settings (`go env -w`), and its telemetry inside the checkout."""
+    environment = {"GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
+    if sys.platform == "linux":
+        theirs = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        environment["GOENV"] = os.environ.get("GOENV") or str(theirs / "go/env")
+        environment["XDG_CONFIG_HOME"] = str(root / ".tools/config")
+    return environment
+
+
 def go_toolchain(context: Context, root: Path) -> Path:
     """A Go toolchain: the machine's own, else PyPI's."""
     command = shutil.which("go")
@@ -177,7 +187,7 @@ def go_toolchain(context: Context, root: Path) -> Path:
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "GOTOOLCHAIN": "local"},
+            env={**os.environ, **go_environment(root)},
         ).stdout
         match = re.match(r"go(\d+)\.(\d+)", printed)
         if match is not None and (int(match[1]), int(match[2])) >= OLDEST_GO:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine import go_toolchain
+from engine import go_environment, go_toolchain
 from runner import Context, Step
 
 PACKAGE = "github.com/rhysd/actionlint/cmd/actionlint"
@@ -21,7 +21,7 @@ def actionlint_step(root: Path) -> Step:
         context.run(
             [go_toolchain(context, root), "build", "-mod=readonly", "-buildvcs=false", "-o", binary, PACKAGE],
             cwd=module,
-            env={"GOTOOLCHAIN": "local", "CGO_ENABLED": "0"},
+            env=go_environment(root),
         )
 
     return Step(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -108,7 +109,7 @@ class Context:
         return output
 
     def _failure(self, program: str, code: int, output: str) -> Failed:
-        cause = of_command(code, output)
+        cause = of_command(code, output, free_bytes=shutil.disk_usage(self.log.parent).free)
         lines = [f"  {line[:LINE_WIDTH]}" for line in output.splitlines()[-LAST_LINES:]]
         reason = "\n".join([f"{Path(program).name} exited with {code} (log: {self.log})", *lines])
         return Failed(self.step.name, reason, cause.hint or self.step.hint, kind=cause.kind)

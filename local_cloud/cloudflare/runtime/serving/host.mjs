@@ -103,6 +103,8 @@ export class Host {
       log: new Log(LogLevel.NONE),
       logRequests: false,
       telemetry: { enabled: false },
+      // It would announce the scripts to every miniflare of this user, in the user's own configuration folder.
+      enableDevRegistry: false,
       ...(this.#inspectorPort === undefined ? {} : { inspectorPort: this.#inspectorPort, inspectorHost: "127.0.0.1" }),
       handleStructuredLogs: ({ level, message }) => this.#log(`worker ${level}: ${message}`),
       workers,

@@ -106,8 +106,15 @@ PRINTED = [
 
 @pytest.mark.parametrize(("code", "output", "kind"), PRINTED)
 def test_a_command_s_failure_is_classified_by_its_output_and_exit_code(code: int, output: str, kind: Kind) -> None:
-    cause = of_command(code, output)
+    cause = of_command(code, output, free_bytes=10**10)
     assert (cause.kind, cause.hint) == (kind, HINTS[kind])
+
+
+def test_a_command_that_fails_without_a_word_on_a_full_disk_is_classified_by_the_disk() -> None:
+    """venv prints only that its ensurepip failed."""
+    printed = "Error: Command '['python3', '-m', 'ensurepip']' returned non-zero exit status 1."
+    kinds = [of_command(1, printed, free_bytes=free).kind for free in (0, 15_000_000, 17_000_000)]
+    assert kinds == [Kind.DISK_FULL, Kind.DISK_FULL, Kind.COMMAND]
 
 
 @pytest.mark.parametrize(
