@@ -87,10 +87,13 @@ class Machine:
             mount -t tmpfs tmpfs tmp
             mount --bind {shlex.quote(str(self.downloads))} .{CACHES}
             echo started
-            exec sleep infinity
+            read -r _
         """
+        # Its first process ends when this one closes the pipe, however this one ends.
         self.init = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script], stdout=subprocess.PIPE
+            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         assert self.init.stdout is not None
         line = self.init.stdout.readline()
@@ -99,7 +102,8 @@ class Machine:
     def stop(self) -> None:
         """End every process of the machine."""
         if self.init is not None:
-            self.init.kill()
+            assert self.init.stdin is not None
+            self.init.stdin.close()
             self.init.wait()
 
     def clone(self, source: Path, *, to: Path = PROJECT) -> None:
