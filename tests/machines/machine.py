@@ -48,17 +48,22 @@ class Finished:
 
 @dataclass
 class Machine:
-    """A root file system in `root`; `downloads` is shared between machines, as a proxy of a company would be."""
+    """A root file system in `root`; `downloads` is shared between machines, as a proxy of a company would be.
+
+    python: a version to install and use beside the system's own, such as 3.14.
+    """
 
     suite: str
     root: Path
     downloads: Path
+    python: str = ""
     init: subprocess.Popen[bytes] | None = field(default=None)
 
     def make(self) -> None:
         """Install the system. Raises CalledProcessError with debootstrap's last lines in its notes."""
         scripts = Path("/usr/share/debootstrap/scripts")
-        include = f"--include={','.join(PACKAGES)}"
+        extra = (f"python{self.python}", f"python{self.python}-venv") if self.python else ()
+        include = f"--include={','.join([*PACKAGES, *extra])}"
         command = ["debootstrap", "--variant=minbase", include, self.suite, str(self.root)]
         if not (scripts / self.suite).exists():
             command += ["", str(scripts / "sid")]  # a Debian newer than this debootstrap, from its usual mirror
@@ -169,4 +174,5 @@ class Machine:
             "GOMODCACHE": "go-mod",
         }
         shared = {name: str(CACHES / folder) for name, folder in caches.items()}
-        return {"HOME": str(HOME), "USER": USER, "PATH": "/usr/local/bin:/usr/bin:/bin", **shared, **given}
+        chosen = {"SPLAT_PYTHON": f"python{self.python}"} if self.python else {}
+        return {"HOME": str(HOME), "USER": USER, "PATH": "/usr/local/bin:/usr/bin:/bin", **shared, **given, **chosen}

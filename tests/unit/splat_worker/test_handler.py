@@ -461,3 +461,34 @@ def test_the_handler_starts_without_the_libraries_of_the_child() -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+STARTED_FROM_A_LONG_FOLDER = """
+import multiprocessing, os, sys, types
+multiprocessing.set_start_method("forkserver")  # the default of Python 3.14
+
+def start(_config):
+    ping = multiprocessing.Process(target=print, args=("pinged",))
+    ping.start()
+    ping.join()
+
+serverless = types.SimpleNamespace(start=start, progress_update=None)
+sys.modules["runpod"] = types.SimpleNamespace(serverless=serverless)
+from splat_worker import handler
+handler.ChildHost = lambda: types.SimpleNamespace(start=lambda: None)
+handler.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere multiprocessing needs no socket")
+def test_the_sdk_can_start_its_ping_however_long_the_path_of_tmpdir_is(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", STARTED_FROM_A_LONG_FOLDER],
+        env={**os.environ, "TMPDIR": str(folder), "PYTHONPATH": str(WORKER_IMAGE / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "pinged\n"), done.stderr

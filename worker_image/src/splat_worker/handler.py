@@ -8,7 +8,9 @@ import asyncio
 import json
 import logging
 import math
+import multiprocessing
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -127,6 +129,10 @@ def main() -> None:
     """Starts the child first: it loads torch and pycolmap while the SDK loads and requests its first job."""
     log_to_stderr()
     os.environ.setdefault("RUNPOD_LOG_LEVEL", "INFO")  # at DEBUG the SDK logs jobs with their presigned URLs
+    if sys.platform == "linux":
+        # How the SDK starts its ping, which Python 3.14 would start through a socket in TMPDIR: a path of over 107
+        # bytes cannot be one.
+        multiprocessing.set_start_method("fork", force=True)
     host = ChildHost()
     host.start()
     import runpod
