@@ -107,9 +107,7 @@ class Machine:
     def stop(self) -> None:
         """End every process of the machine."""
         if self.init is not None:
-            assert self.init.stdin is not None
-            self.init.stdin.close()
-            self.init.wait()
+            self.init.communicate()  # closes its stdin, and waits
 
     def clone(self, source: Path, *, to: Path = PROJECT) -> None:
         """The checkout's HEAD, cloned as the README says, by the user."""
