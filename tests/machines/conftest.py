@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.docker.engine import install
+
 from .machine import Machine, missing
 
 ROOT = Path(__file__).parents[2]
@@ -36,10 +38,9 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if not os.environ.get(ASKED_VARIABLE):
         pytest.skip("NEW MACHINES ARE NOT TESTED: they take minutes and 25 GB of disk. Run `scripts/test machines`")
     required = bool(os.environ.get("CI"))
-    if required and os.geteuid() == 0 and shutil.which("debootstrap") is None:
-        subprocess.run(["apt-get", "install", "--yes", "--no-install-recommends", "debootstrap"], check=False)
+    printed = install() if required else ""
     if reason := missing():
-        words = f"NEW MACHINES ARE NOT TESTED: {reason}"
+        words = f"NEW MACHINES ARE NOT TESTED: {reason}\n{printed}"
         pytest.fail(words, pytrace=False) if required else pytest.skip(words)
     kept = os.environ.get("SPLAT_MACHINES_STATE")
     folder = Path(kept) if kept else tmp_path_factory.mktemp("machines")
