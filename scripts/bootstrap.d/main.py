@@ -32,7 +32,7 @@ NEEDED_GB = {
     "export tools": 0.3,
     "pulumi engine": 0.3,
 }
-# Measured on 2 cores with fast downloads (bench/local.md); the engine's build, where it is needed, is announced apart.
+# An estimate for 2 cores and fast downloads. The engine's build, where it is needed, is announced apart.
 MINUTES_WITH_WORKER, MINUTES_DEPLOY_ONLY = 4, 1
 
 

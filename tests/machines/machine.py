@@ -27,7 +27,6 @@ NETWORK_VARIABLES = (
 NETWORK_FILES = (
     "/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf", "/etc/npmrc",
 )  # fmt: skip
-START_LIMIT_S = 10
 
 
 def missing() -> str:

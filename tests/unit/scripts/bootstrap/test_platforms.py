@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
-from platforms import Machine, refusal  # type: ignore[import-not-found]
+from platforms import NEWEST_PYTHON, OLDEST_PYTHON, Machine, refusal  # type: ignore[import-not-found]
 
 DEPLOY_ONLY = "scripts/bootstrap --deploy-only"
 
@@ -47,3 +50,10 @@ def test_a_machine_is_supported_or_refused_in_one_sentence(
 
 def test_this_machine_is_supported() -> None:
     assert refusal(Machine.this(), worker=True) is None
+
+
+def test_the_shell_script_in_front_accepts_the_same_pythons() -> None:
+    script = (Path(__file__).parents[4] / "scripts/bootstrap").read_text()
+    bounds = re.search(r"\((\d+), (\d+)\) <= sys\.version_info\[:2\] <= \((\d+), (\d+)\)", script)
+    assert bounds is not None
+    assert tuple(map(int, bounds.groups())) == (*OLDEST_PYTHON, *NEWEST_PYTHON)

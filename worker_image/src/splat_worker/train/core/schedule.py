@@ -57,7 +57,7 @@ def rates(preset: Preset, unit: float, part: float, *, seen_share: float = 1.0) 
 
     seen_share: mean share of the photos that see a Gaussian. Adam divides by the root of the mean squared gradient,
     which is zero in every photo that does not see it. Its step per photo that does therefore grows with the root of
-    1 / share: on 167 photos of a flight everything swelled, faded and died (bench/gpu/README.md).
+    1 / share: on 167 photos of a flight everything swelled, faded and died (docs/decisions/0019).
     """
     slow = min(1.0, (seen_share / SEEN_SHARE) ** 0.5)
     mean = slow * preset.rate_means * unit * preset.rate_means_end**part
@@ -119,7 +119,7 @@ def scene_unit(posed: PosedPhotos) -> float:
 
     The median over the photos of the median depth of the points that each sees. A pixel is this over the focal length
     wide, however far the cameras stand apart: on a flight over a field that spread is four times the height, and a
-    step size by it moved Gaussians by whole pixels (bench/gpu/README.md). The cameras' spread where no photo sees
+    step size by it moved Gaussians by whole pixels (docs/decisions/0019). The cameras' spread where no photo sees
     enough points; 1 where they also stand in one place.
     """
     depths = [depth for view in posed.views if (depth := _median_depth(view, posed.points)) is not None]
