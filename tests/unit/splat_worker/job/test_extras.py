@@ -19,6 +19,16 @@ from splat_worker.sfm.resume import PartialModel
 from splat_worker.transfer.delivery import Folder
 
 
+def until(beside: Extras, saved: list[int], count: int) -> None:
+    """Wait for this many checkpoints, and for the thread that sent them: only then may the next be due."""
+    latest = beside._latest_checkpoint
+    assert latest is not None
+    end = time.monotonic() + 30
+    while (len(saved) < count or not latest.idle) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert len(saved) == count
+
+
 @dataclass(frozen=True)
 class RecordingFolder(Folder):
     """Counts the descriptors of every saved checkpoint; blocks while `open` is clear."""
@@ -27,8 +37,10 @@ class RecordingFolder(Folder):
     saved: list[int] = field(default_factory=list)
     partial: list[str | None] = field(default_factory=list)
     open: threading.Event = field(default_factory=threading.Event)
+    sending: threading.Event = field(default_factory=threading.Event)
 
     def save_checkpoint(self, path: Path) -> None:
+        self.sending.set()
         assert self.open.wait(10)
         back = Checkpoint.read(path, "f")
         assert back is not None
@@ -37,13 +49,6 @@ class RecordingFolder(Folder):
         with contextlib.closing(sqlite3.connect(back.matches)) as db:
             assert db.execute("SELECT name FROM images").fetchall() == [("0001.jpg",)]
             self.saved.append(db.execute("SELECT count(*) FROM descriptors").fetchone()[0])
-
-    def until(self, count: int) -> None:
-        """Wait for this many checkpoints."""
-        end = time.monotonic() + 10
-        while len(self.saved) < count and time.monotonic() < end:
-            time.sleep(0.01)
-        assert len(self.saved) == count
 
 
 class Search:
@@ -96,11 +101,11 @@ def test_matches_are_saved_every_interval_and_once_more_without_descriptors_when
     with Extras(search.run, "f") as beside:
         search.now = MATCHES_EVERY_S
         beside.matches(search.database, complete=False)
-        search.delivery.until(1)
+        until(beside, search.delivery.saved, 1)
         search.now += MATCHES_EVERY_S / 2
         beside.matches(search.database, complete=False)
         beside.matches(search.database, complete=True)
-        search.delivery.until(2)
+        until(beside, search.delivery.saved, 2)
     assert search.delivery.saved == [1, 0]
     assert search.run.warnings == []
     assert not list(search.run.scratch.glob("matches.c*")), "copies take disk space that the job may need"
@@ -115,7 +120,7 @@ def test_partial_models_are_saved_every_interval_with_one_copy_of_the_database(
             search.now = number * MATCHES_EVERY_S / 2
             partial = PartialModel(rung=f"after {search.now:.0f} s", files={"cameras.bin": b"c"})
             beside.matches(search.database, complete=True, partial=partial)
-            search.delivery.until(number // 2)
+            until(beside, search.delivery.saved, number // 2)
         assert search.delivery.partial == ["after 10 s", "after 20 s", "after 30 s"]
         assert search.delivery.saved == [0, 0, 0]
         assert len(copies) == 1
@@ -129,9 +134,11 @@ def test_during_an_upload_only_the_complete_database_is_copied(search: Search, c
         for _ in range(3):
             search.now += MATCHES_EVERY_S
             beside.matches(search.database, complete=False)
+            # Until its upload begins, a checkpoint may still be replaced by a newer one.
+            assert search.delivery.sending.wait(10)
         beside.matches(search.database, complete=True)
         search.delivery.open.set()
-        search.delivery.until(2)
+        until(beside, search.delivery.saved, 2)
     assert search.delivery.saved == [1, 0]
     assert len(set(copies)) == len(copies) == 2, "the copy being sent must not change"
 
@@ -151,7 +158,7 @@ def test_slow_copies_are_made_less_often(search: Search, monkeypatch: pytest.Mon
         for number in range(1, 16):
             search.now = 10.0 * number
             beside.matches(search.database, complete=False)
-            search.delivery.until(len(copies))
+            until(beside, search.delivery.saved, len(copies))
     assert copies == [10.0, 60.0, 110.0]
 
 
@@ -165,7 +172,7 @@ def test_a_database_over_the_limit_is_not_saved_and_warned_about_once(
             beside.matches(search.database, complete=False)
         assert search.run.warnings == [TOO_LARGE]
         beside.matches(search.database, complete=True)
-        search.delivery.until(1)
+        until(beside, search.delivery.saved, 1)
     assert search.delivery.saved == [0], "it is small enough without descriptors"
     assert search.run.warnings == [TOO_LARGE]
 
@@ -178,5 +185,5 @@ def test_a_failed_copy_costs_a_checkpoint_and_not_the_job(search: Search) -> Non
         beside.matches(broken, complete=False)
         search.now *= 2
         beside.matches(search.database, complete=False)
-        search.delivery.until(1)
+        until(beside, search.delivery.saved, 1)
     assert search.delivery.saved == [1]
