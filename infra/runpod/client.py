@@ -178,11 +178,23 @@ class RunPodClient:
         return body
 
     def _list(self, path: str, wrapper: str) -> tuple[JSON, ...]:
-        body = self._object("GET", path)
-        items = body.get(wrapper)
-        if not isinstance(items, list):
-            raise errors.UnexpectedAnswer(f"the answer has no list `{wrapper}`", call=_call("GET", path))
-        return tuple(items)
+        """All items of a list, page by page. A list without `pagination` is complete."""
+        found: list[JSON] = []
+        cursors: set[str] = set()
+        address = httpx.URL(path)
+        while True:
+            body = self._object("GET", str(address))
+            items = body.get(wrapper)
+            if not isinstance(items, list):
+                raise errors.UnexpectedAnswer(f"the answer has no list `{wrapper}`", call=_call("GET", path))
+            found += items
+            cursor = _next_cursor(body)
+            if cursor is None:
+                return tuple(found)
+            if cursor in cursors:
+                raise errors.UnexpectedAnswer("the list never ends: a page names itself", call=_call("GET", path))
+            cursors.add(cursor)
+            address = address.copy_merge_params({"cursor": cursor})
 
     def _send(self, method: str, path: str, *, json: Mapping[str, Any] | None = None) -> httpx.Response:
         """One call with its repeats. Raises a RunPodError; returns only answers below 300."""
@@ -239,6 +251,15 @@ def client_from_config(config: Config) -> RunPodClient:
         api_url=config.get("runpod:apiUrl") or PRODUCTION_URL,
         job_url=config.get("runpod:jobUrl") or PRODUCTION_JOB_URL,
     )
+
+
+def _next_cursor(body: JSON) -> str | None:
+    """Where the next page of a list begins (schema `Pagination` of the published document), None on the last page."""
+    pagination = body.get("pagination")
+    if not isinstance(pagination, dict) or not pagination.get("hasNextPage"):
+        return None
+    cursor = pagination.get("nextCursor")
+    return str(cursor) if cursor else None
 
 
 def _call(method: str, path: str) -> str:

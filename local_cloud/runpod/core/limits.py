@@ -11,6 +11,9 @@ STREAM_CHUNK_MAX_BYTES = 1024 * 1024
 # Ours: the platform's own limit is not documented.
 MANAGEMENT_BODY_MAX_BYTES = 128 * 1024 * 1024
 
+# The largest `limit` of a list, which also counts when none is given (OpenAPI document, runpod/docs 953afcc1).
+LIST_PAGE_MAX = 1000
+
 RUN_RESULT_KEPT_S = 30 * 60
 RUNSYNC_RESULT_KEPT_S = 60
 RUNSYNC_RESULT_KEPT_WITH_WAIT_S = 5 * 60

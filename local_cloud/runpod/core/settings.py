@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from local_cloud.runpod.core import limits
+
 
 class Settings(BaseModel):
     """`PATCH /_control/settings` takes any subset and refuses unknown keys."""
@@ -16,6 +18,13 @@ class Settings(BaseModel):
         ge=0,
         description="Largest allowed sum of workers.max over all endpoints. The documentation starts at 5 and "
         "allows 10 from a balance of $100.",
+    )
+    list_page_max: int = Field(
+        default=limits.LIST_PAGE_MAX,
+        ge=1,
+        le=limits.LIST_PAGE_MAX,
+        description="Most items of a list in one answer. Smaller than the platform's, it lets a test see that a "
+        "client reads every page.",
     )
     rate_limit_minute: int | None = Field(
         default=180,

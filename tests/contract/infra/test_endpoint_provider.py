@@ -166,6 +166,17 @@ def test_an_interrupted_create_is_adopted_by_the_next_run(plugin: Plugin, standi
     assert endpoint["workers"]["max"] == state["workers"]["max"] == 3
 
 
+def test_an_interrupted_create_is_found_on_a_later_page(plugin: Plugin, standin: StandIn) -> None:
+    for number in range(2):
+        made(plugin, env={"SPLAT_DEPLOYMENT": f"other{number}.endpoint"})
+    inputs, _ = plugin.check(NEWS)
+    first, _ = plugin.create(inputs)
+    standin.call("PATCH", "/_control/settings", json={"list_page_max": 1})
+    assert len(standin.endpoints()) == 1, "the answer is the whole list, so the test proves nothing"
+    again, _ = plugin.create(inputs)
+    assert again == first
+
+
 def test_twins_of_an_interrupted_run_become_one(plugin: Plugin, standin: StandIn) -> None:
     made(plugin)
     [twin] = standin.endpoints()

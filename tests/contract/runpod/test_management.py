@@ -63,7 +63,7 @@ def test_a_create_that_breaks_a_rule_is_refused_with_the_reason(
     standin: StandIn, changes: dict[str, Any], status: int, words: str
 ) -> None:
     assert words in refused(standin.http.post("/v2/serverless", json=base(**changes)), status)
-    assert standin.http.get("/v2/serverless").json() == {"endpoints": []}
+    assert standin.http.get("/v2/serverless").json()["endpoints"] == []
 
 
 def test_an_endpoint_without_a_gpu_is_not_modelled(standin: StandIn) -> None:
@@ -152,6 +152,35 @@ def test_a_patch_changes_only_what_it_names_and_releases_only_what_workers_run(
     assert {k: v for k, v in after.items() if k not in change} == {k: v for k, v in before.items() if k not in change}
     found = standin.http.get(f"/v2/serverless/{before['id']}/releases").json()
     assert len(found["releases"]) == found["endpointVersion"] == releases
+
+
+def test_long_lists_come_in_pages(standin: StandIn) -> None:
+    made = [standin.create(name=f"endpoint {number}")["id"] for number in range(3)]
+    for disk in (11, 12):
+        standin.patch(made[0], disk=disk)
+    standin.settings(list_page_max=2)
+    releases = f"/v2/serverless/{made[0]}/releases"
+    assert [one["id"] for one in walked(standin, "/v2/serverless", "endpoints")] == made
+    assert [one["version"] for one in walked(standin, releases, "releases", limit=1)] == [3, 2, 1]
+
+    foreign = standin.http.get("/v2/serverless").json()["pagination"]["nextCursor"]
+    assert "not a cursor of this list" in refused(standin.http.get(releases, params={"cursor": foreign}), 422)
+    for limit in ("0", "1001", "many", ""):
+        assert "limit" in refused(standin.http.get("/v2/serverless", params={"limit": limit}), 422)
+
+
+def walked(standin: StandIn, path: str, wrapper: str, limit: int = 1000) -> list[dict[str, Any]]:
+    """All items of a list of three, whose pages are counted: the first is never the whole."""
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    pages = 0
+    while cursor is not None:
+        answer = standin.http.get(path, params={"limit": limit, **({"cursor": cursor} if cursor else {})}).json()
+        found += answer[wrapper]
+        cursor, pages = answer["pagination"]["nextCursor"], pages + 1
+        assert answer["pagination"]["hasNextPage"] == (cursor is not None)
+    assert pages == (2 if limit > 2 else 3)
+    return found
 
 
 def test_pools_replace_the_whole_selection_and_empty_forms_unset(standin: StandIn) -> None:

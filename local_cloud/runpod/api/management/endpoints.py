@@ -15,6 +15,7 @@ from local_cloud.runpod.api.http import platform_of
 from local_cloud.runpod.api.management import rules
 from local_cloud.runpod.api.management.bodies import CreateEndpoint, UpdateEndpoint
 from local_cloud.runpod.api.management.guard import management_route, read_body
+from local_cloud.runpod.api.management.pages import page
 from local_cloud.runpod.core.clock import rfc3339
 from local_cloud.runpod.core.problems import not_found
 from local_cloud.runpod.platform import Platform
@@ -27,7 +28,8 @@ JOB_ID = "%7Bjob_id%7D"
 
 async def list_endpoints(request: Request) -> Response:
     platform = platform_of(request)
-    return JSONResponse({"endpoints": [endpoint_to_wire(one, platform) for one in platform.account.endpoints.values()]})
+    endpoints, pagination = page(request, tuple(platform.account.endpoints.values()))
+    return JSONResponse({"endpoints": [endpoint_to_wire(one, platform) for one in endpoints], "pagination": pagination})
 
 
 async def create_endpoint(request: Request) -> Response:
@@ -96,6 +98,7 @@ async def list_releases(request: Request) -> Response:
     endpoint = find(request)
     workers = _visible(endpoint, platform)
     latest = sum(one.version == endpoint.version for one in workers)
+    releases, pagination = page(request, endpoint.releases[::-1])
     return JSONResponse(
         {
             "endpointVersion": endpoint.version,
@@ -116,8 +119,9 @@ async def list_releases(request: Request) -> Response:
                     "createdAt": rfc3339(one.created_at_s),
                     "diff": [dataclasses.asdict(change) for change in one.diff],
                 }
-                for one in reversed(endpoint.releases)
+                for one in releases
             ],
+            "pagination": pagination,
         }
     )
 

@@ -249,6 +249,53 @@ def test_an_answer_of_another_shape_is_an_error(answer: httpx.Response) -> None:
         Server(answer).client().list_endpoints()
 
 
+def pages(*found: dict[str, object]) -> list[httpx.Response]:
+    return [httpx.Response(200, json=one) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("answers", "ids", "asked"),
+    [
+        (pages({"endpoints": [{"id": "a"}]}), ["a"], [""]),
+        (
+            pages({"endpoints": [{"id": "a"}], "pagination": {"hasNextPage": False, "nextCursor": None}}),
+            ["a"],
+            [""],
+        ),
+        (
+            pages(
+                {"endpoints": [{"id": "a"}], "pagination": {"hasNextPage": True, "nextCursor": "b&=+ c"}},
+                {"endpoints": [], "pagination": {"hasNextPage": True, "nextCursor": "d"}},
+                {"endpoints": [{"id": "e"}], "pagination": {"hasNextPage": False, "nextCursor": None}},
+            ),
+            ["a", "e"],
+            ["", "b&=+ c", "d"],
+        ),
+    ],
+)
+def test_a_list_is_read_to_its_last_page(answers: list[httpx.Response], ids: list[str], asked: list[str]) -> None:
+    server = Server(*answers)
+    assert [one["id"] for one in server.client().list_endpoints()] == ids
+    assert [request.url.params.get("cursor", "") for request in server.requests] == asked
+
+
+def test_the_other_parameters_of_a_list_are_on_every_page() -> None:
+    more = {"gpus": [], "pagination": {"hasNextPage": True, "nextCursor": "x"}}
+    server = Server(*pages(more, {"gpus": []}))
+    server.client().list_gpus()
+    assert [dict(request.url.params) for request in server.requests] == [
+        {"include": "AVAILABILITY", "product": "SERVERLESS"},
+        {"include": "AVAILABILITY", "product": "SERVERLESS", "cursor": "x"},
+    ]
+
+
+def test_a_list_that_never_ends_is_an_error() -> None:
+    server = Server(*pages({"endpoints": [], "pagination": {"hasNextPage": True, "nextCursor": "x"}}))
+    with pytest.raises(errors.UnexpectedAnswer, match="never ends"):
+        server.client().list_endpoints()
+    assert len(server.requests) == 2
+
+
 def test_a_long_foreign_answer_is_shortened() -> None:
     with pytest.raises(errors.ServerError) as caught:
         Server(httpx.Response(502, text="x" * 5000)).client(attempts=1).get_endpoint("e")
