@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.exceptions import TyperException
 
 from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.errors import CommandError
+from scripts.splat_cli.options import ROOT, JsonOption, StackOption, YesOption, console
 from scripts.splat_cli.photos import check_folder
 from scripts.splat_cli.show import report_table, scene_lines
 from scripts.splat_cli.stack import LOCAL, Engine, check_stack, up_hint
+from scripts.splat_cli.stack_access import find_engine, open_edge
 
-ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples/photos"
 INTERRUPTED = 130  # a shell's exit code for a command that Ctrl-C ended
 
@@ -31,15 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Photos in, 3D Gaussian-splat scene out: deploy the service, make scenes, destroy it.",
 )
-console = Console(stderr=True, highlight=False)
 
-StackOption = Annotated[
-    str, typer.Option("--stack", "-s", help="The deployment: local, dev, prod, …", show_default=True)
-]
 PresetOption = Annotated[str, typer.Option("--preset", "-p", help="preview, standard or high")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Continue without a preview and a confirmation")]
 SceneArgument = Annotated[str, typer.Argument(help="ID of a scene (splat scenes lists them)", metavar="ID")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print only JSON on stdout")]
 
 
 @app.command()
@@ -110,7 +104,10 @@ def adopt(
 
     wanted = Wanted(endpoint=endpoint, bucket=bucket, script=script)
     found, changed = work(
-        _engine(stack), wanted, show=lambda line: console.print(line, markup=False, soft_wrap=True), write=not dry_run
+        find_engine(ROOT, stack),
+        wanted,
+        show=lambda line: console.print(line, markup=False, soft_wrap=True),
+        write=not dry_run,
     )
     if as_json:
         rows = [{"what": what, "name": name, "about": about} for what, name, about in found.rows]
@@ -130,7 +127,7 @@ def reconstruct(
     """Make a scene from a folder of photos and print its report."""
     from scripts.splat_cli.reconstruct import reconstruct as work
 
-    with _client(stack) as client:
+    with open_edge(ROOT, stack) as client:
         done = work(client, folder, name=name or folder.expanduser().resolve().name, preset=preset, console=console)
         names = client.photo_names(done.id)
     report = done.report or {}
@@ -144,7 +141,7 @@ def reconstruct(
 @app.command()
 def scenes(stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
     """List the scenes of a deployment."""
-    with _client(stack) as client:
+    with open_edge(ROOT, stack) as client:
         found = client.projects()
     if as_json:
         print(json.dumps([item.model_dump(mode="json") for item in found], indent=2))
@@ -158,7 +155,7 @@ def scenes(stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
 @app.command()
 def show(project: SceneArgument, stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
     """Print a scene's report, progress or error. A report has quality, stages, price and notes."""
-    with _client(stack) as client:
+    with open_edge(ROOT, stack) as client:
         found = client.project(project)
         names = client.photo_names(project) if found.report else {}
     if as_json:
@@ -181,7 +178,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")] = False,
 ) -> None:
     """Delete a scene and its photos. Cancels its running job."""
-    with _client(stack) as client:
+    with open_edge(ROOT, stack) as client:
         found = client.project(project)
         if not yes and not sys.stdin.isatty():
             raise CommandError(
@@ -200,7 +197,7 @@ def download(
     stack: StackOption = LOCAL,
 ) -> None:
     """Download all files of a scene."""
-    with _client(stack) as client:
+    with open_edge(ROOT, stack) as client:
         found = client.project(project)
         if not found.artifacts:
             raise CommandError(
@@ -217,7 +214,7 @@ def download(
 @app.command(name="open")
 def open_(stack: StackOption = LOCAL) -> None:
     """Print a sign-in link and open it in a browser. The link works once."""
-    with _client(stack) as client:
+    with open_edge(ROOT, stack) as client:
         link = client.login_link()
     print(link)
     if sys.stdout.isatty() and os.environ.get("DISPLAY", sys.platform == "darwin"):
@@ -231,7 +228,7 @@ def outputs(
     show_secrets: Annotated[bool, typer.Option("--show-secrets", help="Print secrets in plain text")] = False,
 ) -> None:
     """Print the outputs of a stack, with secrets masked."""
-    found = _engine(stack).outputs(show_secrets=show_secrets)
+    found = find_engine(ROOT, stack).outputs(show_secrets=show_secrets)
     if as_json:
         print(json.dumps(found, indent=2))
         return
@@ -244,33 +241,7 @@ def pulumi(context: typer.Context, stack: StackOption = LOCAL) -> None:
     """Run a pulumi command on a stack. For example: splat pulumi preview --diff."""
     if not context.args:
         raise CommandError("No pulumi command was given.", hint="for example: splat pulumi preview --diff")
-    _engine(stack).run(*context.args, passed_on=True)
-
-
-def _engine(stack: str) -> Engine:
-    check_stack(ROOT, stack)
-    if stack != LOCAL:
-        return Engine(root=ROOT, stack=stack)
-    from scripts.splat_cli import local
-
-    state = local.state_folder(ROOT)
-    if not (state.root / "state").exists():
-        raise CommandError("The local stack is not deployed.", hint="make up")
-    return local.engine(ROOT, state)
-
-
-def _client(stack: str) -> EdgeClient:
-    """A client with address and token from SPLAT_URL and SPLAT_TOKEN, or else from the stack's outputs."""
-    url, token = os.environ.get("SPLAT_URL"), os.environ.get("SPLAT_TOKEN")
-    if url and token:
-        return EdgeClient(url.rstrip("/"), token)
-    if url or token:
-        missing = "SPLAT_TOKEN" if url else "SPLAT_URL"
-        raise CommandError(
-            f"{missing} is not set, but {'SPLAT_URL' if url else 'SPLAT_TOKEN'} is.",
-            hint="set both, or neither",
-        )
-    return _client_of(_engine(stack).outputs(show_secrets=True))
+    find_engine(ROOT, stack).run(*context.args, passed_on=True)
 
 
 def _client_of(outputs: dict[str, Any]) -> EdgeClient:

@@ -119,6 +119,10 @@ class Engine:
         found = json.loads(self._ask("config", "--json", "--show-secrets"))
         return {key: str(entry.get("value", "")) for key, entry in found.items()}
 
+    def export(self) -> dict[str, Any]:
+        """The stack's state with decrypted secrets (`pulumi stack export`)."""
+        return dict(json.loads(self._ask("stack", "export", "--show-secrets")))
+
     def set_config(self, values: Mapping[str, str]) -> None:
         """Write keys that hold no secret into the stack's file."""
         pairs = [part for key, value in sorted(values.items()) for part in ("--plaintext", f"{key}={value}")]

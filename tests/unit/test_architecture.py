@@ -29,7 +29,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "scripts": (
         "common",
         "scripts",
+        "infra.settings.load",
         "infra.settings.local_stack",
+        "infra.settings.model",
+        "infra.image.labels",
+        "infra.image.registry",
         "infra.runpod.client",
         "infra.runpod.errors",
         "infra.runpod.model",
