@@ -3,14 +3,19 @@ Silent failures: half a photo accepted as a whole one, a redirect to a metadata 
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import hashlib
 import logging
 import socket
 import threading
+import tracemalloc
+import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import brotli
 import httpx
 import pytest
 
@@ -22,6 +27,14 @@ from splat_worker.transfer.transfer import ATTEMPTS, Transfer
 BODY = bytes(range(256)) * 5000
 SIGNATURE = "X-Amz-Signature=do-not-show"
 
+BOMB_BYTES = 64 << 20
+BOMBS = {
+    "br": brotli.compress(bytes(BOMB_BYTES), quality=1),
+    "gzip": gzip.compress(bytes(BOMB_BYTES)),
+    "deflate": zlib.compress(bytes(BOMB_BYTES)),
+    "x-unknown": b"x" * 100,
+}
+
 
 class Bucket:
     """Paths with behaviour: /ok, /expired, /flaky/<n fails>, /short, /slowdown, /redirect, /gone."""
@@ -30,6 +43,7 @@ class Bucket:
         self.requests: list[tuple[str, str]] = []
         self.headers: dict[str, dict[str, str]] = {}
         self.stored: dict[str, bytes] = {}
+        self.ended = threading.Event()
 
     @property
     def url(self) -> str:
@@ -54,6 +68,7 @@ def bucket() -> Iterator[Bucket]:
         def do_GET(self) -> None:
             path = self.path.split("?")[0]
             state.requests.append(("GET", path))
+            state.headers[path] = {k.lower(): v for k, v in self.headers.items()}
             if path == "/expired":
                 self.answer(403, b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
             elif path.startswith("/flaky/") and state.count(path) <= int(path.split("/")[2]):
@@ -66,6 +81,8 @@ def bucket() -> Iterator[Bucket]:
                 self.answer(302, Location="http://169.254.169.254/latest/meta-data")
             elif path == "/gone":
                 self.answer(404)
+            elif path.startswith("/bomb/"):
+                self.bomb(path)
             else:
                 self.answer(200, BODY, Content_Length=str(len(BODY)))
 
@@ -76,11 +93,36 @@ def bucket() -> Iterator[Bucket]:
             body = self.rfile.read(int(self.headers["content-length"]))
             if path == "/expired":
                 self.answer(403)
+            elif path.startswith("/bomb/"):
+                self.bomb(path)
             elif path.startswith("/flaky/") and state.count(path) <= int(path.split("/")[2]):
                 self.answer(500)
             else:
                 state.stored[path] = body
                 self.answer(200)
+
+        def do_POST(self) -> None:
+            path = self.path.split("?")[0]
+            state.requests.append(("POST", path))
+            self.rfile.read(int(self.headers["content-length"]))
+            if path == "/endless":
+                self.endless()
+            else:
+                self.bomb(path)
+
+        def bomb(self, path: str) -> None:
+            """A short body that unpacks to BOMB_BYTES, with the encoding that the path names."""
+            encoding = path.split("/")[2]
+            packed = BOMBS[encoding]
+            self.answer(200, packed, Content_Encoding=encoding, Content_Length=str(len(packed)))
+
+        def endless(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):  # the client closes the connection
+                for _ in range(1 << 20):
+                    self.wfile.write(BODY)
+            state.ended.set()
 
         def log_message(self, *_: object) -> None:
             return
@@ -277,3 +319,41 @@ def test_the_checked_address_is_the_address_used(bucket: Bucket) -> None:
     transport = GuardedTransport(allow_private=True, connections=1, resolver=lambda host, port: ["127.0.0.1"])
     with httpx.Client(transport=transport) as client:
         assert client.get(f"http://no-such-name.invalid:{port}/ok").content == BODY
+
+
+@contextlib.contextmanager
+def memory_under(limit_bytes: int) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit_bytes
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("encoding", BOMBS)
+def test_a_compressed_photo_is_refused_and_not_unpacked(
+    encoding: str, bucket: Bucket, transfer: Transfer, tmp_path: Path
+) -> None:
+    """833 bytes of Brotli unpack to gigabytes, before any limit on the photo's size is reached."""
+    with memory_under(8 << 20), pytest.raises(JobError) as caught:
+        transfer.fetch_photos([photo(bucket, f"/bomb/{encoding}")], tmp_path)
+    assert caught.value.code is Code.DOWNLOAD_FAILED
+    assert "Content-Encoding" in caught.value.message
+    assert bucket.headers[f"/bomb/{encoding}"]["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("encoding", BOMBS)
+def test_answers_to_uploads_and_messages_are_not_unpacked(
+    encoding: str, bucket: Bucket, transfer: Transfer, tmp_path: Path
+) -> None:
+    (tmp_path / "scene.sog").write_bytes(BODY)
+    with memory_under(8 << 20):
+        transfer.put("scene.sog", tmp_path / "scene.sog", f"{bucket.url}/bomb/{encoding}")
+        transfer.post(f"{bucket.url}/bomb/{encoding}", b"{}", {})
+
+
+def test_an_endless_answer_to_a_message_is_not_read_to_its_end(bucket: Bucket, transfer: Transfer) -> None:
+    with memory_under(8 << 20):
+        transfer.post(f"{bucket.url}/endless", b"{}", {})
+    assert bucket.ended.wait(30)

@@ -36,6 +36,8 @@ ATTEMPTS = 4
 PAUSE_FIRST_S = 0.5
 PAUSE_MAX_S = 20.0
 CHUNK_BYTES = 1 << 20
+ANSWER_BYTES_MAX = 64 << 10
+"""Bytes of an answer's body that are read, and dropped, to keep its connection. A longer answer closes it."""
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 PUT_TIMEOUT = httpx.Timeout(120.0, connect=10.0)
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -96,7 +98,8 @@ class Transfer:
             timeout=TIMEOUT,
             follow_redirects=False,
             trust_env=False,
-            headers={"user-agent": "splat-worker/1"},
+            # A kilobyte of Brotli can unpack to gigabytes: bodies are neither requested nor accepted compressed.
+            headers={"user-agent": "splat-worker/1", "accept-encoding": "identity"},
         )
         self._sleep = sleep
 
@@ -175,7 +178,8 @@ class Transfer:
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
         """One POST without retry. Raises ConnectionError unless the status is 2xx; its text contains no URL."""
         try:
-            answer = self._client.post(url, content=body, headers=dict(headers), timeout=5.0)
+            with self._client.stream("POST", url, content=body, headers=dict(headers), timeout=5.0) as answer:
+                _drop_body(answer)
         except (
             httpx.HTTPError,
             httpx.InvalidURL,
@@ -201,22 +205,24 @@ class Transfer:
         digest, size = hashlib.sha256(), 0
         with _network(), self._client.stream("GET", url) as answer:
             _check(answer)
+            _check_not_encoded(answer)
             with path.open("wb") as file:
-                for chunk in answer.iter_bytes(CHUNK_BYTES):
+                for chunk in answer.iter_raw(CHUNK_BYTES):
                     size += len(chunk)
                     if size > limit:
                         raise _AttemptFailed(f"it is larger than {limit} bytes", retry=False)
                     digest.update(chunk)
                     file.write(chunk)
             promised = answer.headers.get("content-length")
-            if promised is not None and not answer.headers.get("content-encoding") and int(promised) != size:
+            if promised is not None and int(promised) != size:
                 raise _AttemptFailed("the connection closed early", retry=True)
         return size, digest.hexdigest()
 
     def _put(self, url: str, path: Path, size: int, content_type: str) -> None:
         headers = {"content-type": content_type, "content-length": str(size)}
-        with _network():
-            answer = self._client.put(url, content=_chunks(path), headers=headers, timeout=PUT_TIMEOUT)
+        content = _chunks(path)
+        with _network(), self._client.stream("PUT", url, content=content, headers=headers, timeout=PUT_TIMEOUT) as answer:
+            _drop_body(answer)
             _check(answer)
 
 
@@ -247,6 +253,20 @@ def _check(answer: httpx.Response) -> None:
     status = answer.status_code
     reason = REASONS.get(status, "the server returned an error" if status >= 400 else "redirects are not followed")
     raise _AttemptFailed(f"{reason} (HTTP {status})", retry=status in RETRIED, wait_s=_retry_after_s(answer))
+
+
+def _check_not_encoded(answer: httpx.Response) -> None:
+    if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise _AttemptFailed("it arrived compressed (Content-Encoding); upload it again without that header", retry=False)
+
+
+def _drop_body(answer: httpx.Response) -> None:
+    """Read the rest of a short answer, without decoding it, so that its connection can be used again."""
+    size = 0
+    for chunk in answer.iter_raw():
+        size += len(chunk)
+        if size > ANSWER_BYTES_MAX:
+            return
 
 
 def _retry_after_s(answer: httpx.Response) -> float | None:
