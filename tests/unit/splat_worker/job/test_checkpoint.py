@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
+import struct
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from splat_worker.archive import read_part
 from splat_worker.contract.job_report import Rejected
-from splat_worker.job.checkpoint import Checkpoint, fingerprint
+from splat_worker.job.checkpoint import VERSION, Checkpoint, fingerprint
 from splat_worker.sfm.resume import PartialModel
 from splat_worker.sfm.sparse import SparseCamera, SparseModel
 
@@ -74,7 +80,7 @@ def test_only_a_database_without_descriptors_is_compressed(tmp_path: Path) -> No
 
 def test_a_partial_model_reads_back_with_its_database(tmp_path: Path) -> None:
     (tmp_path / "copy.db").write_bytes(b"rows")
-    partial = PartialModel(rung="relaxed", files={"cameras.bin": b"c", "points3D.bin": b"p" * 1000})
+    partial = PartialModel(rung="relaxed", files={"cameras.bin": bytes(8), "points3D.bin": bytes(1000)})
     Checkpoint(fingerprint="f", matches=tmp_path / "copy.db", complete=True, partial=partial).write(tmp_path / "c.zip")
     back = Checkpoint.read(tmp_path / "c.zip", "f")
     assert back is not None
@@ -98,6 +104,66 @@ def test_a_damaged_checkpoint_is_ignored_and_never_crashes(
     path.write_bytes(damaged)
     back = Checkpoint.read(path, "f")
     assert back is None or back.train is None or back.train == b"state" * 50
+
+
+MANIFEST = json.dumps({"version": VERSION, "fingerprint": "f"})
+BOMB = bytes(64 << 20)
+
+
+def bombs() -> dict[str, dict[str, tuple[bytes, int]]]:
+    """Parts (content, compression) of archives that are short and unpack to 64 MiB or count without end."""
+    inner = io.BytesIO()
+    np.savez_compressed(inner, meta=np.frombuffer(BOMB, np.uint8))
+    endless = struct.pack("<Q", 1) + bytes(64) + b"1.jpg\0" + struct.pack("<Q", 1 << 40)
+    return {
+        "a deflated manifest": {"manifest.json": (BOMB, zipfile.ZIP_DEFLATED)},
+        "a deflated training state": {"train.bin": (BOMB, zipfile.ZIP_DEFLATED)},
+        "a part in LZMA": {"matches.db": (BOMB, zipfile.ZIP_LZMA)},
+        "a part in bzip2": {"matches.db": (BOMB, zipfile.ZIP_BZIP2)},
+        "an inner archive": {"sparse.npz": (inner.getvalue(), zipfile.ZIP_STORED)},
+        "a model that counts more than it holds": {
+            "matches.db": (b"rows", zipfile.ZIP_STORED),
+            "partial/relaxed/images.bin": (endless, zipfile.ZIP_STORED),
+        },
+        "a file beside the model": {
+            "matches.db": (b"rows", zipfile.ZIP_STORED),
+            "partial/relaxed/other.bin": (b"", zipfile.ZIP_STORED),
+        },
+    }
+
+
+@pytest.mark.parametrize("name", bombs())
+def test_a_checkpoint_that_unpacks_without_bound_is_ignored(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("splat_worker.sfm.sparse.ARRAYS_BYTES_MAX", 32 << 20)
+    parts = {"manifest.json": (MANIFEST.encode(), zipfile.ZIP_STORED), **bombs()[name]}
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
+        for part, (content, compression) in parts.items():
+            archive.writestr(part, content, compress_type=compression)
+    assert (tmp_path / "c.zip").stat().st_size < 1 << 20
+    tracemalloc.start()
+    try:
+        assert Checkpoint.read(tmp_path / "c.zip", "f") is None
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_part_whose_header_understates_it_is_not_unpacked_beyond_that(tmp_path: Path) -> None:
+    path = tmp_path / "c.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("manifest.json", MANIFEST)
+        archive.writestr("matches.db", BOMB, compress_type=zipfile.ZIP_DEFLATED)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(struct.pack("<I", len(BOMB)), struct.pack("<I", 10)))
+    tracemalloc.start()
+    try:
+        with zipfile.ZipFile(path) as archive, pytest.raises(zipfile.BadZipFile, match="CRC"):
+            read_part(archive, "matches.db")
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_fingerprint_depends_on_content_order_and_settings() -> None:

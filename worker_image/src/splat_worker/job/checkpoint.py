@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from splat_worker import __version__
+from splat_worker.archive import check_parts, read_part
+from splat_worker.sfm.model_files import check_model
 from splat_worker.sfm.resume import PartialModel
 from splat_worker.sfm.sparse import SparseModel
 
 log = logging.getLogger(__name__)
 
 VERSION = 3
-PART_BYTES_MAX = 4 << 30
+PARTS_BYTES_MAX = 8 << 30
+"""All parts together; the trainer's state of ten million Gaussians takes 7 GB."""
 PARTIAL = "partial"
 """Folder of the archive for the partial model, in a folder with its rung's name."""
 
@@ -63,17 +66,16 @@ class Checkpoint:
         Extracts `matches` next to `path`."""
         try:
             with zipfile.ZipFile(path) as archive:
-                manifest = json.loads(archive.read("manifest.json"))
+                check_parts(archive, bytes_max=PARTS_BYTES_MAX, deflated=("matches.db",))
+                manifest = json.loads(read_part(archive, "manifest.json"))
                 if manifest.get("version") != VERSION or manifest.get("fingerprint") != fingerprint:
                     log.info("ignoring the checkpoint: it belongs to other photos or settings")
-                    return None
-                if any(info.file_size > PART_BYTES_MAX for info in archive.infolist()):
                     return None
                 names = archive.namelist()
                 matches = Path(archive.extract("matches.db", path.parent)) if "matches.db" in names else None
                 partial = _partial(archive) if matches else None
-                sparse = SparseModel.from_bytes(archive.read("sparse.npz")) if "sparse.npz" in names else None
-                train = archive.read("train.bin") if sparse and "train.bin" in names else None
+                sparse = SparseModel.from_bytes(read_part(archive, "sparse.npz")) if "sparse.npz" in names else None
+                train = read_part(archive, "train.bin") if sparse and "train.bin" in names else None
         except Exception as error:  # zipfile and numpy raise almost anything on damaged bytes
             log.warning("cannot read the checkpoint (%s); starting from the beginning", type(error).__name__)
             return None
@@ -85,7 +87,9 @@ def _partial(archive: zipfile.ZipFile) -> PartialModel | None:
     parts = [PurePosixPath(name) for name in names]
     if not parts:
         return None
-    return PartialModel(rung=parts[0].parent.name, files={part.name: archive.read(str(part)) for part in parts})
+    files = {part.name: read_part(archive, str(part)) for part in parts}
+    check_model(files)
+    return PartialModel(rung=parts[0].parent.name, files=files)
 
 
 def fingerprint(photo_digests: list[tuple[str, str]], settings: dict[str, object]) -> str:

@@ -10,8 +10,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from splat_worker.archive import read_arrays
 from splat_worker.contract.job_report import Rejected
 from splat_worker.scene import Float32, Float64, UInt8
+
+ARRAYS = ("meta", "poses", "points", "colours", "tracks")
+ARRAYS_BYTES_MAX = 1 << 30
+"""A point takes 19 bytes: more than 50 million of them."""
 
 Int32 = np.ndarray[tuple[int], np.dtype[np.int32]]
 
@@ -77,18 +82,19 @@ class SparseModel:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SparseModel:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            meta = json.loads(arrays["meta"].tobytes())
-            cameras = tuple(
-                SparseCamera(world_to_camera=pose, **camera)
-                for pose, camera in zip(arrays["poses"], meta.pop("cameras"), strict=True)
-            )
-            rejected = tuple(Rejected(**r) for r in meta.pop("rejected"))
-            return cls(
-                cameras=cameras,
-                points=arrays["points"],
-                colours=arrays["colours"],
-                tracks=arrays["tracks"],
-                rejected=rejected,
-                **meta,
-            )
+        """Raises ValueError, KeyError, TypeError or zipfile.BadZipFile for anything that `to_bytes` did not write."""
+        arrays = read_arrays(data, bytes_max=ARRAYS_BYTES_MAX, deflated=[f"{name}.npy" for name in ARRAYS])
+        meta = json.loads(arrays["meta"].tobytes())
+        cameras = tuple(
+            SparseCamera(world_to_camera=pose, **camera)
+            for pose, camera in zip(arrays["poses"], meta.pop("cameras"), strict=True)
+        )
+        rejected = tuple(Rejected(**r) for r in meta.pop("rejected"))
+        return cls(
+            cameras=cameras,
+            points=arrays["points"],
+            colours=arrays["colours"],
+            tracks=arrays["tracks"],
+            rejected=rejected,
+            **meta,
+        )

@@ -221,7 +221,10 @@ class Transfer:
     def _put(self, url: str, path: Path, size: int, content_type: str) -> None:
         headers = {"content-type": content_type, "content-length": str(size)}
         content = _chunks(path)
-        with _network(), self._client.stream("PUT", url, content=content, headers=headers, timeout=PUT_TIMEOUT) as answer:
+        with (
+            _network(),
+            self._client.stream("PUT", url, content=content, headers=headers, timeout=PUT_TIMEOUT) as answer,
+        ):
             _drop_body(answer)
             _check(answer)
 
@@ -257,7 +260,9 @@ def _check(answer: httpx.Response) -> None:
 
 def _check_not_encoded(answer: httpx.Response) -> None:
     if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        raise _AttemptFailed("it arrived compressed (Content-Encoding); upload it again without that header", retry=False)
+        raise _AttemptFailed(
+            "it arrived compressed (Content-Encoding); upload it again without that header", retry=False
+        )
 
 
 def _drop_body(answer: httpx.Response) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from splat_worker.archive import read_arrays
 from splat_worker.train.core.backend import State
 from splat_worker.train.core.preset import Preset
 
@@ -57,8 +58,7 @@ def pack(run: RunId, progress: Progress, state: State) -> bytes:
 def unpack(data: bytes, run: RunId) -> tuple[Progress, State]:
     """What `pack` wrote. Raises CheckpointMismatch where it does not fit this run."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            state = {name: file[name] for name in file.files}
+        state = read_arrays(data, bytes_max=len(data))
         facts: dict[str, Any] = json.loads(state.pop(_FACTS).tobytes())
     except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointMismatch(f"not a training checkpoint: {error}") from error
