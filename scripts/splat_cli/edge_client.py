@@ -17,6 +17,8 @@ from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.photos import Limits, Photo
 
 USER_AGENT = "splat-cli/0.1"
+# A compressed body would unpack without a bound.
+HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 TIMEOUT_S = 30.0
 UPLOAD_TIMEOUT_S = 300.0
 BATCH = 50  # the edge signs at most this many URLs per call
@@ -93,13 +95,15 @@ class EdgeClient:
     def __post_init__(self) -> None:
         self._http = httpx.Client(
             base_url=self.base_url,
-            headers={"Authorization": f"Bearer {self.token}", "User-Agent": USER_AGENT},
+            headers={"Authorization": f"Bearer {self.token}", **HEADERS},
             timeout=TIMEOUT_S,
             transport=self.transport,
             trust_env=not self.base_url.startswith("http://127.0.0.1"),
         )
         # Presigned URLs must not receive our token.
-        self._storage = httpx.Client(timeout=UPLOAD_TIMEOUT_S, transport=self.transport, trust_env=self._http.trust_env)
+        self._storage = httpx.Client(
+            headers=HEADERS, timeout=UPLOAD_TIMEOUT_S, transport=self.transport, trust_env=self._http.trust_env
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -210,8 +214,10 @@ class EdgeClient:
             if not answer.is_success:
                 answer.read()
                 raise _as_error(answer)
+            if answer.headers.get("content-encoding", "identity") != "identity":
+                raise ServiceError(f"{artifact} arrived compressed.", hint="use no proxy that compresses downloads")
             with draft.open("wb") as file:
-                for piece in answer.iter_bytes():
+                for piece in answer.iter_raw():
                     file.write(piece)
         draft.replace(target)
 

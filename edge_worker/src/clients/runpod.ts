@@ -3,9 +3,13 @@
 import * as z from "zod/mini";
 
 import type { JobInput } from "../../shared/contracts/job-input.ts";
+import { readAtMost } from "../body.ts";
+import { parseJson } from "../schema.ts";
 import type { Settings } from "../settings.ts";
 
 const TIMEOUT_MS = 10_000;
+/** RunPod's own limit of a job's payload is 10 MB (operation-reference, 2026-08-20); a status repeats input and output. */
+const REPLY_BYTES_MAX = 24 * 2 ** 20;
 
 const RunReply = z.object({ id: z.string().check(z.minLength(1)), status: z.string() });
 const StatusReply = z.object({
@@ -125,11 +129,10 @@ export class RunPod {
       await response.body?.cancel();
       throw new RunPodError(errorKind(response.status), response.status, `RunPod answered ${response.status} to /${path.split("/")[0]}.`);
     }
-    try {
-      return await response.json();
-    } catch {
-      throw new RunPodError("unknown_outcome", response.status, "RunPod's answer is not JSON.");
-    }
+    const bytes = await readAtMost(response.body, REPLY_BYTES_MAX).catch(() => null);
+    const value = bytes === null ? undefined : parseJson(new TextDecoder().decode(bytes));
+    if (value === undefined) throw new RunPodError("unknown_outcome", response.status, "RunPod's answer is not readable JSON.");
+    return value;
   }
 }
 

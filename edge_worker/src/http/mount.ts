@@ -4,6 +4,7 @@ import type { Context, Hono } from "hono";
 import type * as z from "zod/mini";
 
 import type { Scope } from "../../shared/scopes.ts";
+import { join } from "../body.ts";
 import type { Env } from "../env.ts";
 import { ApiError, errorResponse } from "../errors.ts";
 import { authenticate, requireOwnOrigin, requireScope, type Identity } from "../identity/auth.ts";
@@ -175,14 +176,8 @@ export async function readText(request: Request, bytesMax: number): Promise<stri
     throw error instanceof ApiError ? error : new ApiError("BAD_REQUEST", "The request body was interrupted.");
   }
   if (bytes > bytesMax) throw tooLarge(bytesMax);
-  const joined = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, at);
-    at += chunk.byteLength;
-  }
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(joined);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(join(chunks, bytes));
   } catch {
     throw new ApiError("BAD_REQUEST", "The request body is not UTF-8 text.");
   }

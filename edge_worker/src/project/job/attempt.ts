@@ -23,6 +23,9 @@ const RUNPOD_TIME_MAX_S = 7 * 24 * 3600;
 /** How long an attempt without an id may still be recognised by its worker's first progress or its webhook. */
 export const ADOPT_MS = 15 * 60_000;
 
+/** A report lists up to 1,000 photos; one that is larger is none of ours. */
+const REPORT_BYTES_MAX = 4 * 2 ** 20;
+
 export interface AttemptTimes {
   readonly executionTimeoutS: number;
   readonly ttlS: number;
@@ -171,7 +174,7 @@ export function provesAttempt(status: RemoteStatus, projectId: string, attempt: 
 /** The report that this attempt's worker left in the bucket as its last step; null if there is none. */
 export async function readBucketReport(bucket: R2Bucket, projectId: string, attempt: number): Promise<Report | null> {
   const object = await bucket.get(keys.output(projectId, attempt, "report.json"));
-  if (object === null) return null;
+  if (object === null || object.size > REPORT_BYTES_MAX) return null;
   const parsed = ReportSchema.safeParse(await object.json().catch(() => null));
   return parsed.success && isOurs(parsed.data, projectId, attempt) ? parsed.data : null;
 }

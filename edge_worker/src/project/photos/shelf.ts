@@ -20,6 +20,11 @@ const UPLOAD_EXPIRY_S = 3600;
 /** A listing of the bucket answers all reads of this time. */
 const SYNC_FRESH_MS = 1000;
 
+/** The signature of an upload does not cover a Content-Encoding. With one, the stored bytes are no photo, and whoever reads them would unpack them. */
+function isEncoded({ httpMetadata }: R2Object): boolean {
+  return !["", "identity"].includes(httpMetadata?.contentEncoding?.trim().toLowerCase() ?? "");
+}
+
 export class PhotoShelf {
   readonly #env: Env;
   readonly #store: ProjectStore;
@@ -88,7 +93,8 @@ export class PhotoShelf {
       unseen.slice(0, max).map(async ({ as }) => {
         const object = await this.#env.BUCKET.get(keys.photo(id, as), { range: { offset: 0, length: HEAD_BYTES } });
         if (object === null) return;
-        this.#store.setRealType(as, photoType(new Uint8Array(await object.arrayBuffer())) ?? "");
+        const head = new Uint8Array(await object.arrayBuffer());
+        this.#store.setRealType(as, isEncoded(object) ? "" : (photoType(head) ?? ""));
       }),
     );
     return Math.max(0, unseen.length - max);

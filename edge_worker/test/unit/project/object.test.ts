@@ -14,6 +14,25 @@ import { MINUTE, Scene, listed, runpod, type Reply } from "../support/scene.ts";
 const HISTORIES = 15;
 const DEADLINE = attemptTimes(3600).deadlineS * 1000;
 
+describe("a photo stored with a Content-Encoding", () => {
+  test.each([
+    { encoding: "br", starts: false },
+    { encoding: "gzip", starts: false },
+    { encoding: "identity", starts: true },
+  ])("$encoding: starts a job: $starts", async ({ encoding, starts }) => {
+    const scene = new Scene();
+    await scene.inside((project) => project.create(scene.id, "Teapot"));
+    const photos = Array.from({ length: 5 }, (_, index) => ({ name: `${index}.jpg`, type: "image/jpeg" as const, bytes: 4 }));
+    await scene.inside((project) => project.declarePhotos(photos, "caller"));
+    for (const index of photos.keys()) {
+      const httpMetadata = index === 2 ? { contentEncoding: encoding } : {};
+      await env.BUCKET.put(keys.photo(scene.id, `000${index + 1}.jpg`), new Uint8Array([0xff, 0xd8, 0xff, 0xe0]), { httpMetadata });
+    }
+    const answer = await scene.inside((project) => project.start("preview"));
+    expect("refused" in answer ? answer.message : "started").toContain(starts ? "started" : '1 of 5 files are not JPEG, PNG, WebP or HEIC photos: "2.jpg" (0003.jpg)');
+  });
+});
+
 describe("a job of two hours", () => {
   test("finishes although every webhook is lost, with at most two status calls a minute", async () => {
     const scene = await Scene.withPhotos();
@@ -62,6 +81,31 @@ describe("a job of two hours", () => {
     await env.BUCKET.put(keys.output(scene.id, 1, "report.json"), JSON.stringify(scene.report()));
     await scene.pass(45 * MINUTE);
     expect(await scene.view()).toMatchObject({ state: "done", report: { attempt: 1 } });
+  });
+
+  test("takes no report from the bucket that is too large for one", async () => {
+    const scene = await Scene.withPhotos();
+    runpod.status = () => ({ status: 404 });
+    await scene.start();
+    await env.BUCKET.put(keys.output(scene.id, 1, "report.json"), JSON.stringify(scene.report()) + " ".repeat(5 * 2 ** 20));
+    await scene.pass(MINUTE);
+    expect(await scene.view()).toMatchObject({ state: "failed", error: { code: "UPSTREAM" } });
+  });
+
+  test("reads no answer of RunPod to its end that is larger than one can be", async () => {
+    const scene = await Scene.withPhotos();
+    await scene.start();
+    let sent = 0;
+    const endless = new ReadableStream({
+      pull: (controller) => {
+        sent += 2 ** 20;
+        controller.enqueue(new Uint8Array(2 ** 20).fill(0x20));
+      },
+    });
+    vi.spyOn(globalThis, "fetch").mockResolvedValueOnce(new Response(endless));
+    await scene.webhook();
+    expect((await scene.view()).state).toBe("queued");
+    expect(sent).toBeLessThan(32 * 2 ** 20);
   });
 
   test("fails when RunPod has no record of it and it left no report, or another job's", async () => {

@@ -40,6 +40,19 @@ def test_requests_carry_the_token_and_a_user_agent() -> None:
     assert seen[0].headers["user-agent"].startswith("splat-cli/")
 
 
+def test_no_compressed_answer_is_requested_and_no_compressed_artifact_unpacked(tmp_path: Path) -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, stream=httpx.ByteStream(b"packed"), headers={"content-encoding": "gzip"})
+
+    with pytest.raises(ServiceError, match="compressed"):
+        client(answer).download("p_1", "scene.ply", tmp_path / "scene.ply")
+    assert seen[0].headers["accept-encoding"] == "identity"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_storage_never_sees_the_token(tmp_path: Path) -> None:
     seen: list[httpx.Request] = []
 
