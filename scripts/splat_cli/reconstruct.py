@@ -20,7 +20,7 @@ PARALLEL_UPLOADS = 4
 POLL_S = 0.7
 NAME_LENGTH_MAX = 120  # of a project (docs/contracts.md)
 # With these the same photos fail again, so the exit code blames the photos and not the service.
-PHOTOS_AT_FAULT = {"TOO_FEW_PHOTOS", "SFM_FAILED", "PHOTO_UNREADABLE"}
+PHOTOS_AT_FAULT = {"TOO_FEW_PHOTOS", "SFM_FAILED", "TRAINING_FAILED", "PHOTO_UNREADABLE"}
 
 
 def reconstruct(

@@ -99,7 +99,13 @@ RUNPOD_MAY: dict[str, set[str]] = {
     "core": set(),
 }
 # The folders of `train`, each with those it may import; besides, only runtime.py beside them.
-TRAIN_MAY: dict[str, set[str]] = {"core": set(), "cpu": {"core"}, "cuda": {"core"}, "gsplat": {"core", "cuda"}}
+TRAIN_MAY: dict[str, set[str]] = {
+    "core": set(),
+    "health": {"core"},
+    "cpu": {"core"},
+    "cuda": {"core"},
+    "gsplat": {"core", "cuda"},
+}
 # They put the folders together, and nothing imports them.
 WORKER_ENTRIES = {"splat_worker.__main__", "splat_worker.handler", "splat_worker.selftest.__main__"}
 

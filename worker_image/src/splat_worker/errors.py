@@ -16,6 +16,7 @@ class Code(StrEnum):
     DOWNLOAD_FAILED = "DOWNLOAD_FAILED"
     UPLOAD_FAILED = "UPLOAD_FAILED"
     SFM_FAILED = "SFM_FAILED"
+    TRAINING_FAILED = "TRAINING_FAILED"
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
     OUT_OF_DISK = "OUT_OF_DISK"
     TIME_LIMIT = "TIME_LIMIT"
@@ -42,6 +43,8 @@ HINTS: dict[Code, str] = {
     Code.UPLOAD_FAILED: "Start the job again. Its presigned URLs may have expired.",
     Code.SFM_FAILED: "Walk around the subject in small steps, so that each photo shows two thirds of the next one."
     " Put something textured beside shiny, transparent or plain surfaces.",
+    Code.TRAINING_FAILED: "Take more photos of the same subject, so that each shows two thirds of the next one. Leave"
+    " out photos that the message names, photos with moving subjects, and photos of other places.",
     Code.OUT_OF_MEMORY: "Choose a smaller preset or use fewer photos.",
     Code.OUT_OF_DISK: "Use fewer photos. Operators can raise `diskGb`.",
     Code.TIME_LIMIT: "Choose a smaller preset or use fewer photos. Operators can raise `jobSecondsMax`.",

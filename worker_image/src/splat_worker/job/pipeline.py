@@ -20,6 +20,7 @@ from splat_worker.hashing import sha256_of
 from splat_worker.job.checkpoint import Checkpoint, fingerprint
 from splat_worker.job.extras import Extras
 from splat_worker.job.machine import find_device, reset_peak_memory
+from splat_worker.job.quality import check_quality
 from splat_worker.job.reporting import Outcome, build_report
 from splat_worker.job.run import JobRun, SceneJob
 from splat_worker.limits import PHOTO_BYTES_USUAL, PHOTOS_MAX, PHOTOS_MIN, check_room, cpu_count, need_of
@@ -272,9 +273,11 @@ def _train_stage(
             warn=run.warnings.append,
         )
         try:
-            return posed, train(posed, preset, context)
+            trained = train(posed, preset, context)
         except OutOfMemory as error:
             raise JobError(Code.OUT_OF_MEMORY, "Training needs more memory than the worker has.") from error
+        check_quality(trained.metrics, shortened=trained.steps < preset.steps)
+        return posed, trained
 
 
 def _export_stage(

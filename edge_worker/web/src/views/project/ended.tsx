@@ -12,6 +12,7 @@ import { Head } from "./steps.tsx";
 const TITLES: Record<string, string> = {
   TOO_FEW_PHOTOS: "Too few usable photos",
   SFM_FAILED: "The photos could not be aligned",
+  TRAINING_FAILED: "The photos did not become a scene",
   PHOTO_UNREADABLE: "A photo could not be read",
   OUT_OF_MEMORY: "The worker ran out of memory",
   OUT_OF_DISK: "The worker ran out of disk space",
@@ -21,7 +22,7 @@ const TITLES: Record<string, string> = {
 };
 
 /** With these codes the same photos fail again, so the first suggestion is other photos. */
-const PHOTOS_AT_FAULT = new Set(["TOO_FEW_PHOTOS", "SFM_FAILED", "PHOTO_UNREADABLE"]);
+const PHOTOS_AT_FAULT = new Set(["TOO_FEW_PHOTOS", "SFM_FAILED", "TRAINING_FAILED", "PHOTO_UNREADABLE"]);
 
 export function Ended({ project, ...rest }: StateProps) {
   const retry = useAction(async () => rest.onProject(await api.retry(project.id)));

@@ -70,11 +70,13 @@ class HeldOut:
 
     psnr_db, ssim: the scene as exported against the photo as taken, at width x height px (the largest photo's).
     psnr_fitted_db: the same after an affine colour fit per photo (what is left when exposure is taken out).
+    psnr_flat_db: of a picture in the photo's mean colour, which shows nothing of the scene.
     """
 
     psnr_db: float
     ssim: float
     psnr_fitted_db: float
+    psnr_flat_db: float
     names: tuple[str, ...]
     width: int
     height: int

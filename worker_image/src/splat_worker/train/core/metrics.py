@@ -27,22 +27,23 @@ def measure(pictures: Mapping[str, UInt8], views: tuple[View, ...], device: Devi
     at_once = 1 if device is Device.CUDA else min(_AT_ONCE, cpu_count())
     with ThreadPoolExecutor(at_once) as pool:
         figures = list(pool.map(lambda view: _compared(pictures[view.name], view, device), views))
-    plain, fitted = ([f[i] for f in figures] for i in range(2))
-    similar = [f[2] for f in figures if f[2] is not None]
+    plain, fitted, flat = ([f[i] for f in figures] for i in range(3))
+    similar = [f[3] for f in figures if f[3] is not None]
     largest = max(views, key=lambda view: view.image.shape[0] * view.image.shape[1])
     height, width = largest.image.shape[:2]
     return HeldOut(
         psnr_db=float(np.mean(plain)),
         ssim=float(np.mean(similar)) if similar else 0.0,
         psnr_fitted_db=float(np.mean(fitted)),
+        psnr_flat_db=float(np.mean(flat)),
         names=tuple(view.name for view in views),
         width=width,
         height=height,
     )
 
 
-def _compared(eight_bits: UInt8, view: View, device: Device) -> tuple[float, float, float | None]:
-    """PSNR, PSNR with the colours fitted, and SSIM where the photo is large enough for it."""
+def _compared(eight_bits: UInt8, view: View, device: Device) -> tuple[float, float, float, float | None]:
+    """PSNR, PSNR with the colours fitted, that of the photo's mean colour, and SSIM where the photo is large enough."""
 
     def put(array: NDArray[np.generic]) -> Tensor:
         return torch.tensor(array, device=str(device))  # a copy: photos may be read-only
@@ -53,4 +54,6 @@ def _compared(eight_bits: UInt8, view: View, device: Device) -> tuple[float, flo
     similar = None
     if min(photo.shape[:2]) >= _SSIM_MIN_PX:
         similar = ssim(picture if mask is None else torch.where(mask[..., None], picture, photo), photo)
-    return psnr_db(picture, photo, mask), psnr_db(matched, photo, mask), similar
+    mean = (photo if mask is None else photo[mask]).reshape(-1, 3).mean(0)
+    flat = psnr_db(mean.expand_as(photo), photo, mask)
+    return psnr_db(picture, photo, mask), psnr_db(matched, photo, mask), flat, similar
