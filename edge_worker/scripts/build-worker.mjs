@@ -9,7 +9,7 @@ import { build } from "esbuild";
 import { countedEntry, counting } from "./counting.mjs";
 
 /** Free-plan Workers start within 400 ms of CPU and every byte is parsed; a library imported whole breaks this at once. */
-const MAX_BUNDLE_BYTES = 200_000;
+const MAX_BUNDLE_BYTES = 210_000;
 const root = fileURLToPath(new URL("..", import.meta.url));
 const coverage = process.argv.includes("--coverage");
 const { version } = JSON.parse(await readFile(`${root}/package.json`, "utf8"));

@@ -15,6 +15,8 @@ export const LimitsSchema = z.object({
   jobs_per_day: count,
   jobs_at_once: count,
   budget_usd_per_month: amount,
+  /** Failed starts of workers in a row that stop the service. At 0 they never do. */
+  start_failures_max: z._default(count, 5),
 });
 export type Limits = z.infer<typeof LimitsSchema>;
 

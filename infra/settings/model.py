@@ -312,6 +312,12 @@ class LimitSettings(Section):
     budget_usd_per_month: float = Field(
         default=50.0, ge=0, le=1_000_000, description="US dollars of GPU time per month. After that no job starts."
     )
+    start_failures_max: int = Field(
+        default=5,
+        ge=0,
+        le=100,
+        description="Failed starts of workers in a row after which no job starts until `splat resume`. 0: no limit.",
+    )
 
 
 class SecretSettings(Section):

@@ -63,7 +63,7 @@ FORBIDDEN: dict[str, set[str]] = {
 EDGE_MAY: dict[str, set[str]] = {
     "routes": {"http", "project", "account", "clients", "identity", "."},
     "project": {"account", "clients", "identity", "."},
-    "account": {"."},
+    "account": {"clients", "."},
     "http": {"identity", "."},
     "identity": {"."},
     "clients": {"."},

@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 import { PhotoLimitsSchema } from "../limits.ts";
 import { MEDIA_TYPES } from "../photo-types.ts";
 import { SCOPES } from "../scopes.ts";
-import { PRESETS } from "../stages.ts";
+import { PRESETS, STATES } from "../stages.ts";
 import { PriceSchema } from "./price.ts";
 import { ProjectSchema } from "./project.ts";
 
@@ -18,6 +18,29 @@ export type Settings = z.infer<typeof SettingsAnswer>;
 
 export const LoginLinkAnswer = z.object({ url: z.url(), expires_at: Time });
 export type LoginLink = z.infer<typeof LoginLinkAnswer>;
+
+/** One attempt in the account's books. usd: what it cost once it ended, before that the amount reserved for it. */
+const JobSchema = z.object({
+  project_id: z.string(),
+  /** null: the project was deleted. */
+  name: z.nullable(z.string()),
+  attempt: z.int(),
+  preset: z.enum(PRESETS),
+  photos: z.int(),
+  /** null: of a deleted project, and not settled yet. */
+  state: z.nullable(z.enum(STATES)),
+  submitted_at: Time,
+  /** When a worker began; null if none has, and of attempts before the current one. */
+  started_at: z.nullable(Time),
+  ended_at: z.nullable(Time),
+  usd: z.number(),
+  /** Seconds that the worker billed; null without a report. */
+  seconds: z.nullable(z.number()),
+  stages: z.array(z.object({ stage: z.string(), seconds: z.number() })),
+  error: ProjectSchema.shape.error,
+});
+export const JobsAnswer = z.object({ jobs: z.array(JobSchema), cursor: z.nullable(z.string()) });
+export type ListedJob = z.infer<typeof JobSchema>;
 
 export const ProjectsAnswer = z.object({ projects: z.array(ProjectSchema), cursor: z.nullable(z.string()) });
 

@@ -2,13 +2,17 @@
 // Not the source of truth about a project: each project reports what changed, possibly twice.
 import { DurableObject } from "cloudflare:workers";
 
+import type { ListedJob } from "../../shared/contracts/api.ts";
 import type { Project } from "../../shared/contracts/project.ts";
 import { PRESETS, STATES, type Preset } from "../../shared/stages.ts";
 import { sha256Hex } from "../crypto.ts";
 import type { Env } from "../env.ts";
+import { RunPod, RunPodError } from "../clients/runpod.ts";
 import type { Refusal } from "../errors.ts";
 import { settingsOf } from "../settings.ts";
+import { CLOSED, observe, type Breaker, type Stopped } from "./breaker.ts";
 import { SAMPLES_MAX, type Sample } from "./estimate.ts";
+import { readJob, type JobPlace } from "./jobs.ts";
 import { checkQuota, checkUploadQuota, startOfDay, startOfMonth, type Reached, type Usage } from "./quota.ts";
 
 const SCHEMA = `
@@ -32,6 +36,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS login (
     sha256 TEXT PRIMARY KEY, name TEXT NOT NULL, token_sha256 TEXT NOT NULL, expires_at INTEGER NOT NULL
   );
+  CREATE TABLE IF NOT EXISTS breaker (one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL);
 `;
 
 /** The name of the one object. */
@@ -69,10 +74,15 @@ export interface AccountFigures {
   readonly usdMonth: number;
   readonly jobsByOutcome: Readonly<Record<string, number>>;
   readonly stageSeconds: Readonly<Record<string, { readonly jobs: number; readonly seconds: number }>>;
+  readonly breaker: Breaker;
 }
+
+/** Many queued jobs ask about the same workers: RunPod is asked once for all of them. */
+const WATCH_EVERY_MS = 4_000;
 
 export class Index extends DurableObject<Env> {
   readonly #sql: SqlStorage;
+  #watchedAt = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -113,6 +123,24 @@ export class Index extends DurableObject<Env> {
     return { projects, more: rows.length > limit };
   }
 
+  /** A page of attempts, newest first. after: the place of the last one of the page before. */
+  jobs(limit: number, after: JobPlace | null): { jobs: ListedJob[]; more: boolean } {
+    const { submittedAt, projectId, attempt } = after ?? { submittedAt: Number.MAX_SAFE_INTEGER, projectId: "", attempt: 0 };
+    const rows = this.#sql
+      .exec(
+        `SELECT job.*, project.view FROM job LEFT JOIN project ON project.id = job.project
+         WHERE job.started_at <= ? AND (job.started_at, job.project, job.attempt) < (?, ?, ?)
+         ORDER BY job.started_at DESC, job.project DESC, job.attempt DESC LIMIT ?`,
+        submittedAt,
+        submittedAt,
+        projectId,
+        attempt,
+        limit + 1,
+      )
+      .toArray();
+    return { jobs: rows.slice(0, limit).map(readJob), more: rows.length > limit };
+  }
+
   /** Counts a job before it is submitted, or refuses it. The same attempt twice counts once. */
   reserve(reservation: Reservation): Refusal | { readonly usdLeft: number } {
     const now = Date.now();
@@ -121,6 +149,8 @@ export class Index extends DurableObject<Env> {
     const usdLeft = limits.budget_usd_per_month - usage.usdThisMonth;
     const known = this.#sql.exec("SELECT 1 FROM job WHERE project = ? AND attempt = ?", reservation.projectId, reservation.attempt).toArray();
     if (known.length > 0) return { usdLeft };
+    const { stopped } = this.#breaker();
+    if (stopped !== null) return stoppedRefusal(stopped);
     const reached = checkQuota(usage, limits, reservation.usd, now);
     if (reached !== null) return refused(reached);
     this.#sql.exec(
@@ -134,6 +164,36 @@ export class Index extends DurableObject<Env> {
       reservation.photos,
     );
     return { usdLeft };
+  }
+
+  /** While jobs wait: looks at the workers, and stops the service when their starts failed too often. Returns why it is stopped. */
+  async watchStarts(): Promise<Stopped | null> {
+    const now = Date.now();
+    if (this.#breaker().stopped === null && now - this.#watchedAt >= WATCH_EVERY_MS) {
+      this.#watchedAt = now;
+      const { limits, runpod } = settingsOf(this.env);
+      try {
+        const health = await new RunPod(runpod).health();
+        const before = this.#breaker();
+        const after = observe(before, health, limits.start_failures_max, now);
+        if (after !== before) this.#setBreaker(after);
+        if (before.stopped === null && after.stopped !== null) console.error(`stopped: ${after.stopped.reason} ${RESUME}`);
+      } catch (error) {
+        if (!(error instanceof RunPodError)) throw error;
+      }
+    }
+    return this.#breaker().stopped;
+  }
+
+  /** Starts no more jobs until `resume`. */
+  stop(reason: string): Stopped {
+    const stopped = this.#breaker().stopped ?? { at: Date.now(), reason };
+    this.#setBreaker({ ...this.#breaker(), stopped });
+    return stopped;
+  }
+
+  resume(): void {
+    this.#setBreaker(CLOSED);
   }
 
   /** Counts bytes that `identity` uploads in addition to its others of the day (UTC), or refuses them. */
@@ -198,6 +258,7 @@ export class Index extends DurableObject<Env> {
       usdToday: this.#settledSince(startOfDay(now)),
       usdMonth: this.#settledSince(startOfMonth(now)),
       stageSeconds: this.#stageSeconds(),
+      breaker: this.#breaker(),
     };
   }
 
@@ -221,6 +282,15 @@ export class Index extends DurableObject<Env> {
       projectId,
       attempt,
     );
+  }
+
+  #breaker(): Breaker {
+    const [row] = this.#sql.exec("SELECT state FROM breaker").toArray();
+    return row === undefined ? CLOSED : { ...CLOSED, ...(JSON.parse(String(row["state"])) as Partial<Breaker>) };
+  }
+
+  #setBreaker(state: Breaker): void {
+    this.#sql.exec("INSERT OR REPLACE INTO breaker (one, state) VALUES (1, ?)", JSON.stringify(state));
   }
 
   #usage(now: number): Usage {
@@ -250,4 +320,11 @@ export class Index extends DurableObject<Env> {
 function refused({ refusal, configurationKey }: Reached): Refusal {
   console.warn(`limit reached: to raise it, set ${configurationKey} with \`pulumi config set\``);
   return refusal;
+}
+
+/** For operators, in the log. */
+const RESUME = "Jobs that wait are ended, and none starts. Run `splat doctor`, fix the cause, then run `splat resume`.";
+
+function stoppedRefusal({ reason }: Stopped): Refusal {
+  return { refused: true, code: "UPSTREAM", message: `This service is stopped. ${reason}`, hint: "Contact whoever runs this service.", status: 503 };
 }

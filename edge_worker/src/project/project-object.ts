@@ -107,8 +107,8 @@ export class Project extends DurableObject<Env> {
     });
   }
 
-  start(preset: Preset | null, onceKey: string | null = null): Promise<ProjectView | Refusal> {
-    return this.#exclusive(async () => (await this.#jobs.start(preset, onceKey)) ?? this.#record.view());
+  start(preset: Preset | null, onceKey: string | null = null, usdMax: number | null = null): Promise<ProjectView | Refusal> {
+    return this.#exclusive(async () => (await this.#jobs.start(preset, onceKey, usdMax)) ?? this.#record.view());
   }
 
   cancel(reason?: string): Promise<ProjectView | Refusal> {

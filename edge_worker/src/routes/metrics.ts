@@ -1,16 +1,22 @@
-// Figures for operators: jobs, workers, seconds, money; JSON or Prometheus text.
+// Figures for operators: jobs, workers, seconds, money; JSON or Prometheus text. And the switch that stops new jobs.
 // Asks RunPod at most every few seconds; without its answer the other figures are still there.
 import * as z from "zod/mini";
 
+import type { Stopped } from "../account/breaker.ts";
 import { roundUsd } from "../account/estimate.ts";
 import type { AccountFigures } from "../account/index-object.ts";
 import { indexStub } from "../account/stub.ts";
 import { RunPod, RunPodError, type Health } from "../clients/runpod.ts";
 import { endpoint, type Endpoint } from "../http/mount.ts";
+import { words } from "../schema.ts";
 import type { Settings } from "../settings.ts";
 
 const HEALTH_FRESH_MS = 5_000;
 let lastHealth: { readonly key: string; readonly at: number; readonly health: Health | null } | undefined;
+
+/** Since when and why no job starts; null: jobs start. */
+const StoppedSchema = z.nullable(z.object({ at: z.iso.datetime(), reason: z.string() }));
+const REASON_LENGTH_MAX = 300;
 
 const MetricsSchema = z.object({
   projects_by_state: z.record(z.string(), z.int()),
@@ -20,6 +26,8 @@ const MetricsSchema = z.object({
   jobs_today: z.int(),
   stage_seconds: z.record(z.string(), z.object({ jobs: z.int(), seconds: z.number() })),
   spend: z.object({ today_usd: z.number(), month_usd: z.number(), reserved_usd: z.number(), budget_usd: z.number(), left_usd: z.number() }),
+  failed_starts: z.int(),
+  stopped: StoppedSchema,
   runpod: z.nullable(z.object({ jobs: z.record(z.string(), z.number()), workers: z.record(z.string(), z.number()) })),
 });
 type Metrics = z.infer<typeof MetricsSchema>;
@@ -39,7 +47,31 @@ export const metricsEndpoints: readonly Endpoint[] = [
       return c.text(toPrometheus(metrics), 200, { "content-type": "text/plain; version=0.0.4; charset=utf-8", "cache-control": "no-store" });
     },
   }),
+  endpoint({
+    method: "POST",
+    path: "/api/stop",
+    access: "operate",
+    summary: "Start no more jobs and end those that wait, until resumed; running jobs go on",
+    body: z.strictObject({ reason: words(REASON_LENGTH_MAX) }),
+    answers: { 200: z.object({ stopped: StoppedSchema }) },
+    handle: async ({ c, env, body }) => c.json({ stopped: viewStopped(await indexStub(env).stop(body.reason)) }),
+  }),
+  endpoint({
+    method: "POST",
+    path: "/api/resume",
+    access: "operate",
+    summary: "Start jobs again, after a stop or after workers failed to start",
+    answers: { 200: z.object({ stopped: StoppedSchema }) },
+    handle: async ({ c, env }) => {
+      await indexStub(env).resume();
+      return c.json({ stopped: null });
+    },
+  }),
 ];
+
+function viewStopped(stopped: Stopped | null): z.infer<typeof StoppedSchema> {
+  return stopped === null ? null : { at: new Date(stopped.at).toISOString(), reason: stopped.reason };
+}
 
 async function readHealth(settings: Settings, now: number): Promise<Health | null> {
   const key = settings.runpod.endpointId;
@@ -71,6 +103,8 @@ function collect(figures: AccountFigures, health: Health | null, budgetUsd: numb
       budget_usd: budgetUsd,
       left_usd: roundUsd(Math.max(0, budgetUsd - usage.usdThisMonth)),
     },
+    failed_starts: figures.breaker.failures,
+    stopped: viewStopped(figures.breaker.stopped),
     runpod: health === null ? null : { jobs: health.jobs, workers: health.workers },
   };
 }
@@ -99,6 +133,8 @@ export function toPrometheus(metrics: Metrics): string {
   family("splat_reserved_usd", "gauge", "US dollars reserved for jobs that have not ended.", [[{}, metrics.spend.reserved_usd]]);
   family("splat_budget_usd", "gauge", "US dollars allowed a month.", [[{}, metrics.spend.budget_usd]]);
   family("splat_budget_left_usd", "gauge", "US dollars left this month.", [[{}, metrics.spend.left_usd]]);
+  family("splat_stopped", "gauge", "1 while no job starts.", [[{}, metrics.stopped === null ? 0 : 1]]);
+  family("splat_failed_starts", "gauge", "Starts of workers that failed in a row.", [[{}, metrics.failed_starts]]);
   family("splat_runpod_up", "gauge", "1 if RunPod answered.", [[{}, metrics.runpod === null ? 0 : 1]]);
   if (metrics.runpod !== null) {
     family("splat_runpod_jobs", "gauge", "RunPod's count of jobs.", by("state", metrics.runpod.jobs));

@@ -100,6 +100,35 @@ test("lists come in pages, newest first, without gaps or duplicates while projec
   expect((await cloud.call("GET", "/api/projects?limit=1000")).status).toBe(400);
 });
 
+test("a job's own ceiling, the list of attempts, and the switch that stops new jobs, over HTTP", async () => {
+  const id = await newProject(cloud);
+  await uploadPhotos(cloud, id, 5);
+  const start = (body: object): ReturnType<Cloud["call"]> => cloud.call("POST", `/api/projects/${id}/jobs`, { body: { preset: "preview", ...body } });
+  const dear = await start({ max_cost_usd: 0.000_1 });
+  expect([dear.status, dear.json.error.code]).toEqual([402, "BUDGET_EXCEEDED"]);
+  expect((await start({ max_cost_usd: 0 })).status).toBe(400);
+  const stopped = await cloud.call("POST", "/api/stop", { body: { reason: "Maintenance." } });
+  expect(stopped.json).toMatchObject({ stopped: { reason: "Maintenance." } });
+  const refused = await start({});
+  expect([refused.status, refused.json.error.message]).toEqual([503, "This service is stopped. Maintenance."]);
+  expect((await cloud.call("GET", "/api/metrics")).json).toMatchObject(stopped.json);
+  expect((await cloud.call("GET", "/api/metrics", { headers: { accept: "text/plain" } })).text).toContain("\nsplat_stopped 1\n");
+  expect((await cloud.call("POST", "/api/resume")).json).toEqual({ stopped: null });
+  expect((await start({ max_cost_usd: 5 })).status).toBe(202);
+  await cloud.call("POST", `/api/projects/${id}/jobs/cancel`);
+  expect((await cloud.call("POST", `/api/projects/${id}/jobs/retry`, { body: {} })).status).toBe(202);
+  expect(cloud.runpod.jobsOf(id).map(({ input }) => input.limits.max_cost_usd)).toEqual([5, 5]);
+  await cloud.call("POST", `/api/projects/${id}/jobs/cancel`);
+  const attempts: number[] = [];
+  for (let cursor: string | null = ""; cursor !== null; ) {
+    const page: Awaited<ReturnType<Cloud["call"]>> = await cloud.call("GET", `/api/jobs?limit=1${cursor === "" ? "" : `&cursor=${cursor}`}`, { as: "view" });
+    for (const one of page.json.jobs) if (one.project_id === id) attempts.push(one.attempt);
+    cursor = page.json.cursor;
+  }
+  expect(attempts).toEqual([2, 1]);
+  expect((await cloud.call("GET", "/api/jobs?cursor=nonsense")).status).toBe(400);
+});
+
 test("limits on money and jobs stop a job before it starts and show their numbers", async () => {
   await cloud.deploy({ limits: { jobs_at_once: 0 } });
   const id = await newProject(cloud);

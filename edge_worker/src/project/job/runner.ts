@@ -17,6 +17,7 @@ import type { PhotoShelf } from "../photos/shelf.ts";
 import type { ProjectRecord } from "../record.ts";
 import type { ProjectRow, ProjectStore } from "../store.ts";
 import { ADOPT_MS, attemptTimes, interpret, provesAttempt, readBucketReport, submit, type AttemptPlan } from "./attempt.ts";
+import type { Failure } from "./outcome.ts";
 import { STARTABLE } from "./state.ts";
 
 /** Photos that may have arrived between the route's checks of first bytes and the start; within the free plan's subrequests. */
@@ -24,6 +25,14 @@ const SNIFF_LEFT_MAX = 20;
 
 /** `unknown`: the grant is not of the current attempt. */
 export type ProgressVerdict = "ok" | "unknown" | "unreadable" | { readonly rejected: string };
+
+/** Throws before anything is spent where the estimate is above what the caller allows. */
+function checkCeiling(usd: number, usdMax: number | null): void {
+  if (usdMax === null || usd <= usdMax) return;
+  throw new ApiError("BUDGET_EXCEEDED", `This job is estimated at $${usd}, above its own limit of $${usdMax}.`, {
+    hint: "Choose a smaller preset or fewer photos, or allow more.",
+  });
+}
 
 export class JobRunner {
   readonly #env: Env;
@@ -47,21 +56,22 @@ export class JobRunner {
   }
 
   /**
-   * Starts an attempt, or returns the account's refusal. preset null: the preset of the attempt before (retry).
-   * onceKey: the same key again starts nothing.
+   * Starts an attempt, or returns the account's refusal. preset null: the preset of the attempt before (retry), and its
+   * usdMax unless another is given. onceKey: the same key again starts nothing.
    */
-  async start(preset: Preset | null, onceKey: string | null): Promise<Refusal | null> {
+  async start(preset: Preset | null, onceKey: string | null, usdMax: number | null = null): Promise<Refusal | null> {
     this.#record.starting = true;
     try {
-      return await this.#start(preset, onceKey);
+      return await this.#start(preset, onceKey, usdMax);
     } finally {
       this.#record.starting = false;
     }
   }
 
-  async #start(preset: Preset | null, onceKey: string | null): Promise<Refusal | null> {
+  async #start(preset: Preset | null, onceKey: string | null, usdMaxAsked: number | null): Promise<Refusal | null> {
     const record = this.#record;
-    const asked = preset ?? "the preset of the attempt before";
+    const asked = `${preset ?? "the preset of the attempt before"}${usdMaxAsked === null ? "" : `, at most ${usdMaxAsked} USD`}`;
+    const usdMax = usdMaxAsked ?? (preset === null ? record.row().job.usdMax : null);
     record.row();
     if (earlierAnswer(this.#store, "start", onceKey, asked) !== null) return null;
     await this.#shelf.sync({ exact: true });
@@ -75,15 +85,16 @@ export class JobRunner {
     checkPhotoSet(photos, this.#settings.limits);
     const plan = this.#plan(chosen, photos, Date.now());
     const { usd } = estimate(chosen, photos.length, await record.index.samples(), this.#settings.price);
+    checkCeiling(usd, usdMax);
     const { projectId, attempt, deadlineAt: expiresAt } = plan;
     const reserved = await record.index.reserve({ projectId, attempt, preset: chosen, photos: photos.length, usd, expiresAt });
     if (isRefusal(reserved)) return reserved;
     // From here on the attempt exists, whatever happens to this object: nonce, deadline and alarm come before the call.
     this.#store.update({ grant_nonce: plan.nonce, progress_secret: plan.progressSecret, asked_at: plan.now, hurry: false });
     if (onceKey !== null) this.#store.remember("start", onceKey, { asked, answer: String(attempt) }, plan.now);
-    await record.apply({ type: "start", preset: chosen, deadlineAt: plan.deadlineAt });
+    await record.apply({ type: "start", preset: chosen, usdMax, deadlineAt: plan.deadlineAt });
     await record.apply({ type: "submit_unknown", attempt, adoptUntil: plan.now + ADOPT_MS });
-    await record.apply(await submit({ ...plan, usdMax: roundUsd(reserved.usdLeft) }, this.#settings, this.#runpod));
+    await record.apply(await submit({ ...plan, usdMax: roundUsd(Math.min(reserved.usdLeft, usdMax ?? reserved.usdLeft)) }, this.#settings, this.#runpod));
     return null;
   }
 
@@ -130,6 +141,7 @@ export class JobRunner {
     this.#store.update({ hurry: false });
     await this.confirmCancels();
     await this.#poll({ hook: false });
+    await this.#endIfStopped();
     const { deadlineAt } = this.#store.row?.job ?? { deadlineAt: null };
     // A worker that has delivered everything and then hangs has still done its job.
     if (deadlineAt !== null && Date.now() >= deadlineAt) await this.#takeFromBucket();
@@ -170,6 +182,17 @@ export class JobRunner {
       if (hook) this.#store.update({ hurry: true });
       await this.#takeFromBucket();
     }
+  }
+
+  /** A job that no worker will take ends as soon as the account knows it: without a waiting job RunPod starts no more workers. */
+  async #endIfStopped(): Promise<void> {
+    const { job } = this.#record.row();
+    if (job.state !== "queued") return;
+    const stopped = await this.#record.index.watchStarts();
+    if (stopped === null) return;
+    const failure: Failure = { code: "UPSTREAM", message: `No GPU worker took the job. ${stopped.reason}`, hint: "Contact whoever runs this service.", stage: null };
+    await this.#record.apply({ type: "failed", attempt: job.attempt, failure, stop: true });
+    await this.confirmCancels();
   }
 
   /** Ends the current attempt by the report that its worker left in the bucket, if there is one. */

@@ -11,6 +11,8 @@ export interface Job {
   /** Number of the current attempt; 0 before the first. */
   readonly attempt: number;
   readonly preset: Preset | null;
+  /** US dollars that the attempt may cost, as its caller set it; null: only the account's budget counts. */
+  readonly usdMax: number | null;
   /** RunPod's id of the current attempt; null before its answer came (or if it never came). */
   readonly runpodId: string | null;
   /** Until when an attempt without an id may still be recognised, after a submission whose outcome is unknown. */
@@ -34,6 +36,7 @@ export const NEW_JOB: Job = {
   state: "new",
   attempt: 0,
   preset: null,
+  usdMax: null,
   runpodId: null,
   adoptUntil: null,
   deadlineAt: null,
@@ -51,7 +54,7 @@ export const NEW_JOB: Job = {
 /** Every event about an attempt carries its number: one about an older attempt changes nothing. */
 export type Event =
   | { readonly type: "photos"; readonly declared: number; readonly uploaded: number }
-  | { readonly type: "start"; readonly preset: Preset; readonly deadlineAt: number }
+  | { readonly type: "start"; readonly preset: Preset; readonly usdMax?: number | null; readonly deadlineAt: number }
   | { readonly type: "submitted"; readonly attempt: number; readonly runpodId: string }
   | { readonly type: "submit_refused"; readonly attempt: number; readonly failure: Failure }
   | { readonly type: "submit_unknown"; readonly attempt: number; readonly adoptUntil: number }
@@ -84,7 +87,7 @@ export function transition(job: Job, event: Event, now: number): Job {
     case "photos":
       return onPhotos(job, event.declared, event.uploaded);
     case "start":
-      return STARTABLE.has(job.state) ? begin(job, event.preset, event.deadlineAt, now) : job;
+      return STARTABLE.has(job.state) ? begin(job, event, now) : job;
     case "cancel":
       return ACTIVE.has(job.state) ? end(job, "cancelled", now, { stop: true, ...cancelledFor(event.reason) }) : job;
     case "cancel_confirmed":
@@ -132,8 +135,8 @@ function onPhotos(job: Job, declared: number, uploaded: number): Job {
   return state === job.state ? job : { ...job, state };
 }
 
-function begin(job: Job, preset: Preset, deadlineAt: number, now: number): Job {
-  return { ...NEW_JOB, state: "queued", attempt: job.attempt + 1, preset, deadlineAt, submittedAt: now, toCancel: job.toCancel };
+function begin(job: Job, { preset, usdMax, deadlineAt }: Extract<Event, { type: "start" }>, now: number): Job {
+  return { ...NEW_JOB, state: "queued", attempt: job.attempt + 1, preset, usdMax: usdMax ?? null, deadlineAt, submittedAt: now, toCancel: job.toCancel };
 }
 
 /** The id of an attempt became known: store it, or cancel the job if nobody waits for that attempt any more. */

@@ -132,6 +132,7 @@ export class Cloud {
         jobs_per_day: 1000,
         jobs_at_once: 100,
         budget_usd_per_month: 100,
+        start_failures_max: 5,
         ...limits,
       }),
       PRICE: JSON.stringify({ gpu: "RTX 4090", usd_per_s: 0.00031, as_of: "2026-11-23", source: "test" }),

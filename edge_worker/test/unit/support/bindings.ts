@@ -16,6 +16,7 @@ export const BINDINGS: Readonly<Record<string, string>> = {
     jobs_per_day: 3,
     jobs_at_once: 2,
     budget_usd_per_month: 10,
+    start_failures_max: 5,
   }),
   RUNPOD_ENDPOINT_ID: "ep123",
   RUNPOD_API_KEY: "rp",

@@ -34,6 +34,7 @@ export class RunPodScript {
   queued: () => void = () => undefined;
   status: (minutes: number) => Reply = () => ({ status: 200, body: { status: "IN_QUEUE" } });
   cancel: () => Reply = () => ({ status: 200, body: {} });
+  health: (minutes: number) => Reply = () => ({ status: 200, body: { jobs: { inQueue: 1 }, workers: {} } });
 
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
     const [call = "", id = ""] = new URL(String(input)).pathname.split("/").slice(3);
@@ -51,6 +52,7 @@ export class RunPodScript {
       this.asked += 1;
       return this.#answer(this.status((this.now - T0) / MINUTE));
     }
+    if (call === "health") return this.#answer(this.health((this.now - T0) / MINUTE));
     const reply = this.cancel();
     if (typeof reply === "object" && reply.status === 200) this.cancelled.push(id);
     return this.#answer(reply);
