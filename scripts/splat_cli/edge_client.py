@@ -4,8 +4,9 @@ Never prints; never puts the token or a presigned URL into an error."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,6 +24,7 @@ TIMEOUT_S = 30.0
 UPLOAD_TIMEOUT_S = 300.0
 BATCH = 50  # the edge signs at most this many URLs per call
 TRIES = 4
+JOBS_PAGE = 200
 RETRY_STATUS = {429, 500, 502, 503, 504}
 
 
@@ -74,6 +76,66 @@ class Estimate(Reply):
     seconds: float
     usd: float
     basis: str = ""
+
+
+class StageSeconds(Reply):
+    stage: str
+    seconds: float
+
+
+class Job(Reply):
+    """An attempt in the account's books. usd: reserved until it ended, then its cost. name: None if deleted."""
+
+    project_id: str
+    name: str | None
+    attempt: int
+    preset: str
+    photos: int
+    state: str | None
+    submitted_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    usd: float
+    seconds: float | None
+    stages: tuple[StageSeconds, ...] = ()
+    error: Failure | None = None
+
+
+class Spend(Reply):
+    today_usd: float
+    month_usd: float
+    reserved_usd: float
+    budget_usd: float
+    left_usd: float
+
+
+class RunPodCounts(Reply):
+    jobs: dict[str, int]
+    workers: dict[str, int]
+
+
+class Stopped(Reply):
+    at: datetime
+    reason: str
+
+
+class Metrics(Reply):
+    """The account's figures. runpod: None when RunPod does not answer the edge."""
+
+    success_rate: float | None
+    jobs_today: int
+    spend: Spend
+    failed_starts: int = 0
+    stopped: Stopped | None = None
+    runpod: RunPodCounts | None
+
+
+class Rate(Reply):
+    """What a second of the deployment's GPU costs, with the day of that price."""
+
+    gpu: str
+    usd_per_s: float
+    as_of: str
 
 
 class Upload(Reply):
@@ -197,11 +259,46 @@ class EdgeClient:
             self._call("GET", f"/api/projects/{project_id}/estimate", params={"preset": preset})
         )
 
-    def start(self, project_id: str, preset: str) -> Project:
-        return Project.model_validate(self._call("POST", f"/api/projects/{project_id}/jobs", json={"preset": preset}))
+    def estimate_for(self, preset: str, photos: int) -> Estimate:
+        """The estimate of a job before anything is uploaded."""
+        return Estimate.model_validate(self._call("GET", "/api/estimate", params={"preset": preset, "photos": photos}))
+
+    def start(self, project_id: str, preset: str, *, usd_max: float | None = None) -> Project:
+        """Start a job. usd_max: refused if it is estimated above, and stopped there."""
+        body = {"preset": preset, **_ceiling(usd_max)}
+        return Project.model_validate(self._call("POST", f"/api/projects/{project_id}/jobs", json=body))
+
+    def retry(self, project_id: str, *, usd_max: float | None = None) -> Project:
+        """Start a new attempt with the preset of the last one, and its ceiling unless another is given."""
+        return Project.model_validate(
+            self._call("POST", f"/api/projects/{project_id}/jobs/retry", json=_ceiling(usd_max))
+        )
 
     def cancel(self, project_id: str) -> Project:
         return Project.model_validate(self._call("POST", f"/api/projects/{project_id}/jobs/cancel"))
+
+    def jobs(self) -> Iterator[Job]:
+        """Every attempt of all projects, newest first. Reads the next page when it is needed."""
+        cursor: str | None = None
+        while True:
+            page = self._call("GET", "/api/jobs", params={"limit": JOBS_PAGE, **({"cursor": cursor} if cursor else {})})
+            yield from (Job.model_validate(item) for item in page["jobs"])
+            cursor = page.get("cursor")
+            if not cursor:
+                return
+
+    def metrics(self) -> Metrics:
+        return Metrics.model_validate(self._call("GET", "/api/metrics"))
+
+    def rate(self) -> Rate:
+        return Rate.model_validate(self._call("GET", "/api/settings")["price"])
+
+    def stop_jobs(self, reason: str) -> Stopped:
+        """Start no more jobs, and end those that wait. Returns the stop that is in force."""
+        return Stopped.model_validate(self._call("POST", "/api/stop", json={"reason": reason})["stopped"])
+
+    def resume_jobs(self) -> None:
+        self._call("POST", "/api/resume")
 
     def login_link(self) -> str:
         """A link that signs a browser in once."""
@@ -240,6 +337,10 @@ class EdgeClient:
                     raise _as_error(answer)
             self.sleep(0.25 * 2**attempt)
         raise AssertionError("the last attempt returns or raises")
+
+
+def _ceiling(usd_max: float | None) -> dict[str, float]:
+    return {} if usd_max is None else {"max_cost_usd": usd_max}
 
 
 def _as_error(answer: httpx.Response) -> ServiceError:

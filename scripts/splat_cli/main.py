@@ -15,7 +15,8 @@ from typer.exceptions import TyperException
 
 from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.errors import CommandError
-from scripts.splat_cli.options import ROOT, JsonOption, StackOption, YesOption, console
+from scripts.splat_cli.operate import commands as operate
+from scripts.splat_cli.options import ROOT, JsonOption, MaxCostOption, SceneArgument, StackOption, YesOption, console
 from scripts.splat_cli.photos import check_folder
 from scripts.splat_cli.show import report_table, scene_lines
 from scripts.splat_cli.stack import LOCAL, Engine, check_stack, up_hint
@@ -33,7 +34,6 @@ app = typer.Typer(
 )
 
 PresetOption = Annotated[str, typer.Option("--preset", "-p", help="preview, standard or high")]
-SceneArgument = Annotated[str, typer.Argument(help="ID of a scene (splat scenes lists them)", metavar="ID")]
 
 
 @app.command()
@@ -119,16 +119,19 @@ def adopt(
 @app.command()
 def reconstruct(
     folder: Annotated[Path, typer.Argument(help="Folder of photos", metavar="DIR")],
+    *,
     stack: StackOption = LOCAL,
     preset: PresetOption = "preview",
     name: Annotated[str | None, typer.Option(help="Name of the scene; default: the folder's name")] = None,
+    max_cost: MaxCostOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a scene from a folder of photos and print its report."""
     from scripts.splat_cli.reconstruct import reconstruct as work
 
     with open_edge(ROOT, stack) as client:
-        done = work(client, folder, name=name or folder.expanduser().resolve().name, preset=preset, console=console)
+        title = name or folder.expanduser().resolve().name
+        done = work(client, folder, name=title, preset=preset, usd_max=max_cost, console=console)
         names = client.photo_names(done.id)
     report = done.report or {}
     if as_json:
@@ -246,6 +249,9 @@ def pulumi(context: typer.Context, stack: StackOption = LOCAL) -> None:
 
 def _client_of(outputs: dict[str, Any]) -> EdgeClient:
     return EdgeClient(outputs["appUrl"], outputs["operatorToken"])
+
+
+operate.add_to(app)
 
 
 def main() -> None:

@@ -17,3 +17,8 @@ StackOption = Annotated[
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Continue without a preview and a confirmation")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print only JSON on stdout")]
+SceneArgument = Annotated[str, typer.Argument(help="ID of a scene (splat scenes lists them)", metavar="ID")]
+MaxCostOption = Annotated[
+    float | None,
+    typer.Option("--max-cost", min=0.0001, help="US dollars that the job may cost; refused if estimated above"),
+]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from scripts.splat_cli.edge_client import EdgeClient, Project, Upload
+from scripts.splat_cli.edge_client import EdgeClient, Estimate, Project, Upload
 from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.photos import Photo, find_photos, readable, told
 from scripts.splat_cli.progress import Stages
@@ -30,6 +30,7 @@ def reconstruct(
     name: str,
     preset: str,
     console: Console,
+    usd_max: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Project:
     """Upload the photos, start the job and follow it. Returns the finished project.
@@ -41,6 +42,8 @@ def reconstruct(
     photos, left_out = find_photos(folder, client.limits())
     for line in told(left_out):
         console.print(f"  {line}", markup=False, soft_wrap=True)
+    if usd_max is not None:
+        check_ceiling(client.estimate_for(preset, len(photos)), usd_max, photos=len(photos), preset=preset)
     project = client.create_project(readable(name).strip()[:NAME_LENGTH_MAX] or "Scene")
     with _undo_on(BaseException, lambda: client.delete_project(project.id)):
         _upload(client, project, photos, console)
@@ -52,7 +55,7 @@ def reconstruct(
             soft_wrap=True,
         )
     with _undo_on(KeyboardInterrupt, lambda: client.cancel(project.id)):
-        client.start(project.id, preset)
+        client.start(project.id, preset, usd_max=usd_max)
         final = _watch(client, project.id, console, sleep=sleep)
     if final.state == "done" and final.report is not None:
         return final
@@ -69,6 +72,16 @@ def check_preset(client: EdgeClient, preset: str) -> None:
     offered = client.presets()
     if preset not in offered:
         raise CommandError(f"There is no preset {preset!r}.", hint=f"choose one of {', '.join(offered)}")
+
+
+def check_ceiling(estimate: Estimate, usd_max: float, *, photos: int, preset: str) -> None:
+    """Raises CommandError, before anything is uploaded, when the job is estimated above its ceiling."""
+    if estimate.usd > usd_max:
+        raise CommandError(
+            f"{photos} photos with preset {preset} are estimated at {usd(estimate.usd)},"
+            f" above --max-cost {usd(usd_max)}.",
+            hint="use fewer photos or a smaller preset, or raise --max-cost",
+        )
 
 
 @contextmanager

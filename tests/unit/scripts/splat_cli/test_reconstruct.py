@@ -53,7 +53,7 @@ class Edge:
             return httpx.Response(201, json={"uploads": uploads})
         if path == "/api/projects/p_1/photos":
             return httpx.Response(200, json={"photos": [{"name": "a.jpg", "as": "0001.jpg", "uploaded": True}]})
-        if path == "/api/projects/p_1/estimate":
+        if path in ("/api/projects/p_1/estimate", "/api/estimate"):
             return httpx.Response(200, json={"seconds": 130, "usd": 0.0403, "basis": "20 photos"})
         if path == "/api/projects/p_1" and request.method == "GET":
             state = self.states.pop(0)
