@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from common.stop_signals import stop_as_ctrl_c
 from local_cloud import process_group
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -129,7 +130,7 @@ class Runner:
         self._changed = threading.Condition()
 
     def run(self) -> list[Ended]:
-        """Run all suites. After Ctrl-C, stops everything it started, then raises KeyboardInterrupt."""
+        """Run all suites. After Ctrl-C or SIGTERM, stops everything it started, then raises KeyboardInterrupt."""
         self._logs.mkdir(parents=True, exist_ok=True)
         try:
             with self._changed:
@@ -214,6 +215,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--lanes", type=int, default=LANES, help="suites at a time (default: %(default)s)")
     options = parser.parse_args(argv)
     os.environ.update(environment())
+    stop_as_ctrl_c()
     began = time.monotonic()
     try:
         ended = Runner(PARTS[options.part], lanes=options.lanes, logs=LOGS, out=sys.stdout).run()

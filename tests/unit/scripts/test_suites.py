@@ -83,7 +83,8 @@ def test_outputs_stay_whole_and_a_failure_names_its_log(
     assert "All suites passed" not in said.out
 
 
-def test_ctrl_c_ends_everything_that_was_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda stop: stop.name)
+def test_a_stop_signal_ends_everything_that_was_started(tmp_path: Path, stop: signal.Signals) -> None:
     mark = str(tmp_path / "pid")
     sleeper = f"import os, pathlib, time; pathlib.Path({mark!r}).write_text(str(os.getpid())); time.sleep(60)"
     program = (
@@ -102,7 +103,7 @@ def test_ctrl_c_ends_everything_that_was_started(tmp_path: Path) -> None:
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    started.send_signal(signal.SIGINT)
+    started.send_signal(stop)
     assert started.wait(timeout=20) == suites.INTERRUPTED
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)

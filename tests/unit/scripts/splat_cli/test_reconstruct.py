@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +137,56 @@ def test_an_interrupt_during_the_job_cancels_it(photos: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(edge, photos)
     assert edge.calls[-1] == "POST /api/projects/p_1/jobs/cancel"
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda stop: stop.name)
+def test_every_stop_signal_cancels_the_job_of_the_command(photos: Path, stop: signal.Signals) -> None:
+    edge = Edge([])
+    watched = threading.Event()
+
+    class Service(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = self.rfile.read(int(self.headers.get("content-length", 0)))
+            if self.path == "/api/projects/p_1":
+                edge.states.append(at("train"))
+                watched.set()
+            url = f"http://{self.headers['host']}{self.path}"
+            answer = edge(httpx.Request(self.command, url, content=content))
+            body = answer.content.replace(b"http://s3.test", f"http://{self.headers['host']}".encode())
+            self.send_response(answer.status_code)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_PUT = do_GET
+
+        def log_message(self, *_: object) -> None:
+            """Keeps the test's own stderr clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # A shell's background job ignores Ctrl-C, and its children inherit that.
+        code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        command = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                code + "from scripts.splat_cli.main import main; main()",
+                "reconstruct",
+                str(photos),
+            ],
+            cwd=CONTRACTS.parents[1],
+            env={**os.environ, "SPLAT_URL": f"http://127.0.0.1:{server.server_port}", "SPLAT_TOKEN": "token"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert watched.wait(60)
+            command.send_signal(stop)
+            _, said = command.communicate(timeout=60)
+        finally:
+            command.kill()
+            server.shutdown()
+    assert edge.calls[-1] == "POST /api/projects/p_1/jobs/cancel", said
+    assert command.returncode == 130
+    assert "Stopped." in said
