@@ -60,7 +60,7 @@ export class Registry {
     const id = type === "AccountToken" && givenId === "new" ? randomBytes(16).toString("hex") : givenId;
     const existing = this.#store.get(type, id);
     if (type === "AccountToken" && existing === undefined && givenId !== "new") throw new NotFound(`AccountToken "${id}" does not exist.`);
-    const world = { get: (t, i) => this.#store.get(t, i), now: () => new Date().toISOString() };
+    const world = { get: (t, i) => this.#store.get(t, i), list: (t) => this.#store.list(t), now: () => new Date().toISOString() };
     const next = { type, id, props: rule(id, props, world, existing) };
     if (type === "WorkersScript") await this.#deploy(next, props, existing);
     else {
@@ -141,8 +141,10 @@ export class Registry {
 
   /** Brings workerd in line with the store; requests wait at the front meanwhile. */
   #applyHost() {
-    // A script is reachable only through its workers.dev subdomain, as on the platform.
-    const reachable = this.#store.list("WorkersScriptSubdomain").find(({ props }) => props.enabled);
+    // A script is reachable only through its workers.dev subdomain, as on the platform. Of several, the oldest answers.
+    const age = ({ id }) => this.#store.get("WorkersScript", id)?.props.createdOn ?? "";
+    const enabled = this.#store.list("WorkersScriptSubdomain").filter(({ props }) => props.enabled);
+    const [reachable] = enabled.sort((a, b) => (age(a) < age(b) ? -1 : 1));
     return this.#front.hold(() =>
       this.#host.apply({
         scripts: this.#store.list("WorkersScript"),

@@ -29,7 +29,7 @@ const BINDING_FIELDS = {
 
 /**
  * type -> (id, props, world, existing) => props as the service would answer them.
- * world: {get(type, id), now(): ISO text}; existing: the stored resource or undefined.
+ * world: {get(type, id), list(type), now(): ISO text}; existing: the stored resource or undefined.
  */
 export const RULES = {
   R2Bucket(id, props, world, existing) {
@@ -98,6 +98,7 @@ export const RULES = {
     }
     const migration = migrate(id, props.migrations, existing);
     checkBindings(props.bindings ?? [], migration.classes, world);
+    if (world.get("WorkersScriptSubdomain", id)?.props.enabled) needFreeAddress(id, textsOf({ props }), world);
     return {
       ...props,
       scriptName: id,
@@ -112,6 +113,7 @@ export const RULES = {
   WorkersScriptSubdomain(id, props, world) {
     needScript(id, world);
     if (typeof props.enabled !== "boolean") refuse("INVALID_SUBDOMAIN", "enabled must be true or false.");
+    if (props.enabled) needFreeAddress(id, textsOf(world.get("WorkersScript", id)), world);
     return { ...props, scriptName: id, previewsEnabled: props.previewsEnabled ?? props.enabled };
   },
 
@@ -214,6 +216,27 @@ function needBucket(name, props, world) {
   const jurisdiction = props.jurisdiction ?? "default";
   if (bucket === undefined || bucket.props.jurisdiction !== jurisdiction) {
     refuse("NO_SUCH_BUCKET", `Bucket "${name}" does not exist in jurisdiction "${jurisdiction}".`);
+  }
+}
+
+/** Text bindings of a stored script: name -> text. */
+const textsOf = ({ props }) => Object.fromEntries((props.bindings ?? []).map(({ name, text }) => [name, text]));
+
+/**
+ * Every script of this runtime answers at the same address, which a second stack would take from the first. Two
+ * scripts of one stack can exist for a while, when a rename creates the new script before it deletes the old one.
+ */
+function needFreeAddress(id, { WORKER_URL: address, STACK: stack }, world) {
+  if (address === undefined) return;
+  for (const { id: other, props } of world.list("WorkersScriptSubdomain")) {
+    if (other === id || !props.enabled) continue;
+    const texts = textsOf(world.get("WorkersScript", other));
+    if (texts.WORKER_URL !== address || texts.STACK === stack) continue;
+    refuse(
+      "ADDRESS_IN_USE",
+      `${address} is the address of script "${other}" of stack "${texts.STACK}". A local cloud serves one stack. ` +
+        `Deploy stack "${stack}" on a local cloud of its own: SPLAT_LOCAL_STATE=FOLDER make up.`,
+    );
   }
 }
 

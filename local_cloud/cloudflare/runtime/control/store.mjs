@@ -42,7 +42,7 @@ export class Store {
     }
     const { format, internalKey, resources } = JSON.parse(text);
     if (format !== FORMAT) {
-      throw new Error(`${this.#file} has format ${format}, but this program reads format ${FORMAT}. Remove the state folder.`);
+      throw new Error(`${this.#file} has format ${format}, but this program reads format ${FORMAT}. Use the release that wrote it, or another state folder.`);
     }
     this.internalKey = internalKey;
     this.#resources = new Map(resources.map((resource) => [key(resource.type, resource.id), resource]));

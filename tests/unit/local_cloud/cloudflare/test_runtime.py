@@ -245,6 +245,48 @@ def test_a_script_is_reachable_only_through_its_subdomain(runtime: Runtime, tmp_
     assert httpx.get(runtime.url).status_code == 503
 
 
+SAME = {"oldTag": "v1", "newTag": "v1"}
+
+
+def at_address(tmp_path: Path, version: str, stack: str, address: str, **more: Any) -> dict[str, Any]:
+    """A script whose bindings name its public address and its stack, as our program deploys it."""
+    made = script(tmp_path, version=version, **more)
+    texts = {"STACK": stack, "WORKER_URL": address}
+    return made | {
+        "bindings": made["bindings"] + [{"name": n, "type": "plain_text", "text": t} for n, t in texts.items()]
+    }
+
+
+def test_a_second_stack_cannot_take_the_address_of_the_first(runtime: Runtime, tmp_path: Path) -> None:
+    deployed(runtime, tmp_path)
+    runtime.put("WorkersScript", "edge", at_address(tmp_path, "one", "dev", runtime.url, migrations=SAME))
+    runtime.put("WorkersScript", "another", at_address(tmp_path, "two", "qa", runtime.url))
+    answer = runtime.control.put("/resources/WorkersScriptSubdomain/another", json={"props": {"enabled": True}})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (409, "ADDRESS_IN_USE")
+    assert f'{runtime.url} is the address of script "edge" of stack "dev"' in error["message"]
+    assert "SPLAT_LOCAL_STATE=" in error["message"]
+    assert text(runtime, "/") == "one"
+
+    # Another address, as two deployments with workers.dev addresses have; then it must not move to the first's.
+    elsewhere = at_address(tmp_path, "two", "qa", "https://qa.team.workers.dev", migrations=SAME)
+    runtime.put("WorkersScript", "another", elsewhere)
+    runtime.put("WorkersScriptSubdomain", "another", {"enabled": True})
+    assert text(runtime, "/") == "one"
+    moved = at_address(tmp_path, "two", "qa", runtime.url, migrations=SAME)
+    assert runtime.refused("WorkersScript", "another", moved) == "ADDRESS_IN_USE"
+
+
+def test_a_renamed_script_of_the_same_stack_takes_over_when_the_old_one_goes(runtime: Runtime, tmp_path: Path) -> None:
+    deployed(runtime, tmp_path)
+    runtime.put("WorkersScript", "edge", at_address(tmp_path, "one", "dev", runtime.url, migrations=SAME))
+    runtime.put("WorkersScript", "a-new-name", at_address(tmp_path, "two", "dev", runtime.url))
+    runtime.put("WorkersScriptSubdomain", "a-new-name", {"enabled": True})
+    assert text(runtime, "/") == "one"
+    assert runtime.control.delete("/resources/WorkersScript/edge").status_code == 204
+    assert text(runtime, "/") == "two"
+
+
 def test_clients_cannot_set_the_platforms_headers_or_reach_its_maintenance(runtime: Runtime, tmp_path: Path) -> None:
     deployed(runtime, tmp_path)
     lies = {"cf-connecting-ip": "6.6.6.6", "mf-route-override": "x", "x-forwarded-for": "6.6.6.6", "x-fine": "1"}
