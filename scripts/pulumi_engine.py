@@ -16,12 +16,13 @@ def recorded_folder(root: Path) -> Path | None:
         return None
 
 
-def environment(root: Path, *, first_on_path: Sequence[Path] = ()) -> dict[str, str]:
-    """The process's environment with the checkout's packages and its engine first on PATH."""
+def environment(root: Path, *, first_on_path: Sequence[Path] = (), without: str | None = None) -> dict[str, str]:
+    """The process's environment with the checkout's packages and its engine first on PATH.
+    without: beginning of the names of variables that are not passed on."""
     engine = recorded_folder(root)
     folders = [*first_on_path, root / ".venv/bin", *([engine] if engine else []), os.environ.get("PATH", "")]
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if without is None or not name.startswith(without)},
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # pulumi_cloudflare warns about its own age on import, dozens of lines at each run.
         "PYTHONWARNINGS": "ignore::DeprecationWarning",

@@ -25,8 +25,12 @@ from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.photos import digest, find_photos
 from scripts.splat_cli.progress import Stages
 from scripts.splat_cli.reconstruct import reconstruct
-from scripts.splat_cli.stack import LOCAL, Engine
+from scripts.splat_cli.stack import LOCAL, Engine, report_repaired
 from scripts.splat_cli.state_file import repair
+
+
+class Busy(CommandError):
+    """Another command holds the local stack."""
 
 
 def state_folder(root: Path) -> StateFolder:
@@ -34,8 +38,23 @@ def state_folder(root: Path) -> StateFolder:
     return StateFolder(root=Path(os.environ.get("SPLAT_LOCAL_STATE", root / ".local")).resolve())
 
 
+def deployed(root: Path) -> Engine:
+    """The engine for a command on the local stack as it is: its state is readable, unless another command is writing
+    it right now. Raises CommandError without a local stack."""
+    state = state_folder(root)
+    if not _backend(state).exists():
+        raise CommandError("The local stack is not deployed.", hint="make up")
+    with contextlib.suppress(Busy), one_at_a_time(state):
+        report_repaired(repair(_backend(state)))
+    return engine(root, state)
+
+
 def engine(root: Path, state: StateFolder) -> Engine:
     """The engine with the local backend, keys and plugin folder. Raises CommandError when the passphrase is lost."""
+    return _engine(root, state, _passphrase(root, state))
+
+
+def _engine(root: Path, state: StateFolder, passphrase: str) -> Engine:
     keys = supervisor.keys(state)
     return Engine(
         root=root,
@@ -44,7 +63,7 @@ def engine(root: Path, state: StateFolder) -> Engine:
         environment={
             "PULUMI_HOME": str(state.root / "pulumi"),
             "PULUMI_BACKEND_URL": f"file://{_backend(state)}",
-            "PULUMI_CONFIG_PASSPHRASE": _passphrase(state),
+            "PULUMI_CONFIG_PASSPHRASE": passphrase,
             # The checkout holds everything the local stack needs, so the engine must download nothing.
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "RUNPOD_API_KEY": keys.runpod_api_key,
@@ -123,7 +142,7 @@ def one_at_a_time(state: StateFolder) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise CommandError(
+            raise Busy(
                 f"Another command (process {lock.read().strip() or 'unknown'}) is changing the local stack.",
                 hint="wait for it, or stop it with Ctrl-C in its terminal",
             ) from None
@@ -159,7 +178,7 @@ def _select(engine_: Engine, state: StateFolder) -> None:
     `pulumi stack init` writes its encryption salt beside the Pulumi.yaml that it finds. It gets a Pulumi.yaml of its
     own, so that the committed Pulumi.local.yaml does not change (docs/decisions/0004).
     """
-    repair(_backend(state))
+    report_repaired(repair(_backend(state)))
     folder = _config_file(state).parent
     (folder / "Pulumi.yaml").write_text("name: photo-splat\nruntime: python\n")
     engine_.run("stack", "select", "--create", "--cwd", str(folder), quiet=True)
@@ -196,20 +215,35 @@ def _backend(state: StateFolder) -> Path:
     return state.root / "state"
 
 
-def _passphrase(state: StateFolder) -> str:
-    given = os.environ.get("PULUMI_CONFIG_PASSPHRASE")
-    if given:
-        return given
+def _passphrase(root: Path, state: StateFolder) -> str:
+    """The passphrase of this stack, from its own file only: what a shell exports belongs to other stacks.
+
+    An earlier release preferred an exported PULUMI_CONFIG_PASSPHRASE and then wrote no file. Such a stack takes the
+    exported passphrase into its file once, if it opens the state. Raises CommandError when there is none.
+    """
     file = state.root / "passphrase"
     if file.exists():
         return file.read_text().strip()
     if _backend(state).exists() and any(_backend(state).rglob("*.json")):
-        raise CommandError(
-            f"The passphrase of the local stack is missing ({file}).",
-            hint=f"set PULUMI_CONFIG_PASSPHRASE to it; if it is lost, remove {state.root} and start again",
-        )
-    write_private(file, secrets.token_hex(24))
+        exported = os.environ.get("PULUMI_CONFIG_PASSPHRASE", "")
+        if not exported or not _opens(_engine(root, state, exported)):
+            raise CommandError(
+                f"The passphrase of the local stack is missing ({file}).",
+                hint="put the passphrase that created the stack into this file, then run the same command",
+            )
+        write_private(file, exported)
+    else:
+        write_private(file, secrets.token_hex(24))
     return file.read_text().strip()
+
+
+def _opens(engine_: Engine) -> bool:
+    """Whether the engine's passphrase decrypts the stack."""
+    try:
+        engine_.config()
+    except CommandError:
+        return False
+    return True
 
 
 def _known_scenes(record: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@ Parses and prints; the modules beside it do the work."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from common.stop_signals import stop_as_ctrl_c
 from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.operate import commands as operate
@@ -22,8 +24,9 @@ from scripts.splat_cli.show import report_table, scene_lines
 from scripts.splat_cli.stack import LOCAL, Engine, check_stack, up_hint
 from scripts.splat_cli.stack_access import find_engine, open_edge
 
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 SAMPLES = ROOT / "samples/photos"
-INTERRUPTED = 130  # a shell's exit code for a command that Ctrl-C ended
+INTERRUPTED = 130  # a shell's exit code for a command that Ctrl-C ended; SIGTERM and SIGHUP end ours the same way
 
 app = typer.Typer(
     add_completion=False,
@@ -256,6 +259,7 @@ operate.add_to(app)
 
 def main() -> None:
     """Entry point: an error is shown as a message and a hint, never as a traceback."""
+    stop_as_ctrl_c()
     try:
         # Without standalone mode typer returns an exit code instead of leaving: 130 after Ctrl-C.
         code = app(prog_name="splat", standalone_mode=False)
@@ -267,6 +271,12 @@ def main() -> None:
         print(error.message, file=sys.stderr)
         print(f"hint: {error.hint}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        print(f"The disk is full: {error.filename or error.strerror}.", file=sys.stderr)
+        print("hint: free some disk space, then run the same command to continue", file=sys.stderr)
+        raise SystemExit(1) from None
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:

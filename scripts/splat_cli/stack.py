@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 
 from scripts import pulumi_engine
 from scripts.splat_cli.errors import CommandError, ServiceError
+from scripts.splat_cli.state_file import file_backend, keep_readable
 
 LOCAL = "local"
 LAST_LINES = 20
@@ -27,14 +29,18 @@ WITHOUT_STACK = {
     *("version", "whoami", "login", "logout", "plugin", "help"),
     *("install", "schema", "package", "policy", "org"),
 }
-# The next step for engine errors that name none.
+# The next step for engine errors that name none: pattern of the error, hint.
 NEXT_STEPS = {
+    "ENOSPC|no space left on device|disk quota exceeded": (
+        "free some disk space, then run the same command to continue"
+    ),
     "failed to load checkpoint|snapshot": "docs/operations.md explains how to repair a truncated state file",
     "unable to open state directory|operation error S3|PULUMI_ACCESS_TOKEN|not logged in": (
         "set the backend that has the stack (PULUMI_BACKEND_URL or pulumi login) and the key that opens it"
     ),
     "currently locked": "wait for the run that holds the lock; if none is running, release it with pulumi cancel",
 }
+DISK_FULL_BYTES = 1_000_000
 PREVIEW = {"up": "preview", "destroy": "destroy --preview-only"}
 NEXT_STEP = "fix the cause in the message, then run the same command again"
 
@@ -52,9 +58,11 @@ class Engine:
         """Run a command that changes the stack. Its output goes to stderr as it comes, or is returned when `quiet`. On
         a terminal the engine may ask. passed_on: the user typed the command, so stdin and stdout are theirs.
 
+        A state on a file backend is made readable first, and a checked copy of it is kept.
         After Ctrl-C, waits until the engine has stopped in order, then raises KeyboardInterrupt.
         Raises ServiceError with the engine's diagnostics when it fails.
         """
+        self._keep_state_readable()
         out = sys.stdout if passed_on else sys.stderr
         asks = not quiet and sys.stdin.isatty() and out.isatty()
         process = subprocess.Popen(
@@ -80,12 +88,11 @@ class Engine:
         if interrupted:
             raise KeyboardInterrupt
         if process.returncode != 0:
+            self._raise_known(said or "")
             reason = diagnostics(said or "")
-            full = re.search(r"ENOSPC|No space left on device", said or "", re.IGNORECASE)
-            fix = "free some disk space" if full else "fix the reason above"
             raise ServiceError(
                 f"pulumi {arguments[0]} of stack {self.stack} failed.{chr(10) if reason else ''}{reason}",
-                hint=f"{fix}, then run the same command to continue",
+                hint=self._next_step(said or "", "fix the reason above, then run the same command to continue"),
             )
         return said or ""
 
@@ -136,7 +143,15 @@ class Engine:
         """A variable of the engine's environment; "" where it is not set."""
         return str(self.environment.get(name) or os.environ.get(name, ""))
 
+    def _keep_state_readable(self) -> None:
+        """Repair the state of a cloud stack on a file backend, and keep a copy of it that was checked. The local
+        stack does this itself, under its own lock (local.py)."""
+        backend = file_backend(self.variable)
+        if backend is not None and self.stack != LOCAL:
+            report_repaired(keep_readable(backend, project=project_name(self.root), stack=self.stack))
+
     def _ask(self, *arguments: str) -> str:
+        self._keep_state_readable()
         done = subprocess.run(
             self._command(arguments),
             cwd=self.root,
@@ -148,6 +163,13 @@ class Engine:
         if done.returncode == 0:
             return done.stdout
         said = done.stderr.strip() or _problems_of(done.stdout)
+        self._raise_known(said)
+        raise ServiceError(
+            f"pulumi {' '.join(arguments[:2])} failed: {said[-600:]}", hint=self._next_step(said, NEXT_STEP)
+        )
+
+    def _raise_known(self, said: str) -> None:
+        """Raises CommandError for the engine's errors that are about the stack itself, not about what it deploys."""
         if "no stack named" in said or "no stack selected" in said:
             if self.stack == LOCAL:
                 raise CommandError(f"Stack {self.stack} is not deployed.", hint=up_hint(self.stack))
@@ -156,13 +178,24 @@ class Engine:
                 hint=f"create it (pulumi stack init {self.stack}; docs/environments.md lists the keys), or use the "
                 "backend that has it (pulumi login or PULUMI_BACKEND_URL)",
             )
-        if "passphrase" in said:
-            raise CommandError(
-                f"The passphrase of stack {self.stack} is missing or wrong.",
-                hint="set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase that created it",
-            )
-        hint = next((hint for words, hint in NEXT_STEPS.items() if re.search(words, said)), NEXT_STEP)
-        raise ServiceError(f"pulumi {' '.join(arguments[:2])} failed: {said[-600:]}", hint=hint)
+        if re.search("incorrect passphrase|passphrase must be set|passphrase rejected", said):
+            hint = "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the passphrase that created it"
+            if self.stack == LOCAL:
+                hint = "put the passphrase that created the stack back into the file passphrase of its folder (.local/)"
+            raise CommandError(f"The passphrase of stack {self.stack} is missing or wrong.", hint=hint)
+
+    def _next_step(self, said: str, otherwise: str) -> str:
+        """The hint for an engine error. A full disk often shows only in what the engine could not write, and the
+        output of a command that the user typed went to the terminal. So the disk itself is checked as well."""
+        known = next((hint for words, hint in NEXT_STEPS.items() if re.search(words, said, re.IGNORECASE)), None)
+        if known is None and any(shutil.disk_usage(folder).free < DISK_FULL_BYTES for folder in self._written()):
+            return next(iter(NEXT_STEPS.values()))
+        return known or otherwise
+
+    def _written(self) -> list[Path]:
+        """Folders that the engine writes to: the checkout, and the state where it is a folder."""
+        state = file_backend(self.variable)
+        return [folder for folder in (self.root, state) if folder is not None and folder.exists()]
 
     def _command(self, arguments: Sequence[str], *, asks: bool = False) -> list[str]:
         command = [str(self._engine() / "pulumi"), *arguments]
@@ -183,7 +216,9 @@ class Engine:
     def _environment(self) -> dict[str, str]:
         # The engine must find the Cloudflare stand-in as a plugin for this stack, and for no other.
         stand_in = [self.root / "local_cloud/cloudflare/bin"] if self.stack == LOCAL else []
-        found = pulumi_engine.environment(self.root, first_on_path=stand_in)
+        # This stack is complete in itself: what a shell exports (passphrase, backend, flags) is meant for others.
+        without = "PULUMI_" if self.stack == LOCAL else None
+        found = pulumi_engine.environment(self.root, first_on_path=stand_in, without=without)
         return {**found, **self.environment, "PATH": found["PATH"]}
 
 
@@ -205,6 +240,18 @@ def diagnostics(output: str) -> str:
     inner = "    "
     explained = [line for line, below in pairwise([*lines, ""]) if line.startswith(inner) or below.startswith(inner)]
     return "\n".join(explained or output.splitlines()[-LAST_LINES:])
+
+
+def report_repaired(stacks: Sequence[str]) -> None:
+    """One line for each stack whose state was repaired, on stderr."""
+    for stack in stacks:
+        print(f"Repaired the state of stack {stack}: an engine was interrupted while writing it.", file=sys.stderr)
+
+
+def project_name(root: Path) -> str:
+    """Name of the Pulumi project in this checkout."""
+    found = re.search(r"^name:\s*(\S+)", (root / "Pulumi.yaml").read_text(), re.MULTILINE)
+    return found.group(1) if found else ""
 
 
 def up_hint(stack: str) -> str:

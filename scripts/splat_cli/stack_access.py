@@ -114,10 +114,7 @@ def find_engine(root: Path, stack: str) -> Engine:
         return Engine(root=root, stack=stack)
     from scripts.splat_cli import local
 
-    state = local.state_folder(root)
-    if not (state.root / "state").exists():
-        raise CommandError("The local stack is not deployed.", hint="make up")
-    return local.engine(root, state)
+    return local.deployed(root)
 
 
 def open_stack(root: Path, stack: str) -> StackAccess:

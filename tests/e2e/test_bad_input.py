@@ -49,6 +49,13 @@ def test_a_port_in_use_is_named_and_nothing_starts(tmp_path: Path) -> None:
     assert run_splat("down", state=tmp_path / "local").returncode == 0
 
 
+def test_an_exported_passphrase_of_another_stack_changes_nothing(
+    local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "of the team's stack")
+    assert local_stack.outputs()["appUrl"] == local_stack.app_url
+
+
 def test_a_lost_passphrase_is_reported_with_the_fix(local_stack: LocalStack) -> None:
     passphrase = local_stack.state / "passphrase"
     hidden = passphrase.rename(local_stack.state / "hidden")
@@ -56,7 +63,7 @@ def test_a_lost_passphrase_is_reported_with_the_fix(local_stack: LocalStack) -> 
         done = local_stack.splat("up", "--no-scene")
         assert done.returncode == 1
         assert "The passphrase of the local stack is missing" in done.stderr
-        assert "PULUMI_CONFIG_PASSPHRASE" in done.stderr
+        assert "hint: put the passphrase that created the stack into this file" in done.stderr
     finally:
         hidden.rename(passphrase)
 

@@ -107,8 +107,8 @@ def _endpoint(name: str, all_endpoints: Iterable[Mapping[str, Any]]) -> Mapping[
     if (one.get("env") or {}).get(model.MARKER):
         raise CommandError(
             f"Endpoint {one['id']} belongs to another stack of this project.",
-            hint="destroy that stack, or remove the endpoint from its state (pulumi state delete) and delete its "
-            f"variable {model.MARKER}",
+            hint="remove the endpoint from that stack's state (pulumi state delete) and delete its variable "
+            f"{model.MARKER}, or destroy that stack",
         )
     if one.get("type") != model.QUEUE or not one.get("gpu"):
         raise CommandError(
@@ -163,7 +163,7 @@ def _has_a_stack(bucket: str, token_names: Iterable[str]) -> bool:
 def _owned(what: str, keys: str) -> CommandError:
     return CommandError(
         f"{what} belongs to another stack of this project. Destroying either stack would delete it.",
-        hint=f"destroy that stack, or remove it from that stack's state (pulumi state delete) and set {keys} by hand",
+        hint=f"remove it from that stack's state (pulumi state delete) and set {keys} by hand, or destroy that stack",
     )
 
 

@@ -6,8 +6,10 @@ import io
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,7 @@ def test_the_engines_summary_is_shortened(block: str, words: str) -> None:
 def checkout(tmp_path: Path) -> Path:
     """A checkout whose engine only records its command lines; it has the stack `dev`."""
     (tmp_path / ".tools").mkdir()
+    (tmp_path / "Pulumi.yaml").write_text("name: photo-splat\nruntime: python\n")
     (tmp_path / ".tools/engine.json").write_text(json.dumps({"folder": str(tmp_path)}))
     (tmp_path / "pulumi").write_text(
         f"""#!/bin/sh
@@ -168,6 +171,7 @@ def test_piped_input_reaches_the_command(checkout: Path) -> None:
         ("PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions", "pulumi login"),
         ("the stack is currently locked by 1 lock(s)", "pulumi cancel"),
         ("something new", "fix the cause in the message"),
+        ("write /state/dev.json: no space left on device", "free some disk space"),
     ],
 )
 def test_an_error_of_the_engine_is_shown_with_the_next_step(checkout: Path, error: str, next_step: str) -> None:
@@ -178,3 +182,93 @@ def test_an_error_of_the_engine_is_shown_with_the_next_step(checkout: Path, erro
 
     assert error in failure.value.message
     assert next_step in failure.value.hint
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "hint"),
+    [
+        ("incorrect passphrase", "The passphrase of stack dev is missing or wrong", "PULUMI_CONFIG_PASSPHRASE"),
+        ("no stack named 'dev' found", "has no stack dev", "pulumi stack init dev"),
+        ("ENOSPC: no space left on device", "no space left on device", "free some disk space"),
+        ("failed to load checkpoint: EOF", "EOF", "docs/operations.md"),
+    ],
+)
+def test_a_command_that_changes_the_stack_gives_the_same_advice_as_one_that_reads_it(
+    checkout: Path, error: str, message: str, hint: str
+) -> None:
+    (checkout / "pulumi").write_text(f'#!/bin/sh\necho "error: {error}"\nexit 255\n')
+
+    with pytest.raises(CommandError, match=message) as failure:
+        Engine(root=checkout, stack="dev").run("up", quiet=True)
+
+    assert hint in failure.value.hint
+
+
+def test_a_full_disk_is_recognised_without_a_word_of_the_engine(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / "pulumi").write_text("#!/bin/sh\necho 'error: it failed' >&2\nexit 255\n")
+    usage = shutil.disk_usage(checkout)._replace(free=4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+
+    for command in (lambda engine: engine.outputs(), lambda engine: engine.run("up", passed_on=True)):
+        with pytest.raises(ServiceError) as failure:
+            command(Engine(root=checkout, stack="dev"))
+        assert failure.value.hint.startswith("free some disk space")
+
+
+def test_a_truncated_state_on_a_folder_is_repaired_before_any_command(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = checkout / "backend/.pulumi/stacks/photo-splat"
+    folder.mkdir(parents=True)
+    (folder / "dev.json").write_text('{"version": 3}')
+    (folder / "dev.json.attrs").write_text("")
+    engine = Engine(root=checkout, stack="dev", environment={"PULUMI_BACKEND_URL": f"file://{checkout}/backend"})
+
+    engine.is_deployed()
+
+    assert not (folder / "dev.json.attrs").exists()
+    assert (folder / "dev.json.checked").read_text() == '{"version": 3}'
+    assert "Repaired the state of stack dev" in capsys.readouterr().err
+
+
+def test_the_local_stack_takes_no_pulumi_variable_of_the_shell(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A passphrase, backend or flag that a shell exports is meant for another stack."""
+    (checkout / "pulumi").write_text(f"#!/bin/sh\nenv > {checkout}/seen\n")
+    for name in ("PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_BACKEND_URL", "PULUMI_SELF_MANAGED_STATE_GZIP"):
+        monkeypatch.setenv(name, "exported")
+    mine = {"PULUMI_CONFIG_PASSPHRASE": "of the stack"}
+
+    Engine(root=checkout, stack="local", environment=mine).run("up", quiet=True)
+
+    seen = dict(line.split("=", 1) for line in (checkout / "seen").read_text().splitlines() if "=" in line)
+    assert "exported" not in seen.values()
+    assert seen["PULUMI_CONFIG_PASSPHRASE"] == "of the stack"
+    Engine(root=checkout, stack="dev").run("up", quiet=True)
+    assert "PULUMI_BACKEND_URL=exported" in (checkout / "seen").read_text()
+
+
+def test_a_terminated_command_lets_the_engine_stop_in_order(checkout: Path) -> None:
+    """As Ctrl-C does: the engine gets SIGINT and the time to finish its step."""
+    (checkout / "pulumi").write_text(
+        f"#!/bin/sh\ntrap 'echo in order > {checkout}/stopped; exit 1' INT\ntouch {checkout}/running\n"
+        "while :; do sleep 0.05; done\n"
+    )
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from pathlib import Path; "
+        "from common.stop_signals import stop_as_ctrl_c; from scripts.splat_cli.stack import Engine; "
+        f"stop_as_ctrl_c(); Engine(root=Path({str(checkout)!r}), stack='local').run('up', quiet=True)"
+    )
+    command = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 60
+        while not (checkout / "running").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        command.terminate()
+        _, said = command.communicate(timeout=60)
+    finally:
+        command.kill()
+    assert (checkout / "stopped").read_text() == "in order\n"
+    assert said.rstrip().endswith("KeyboardInterrupt")
