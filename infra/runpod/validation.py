@@ -74,8 +74,8 @@ def adoptable(news: Props, found: Props | None) -> str | None:
     # An unknown marker does not exist yet, so no endpoint can carry it.
     if marker_of(found) and marker_of(found) != marker_of(news):
         return (
-            f"photo-splat:adoptEndpointId is {named}, which belongs to another stack of this project. Destroy that "
-            f"stack, or remove the endpoint from its state (pulumi state delete) and delete its variable {MARKER}"
+            f"photo-splat:adoptEndpointId is {named}, which belongs to another stack of this project. Remove it "
+            f"from that stack's state (pulumi state delete) and delete its variable {MARKER}, or destroy that stack"
         )
     return None
 

@@ -14,7 +14,9 @@ LOSES_DATA = re.compile(r"^(remove|delete|drop|destroy|wipe|rm -|make down|splat
 HARMLESS = re.compile(
     r"^(remove (it from that stack's state|the endpoint from that stack's state|this key|the other keys)"
     # Photos that the person listed but never uploaded: the service holds no byte of them.
-    r"|delete them from the project)"
+    r"|delete them from the project"
+    # The project is over a limit, and only its owner knows which photos to leave out.
+    r"|delete the photos that show least)"
 )
 
 

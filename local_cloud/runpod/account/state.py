@@ -133,7 +133,8 @@ class Store:
             return _ACCOUNT.validate_python(document["account"])
         except (ValueError, KeyError, TypeError) as error:
             raise StateUnreadable(
-                f"{self._file} cannot be read ({error}): remove it to start with an empty account"
+                f"{self._file} cannot be read ({error}): restore it or the program that wrote it, "
+                "or move it away to start with an empty account"
             ) from error
 
     def save(self, account: Account) -> None:
