@@ -15,7 +15,7 @@ import pillow_heif
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms, ImageFilter
+from PIL import Image, ImageCms, ImageFilter, ImageOps
 from PIL.ExifTags import GPS, IFD, Base
 
 from splat_worker.limits import PHOTO_BYTES_MAX
@@ -255,7 +255,9 @@ LEFT_OUT: list[tuple[str, bytes, Reject, str]] = [
     ("a HEIC head on noise", b"\0\0\0\x18ftypheic" + bytes(200), Reject.UNREADABLE, "The file "),
     ("a thumbnail", encoded(picture(size=(160, 120)), "JPEG"), Reject.TOO_SMALL, "160x120"),
     ("a strip", encoded(picture(size=(2000, 150)), "JPEG"), Reject.TOO_SMALL, "2000x150"),
-    ("a long panorama", encoded(picture(size=(9000, 300)), "JPEG"), Reject.TOO_SMALL, "a strip of 9000x300"),
+    ("a very long panorama", encoded(picture(size=(9000, 300)), "JPEG"), Reject.TOO_SMALL, "a strip of 9000x300"),
+    ("a long panorama", encoded(picture(size=(1500, 300)), "JPEG"), Reject.PANORAMA, "panorama (stitched)"),
+    ("a tall panorama", encoded(picture(size=(300, 1500)), "JPEG"), Reject.PANORAMA, "panorama (stitched)"),
     ("a decompression bomb", _png_of(60_000, 60_000), Reject.TOO_LARGE, "60000x60000"),
 ]
 
@@ -421,6 +423,25 @@ def test_a_photo_with_panorama_metadata_is_left_out(how: str, kind: str, validat
         ("equirectangular", Reject.PANORAMA),
         ("cylindrical", Reject.PANORAMA),
     }
+
+
+def test_a_picture_of_two_to_one_whose_edges_meet_is_left_out_and_any_other_is_kept(validate: Validate) -> None:
+    half = picture(7, (400, 400))
+    around = Image.new("RGB", (800, 400))
+    around.paste(half, (0, 0))
+    around.paste(ImageOps.mirror(half), (400, 0))  # its last column is its first
+    backdrop = Image.new("RGB", (800, 400), (240, 240, 240))  # alike on both sides, and no panorama
+    backdrop.paste(picture(8, (300, 300)), (250, 50))
+    prepared = validate(
+        {
+            "around.jpg": encoded(around, "JPEG"),
+            "wide.jpg": encoded(picture(9, (800, 400)), "JPEG"),
+            "backdrop.jpg": encoded(backdrop, "JPEG"),
+            "cinema.jpg": encoded(picture(10, (840, 360)), "JPEG"),
+        }
+    )
+    assert [(r.name, r.code) for r in prepared.rejected] == [("around.jpg", Reject.PANORAMA)]
+    assert "equirectangular" in prepared.rejected[0].reason
 
 
 def test_a_jpeg_with_a_second_image_yields_the_first(validate: Validate) -> None:

@@ -13,7 +13,8 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from PIL.ExifTags import Base
 
 from splat_worker.limits import PHOTO_PIXELS_MAX, PHOTO_SIDE_MIN_PX, PHOTO_WORK_SIDE_MIN_PX, available_memory_bytes
-from splat_worker.photos.exif import Exif, panorama_kind, read_exif
+from splat_worker.photos.exif import Exif, read_exif
+from splat_worker.photos.panorama import panorama, panorama_by_tags
 from splat_worker.photos.pixels import to_srgb
 from splat_worker.photos.reject import Refused, Reject
 
@@ -38,11 +39,8 @@ def decode(path: Path, pillow_format: str, side_max_px: int) -> tuple[Image.Imag
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=[pillow_format]) as opened:
             width, height = opened.size
             _check_size(width, height, side_max_px)
-            if kind := panorama_kind(opened):
-                raise Refused(
-                    Reject.PANORAMA,
-                    f"This is a panorama ({kind}), which no single camera can have taken. Use ordinary photos.",
-                )
+            if kind := panorama_by_tags(opened):
+                raise panorama(kind)
             exif = read_exif(opened)
             if width * height > BIG_PIXELS:
                 with _big_photo_lock:

@@ -5,7 +5,6 @@ Never raises on malformed tags. The position stays inside the worker; it only de
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,18 +73,6 @@ def read_exif(image: Image.Image) -> Exif:
         sensor_width=_number(details.get(Base.ExifImageWidth)),
         position=_position(gps),
     )
-
-
-def panorama_kind(image: Image.Image) -> str | None:
-    """`equirectangular` or `cylindrical` by Photo Sphere XMP, which 360 degree cameras and phones' panorama modes
-    write, else None."""
-    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    text = packet.encode(errors="replace") if isinstance(packet, str) else bytes(packet)
-    found = _PROJECTION.search(text)
-    return found.group(1).decode().lower() if found else None
-
-
-_PROJECTION = re.compile(rb"GPano:ProjectionType[^a-zA-Z]{1,8}(equirectangular|cylindrical)", re.IGNORECASE)
 
 
 def _position(gps: dict[int, Any]) -> tuple[float, float, float] | None:

@@ -18,6 +18,7 @@ from splat_worker.contract.job_report import Rejected
 from splat_worker.hashing import sha256_of
 from splat_worker.limits import PHOTO_BYTES_MAX, cpu_count
 from splat_worker.photos.decode import decode
+from splat_worker.photos.panorama import panorama, panorama_by_picture
 from splat_worker.photos.reject import Refused, Reject
 from splat_worker.photos.sniff import sniff
 from splat_worker.progress import silent
@@ -116,6 +117,8 @@ def _read_or_refuse(source: Source, target: Path, side_max_px: int) -> _Read | R
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):  # on writing the copy; no fault of the photo
             raise
+        if source.path.is_symlink() and not source.path.exists():
+            return Refused(Reject.UNREADABLE, "This is a link to a file that does not exist.")
         return Refused(Reject.UNREADABLE, f"The file cannot be read: {error.strerror or type(error).__name__}.")
 
 
@@ -129,6 +132,8 @@ def _read(source: Source, target: Path, side_max_px: int) -> _Read:
     image, exif, full_width, full_height = decode(source.path, pillow_format, side_max_px)
     grey = image.convert("L")
     pixels = np.asarray(grey)
+    if kind := panorama_by_picture(grey):
+        raise panorama(kind)
     if pixels.std() < PLAIN_SPREAD:
         brightness = pixels.mean()
         what = "almost black" if brightness < 64 else "almost white" if brightness > 192 else "a single flat colour"
