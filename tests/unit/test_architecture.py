@@ -74,6 +74,7 @@ EDGE_ENTRIES = {"index.ts", "sweeper.ts"}
 WORKER = ROOT / "worker_image" / "src" / "splat_worker"
 # The GPU worker's folders (and `.`, the modules beside them that everyone uses), each with those it may import.
 WORKER_MAY: dict[str, set[str]] = {
+    "shell": {"photos", "contract", "."},
     "selftest": {"job", "photos", "train", "transfer", "contract", "."},
     "job": {"photos", "sfm", "train", "export", "transfer", "contract", "."},
     "export": {"sfm", "."},

@@ -1,14 +1,19 @@
-"""The pipeline from a shell: unusable folders are reported before any work."""
+"""The pipeline from a shell: unusable folders are reported before any work, and what a signal leaves."""
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from splat_worker import __main__ as shell
 from splat_worker.errors import Code, JobError
-from splat_worker.photos.validation import Source
+from splat_worker.shell.stopping import SOON
+from splat_worker.shell.words import STOPPED
 
 
 @pytest.fixture
@@ -30,17 +35,6 @@ def test_an_output_folder_that_cannot_be_created_fails_before_any_work(
     assert "--user" in errors
 
 
-def test_a_folder_without_read_permission_is_reported(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuses(_: Path) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "iterdir", refuses)
-    assert shell.main([str(photos), str(tmp_path / "out")]) == 1
-    assert f"BAD_INPUT: You have no permission to read {photos}." in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("given", [["nowhere"], ["photos"]])
 def test_a_missing_or_empty_folder_creates_no_output_folder(
     given: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -51,16 +45,74 @@ def test_a_missing_or_empty_folder_creates_no_output_folder(
     assert not (tmp_path / "out").exists()
 
 
-def test_photos_are_sorted_in_natural_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ["IMG_1.jpg", "IMG_2.jpg", "img_9.JPG", "IMG_10.jpg", "IMG_10b.jpg", "IMG_100.jpg"]
-    for name in names:
-        (tmp_path / name).write_bytes(b"never read")
-    handed: list[str] = []
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("seen", [KeyboardInterrupt, SystemError], ids=["in Python", "in a compiled kernel"])
+def test_a_signal_ends_the_run_with_one_sentence_and_leaves_no_scratch_folder(
+    *,
+    number: signal.Signals,
+    code: int,
+    seen: type[BaseException],
+    photos: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A compiled kernel turns the interrupt into a SystemError."""
 
-    def stop(run: object, sources: list[Source]) -> None:
-        handed.extend(source.name for source in sources)
-        raise JobError(Code.SFM_FAILED, "enough")
+    def work(run: object, sources: object) -> None:
+        try:
+            os.kill(os.getpid(), number)
+            signal.pause()
+        except KeyboardInterrupt:
+            raise seen from None
 
-    monkeypatch.setattr("splat_worker.job.pipeline.run_folder", stop)
-    assert shell.main([str(tmp_path), str(tmp_path / "out")]) == 1
-    assert handed == names
+    monkeypatch.setattr("splat_worker.job.pipeline.run_folder", work)
+    scratch = tmp_path / "tmp"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    before = signal.getsignal(number)
+    assert shell.main([str(photos), str(tmp_path / "out")]) == code
+    captured = capfd.readouterr()
+    assert captured.err == f"{SOON.decode()}{STOPPED}\n"
+    assert captured.out == ""
+    assert list(scratch.iterdir()) == []
+    assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "set TMPDIR"),
+        (RuntimeError("secret"), 2, "--verbose"),
+        (JobError(Code.TIME_LIMIT, "Too slow."), 1, "--max-seconds"),
+        (JobError(Code.TOO_FEW_PHOTOS, "Two.", hint="Take more."), 1, "Take more."),
+    ],
+)
+def test_the_hint_is_for_whoever_typed_the_command(
+    *,
+    error: Exception,
+    code: int,
+    says: str,
+    photos: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def work(run: object, sources: object) -> None:
+        raise error
+
+    monkeypatch.setattr("splat_worker.job.pipeline.run_folder", work)
+    assert shell.main([str(photos), str(tmp_path / "out")]) == code
+    printed = capsys.readouterr().err
+    assert says in printed.splitlines()[-1]
+    assert "Operators" not in printed
+    assert "secret" not in printed
+
+
+def test_a_file_in_place_of_the_output_folder_is_reported(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "scene").write_text("mine")
+    assert shell.main([str(photos), str(tmp_path / "scene")]) == 1
+    assert "is a file, not a folder" in capsys.readouterr().err
+    assert (tmp_path / "scene").read_text() == "mine"

@@ -1,5 +1,6 @@
 """The pipeline from a shell, without a cloud: `python -m splat_worker PHOTOS_DIR OUT_DIR`.
-Files go to OUT_DIR, a table to stdout, progress and errors to stderr. Exit status: 0 done, 1 user error, 2 our error.
+Files go to OUT_DIR, a table to stdout, progress and errors to stderr. Exit status: 0 done, 1 user error, 2 our error,
+128 and the signal's number after Ctrl-C and the like.
 """
 
 from __future__ import annotations
@@ -7,22 +8,19 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
-import re
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from splat_worker.contract.job_input import Matching, Preset, SfmOptions, TrainOverrides
 from splat_worker.contract.job_report import Report
 from splat_worker.errors import Code, JobError, as_job_error
-from splat_worker.progress import Event, Throttle
+from splat_worker.progress import Throttle
+from splat_worker.shell.folder import PERMISSION_HINT, find_sources, shown
+from splat_worker.shell.stopping import stoppable
+from splat_worker.shell.words import STOPPED, ProgressLine, hint_of, table
 from splat_worker.transfer.delivery import Folder
 
-PERMISSION_HINT = (
-    "Use a folder that you have access to. A container has its own user; "
-    'start it with --user "$(id -u):$(id -g)" to use yours.'
-)
 OURS = frozenset({Code.INTERNAL, Code.OUT_OF_MEMORY, Code.OUT_OF_DISK})
 
 
@@ -30,13 +28,17 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO if options.verbose else logging.ERROR, format="%(name)s: %(message)s")
     line = ProgressLine()
-    try:
-        report = _run(options, Throttle(line, interval_s=0.5 if sys.stderr.isatty() else 5.0))
-    except (Exception, KeyboardInterrupt) as error:
-        failure = as_job_error(error, None)
-        line.end()
-        print(f"{failure.code.value}: {failure.message}\nhint: {failure.hint}", file=sys.stderr)
-        return 2 if failure.code in OURS else 1
+    with stoppable() as stopping:
+        try:
+            report = _run(options, Throttle(line, interval_s=0.5 if sys.stderr.isatty() else 5.0))
+        except (Exception, KeyboardInterrupt) as error:
+            line.end()
+            if stopping.by is not None:
+                print(STOPPED, file=sys.stderr)
+                return stopping.exit_code
+            failure = as_job_error(error, None)
+            print(f"{failure.code.value}: {failure.message}\nhint: {hint_of(failure, options.out)}", file=sys.stderr)
+            return 2 if failure.code in OURS else 1
     line.end()
     if options.json:
         print(report.model_dump_json(indent=2))
@@ -64,19 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
-    from splat_worker.photos.sniff import meant_as_photo
-    from splat_worker.photos.validation import Source
-
-    if not options.photos.is_dir():
-        raise JobError(Code.BAD_INPUT, f"{options.photos} is not a folder.", hint="Pass the folder with your photos.")
-    try:
-        files = [path for path in options.photos.iterdir() if path.is_file() and meant_as_photo(path)]
-    except PermissionError:
-        raise JobError(
-            Code.BAD_INPUT, f"You have no permission to read {options.photos}.", hint=PERMISSION_HINT
-        ) from None
-    if not files:
-        raise JobError(Code.TOO_FEW_PHOTOS, f"{options.photos} contains no photos.")
+    sources = find_sources(options.photos, options.out)
     _make_writable(options.out)
     from splat_worker.job.pipeline import run_folder
     from splat_worker.job.run import JobRun, SceneJob
@@ -92,19 +82,19 @@ def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
     delivery = Folder(path=options.out)
     with tempfile.TemporaryDirectory(prefix="splat-") as scratch:
         run = JobRun(job=job, scratch=Path(scratch), delivery=delivery, on_event=on_event)
-        sources = [Source(name=path.name, path=path) for path in sorted(files, key=_natural_order)]
         report = run_folder(run, sources)
     delivery.delete_checkpoint()
     return report
 
 
-def _natural_order(path: Path) -> list[tuple[int, str]]:
-    """IMG_2 before IMG_10: sequential matching compares neighbours."""
-    return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in re.split(r"(\d+)", path.name)]
-
-
 def _make_writable(out: Path) -> None:
     """Checked before the work: a scene that cannot be written would be lost."""
+    if out.is_file():
+        raise JobError(
+            Code.BAD_INPUT,
+            f"{shown(out)} is a file, not a folder.",
+            hint="Name a folder for the scene; it is created if missing.",
+        )
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
@@ -112,64 +102,13 @@ def _make_writable(out: Path) -> None:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise
-        raise JobError(Code.BAD_INPUT, f"Cannot write to {out}: {error.strerror}.", hint=PERMISSION_HINT) from None
+        message = f"Cannot write to {shown(out)}: {error.strerror}."
+        raise JobError(Code.BAD_INPUT, message, hint=PERMISSION_HINT) from None
 
 
 def _project_id(folder: Path) -> str:
     name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in folder.resolve().name)
     return name.strip("-_")[:60] or "scene"
-
-
-class ProgressLine:
-    """One line that is rewritten on a terminal; elsewhere one line per event."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._tty = sys.stderr.isatty()
-        self._open = False
-
-    def __call__(self, event: Event) -> None:
-        left = f", about {event.eta_s:.0f} s left" if event.eta_s is not None else ""
-        text = (
-            f"{time.monotonic() - self._began:5.0f} s  {event.stage.value:<8} {100 * event.fraction:3.0f} %  "
-            f"{event.message}{left}"
-        )
-        if self._tty:
-            sys.stderr.write(f"\r\x1b[K{text[:150]}")
-            self._open = True
-        else:
-            sys.stderr.write(text + "\n")
-        sys.stderr.flush()
-
-    def end(self) -> None:
-        if self._open:
-            sys.stderr.write("\n")
-            self._open = False
-
-
-def table(report: Report, out: Path) -> str:
-    """The report as aligned lines, the most important first."""
-    metrics = report.metrics
-    rows = [("photos in the scene", f"{report.photos.registered} of {report.photos.given}")]
-    rows += [(f"  left out: {r.name}", r.reason) for r in report.photos.rejected]
-    rows += [
-        ("held-out PSNR", "-" if metrics.psnr_db is None else f"{metrics.psnr_db:.2f} dB"),
-        ("held-out SSIM", "-" if metrics.ssim is None else f"{metrics.ssim:.3f}"),
-        ("Gaussians", f"{metrics.gaussians:,}".replace(",", " ")),
-        ("measured at", f"{metrics.width}x{metrics.height} px on {len(metrics.held_out)} photos"),
-        ("device", f"{report.device.name} ({report.device.kind}, {report.device.count})"),
-        ("peak memory", f"{report.peak_memory_mb} MiB"),
-    ]
-    rows += [(f"  {stage.stage.value}", f"{stage.seconds:.1f} s") for stage in report.stages]
-    rows.append(("all stages", f"{sum(stage.seconds for stage in report.stages):.1f} s"))
-    for name, item in report.artifacts.items():
-        loss = metrics.export_fidelity_db.get(name)
-        fidelity = f", {loss:.1f} dB compared with scene.ply" if loss is not None else ""
-        rows.append((f"  {name}", f"{item.bytes / 1000:,.0f} kB".replace(",", " ") + fidelity))
-    rows.append(("written to", str(out)))
-    rows += [("note", warning) for warning in report.warnings]
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,13 @@ from pathlib import Path
 from splat_worker.photos.reject import Refused, Reject
 
 TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"})
-PHOTO_SUFFIXES = TAKEN_SUFFIXES | {".avif", ".gif", ".tif", ".tiff", ".bmp"}
+EXPECTED_SUFFIXES = TAKEN_SUFFIXES | {
+    *(".avif", ".gif", ".tif", ".tiff", ".bmp", ".jxl"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
+    *(".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".3gp"),
+    *(".zip", ".pdf"),
+}
+"""Files that people may expect to count, as `splat reconstruct` names them when it leaves them out."""
 
 FORMATS: tuple[tuple[str, str, Callable[[bytes], bool]], ...] = (
     ("JPEG", "JPEG", lambda head: head.startswith(b"\xff\xd8\xff")),
@@ -33,16 +39,17 @@ _TAKEN = "Use JPEG, PNG, WebP or HEIC."
 
 
 def meant_as_photo(path: Path) -> bool:
-    """Whether a file in a folder of photos counts as a photo, by its content or by its name.
+    """Whether somebody may expect a file of a folder to be used, by its content or by its name.
 
-    A licence text or a hidden file is skipped silently. A broken .jpg is a photo that gets a reason.
+    A licence text or a hidden file is skipped silently. A broken .jpg, a link that leads nowhere, a raw file and a
+    video get a reason.
     """
     if path.name.startswith("."):
         return False
     try:
         sniff(path, path.name)
-    except (Refused, PermissionError):
-        return path.suffix.lower() in PHOTO_SUFFIXES
+    except (Refused, OSError):
+        return path.suffix.lower() in EXPECTED_SUFFIXES
     return True
 
 

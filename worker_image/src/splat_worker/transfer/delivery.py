@@ -73,20 +73,28 @@ class Folder:
         delivered = {}
         for name in files:
             if name in self.wanted:
-                shutil.copyfile(files[name], self.path / name)
+                self._write(files[name], self.path / name)
                 delivered[name] = describe(files[name])
         return delivered
 
     def save_checkpoint(self, path: Path) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, self._checkpoint.with_suffix(".part"))
-        self._checkpoint.with_suffix(".part").replace(self._checkpoint)
+        self._write(path, self._checkpoint)
 
     def load_checkpoint(self, path: Path) -> bool:
         if not self._checkpoint.is_file():
             return False
         shutil.copyfile(self._checkpoint, path)
         return True
+
+    def _write(self, source: Path, target: Path) -> None:
+        """Whole or not at all: a full disk leaves what was there before."""
+        part = target.with_name(f".{target.name}.part")
+        try:
+            shutil.copyfile(source, part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
 
     def delete_checkpoint(self) -> None:
         self._checkpoint.unlink(missing_ok=True)

@@ -1,0 +1,93 @@
+"""The photos of a folder for a run from a shell, under names that any terminal and any JSON reader takes.
+Reads first bytes only; the pipeline judges the pictures.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from splat_worker.errors import Code, JobError
+from splat_worker.photos.sniff import meant_as_photo
+from splat_worker.photos.validation import Source
+
+PERMISSION_HINT = (
+    "Use a folder that you have access to. A container has its own user; "
+    'start it with --user "$(id -u):$(id -g)" to use yours.'
+)
+
+
+def find_sources(photos: Path, out: Path) -> list[Source]:
+    """The files of `photos` and its subfolders that somebody may take for photos, in natural order. Leaves out hidden
+    files and everything in `out`. Raises JobError if the folder cannot be read, holds none, or is `out` itself."""
+    if not photos.is_dir():
+        what = "is not a folder" if photos.exists() else "does not exist"
+        raise JobError(Code.BAD_INPUT, f"{shown(photos)} {what}.", hint="Pass the folder with your photos.")
+    if out.exists() and out.samefile(photos):
+        raise JobError(
+            Code.BAD_INPUT,
+            f"The scene cannot be written to {shown(out)}, which holds the photos.",
+            hint="Name another folder for the scene, for example a new one beside it.",
+        )
+    found: list[Source] = []
+    taken: set[str] = set()
+    try:
+        for path in _files(photos, out):
+            if meant_as_photo(path):
+                name = _unused(readable(path.relative_to(photos).as_posix()), taken)
+                taken.add(name)
+                found.append(Source(name=name, path=path))
+    except PermissionError as error:
+        place = shown(Path(error.filename or photos))
+        raise JobError(Code.BAD_INPUT, f"You have no permission to read {place}.", hint=PERMISSION_HINT) from None
+    if not found:
+        raise JobError(Code.TOO_FEW_PHOTOS, f"{shown(photos)} contains no photos.")
+    return found
+
+
+def readable(name: str) -> str:
+    """The name as text that prints and encodes: bytes that are no UTF-8 and control characters become escapes
+    such as `caf\\xe9.jpg`."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )
+
+
+def shown(path: Path) -> str:
+    return readable(str(path))
+
+
+def _files(folder: Path, out: Path) -> Iterator[Path]:
+    """Every file below, also links that lead nowhere, in natural order."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for here, folders, files in os.walk(folder, onerror=fail):
+        below = Path(here)
+        folders[:] = sorted((name for name in folders if _is_searched(below / name, out)), key=_natural_order)
+        for name in sorted(files, key=_natural_order):
+            path = below / name
+            # Nothing that would wait for a writer or never end: pipes, sockets, devices.
+            if path.is_file() or not path.exists():
+                yield path
+
+
+def _is_searched(folder: Path, out: Path) -> bool:
+    return not folder.name.startswith(".") and not (out.exists() and out.samefile(folder))
+
+
+def _natural_order(name: str) -> list[tuple[int, str]]:
+    """IMG_2 before IMG_10: sequential matching compares neighbours."""
+    return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in re.split(r"(\d+)", name)]
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    """Two names that differ only in what cannot be printed stay two."""
+    number, unused = 2, name
+    while unused in taken:
+        unused, number = f"{name} ({number})", number + 1
+    return unused
