@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.live import Live
 from rich.table import Table
 
 from scripts.splat_cli.edge_client import Job, Project
-from scripts.splat_cli.operate import job_list, switch
+from scripts.splat_cli.operate import job_list, screen, switch
+from scripts.splat_cli.operate.watch import Watch
 from scripts.splat_cli.options import ROOT, JsonOption, MaxCostOption, SceneArgument, StackOption, console
 from scripts.splat_cli.stack import LOCAL
 from scripts.splat_cli.stack_access import open_edge, open_stack
@@ -23,7 +26,7 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Shown to people who
 
 def add_to(app: typer.Typer) -> None:
     """Register every command of this module."""
-    for command in (jobs, job, cancel, retry, stop, resume):
+    for command in (jobs, job, cancel, retry, monitor, stop, resume):
         app.command()(command)
 
 
@@ -86,6 +89,26 @@ def retry(
         _done(client.retry(project, usd_max=max_cost), f"queued again: splat job {project}", as_json=as_json)
 
 
+def monitor(
+    *,
+    stack: StackOption = LOCAL,
+    once: Annotated[bool, typer.Option("--once", help="Print once instead of refreshing until Ctrl-C")] = False,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two looks")] = 3.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Watch a deployment: workers, queue, jobs, stages, spend against budget, last failures."""
+    with Watch.open(ROOT, stack) as watch:
+        if as_json:
+            print_json(watch.take().as_json())
+        elif once or not sys.stdout.isatty():
+            _out().print(screen.render(watch.take()))
+        else:
+            with Live(screen.render(watch.take()), console=_out(), screen=True, auto_refresh=False) as live:
+                while True:
+                    time.sleep(every)
+                    live.update(screen.render(watch.take()), refresh=True)
+
+
 def stop(
     reason: ReasonOption = "An operator stopped it.", stack: StackOption = LOCAL, as_json: JsonOption = False
 ) -> None:
@@ -106,8 +129,11 @@ def print_json(value: Any) -> None:
 
 def print_table(table: Table) -> None:
     """Data for people, on stdout; as wide as it needs to be in a pipe."""
-    terminal = sys.stdout.isatty()
-    Console(highlight=False, width=None if terminal else PIPE_WIDTH).print(table)
+    _out().print(table)
+
+
+def _out() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def _done(project: Project, words: str, *, as_json: bool) -> None:
