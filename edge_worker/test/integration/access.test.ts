@@ -1,5 +1,6 @@
 // Who gets in and how: tokens, one-time links, cookies, share links, websockets, documents; and what everybody else gets.
 import { createHash } from "node:crypto";
+import { get, type IncomingHttpHeaders } from "node:http";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -212,6 +213,7 @@ describe("artifacts", () => {
     const get = (headers: Record<string, string>): Promise<Answer> => cloud.call("GET", url, { as: "view", headers });
     const whole = await get({});
     expect([whole.status, whole.headers.get("content-length"), whole.headers.get("accept-ranges")]).toEqual([200, "10", "bytes"]);
+    expect(whole.headers.get("content-disposition")).toMatch(/^inline; filename="[^"]+\.ply"; filename\*=UTF-8''[^/]+\.ply$/);
     const table: [string, number, string, string | null][] = [
       ["bytes=0-3", 206, "0123", "bytes 0-3/10"],
       ["bytes=7-", 206, "789", "bytes 7-9/10"],
@@ -226,6 +228,7 @@ describe("artifacts", () => {
     const etag = whole.headers.get("etag") ?? "";
     expect((await get({ "if-none-match": etag })).status).toBe(304);
     expect((await get({ "if-none-match": '"other"' })).status).toBe(200);
+    expect([(await get({ "if-match": etag })).status, (await get({ "if-match": '"other"' })).status]).toEqual([200, 412]);
     const head = await cloud.call("HEAD", url, { as: "view" });
     expect([head.status, head.text]).toEqual([200, ""]);
   });
@@ -235,6 +238,17 @@ describe("artifacts", () => {
     expect((await cloud.call("GET", `/api/projects/${id}/artifacts/${name}`)).status).toBe(404);
   });
 });
+
+/** A request with exactly these headers: fetch sets Sec-Fetch-Mode itself. */
+function opened(path: string, headers: Record<string, string>): Promise<{ status: number; headers: IncomingHttpHeaders; text: string }> {
+  return new Promise((resolve, reject) => {
+    get(`${cloud.url}${path}`, { headers, agent: false }, async (response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk as Buffer);
+      resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() });
+    }).on("error", reject);
+  });
+}
 
 describe("documents and headers", () => {
   test.each(["/", "/new", "/p/p_0123456789abcdef", "/s/whatever", "/index.html"])("%s is the app, under a policy that names the bucket", async (path) => {
@@ -249,9 +263,28 @@ describe("documents and headers", () => {
     expect(headers.get("x-robots-tag")).toBe("noindex");
   });
 
-  test("files are served without the Worker, and unknown app paths are the app", async () => {
+  test("files are served without the Worker, a missing one is an error that nobody stores", async () => {
     expect((await cloud.call("GET", "/app.js", { as: null })).text).toBe("export {};");
-    expect((await cloud.call("GET", "/some/where", { as: null })).text).toContain("<title>app</title>");
+    // What a script, a robot or an icon asks for, and what a person gets who opens the address of a missing file.
+    for (const [path, headers] of [
+      ["/assets/old-hash.js", {}],
+      ["/assets/old-hash.js", { "sec-fetch-mode": "navigate", accept: "text/html" }],
+      ["/favicon.ico", { "sec-fetch-mode": "no-cors", accept: "image/*" }],
+      ["/nope", {}],
+      ["/nope", { "sec-fetch-mode": "cors", accept: "*/*" }],
+    ] as const) {
+      const { status, headers: got, text } = await opened(path, headers);
+      expect([path, status, got["cache-control"], JSON.parse(text).error.code]).toEqual([path, 404, "no-store", "NOT_FOUND"]);
+    }
+  });
+
+  test("a person who opens an unknown address gets the app, as a page that is not found", async () => {
+    for (const headers of [{ "sec-fetch-mode": "navigate", accept: "text/html,*/*;q=0.8" }, { accept: "text/html" }]) {
+      const { status, text, headers: got } = await opened("/some/where", headers);
+      expect([status, text]).toEqual([404, "<!doctype html><title>app</title>"]);
+      expect(got["cache-control"]).toBe("no-cache");
+      expect(got["content-security-policy"]).toContain("script-src 'self'");
+    }
   });
 
   test("every answer of the API is plain data that nobody caches or frames", async () => {

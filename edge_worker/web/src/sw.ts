@@ -1,5 +1,7 @@
 // The service worker: caches the app's shell for offline starts.
-// Never caches API responses, photos or scenes.
+// Never caches API responses, photos or scenes, and no answer under the name of a file that it is not.
+import { isTheFile } from "./lib/file-types.ts";
+
 declare const self: ServiceWorkerGlobalScope;
 
 /** The build fills in both (vite.config.ts). */
@@ -15,7 +17,7 @@ self.addEventListener("install", (event) => {
   event.waitUntil(
     (async () => {
       const cache = await caches.open(CACHE);
-      await cache.addAll(FILES.map((path) => new Request(path, { cache: "reload" })));
+      await Promise.all(FILES.map((path) => add(cache, path)));
       await self.skipWaiting();
     })(),
   );
@@ -39,6 +41,15 @@ self.addEventListener("fetch", (event) => {
   else event.respondWith(cachedOrFetched(request));
 });
 
+/** Fails the installation unless the server has this file: the old shell then stays until the next try. */
+async function add(cache: Cache, path: string): Promise<void> {
+  const response = await fetch(new Request(path, { cache: "reload" }));
+  if (!isFile(path, response)) throw new Error(`${path} is not there (${response.status}).`);
+  await cache.put(path, response);
+}
+
+const isFile = (path: string, response: Response): boolean => response.ok && isTheFile(path, response.headers.get("content-type"));
+
 /** The current page, or the cached one when offline. Every address is the same document. */
 async function navigate(request: Request): Promise<Response> {
   try {
@@ -55,11 +66,10 @@ async function cachedOrFetched(request: Request): Promise<Response> {
   const cached = await caches.match(request, { cacheName: CACHE, ignoreSearch: false });
   if (cached) return cached;
   const response = await fetch(request);
-  if (response.ok && new URL(request.url).pathname.startsWith("/assets/")) {
+  const { pathname } = new URL(request.url);
+  if (pathname.startsWith("/assets/") && isFile(pathname, response)) {
     const cache = await caches.open(CACHE);
     await cache.put(request, response.clone());
   }
   return response;
 }
-
-export {};

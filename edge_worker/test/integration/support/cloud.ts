@@ -91,7 +91,7 @@ export class Cloud {
     await writeFile(path.join(assets, "app.js"), "export {};");
     const wrangler = JSON.parse(stripComments(await readFile(path.join(ROOT, "wrangler.jsonc"), "utf8"))) as {
       compatibility_date: string;
-      assets: { run_worker_first: string[] };
+      assets: { run_worker_first: string[]; not_found_handling: string };
     };
     const deployed = await this.#deployedTag();
     await this.#keepCounters();
@@ -101,7 +101,7 @@ export class Cloud {
       mainModule: "index.js",
       compatibilityDate: wrangler.compatibility_date,
       migrations: { newTag: "v1", ...(deployed === null ? { newSqliteClasses: ["Index", "Project"] } : { oldTag: deployed }) },
-      assets: { directory: assets, config: { notFoundHandling: "single-page-application", runWorkerFirst: wrangler.assets.run_worker_first } },
+      assets: { directory: assets, config: { notFoundHandling: wrangler.assets.not_found_handling, runWorkerFirst: wrangler.assets.run_worker_first } },
       bindings: this.#bindings(options),
     });
   }
