@@ -153,8 +153,10 @@ function run(job: Job, now: number): Job {
   return { ...job, state: "running", startedAt: job.startedAt ?? now, heardAt: now, adoptUntil: null };
 }
 
+/** A message without a preview does not take back the one before: its file is still there. */
 function onProgress(job: Job, seq: number, progress: Progress): Job {
-  return seq > job.progressSeq ? { ...job, progressSeq: seq, progress } : job;
+  if (seq <= job.progressSeq) return job;
+  return { ...job, progressSeq: seq, progress: { ...progress, preview: progress.preview ?? job.progress?.preview ?? null } };
 }
 
 function onClock(job: Job, now: number): Job {

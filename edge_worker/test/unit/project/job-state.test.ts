@@ -173,6 +173,17 @@ describe("an attempt", () => {
     expect(transition(cancelled, EVENTS.cancel_confirmed, NOW).toCancel).toEqual([]);
   });
 
+  test("keeps the last preview while messages without one follow, until the next attempt", () => {
+    const preview = { artifact: "preview.sog", seq: 4 };
+    const pictured = transition(JOBS.running, { type: "progress", attempt: 1, seq: 4, progress: { ...PROGRESS, preview } }, NOW);
+    const later = transition(pictured, { type: "progress", attempt: 1, seq: 5, progress: { ...PROGRESS, fraction: 0.7, preview: null } }, NOW);
+    expect([later.progress?.fraction, later.progress?.preview]).toEqual([0.7, preview]);
+    const newer = transition(later, { type: "progress", attempt: 1, seq: 6, progress: { ...PROGRESS, preview: { ...preview, seq: 6 } } }, NOW);
+    expect(newer.progress?.preview?.seq).toBe(6);
+    const again = transition(transition(newer, EVENTS.failed, NOW), EVENTS.start, NOW);
+    expect(again.progress).toBe(null);
+  });
+
   test("takes progress in order only", () => {
     const later = transition(JOBS.running, EVENTS.progress, NOW);
     const earlier = transition(later, { type: "progress", attempt: 1, seq: 2, progress: { ...PROGRESS, fraction: 0.1 } }, NOW);
