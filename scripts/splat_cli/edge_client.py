@@ -3,6 +3,7 @@ Never prints; never puts the token or a presigned URL into an error."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import unquote
 
 import httpx
 from pydantic import BaseModel, ConfigDict
@@ -304,19 +306,24 @@ class EdgeClient:
         """A link that signs a browser in once."""
         return str(self._call("POST", "/api/login-links")["url"])
 
-    def download(self, project_id: str, artifact: str, target: Path) -> None:
-        """Download one artifact to a file. An error leaves no file."""
-        draft = target.with_name(target.name + ".part")
+    def download(self, project_id: str, artifact: str, folder: Path) -> Path:
+        """Download one artifact into a folder, under the name that the service gives it. An error leaves no file."""
+        draft = folder / f".{artifact}.part"
         with self._http.stream("GET", f"/api/projects/{project_id}/artifacts/{artifact}") as answer:
             if not answer.is_success:
                 answer.read()
                 raise _as_error(answer)
             if answer.headers.get("content-encoding", "identity") != "identity":
                 raise ServiceError(f"{artifact} arrived compressed.", hint="use no proxy that compresses downloads")
-            with draft.open("wb") as file:
-                for piece in answer.iter_raw():
-                    file.write(piece)
-        draft.replace(target)
+            target = folder / _file_name(answer.headers.get("content-disposition", ""), otherwise=artifact)
+            try:
+                with draft.open("wb") as file:
+                    for piece in answer.iter_raw():
+                        file.write(piece)
+                draft.replace(target)
+            finally:
+                draft.unlink(missing_ok=True)
+        return target
 
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """One API call. Retries GET and DELETE on faults; POST only when nothing was sent."""
@@ -354,3 +361,11 @@ def _as_error(answer: httpx.Response) -> ServiceError:
     if 400 <= answer.status_code < 500:
         error.exit_code = 1
     return error
+
+
+def _file_name(disposition: str, *, otherwise: str) -> str:
+    """The file name in a Content-Disposition (RFC 6266), never a path."""
+    exact = re.search(r"filename\*=UTF-8''([^;\s]+)", disposition, re.IGNORECASE)
+    plain = re.search(r'filename="([^"]+)"', disposition)
+    name = unquote(exact.group(1)) if exact else plain.group(1) if plain else otherwise
+    return name if name not in (".", "..") and not set(name) & set("/\\\0") else otherwise

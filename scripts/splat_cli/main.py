@@ -213,8 +213,7 @@ def download(
         folder.mkdir(parents=True, exist_ok=True)
         # The report lists the other files with their digests, so it cannot list itself.
         for name in sorted({*found.artifacts, "report.json"}):
-            client.download(project, name, folder / name)
-            console.print(f"  {folder / name}", markup=False)
+            console.print(f"  {client.download(project, name, folder)}", markup=False)
 
 
 @app.command(name="open")

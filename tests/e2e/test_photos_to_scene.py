@@ -59,16 +59,17 @@ def test_the_artifacts_are_in_the_bucket_and_whole(
     project = json.loads(local_stack.splat("scenes", "--json").stdout)[0]
     assert local_stack.splat("download", project["id"], str(tmp_path)).returncode == 0
     names = {path.name for path in tmp_path.iterdir()}
-    assert {"scene.ply", "poster.webp", "cameras.json", "report.json"} <= names
-    assert names & {"scene.sog", "scene.spz"}
-    header = (tmp_path / "scene.ply").read_bytes()[:400]
+    scene = tmp_path / project["name"]
+    assert {f"{scene.name}{end}" for end in (".ply", "-poster.webp", "-cameras.json", "-report.json")} <= names
+    assert names & {f"{scene.name}.sog", f"{scene.name}.spz"}
+    header = Path(f"{scene}.ply").read_bytes()[:400]
     assert header.startswith(b"ply\nformat binary_little_endian")
     gaussians = json.loads(finished.stdout)["metrics"]["gaussians"]
     assert f"element vertex {gaussians}".encode() in header
-    assert (tmp_path / "poster.webp").read_bytes()[8:12] == b"WEBP"
-    size = struct.unpack("<I", (tmp_path / "poster.webp").read_bytes()[4:8])[0]
-    assert size + 8 == (tmp_path / "poster.webp").stat().st_size
-    cameras = json.loads((tmp_path / "cameras.json").read_text())
+    poster = Path(f"{scene}-poster.webp").read_bytes()
+    assert poster[8:12] == b"WEBP"
+    assert struct.unpack("<I", poster[4:8])[0] + 8 == len(poster)
+    cameras = json.loads(Path(f"{scene}-cameras.json").read_text())
     assert len(cameras["cameras"]) == len(list(local_stack.photos_dir.iterdir()))
 
 

@@ -5,6 +5,7 @@ import * as z from "zod/mini";
 import { ShareAnswer, SharesAnswer } from "../../shared/contracts/api.ts";
 import { OUTPUT_TYPES, isOutputName } from "../../shared/contracts/job-input.ts";
 import { SharedProjectSchema, type Project } from "../../shared/contracts/project.ts";
+import { contentDisposition, downloadName } from "../../shared/download-name.ts";
 import { keys } from "../clients/bucket-keys.ts";
 import type { Env } from "../env.ts";
 import { ApiError, unwrap } from "../errors.ts";
@@ -99,7 +100,7 @@ async function serveArtifact(c: Ctx, env: Env, view: Project, name: string): Pro
     "accept-ranges": "bytes",
     // An attempt's results never change; the preview does while training runs.
     "cache-control": name === "preview.sog" ? "no-store" : "private, max-age=86400",
-    "content-disposition": `inline; filename="${name}"`,
+    "content-disposition": contentDisposition(downloadName(view.name, name)),
   });
   if (!("body" in object)) return new Response(null, { status: preconditionStatus(c), headers });
   const part = range === null ? null : locate(range, object.size);

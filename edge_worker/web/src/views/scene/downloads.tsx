@@ -1,6 +1,7 @@
 // The files of a scene, and what each is for.
 // Never lists a file that the project does not have.
 import type { Project } from "../../../../shared/contracts/project.ts";
+import { downloadName } from "../../../../shared/download-name.ts";
 import type { Source } from "../../api/api.ts";
 import { bytes } from "../../lib/format.ts";
 
@@ -23,7 +24,7 @@ export function Downloads({ project, source }: { project: Project; source: Sourc
           if (!artifact && !(name === "report.json" && project.report)) return [];
           return [
             <li key={name}>
-              <a href={source.artifact(name, project.attempt)} download={`${fileStem(project.name)}-${name}`}>
+              <a href={source.artifact(name, project.attempt)} download={downloadName(project.name, name)}>
                 {name}
               </a>
               <span class="words fine">{words}</span>
@@ -34,9 +35,4 @@ export function Downloads({ project, source }: { project: Project; source: Sourc
       </ul>
     </section>
   );
-}
-
-/** A name that every file system accepts. */
-function fileStem(name: string): string {
-  return name.normalize("NFKD").replaceAll(/[^\w]+/g, "-").replaceAll(/^-+|-+$/g, "").toLowerCase() || "scene";
 }
