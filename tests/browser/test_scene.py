@@ -66,7 +66,7 @@ def test_the_page_shows_the_numbers_of_the_report(made_scene: MadeScene, open_pa
     expect(main).to_contain_text(report["price"]["gpu"])
 
 
-def test_every_download_has_the_size_in_the_report(made_scene: MadeScene, open_page: OpenPage) -> None:
+def test_every_download_has_the_name_of_its_scene_and_its_size(made_scene: MadeScene, open_page: OpenPage) -> None:
     page = open_page(made_scene.path)
     links = page.locator(".downloads a")
     expect(links.first).to_be_visible()
@@ -75,6 +75,9 @@ def test_every_download_has_the_size_in_the_report(made_scene: MadeScene, open_p
     for name in names:
         with page.expect_download() as download:
             page.get_by_role("link", name=name, exact=True).click()
+        kind, dot, ending = name.partition(".")
+        wanted = made_scene.project["name"] + ("" if kind == "scene" else f"-{kind}") + dot + ending
+        assert download.value.suggested_filename == wanted
         path = download.value.path()
         if name == "report.json":
             assert json.loads(path.read_text())["metrics"] == made_scene.project["report"]["metrics"]
@@ -100,6 +103,42 @@ def test_the_start_view_undoes_turning_the_scene(made_scene: MadeScene, open_pag
     page.wait_for_timeout(2500)
     back = region_colours(canvas_picture(page))
     assert np.abs(back - start).mean() < 3
+
+
+def test_a_scene_whose_graphics_are_taken_away_comes_back(
+    made_scene: MadeScene, open_page: OpenPage, complaints: Complaints
+) -> None:
+    complaints.expect("CONTEXT_LOST")
+    page = open_page(made_scene.path)
+    wait_for_scene(page)
+    lose = (
+        "document.querySelector('.stage canvas').getContext('webgl2').getExtension('WEBGL_lose_context').loseContext()"
+    )
+    for _ in range(2):
+        page.evaluate(lose)
+        expect(page.locator(".stage")).to_contain_text("paused the 3D graphics")
+        assert page.locator(".stage .poster").evaluate("(poster) => getComputedStyle(poster).opacity") == "1"
+        wait_for_scene(page)
+    assert drawn_share(region_colours(canvas_picture(page))) > 0.5
+    # A device that takes them away again and again is not asked for ever.
+    page.evaluate(lose)
+    page.get_by_role("button", name="Show again").click()
+    wait_for_scene(page)
+
+
+def test_a_part_that_a_newer_version_replaced_offers_a_reload(
+    made_scene: MadeScene, open_page: OpenPage, complaints: Complaints
+) -> None:
+    complaints.expect("404")
+    complaints.expect("dynamically imported module")
+    page = open_page("/")
+    page.context.route("**/assets/viewer-*.js", lambda route: route.fulfill(status=404, json={}))
+    page.goto(made_scene.path)
+    expect(page.get_by_role("alert").first).to_contain_text("There may be a newer version.")
+    assert_accessible(page)
+    page.context.unroute("**/assets/viewer-*.js")
+    page.get_by_role("button", name="Reload").click()
+    wait_for_scene(page)
 
 
 def test_selecting_a_camera_shows_the_view_of_its_photo(

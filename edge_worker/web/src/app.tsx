@@ -6,6 +6,7 @@ import type { Session } from "../../shared/contracts/api.ts";
 import { account, loadAccount, may } from "./api/account.ts";
 import { api } from "./api/api.ts";
 import { followLocally, useRoute, type Route } from "./lib/router.ts";
+import { outdated } from "./lib/lazy.ts";
 import { useStore } from "./lib/store.ts";
 import { Boundary } from "./views/common/boundary.tsx";
 import { Mark } from "./views/common/mark.tsx";
@@ -32,11 +33,25 @@ export function App() {
         </a>
       </header>
       <main id="main" tabIndex={-1}>
+        <Outdated />
         <Boundary>
           {route.page === "shared" ? <Shared key={route.token} token={route.token} /> : route.page === "missing" ? <Missing /> : <Members />}
         </Boundary>
       </main>
     </>
+  );
+}
+
+/** Only a reload gets the files of a newer version. */
+function Outdated() {
+  if (!useStore(outdated)) return null;
+  return (
+    <div class="strip row" role="alert">
+      <span>A part of the app could not be loaded. There may be a newer version.</span>
+      <button class="button quiet" type="button" onClick={() => location.reload()}>
+        Reload
+      </button>
+    </div>
   );
 }
 

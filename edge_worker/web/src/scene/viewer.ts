@@ -15,15 +15,22 @@ const BACKGROUND: [number, number, number] = [0.043, 0.067, 0.102];
 const UNPOSED: Pose = { position: [1.9, 1.7, 1.9], target: [0, 0, 0], fov: 55 };
 
 export interface OpenOptions {
+  /** The engine fills it. */
   container: HTMLElement;
+  /** Holds the keyboard focus, around the container. */
+  frame: HTMLElement;
   url: string;
   fileName: string;
   cameras: CamerasFile | null;
+  /** The view to start with, in place of the cameras' own: that of a scene which this one replaces. */
+  startAt: Pose | null;
   onPercent: (percent: number) => void;
   /** The first complete frame is on the screen. */
   onShown: () => void;
-  /** Loading failed after the engine had started. */
+  /** The file could not be read after the engine had started. */
   onBroken: () => void;
+  /** The device took the graphics memory away, for example from a phone's page in the background. Only `close` works after this. */
+  onLost: () => void;
 }
 
 export interface OpenScene {
@@ -34,25 +41,40 @@ export interface OpenScene {
   lookFrom(name: string): void;
   /** Whether this scene reacts to the keyboard. */
   listen(on: boolean): void;
+  /** The view now, or null before the first frame. */
+  view(): Pose | null;
   close(): void;
 }
 
+/** The scene's file could not be fetched. `status` is 0 when the server could not be reached. */
+export class FetchFailed extends Error {
+  constructor(
+    fileName: string,
+    readonly status: number,
+  ) {
+    super(`${fileName}: ${status}`);
+    this.name = "FetchFailed";
+  }
+}
+
 export async function openScene(options: OpenOptions): Promise<OpenScene> {
-  const { container, url, fileName, cameras, onPercent, onShown, onBroken } = options;
-  const response = await fetch(url, { credentials: "same-origin" });
-  if (!response.ok) throw new Error(`${fileName}: ${response.status}`);
+  const { container, frame, url, fileName, cameras, startAt, onPercent, onShown, onBroken, onLost } = options;
+  const response = await fetch(url, { credentials: "same-origin" }).catch(() => {
+    throw new FetchFailed(fileName, 0);
+  });
+  if (!response.ok) throw new FetchFailed(fileName, response.status);
   const viewer = await createViewer({
     container,
     contentUrl: new URL(url, location.href).href,
     contentFilename: fileName,
     contents: Promise.resolve(response),
-    settings: settings(cameras),
+    settings: settings(cameras, startAt),
     renderer: (await hasWebGpu()) ? "webgpu" : "webgl",
     ui: false,
     noanim: true,
   });
   viewer.state.inputEnabled = false;
-  const release = letPageScroll(container);
+  const release = letPageScroll(frame);
   let shown = false;
   viewer.events.on("progress:changed", (percent: number) => onPercent(Math.round(percent)));
   const show = (): void => {
@@ -65,6 +87,9 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
   let closed = false;
   viewer.app.assets.on("error", () => {
     if (!closed) onBroken();
+  });
+  viewer.app.graphicsDevice.once("devicelost", () => {
+    if (!closed) onLost();
   });
   const isOpen = (): boolean => viewer.state.loaded && !closed;
   return {
@@ -81,7 +106,9 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
     listen: (on) => {
       viewer.state.inputEnabled = on;
     },
+    view: () => (isOpen() ? viewNow(viewer, startAt ?? ownStart(cameras)) : null),
     close: () => {
+      if (closed) return;
       closed = true;
       release();
       viewer.destroy();
@@ -105,8 +132,8 @@ function turn(viewer: ViewerHandle, on: boolean): void {
 }
 
 /** Passes the cameras as annotations: the engine flies to an annotation when it is selected. */
-function settings(cameras: CamerasFile | null): object {
-  const start = (cameras && startPose(cameras)) ?? UNPOSED;
+function settings(cameras: CamerasFile | null, startAt: Pose | null): object {
+  const start = startAt ?? ownStart(cameras);
   return {
     ...defaultSettings("object"),
     background: { color: BACKGROUND },
@@ -120,6 +147,19 @@ function settings(cameras: CamerasFile | null): object {
     })),
     startMode: "default",
   };
+}
+
+const ownStart = (cameras: CamerasFile | null): Pose => (cameras && startPose(cameras)) ?? UNPOSED;
+
+/** The camera as it is now. Its target keeps the depth of the target of `before`. */
+function viewNow({ app }: ViewerHandle, before: Pose): Pose | null {
+  const entity = app.root.findComponent("camera")?.entity;
+  if (!entity) return null;
+  const { x, y, z } = entity.getPosition();
+  const { forward } = entity;
+  const [tx, ty, tz] = before.target;
+  const depth = Math.max((tx - x) * forward.x + (ty - y) * forward.y + (tz - z) * forward.z, 0.1);
+  return { position: [x, y, z], target: [x + forward.x * depth, y + forward.y * depth, z + forward.z * depth], fov: before.fov };
 }
 
 /** The wheel scrolls the page until the scene has focus. */

@@ -1,10 +1,11 @@
 // A link as a QR code, for the camera of another device.
 // Never loads the encoder before a code is shown.
 import { useLoad } from "../../api/use-load.ts";
+import { lazily } from "../../lib/lazy.ts";
 
 export function QrCode({ text }: { text: string | null }) {
   // If the encoder cannot be loaded, the link beside the code still works.
-  const { value: drawing } = useLoad(async () => (text === null ? null : (await import("./qr.ts")).qrDrawing(text)), [text]);
+  const { value: drawing } = useLoad(async () => (text === null ? null : (await lazily(() => import("./qr.ts"))).qrDrawing(text)), [text]);
   if (!drawing) return <div class="qr" />;
   return (
     <svg class="qr" viewBox={`0 0 ${drawing.size} ${drawing.size}`} role="img" aria-label="The link as a QR code" shape-rendering="crispEdges">

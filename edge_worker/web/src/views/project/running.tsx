@@ -72,8 +72,7 @@ function Preview({ projectId, artifact, seq }: { projectId: string; artifact: st
         poster={null}
         cameras={null}
         label="Preview of the scene"
-        // A missed preview is no failure: the next one, or the scene itself, follows.
-        onFailure={() => undefined}
+        optional
       />
       <figcaption class="fine">A preview of your scene. It gets sharper as training continues.</figcaption>
     </figure>

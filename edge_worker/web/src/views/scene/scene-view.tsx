@@ -29,7 +29,6 @@ interface SceneViewProps {
 export function SceneView({ project, source, names, beside }: SceneViewProps) {
   const cameras = useCameras(project, source);
   const [view, setView] = useState<string | null>(null);
-  const [broken, setBroken] = useState<string | null>(null);
   const version = project.attempt;
   const poster = project.artifacts["poster.webp"] ? source.artifact("poster.webp", version) : null;
   const drawn = ["scene.sog", "scene.ply"].find((name) => project.artifacts[name]);
@@ -45,7 +44,7 @@ export function SceneView({ project, source, names, beside }: SceneViewProps) {
       </header>
       <div class="show">
         {drawn && cameras !== "loading" ? (
-          <Stage url={source.artifact(drawn, version)} fileName={drawn} poster={poster} cameras={cameras} label={project.name} view={view} onFailure={setBroken} />
+          <Stage url={source.artifact(drawn, version)} fileName={drawn} poster={poster} cameras={cameras} label={project.name} view={view} />
         ) : (
           <div class="stage">{poster ? <img class="poster" src={poster} alt={project.name} /> : null}</div>
         )}
@@ -60,7 +59,6 @@ export function SceneView({ project, source, names, beside }: SceneViewProps) {
         </div>
       </div>
       {drawn ? null : <Failure error={{ message: "The scene's file is missing.", hint: "Make the scene again, or contact whoever runs this service." }} />}
-      <Failure error={broken === null ? null : { message: broken }} />
     </>
   );
 }

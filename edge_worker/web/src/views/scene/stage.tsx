@@ -1,9 +1,9 @@
 // The element that shows a scene: poster first, then the 3D engine, with our own controls.
-// Never blocks the page: the engine is a separate file, and after a failure the poster stays.
+// Never blocks the page: the engine is a separate file, and without a scene the poster is shown.
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { CamerasFile } from "../../scene/cameras.ts";
-import type { OpenScene } from "../../scene/viewer.ts";
+import { useScene } from "./use-scene.ts";
 
 import "./stage.css";
 
@@ -18,56 +18,22 @@ interface Props {
   label: string;
   /** The name of the photo whose view is shown. */
   view?: string | null;
-  onFailure: (message: string) => void;
+  /** A missed preview is no failure: the next one, or the scene itself, follows. */
+  optional?: boolean;
 }
 
-export function Stage({ url, fileName, poster, cameras, label, view = null, onFailure }: Props) {
+export function Stage({ url, fileName, poster, cameras, label, view = null, optional = false }: Props) {
   const frame = useRef<HTMLDivElement>(null);
-  const scene = useRef<OpenScene | null>(null);
-  const [percent, setPercent] = useState(0);
-  const [shown, setShown] = useState(false);
-  const [broken, setBroken] = useState(false);
+  const { showing, scene, again } = useScene({ frame, url, fileName, cameras });
   const [full, setFull] = useState(false);
   const [turning, setTurning] = useState(false);
   const [touched, setTouched] = useState(false);
+  const shown = showing.is === "shown";
 
   useEffect(() => {
-    const container = frame.current;
-    if (!container) return;
-    let stopped = false;
-    const fail = (): void => {
-      if (stopped) return;
-      setBroken(true);
-      onFailure("The scene could not be shown. Reload the page, or try another browser.");
-    };
-    setPercent(0);
-    setBroken(false);
-    void (async () => {
-      try {
-        const { openScene } = await import("../../scene/viewer.ts");
-        if (stopped) return;
-        const opened = await openScene({ container, url, fileName, cameras, onPercent: (p) => stopped || setPercent(p), onShown: () => stopped || setShown(true), onBroken: fail });
-        if (stopped) return opened.close();
-        // The previous scene stays on screen until the new one has drawn its first frame.
-        scene.current?.close();
-        scene.current = opened;
-      } catch (error) {
-        console.error(error);
-        fail();
-      }
-    })();
-    return () => {
-      stopped = true;
-    };
-  }, [url, cameras]);
-
-  useEffect(
-    () => () => {
-      scene.current?.close();
-      scene.current = null;
-    },
-    [],
-  );
+    // A scene that came back, or a newer preview, goes on turning.
+    if (shown && turning) scene.current?.turn(true);
+  }, [shown, url]);
   useEffect(() => {
     if (view !== null) scene.current?.lookFrom(view);
   }, [view]);
@@ -108,11 +74,13 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
         }}
       />
       {poster ? <img class="poster" src={poster} alt="" /> : null}
-      {shown || broken ? null : (
+      {showing.is === "loading" ? (
         <p class="stage-note loading" role="status">
-          {percent > 0 ? `${percent} %` : "Loading the scene…"}
+          {showing.percent > 0 ? `${showing.percent} %` : "Loading the scene…"}
         </p>
-      )}
+      ) : null}
+      {showing.is === "lost" ? <Interruption message="The device paused the 3D graphics." again={again} /> : null}
+      {showing.is === "broken" && !optional ? <Interruption {...showing.reason} again={again} /> : null}
       {/* Screen readers get the same from the frame's label. */}
       {shown && !touched ? (
         <p class="stage-note gestures" aria-hidden="true">
@@ -136,6 +104,19 @@ export function Stage({ url, fileName, poster, cameras, label, view = null, onFa
           </button>
         ) : null}
       </div>
+    </div>
+  );
+}
+
+/** Over the poster: why there is no scene, and the way back to it. */
+function Interruption({ message, hint, again }: { message: string; hint?: string; again: () => void }) {
+  return (
+    <div class="interruption" role="alert">
+      <p>{message}</p>
+      {hint ? <p class="small">{hint}</p> : null}
+      <button type="button" class="control" onClick={again}>
+        Show again
+      </button>
     </div>
   );
 }
