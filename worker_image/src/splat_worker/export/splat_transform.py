@@ -15,6 +15,8 @@ from splat_worker.errors import Code, JobError
 
 TOOLS_VARIABLE = "SPLAT_TOOLS_DIR"
 TIMEOUT_S = 900.0
+SPZ_VERSION = "3"
+"""The newest that Spark, Niantic's own viewers and game engines all read; the tool would write 4."""
 _CLI = Path("node_modules/@playcanvas/splat-transform/bin/cli.mjs")
 
 
@@ -23,6 +25,7 @@ def convert(source: Path, target: Path, *, threads: int = 2, actions: Sequence[s
     tool's last line."""
     command = [
         *(str(node()), str(tool()), "--quiet", "--no-tty", "--overwrite", "--gpu", "cpu"),
+        *("--spz-version", SPZ_VERSION),
         *("--max-workers", str(max(0, threads - 1)), str(source), *actions, str(target)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
