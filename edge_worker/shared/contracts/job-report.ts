@@ -64,9 +64,11 @@ export type Report = z.infer<typeof ReportSchema>;
 
 export const PreviewSchema = z.object({ artifact: text(0, 100), seq: count });
 
+/** runpod_id: absent from older workers. */
 export const ProgressSchema = z.object({
   project_id: z.string(),
   attempt: z.int(),
+  runpod_id: z.nullish(z.string()),
   seq: count,
   stage: text(0, 40),
   fraction: z.number().check(z.gte(0), z.lte(1)),

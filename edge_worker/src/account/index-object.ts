@@ -293,6 +293,23 @@ export class Index extends DurableObject<Env> {
     this.#sql.exec("INSERT OR REPLACE INTO breaker (one, state) VALUES (1, ?)", JSON.stringify(state));
   }
 
+  /**
+   * The worker of an ended attempt was still running now: books the time since its end, or since this was last reported.
+   * A worker that nobody had heard from before its attempt's end is booked from its first sign on.
+   */
+  ranOn(projectId: string, attempt: number): void {
+    const now = Date.now();
+    this.#sql.exec(
+      `UPDATE job SET usd = usd + CASE WHEN usd > 0 THEN max(0, ? - settled_at) / 1000.0 ELSE 1 END * ?, settled_at = max(?, settled_at)
+       WHERE project = ? AND attempt = ? AND settled_at IS NOT NULL AND outcome <> 'done'`,
+      now,
+      settingsOf(this.env).price.usd_per_s,
+      now,
+      projectId,
+      attempt,
+    );
+  }
+
   #usage(now: number): Usage {
     const under = this.#sql.exec("SELECT count(*) AS n, coalesce(sum(usd), 0) AS usd FROM job WHERE settled_at IS NULL AND expires_at > ?", now).one();
     const today = this.#sql.exec("SELECT count(*) AS n FROM job WHERE started_at >= ?", startOfDay(now)).one();

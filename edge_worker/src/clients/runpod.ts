@@ -51,6 +51,11 @@ export class RunPodError extends Error {
   }
 }
 
+/** The text if it can be RunPod's id of a job, else null: it becomes part of a path. */
+export function asJobId(text: string | null | undefined): string | null {
+  return /^[A-Za-z0-9_-]{1,100}$/.test(text ?? "") ? (text ?? null) : null;
+}
+
 export interface RunPolicy {
   readonly executionTimeoutMs: number;
   readonly ttlMs: number;

@@ -2,6 +2,7 @@
 // A capability is checked before any object is touched and is never logged.
 import * as z from "zod/mini";
 
+import { asJobId } from "../clients/runpod.ts";
 import { ApiError } from "../errors.ts";
 import { endpoint, readText, type Endpoint } from "../http/mount.ts";
 import { verify, type Grant, type Purpose } from "../identity/capability.ts";
@@ -13,7 +14,7 @@ const RUNPOD_BODY_BYTES_MAX = 1024 * 1024;
 const PROGRESS_BODY_BYTES_MAX = 20_000;
 const SIGNATURE_HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature"] as const;
 
-const HintSchema = z.object({ id: z.string().check(z.regex(/^[A-Za-z0-9-]{1,100}$/)) });
+const HintSchema = z.object({ id: z.string() });
 
 export const hookEndpoints: readonly Endpoint[] = [
   endpoint({
@@ -34,7 +35,7 @@ export const hookEndpoints: readonly Endpoint[] = [
     method: "POST",
     path: "/api/hooks/progress/:capability",
     access: "capability",
-    summary: "A worker: progress of this attempt, signed (Standard Webhooks)",
+    summary: "A worker: progress of this attempt, signed (Standard Webhooks); 410 once the attempt has ended",
     answers: { 204: "nothing" },
     handle: async ({ c, env, settings, param, now }) => {
       const grant = await admit("hook-progress", param("capability"), settings, now);
@@ -43,6 +44,7 @@ export const hookEndpoints: readonly Endpoint[] = [
       const verdict = await projectStub(env, grant.projectId).onProgress(grant, headers, body);
       if (verdict === "ok") return new Response(null, { status: 204 });
       if (verdict === "unknown") throw notValid();
+      if (verdict === "ended") throw new ApiError("NOT_FOUND", "This attempt has ended.", { hint: "Stop the job.", status: 410 });
       if (verdict === "unreadable") throw new ApiError("BAD_REQUEST", "This is not a progress message of this attempt.");
       throw new ApiError("UNAUTHENTICATED", `The signature was rejected: ${verdict.rejected}.`);
     },
@@ -63,7 +65,7 @@ function notValid(): ApiError {
 function readHint(body: string): string | null {
   try {
     const parsed = HintSchema.safeParse(JSON.parse(body));
-    return parsed.success ? parsed.data.id : null;
+    return parsed.success ? asJobId(parsed.data.id) : null;
   } catch {
     return null;
   }

@@ -139,7 +139,7 @@ describe("off the happy path", () => {
     expect(await (await fetch(second.input.checkpoint.get)).text()).toBe("cameras and trainer");
     expect((await cloud.runpod.webhook(job)).status).toBe(403);
     const old = new ScriptedWorker(job);
-    expect((await old.sendProgress(old.progressMessage(9, "train", 0.9))).status).toBe(403);
+    expect((await old.sendProgress(old.progressMessage(9, "train", 0.9))).status).toBe(410);
     expect((await cloud.call("GET", `/api/projects/${id}`)).json).toMatchObject({ state: "queued", attempt: 2, progress: null });
   });
 

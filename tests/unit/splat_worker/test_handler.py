@@ -15,9 +15,11 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from pydantic import BaseModel
 from splat_worker.contract.job_input import JobInput, parse_input
 from splat_worker.contract.job_report import Report
 from splat_worker.errors import Code, JobError
-from splat_worker.handler import sanitised
+from splat_worker.handler import Handler, sanitised
 from splat_worker.job.child_host import ChildHost, ReportedFailure
 from splat_worker.transfer.outbox import sign
 
@@ -440,6 +442,72 @@ def test_a_cancelled_task_leaves_no_grandchild() -> None:
         assert not group_members(group)
     finally:
         host.kill()
+
+
+class Edge:
+    """Receives progress; answers 410 from the message `gone_from` on."""
+
+    def __init__(self, gone_from: int) -> None:
+        self.messages: list[dict[str, Any]] = []
+        edge = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                edge.messages.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+                self.send_response(410 if len(edge.messages) >= gone_from else 204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}/progress"
+
+
+FAKE_STAGE = """
+import json, subprocess, sys, time
+for line in sys.stdin:
+    print(json.dumps({"event": {"stage": "train", "fraction": 0.1, "message": "m", "preview": None}}), flush=True)
+    subprocess.Popen(["sleep", "600"])
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("gone_from", [1, 3])
+def test_a_worker_stops_when_the_edge_answers_that_its_attempt_has_ended(
+    gone_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The edge never had RunPod's id of this job, so nothing else can stop it. In a quiet stage the last message is
+    repeated until the edge answers."""
+    monkeypatch.setenv("SPLAT_ALLOW_PRIVATE_ADDRESSES", "true")
+    monkeypatch.setattr("splat_worker.handler.REPEAT_AFTER_S", 0.1)
+    edge, host = Edge(gone_from), ChildHost((sys.executable, "-c", FAKE_STAGE))
+    host.start()
+    group = host.pid
+    assert group is not None
+    value = {
+        "version": 1,
+        "project_id": "p",
+        "attempt": 2,
+        "photos": [{"name": "a", "url": "http://127.0.0.1/a"}],
+        "outputs": {"scene.ply": "http://127.0.0.1/b"},
+        "progress": {"url": edge.url, "secret": SECRET},
+    }
+    try:
+        answer = asyncio.run(Handler(host, lambda job, message: None)({"id": "job-7", "input": value}))
+        assert answer["error"]["code"] == "CANCELLED"
+        assert not group_members(group)
+        assert [message["seq"] for message in edge.messages][:gone_from] == list(range(1, gone_from + 1))
+        assert all((m["runpod_id"], m["attempt"], m["stage"]) == ("job-7", 2, "train") for m in edge.messages)
+    finally:
+        host.kill()
+        edge.server.shutdown()
+        edge.server.server_close()
 
 
 def test_nan_and_infinities_never_reach_the_wire() -> None:

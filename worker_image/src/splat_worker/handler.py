@@ -11,12 +11,14 @@ import math
 import multiprocessing
 import os
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from splat_worker.contract.job_input import JobInput, parse_input
 from splat_worker.contract.job_report import Failure
-from splat_worker.errors import JobError, as_job_error
+from splat_worker.errors import Code, JobError, as_job_error
 from splat_worker.job.child_host import ChildHost, ReportedFailure
 from splat_worker.job.cost import seconds_allowed
 from splat_worker.job.processes import log_to_stderr
@@ -25,6 +27,10 @@ from splat_worker.transfer.outbox import Outbox
 from splat_worker.transfer.transfer import Transfer
 
 log = logging.getLogger("splat_worker.handler")
+
+UNWANTED_EVERY_S = 0.5
+REPEAT_AFTER_S = 10.0
+"""Silence after which the last progress message is sent again."""
 
 
 class Handler:
@@ -40,14 +46,9 @@ class Handler:
             parsed = parse_input(job.get("input"))
         except JobError as error:
             return _failed(error)
-        progress = _Progress(parsed, lambda message: self._progress_update(dict(job), message))
+        progress = _Progress(parsed, job.get("id"), lambda message: self._progress_update(dict(job), message))
         try:
-            report = await self._host.run(
-                parsed,
-                seconds_max=seconds_allowed(parsed.limits.max_seconds, parsed.limits.max_cost_usd, parsed.price),
-                on_event=progress,
-            )
-            answer = sanitised(report)
+            answer = sanitised(await self._run(parsed, progress))
         except ReportedFailure as reported:
             answer = {"error": reported.failure}
         except asyncio.CancelledError:
@@ -60,6 +61,22 @@ class Handler:
         await asyncio.to_thread(progress.end, answer)
         return answer
 
+    async def _run(self, job: JobInput, progress: _Progress) -> dict[str, Any]:
+        """The child's report. Raises JobError with CANCELLED once the edge answers that the attempt has ended."""
+        seconds_max = seconds_allowed(job.limits.max_seconds, job.limits.max_cost_usd, job.price)
+        work = asyncio.create_task(self._host.run(job, seconds_max=seconds_max, on_event=progress))
+        watch = asyncio.create_task(progress.until_unwanted())
+        try:
+            await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
+            raise JobError(Code.CANCELLED, "The job was cancelled.")
+        finally:
+            for task in (work, watch):
+                task.cancel()
+            # The child and its descendants are dead when its task has ended.
+            await asyncio.wait((work, watch))
+
 
 async def _self_test() -> dict[str, Any]:
     try:
@@ -69,10 +86,16 @@ async def _self_test() -> dict[str, Any]:
 
 
 class _Progress:
-    """Forwards the child's events to RunPod's progress channel and to the edge's signed webhook."""
+    """Forwards the child's events to RunPod's progress channel and to the edge's signed webhook.
 
-    def __init__(self, job: JobInput, to_runpod: Any) -> None:
+    runpod_id: RunPod's id of the job. The edge may have lost it, and needs it to cancel the job."""
+
+    def __init__(self, job: JobInput, runpod_id: str | None, to_runpod: Any) -> None:
         self._job, self._to_runpod, self._seq = job, to_runpod, 0
+        self._facts = {"project_id": job.project_id, "attempt": job.attempt, "runpod_id": runpod_id}
+        self._last: dict[str, Any] | None = None
+        self._sent_at = time.monotonic()
+        self._unwanted = threading.Event()
         self._transfer = Transfer() if job.progress or job.webhook_url else None
         self._outbox: Outbox | None = None
         if job.progress and self._transfer:
@@ -81,12 +104,28 @@ class _Progress:
                 lambda body, headers: transfer.post(address.url, body, headers),
                 address.secret,
                 f"{job.project_id}.{job.attempt}",
+                self._unwanted.set,
             )
 
     def __call__(self, event: Mapping[str, Any]) -> None:
-        self._seq += 1
-        message = {"project_id": self._job.project_id, "attempt": self._job.attempt, "seq": self._seq, **event}
+        message = self._number(event)
         self._to_runpod(message)
+        self._to_edge(message)
+
+    async def until_unwanted(self) -> None:
+        """Returns when the edge has answered that the attempt has ended. Repeats the last message in a quiet stage, so
+        that this is noticed within seconds, and the edge sees that the worker lives."""
+        while not self._unwanted.is_set():
+            await asyncio.sleep(UNWANTED_EVERY_S)
+            if self._last is not None and time.monotonic() - self._sent_at >= REPEAT_AFTER_S:
+                self._to_edge(self._number({**self._last, "preview": None}))
+
+    def _number(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        self._seq += 1
+        return {**event, **self._facts, "seq": self._seq}
+
+    def _to_edge(self, message: dict[str, Any]) -> None:
+        self._last, self._sent_at = message, time.monotonic()
         if self._outbox:
             self._outbox.put(message)
 

@@ -1,9 +1,9 @@
 // The jobs of one project: started, followed at RunPod, ended. One attempt at a time.
 // Never trusts the body of a hook: RunPod is asked, and every answer goes through the record as an event.
 import { ProgressSchema } from "../../../shared/contracts/job-report.ts";
-import { ACTIVE, type Preset } from "../../../shared/stages.ts";
+import { ACTIVE, FINAL, type Preset } from "../../../shared/stages.ts";
 import { estimate, roundUsd } from "../../account/estimate.ts";
-import { RunPod, RunPodError } from "../../clients/runpod.ts";
+import { RunPod, RunPodError, asJobId } from "../../clients/runpod.ts";
 import { randomBytes, randomToken, toBase64 } from "../../crypto.ts";
 import type { Env } from "../../env.ts";
 import { ApiError, isRefusal, type Refusal } from "../../errors.ts";
@@ -23,8 +23,8 @@ import { STARTABLE } from "./state.ts";
 /** Photos that may have arrived between the route's checks of first bytes and the start; within the free plan's subrequests. */
 const SNIFF_LEFT_MAX = 20;
 
-/** `unknown`: the grant is not of the current attempt. */
-export type ProgressVerdict = "ok" | "unknown" | "unreadable" | { readonly rejected: string };
+/** `ended`: nobody waits for the attempt any more, its worker must stop. `unknown`: the grant is not of this project's attempts. */
+export type ProgressVerdict = "ok" | "ended" | "unknown" | "unreadable" | { readonly rejected: string };
 
 /** Throws before anything is spent where the estimate is above what the caller allows. */
 function checkCeiling(usd: number, usdMax: number | null): void {
@@ -111,12 +111,18 @@ export class JobRunner {
    * Returns false if the grant is not of the current attempt.
    */
   async onRunPodHook(grant: Grant, hintedId: string | null): Promise<boolean> {
-    if (!this.#grantFits(grant)) return false;
-    const { job } = this.#record.row();
+    const fits = this.#grantFits(grant);
+    const { row } = this.#store;
+    if (row === undefined || (!fits && !this.#isOfThePast(grant))) return false;
+    const { job } = row;
+    if (!fits || FINAL.has(job.state)) {
+      if (hintedId !== null && job.runpodId !== hintedId) await this.#stopLate(grant.attempt, hintedId);
+      return fits && row.deleting_until === null;
+    }
     if (!ACTIVE.has(job.state)) return true;
     if (job.runpodId === null) {
       this.#store.update({ hurry: true });
-      if (hintedId !== null) await this.#adopt(hintedId);
+      if (hintedId !== null) await this.#adopt(grant.attempt, hintedId);
     }
     await this.#poll({ hook: true });
     return true;
@@ -124,14 +130,28 @@ export class JobRunner {
 
   /** A worker's signed progress. */
   async onProgress(grant: Grant, headers: Record<string, string>, body: string): Promise<ProgressVerdict> {
+    const parsed = ProgressSchema.safeParse(parseJson(body));
+    const message = parsed.success ? parsed.data : null;
+    const runpodId = asJobId(message?.runpod_id);
+    if (this.#isOfThePast(grant)) {
+      // Its secret is gone: RunPod is asked whose job it is before the job is cancelled.
+      if (runpodId !== null) await this.#stopLate(grant.attempt, runpodId);
+      return "ended";
+    }
     if (!this.#grantFits(grant)) return "unknown";
-    const { id, progress_secret } = this.#record.row();
+    const { id, progress_secret, job } = this.#stored();
     const rejected = rejectionOf(progress_secret ?? "", headers, body);
     if (rejected !== null) return { rejected };
-    const parsed = ProgressSchema.safeParse(parseJson(body));
-    if (!parsed.success || parsed.data.project_id !== id || parsed.data.attempt !== grant.attempt) return "unreadable";
-    const { seq, stage, fraction, message, eta_s, preview, attempt } = parsed.data;
-    const progress = { stage, fraction, message, eta_s: eta_s ?? null, preview: preview ?? null, at: new Date().toISOString() };
+    if (message === null || message.project_id !== id || message.attempt !== grant.attempt) return "unreadable";
+    const { seq, stage, fraction, message: text, eta_s, preview, attempt } = message;
+    const isOver = !ACTIVE.has(job.state);
+    if (runpodId !== null && job.runpodId === null) await this.#record.apply({ type: "found", attempt, runpodId });
+    if (isOver) {
+      await this.#bookLate(attempt);
+      await this.confirmCancels();
+      return "ended";
+    }
+    const progress = { stage, fraction, message: text, eta_s: eta_s ?? null, preview: preview ?? null, at: new Date().toISOString() };
     await this.#record.apply({ type: "progress", attempt, seq, progress });
     return "ok";
   }
@@ -154,6 +174,9 @@ export class JobRunner {
     for (const runpodId of this.#store.row?.job.toCancel ?? []) {
       try {
         await this.#runpod.cancel(runpodId);
+        const { attempt, runpodId: own, startedAt } = this.#stored().job;
+        // A job that had started ran until now, however long its cancel was not accepted.
+        if (runpodId === own && startedAt !== null) await this.#bookLate(attempt);
         await this.#record.apply({ type: "cancel_confirmed", runpodId });
       } catch (error) {
         if (!(error instanceof RunPodError)) throw error;
@@ -203,14 +226,32 @@ export class JobRunner {
     await this.#record.apply({ type: "completed", attempt: job.attempt, report });
   }
 
-  /** An id that a hook's body names becomes this attempt's only if RunPod itself confirms whose job it is. */
-  async #adopt(hintedId: string): Promise<void> {
-    const { id, job } = this.#record.row();
+  /** An id that a hook's body names becomes an attempt's only if RunPod itself confirms whose job it is. */
+  async #adopt(attempt: number, hintedId: string): Promise<void> {
     try {
       const status = await this.#runpod.status(hintedId);
-      if (provesAttempt(status, id, job.attempt)) await this.#record.apply({ type: "found", attempt: job.attempt, runpodId: hintedId });
+      if (provesAttempt(status, this.#stored().id, attempt)) await this.#record.apply({ type: "found", attempt, runpodId: hintedId });
     } catch (error) {
       if (!(error instanceof RunPodError)) throw error;
+    }
+  }
+
+  /** A job of an attempt that has ended is still heard from: cancels it, and books its time. */
+  async #stopLate(attempt: number, hintedId: string): Promise<void> {
+    if (this.#store.row === undefined) return;
+    await this.#adopt(attempt, hintedId);
+    if (!this.#stored().job.toCancel.includes(hintedId)) return;
+    await this.#bookLate(attempt);
+    await this.confirmCancels();
+  }
+
+  /** Books the time that the worker of an ended attempt ran on. A failure is not fatal: the next sign of it books the same time. */
+  async #bookLate(attempt: number): Promise<void> {
+    try {
+      await this.#record.updateIndexIfStale();
+      await this.#record.index.ranOn(this.#stored().id, attempt);
+    } catch (error) {
+      console.error(`time after the end of attempt ${attempt} not booked: ${String(error)}`);
     }
   }
 
@@ -238,8 +279,22 @@ export class JobRunner {
     };
   }
 
+  /** Of a project whose deletion is under way, too: its worker must stop. */
   #grantFits(grant: Grant): boolean {
     const { row } = this.#store;
-    return row !== undefined && row.deleting_until === null && row.grant_nonce === grant.nonce && row.job.attempt === grant.attempt;
+    return row !== undefined && row.grant_nonce === grant.nonce && row.job.attempt === grant.attempt;
+  }
+
+  /** The capability is genuine, as its route checked, but its attempt was followed by another, or its project is deleted. */
+  #isOfThePast(grant: Grant): boolean {
+    const { row } = this.#store;
+    return row === undefined || grant.attempt < row.job.attempt;
+  }
+
+  /** The project's row, while it is being deleted, too. */
+  #stored(): ProjectRow {
+    const { row } = this.#store;
+    if (row === undefined) throw new ApiError("NOT_FOUND", "This project does not exist.");
+    return row;
   }
 }

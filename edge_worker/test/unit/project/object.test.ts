@@ -196,7 +196,7 @@ describe("two hours with every fault", () => {
     runpod.status = () => ({ status: 200, body: { status: "COMPLETED", output: scene.report(2) } });
     await scene.inside((project) => project.start(null));
     expect(await scene.webhook("job-1", 1)).toBe(false);
-    expect(await scene.progress(9, 0.9, 1)).toBe("unknown");
+    expect(await scene.progress(9, 0.9, 1)).toBe("ended");
     await scene.pass(MINUTE);
     expect(await scene.view()).toMatchObject({ state: "done", attempt: 2 });
     expect(runpod.runs.map(({ id }) => id)).toEqual(["job-1", "job-2"]);
@@ -377,6 +377,103 @@ describe("a webhook", () => {
     await scene.inside((project) => project.cancel());
     await scene.start();
     expect(await scene.webhook()).toBe(false);
+  });
+});
+
+describe("a job whose id was lost", () => {
+  const lost = async (): Promise<Scene> => {
+    const scene = await Scene.withPhotos();
+    runpod.run = () => "takes effect, answer lost";
+    await scene.start();
+    return scene;
+  };
+  const inProgress = (scene: Scene, attempt: number): Reply => ({
+    status: 200,
+    body: { status: "IN_PROGRESS", output: { project_id: scene.id, attempt, seq: 1, stage: "train", fraction: 0.1, message: "" } },
+  });
+
+  test("gets it from its worker's progress, and is cancelled by it", async () => {
+    const scene = await lost();
+    expect(await scene.progress(1, 0.1, 1, "job-1")).toBe("ok");
+    await scene.inside((project) => project.cancel());
+    expect(runpod.cancelled).toEqual(["job-1"]);
+    expect(await scene.alarmAt()).toBeNull();
+  });
+
+  test("and was cancelled before its worker's first progress is stopped by that, at RunPod and by the answer", async () => {
+    const scene = await lost();
+    await scene.inside((project) => project.cancel());
+    expect(runpod.cancelled).toEqual([]);
+    expect(await scene.progress(1, 0.1, 1, "job-1")).toBe("ended");
+    expect(runpod.cancelled).toEqual(["job-1"]);
+    expect((await scene.view()).state).toBe("cancelled");
+  });
+
+  test("of an older worker without the field is stopped by the answer", async () => {
+    const scene = await lost();
+    expect(await scene.progress(1, 0.1)).toBe("ok");
+    await scene.inside((project) => project.cancel());
+    expect(await scene.progress(2, 0.2)).toBe("ended");
+  });
+
+  test("is cancelled after the next attempt has started, but only if RunPod confirms whose it is", async () => {
+    const scene = await lost();
+    await scene.inside((project) => project.cancel());
+    runpod.run = () => ({ status: 200 });
+    await scene.start();
+    runpod.status = () => inProgress(scene, 2);
+    expect(await scene.progress(1, 0.1, 1, "job-2")).toBe("ended");
+    expect(runpod.cancelled).toEqual([]);
+    runpod.status = () => inProgress(scene, 1);
+    expect(await scene.progress(2, 0.2, 1, "job-1")).toBe("ended");
+    expect(runpod.cancelled).toEqual(["job-1"]);
+    expect(await scene.view()).toMatchObject({ state: "queued", attempt: 2 });
+  });
+
+  test.each([1, 2])("is cancelled by a late webhook that names it, in attempt %d", async (current) => {
+    const scene = await lost();
+    await scene.inside((project) => project.cancel());
+    runpod.run = () => ({ status: 200 });
+    if (current === 2) await scene.start();
+    runpod.status = () => inProgress(scene, 1);
+    expect(await scene.webhook("job-1", 1)).toBe(current === 1);
+    expect(runpod.cancelled).toEqual(["job-1"]);
+  });
+
+  test("and whose project is deleted is cancelled, too", async () => {
+    const scene = await lost();
+    await scene.inside((project) => project.remove());
+    expect(await scene.progress(1, 0.1, 1, "job-1")).toBe("ended");
+    expect(runpod.cancelled).toEqual(["job-1"]);
+    await scene.pass(DEADLINE + MINUTE);
+    expect(await scene.progress(2, 0.2, 1, "job-1")).toBe("ended");
+  });
+
+  test("costs until it stopped", async () => {
+    const before = await booked();
+    const scene = await lost();
+    await scene.progress(1, 0.1);
+    runpod.now += 100_000;
+    await scene.inside((project) => project.cancel());
+    expect(await booked()).toBeCloseTo(before + 100 * 0.00031, 4);
+    runpod.now += 50_000;
+    for (const seq of [2, 3]) expect(await scene.progress(seq, 0.2)).toBe("ended");
+    expect(await booked()).toBeCloseTo(before + 150 * 0.00031, 4);
+  });
+
+  test("costs until RunPod accepted its cancel", async () => {
+    const before = await booked();
+    const scene = await lost();
+    await scene.progress(1, 0.1, 1, "job-1");
+    runpod.now += 100_000;
+    runpod.cancel = () => "unreachable";
+    await scene.inside((project) => project.cancel());
+    runpod.now += 200_000;
+    runpod.cancel = () => ({ status: 200 });
+    await scene.pass(MINUTE);
+    const ranS = (await booked() - before) / 0.00031;
+    expect(ranS).toBeGreaterThan(299);
+    expect(ranS).toBeLessThan(320);
   });
 });
 

@@ -146,10 +146,10 @@ export class Scene {
     return this.inside((project) => project.onRunPodHook(grant, hintedId));
   }
 
-  /** A worker's signed progress; returns the verdict. */
-  async progress(seq: number, fraction: number, attempt = 1): Promise<unknown> {
+  /** A worker's signed progress; returns the verdict. runpodId: absent from older workers. */
+  async progress(seq: number, fraction: number, attempt = 1, runpodId?: string): Promise<unknown> {
     const secret = runpod.runs.find(({ input }) => input.project_id === this.id && input.attempt === attempt)?.input.progress.secret ?? "";
-    const body = JSON.stringify({ project_id: this.id, attempt, seq, stage: "train", fraction, message: "", eta_s: 1 });
+    const body = JSON.stringify({ project_id: this.id, attempt, runpod_id: runpodId, seq, stage: "train", fraction, message: "", eta_s: 1 });
     const headers = { "webhook-id": `msg_${seq}`, "webhook-timestamp": String(Math.floor(runpod.now / 1000)) };
     const mac = await hmac(secret.slice("whsec_".length), `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`);
     const signed = { ...headers, "webhook-signature": `v1,${toBase64(mac)}` };

@@ -58,7 +58,8 @@ def test_a_failure_serialises_to_the_published_example() -> None:
 def test_an_event_serialises_to_the_published_progress_message() -> None:
     given = example("progress.json")
     event = Event(stage=Stage.TRAIN, fraction=0.42, message=given["message"], eta_s=71.2)
-    assert {"project_id": "p_7f3kq2m9x4", "attempt": 1, "seq": 12, **event.wire()} == given
+    job = {"project_id": "p_7f3kq2m9x4", "attempt": 1, "runpod_id": given["runpod_id"]}
+    assert {**job, "seq": 12, **event.wire()} == given
 
 
 def test_a_preview_in_a_progress_message_names_its_artifact_and_number() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from splat_worker.background import Latest
+from splat_worker.transfer.transfer import Gone
 
 
 def sign(secret: str, message_id: str, timestamp_s: int, body: bytes) -> str:
@@ -24,10 +25,18 @@ def sign(secret: str, message_id: str, timestamp_s: int, body: bytes) -> str:
 
 class Outbox:
     """Sends the newest message through post(body, headers); a slow receiver misses messages instead of delaying the
-    job. A waiting preview is kept when a message without one replaces it."""
+    job. A waiting preview is kept when a message without one replaces it.
 
-    def __init__(self, post: Callable[[bytes, dict[str, str]], None], secret: str | None, prefix: str) -> None:
-        self._post, self._secret, self._prefix = post, secret, prefix
+    on_gone: called, from the thread that sends, when the receiver answers that the attempt has ended."""
+
+    def __init__(
+        self,
+        post: Callable[[bytes, dict[str, str]], None],
+        secret: str | None,
+        prefix: str,
+        on_gone: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._post, self._secret, self._prefix, self._on_gone = post, secret, prefix, on_gone
         self._latest = Latest("progress message", self._send, merge=_keep_preview)
 
     def put(self, message: dict[str, Any]) -> None:
@@ -47,7 +56,10 @@ class Outbox:
                 "webhook-timestamp": str(timestamp_s),
                 "webhook-signature": sign(self._secret, message_id, timestamp_s, body),
             }
-        self._post(body, headers)
+        try:
+            self._post(body, headers)
+        except Gone:
+            self._on_gone()
 
 
 def _keep_preview(waiting: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

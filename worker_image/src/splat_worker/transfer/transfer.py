@@ -62,6 +62,10 @@ class Fetched:
     sha256: str
 
 
+class Gone(ConnectionError):
+    """The receiver of a POST answered 410: nothing will wait for this job any more."""
+
+
 class _AttemptFailed(Exception):
     """One attempt failed; retry: whether another one may succeed."""
 
@@ -176,7 +180,8 @@ class Transfer:
             return dict(zip(names, pool.map(lambda name: self.put(name, files[name], urls[name]), names), strict=True))
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """One POST without retry. Raises ConnectionError unless the status is 2xx; its text contains no URL."""
+        """One POST without retry. Raises ConnectionError unless the status is 2xx, Gone for 410; its text contains no
+        URL."""
         try:
             with self._client.stream("POST", url, content=body, headers=dict(headers), timeout=5.0) as answer:
                 _drop_body(answer)
@@ -187,6 +192,8 @@ class Transfer:
             ValueError,
         ) as error:  # ValueError: a host name that cannot be encoded
             raise ConnectionError(type(error).__name__) from None
+        if answer.status_code == httpx.codes.GONE:
+            raise Gone("HTTP 410")
         if not answer.is_success:
             raise ConnectionError(f"HTTP {answer.status_code}")
 
