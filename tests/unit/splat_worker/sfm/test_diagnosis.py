@@ -6,7 +6,7 @@ from pathlib import Path
 
 from splat_worker.contract.job_report import Rejected
 from splat_worker.photos.validation import Photo
-from splat_worker.sfm.diagnosis import Overlap, Unplaced, diagnose, tally
+from splat_worker.sfm.diagnosis import Overlap, Unplaced, advice, diagnose, tally
 
 
 def photo(name: str, sharpness: float = 100.0) -> Photo:
@@ -36,6 +36,24 @@ def test_each_photo_without_a_camera_gets_the_matching_reason() -> None:
         "soft": Unplaced.BLURRED,
     }
     assert all(r.reason.endswith(".") for r in found)
+
+
+def test_photos_that_all_overlap_are_no_separate_group_where_none_was_placed() -> None:
+    names = [f"{i}" for i in range(7)]
+    inliers = {name: {other: 40 for other in names if other != name} for name in names}
+    found = diagnose([photo(n) for n in names], set(), {n: Overlap(keypoints=4000, inliers=inliers[n]) for n in names})
+    assert [r.code for r in found] == [Unplaced.NOT_PLACED] * 7
+    assert tally(found) == " Left out: 7 without a fitting camera position."
+    assert "separate" not in (advice(found) or "")
+
+
+def test_where_none_was_placed_the_smaller_group_is_the_separate_one() -> None:
+    pairs = [("a1", "a2"), ("a2", "a3"), ("b1", "b2")]
+    names = sorted({name for pair in pairs for name in pair})
+    inliers = {n: {(p[1] if p[0] == n else p[0]): 40 for p in pairs if n in p} for n in names}
+    found = diagnose([photo(n) for n in names], set(), {n: Overlap(keypoints=4000, inliers=inliers[n]) for n in names})
+    groups = {r.name for r in found if r.code == Unplaced.OTHER_GROUP}
+    assert groups == {"b1", "b2"}
 
 
 def test_the_tally_starts_with_the_most_frequent_reason() -> None:

@@ -43,6 +43,8 @@ _ADVICE = {
     " each photo shows two thirds of the next one.",
     Unplaced.OTHER_GROUP: "The photos form groups that do not overlap. Add photos between the groups.",
     Unplaced.BLURRED: "The photos are blurred. Hold still, use more light, or a faster shutter.",
+    Unplaced.NOT_PLACED: "The photos overlap, but show too little depth. Take a step to the side between two photos,"
+    " instead of turning on the spot.",
 }
 
 
@@ -57,10 +59,12 @@ class Overlap:
 def diagnose(photos: Sequence[Photo], placed: set[str], overlaps: Mapping[str, Overlap]) -> tuple[Rejected, ...]:
     """One reason per photo whose file name is not in `placed`, in the order of `photos`."""
     median = float(np.median([photo.sharpness for photo in photos])) if photos else 0.0
+    # Where nothing was placed, photos that all overlap are no group apart from a scene.
+    scene = placed or _largest_group(overlaps)
     rejected = []
     for photo in photos:
         if photo.path.name not in placed:
-            code, reason = _reason(photo, placed, overlaps[photo.path.name], median)
+            code, reason = _reason(photo, scene, overlaps[photo.path.name], median)
             rejected.append(Rejected(name=photo.name, code=code, reason=reason))
     return tuple(rejected)
 
@@ -81,6 +85,23 @@ def advice(rejected: Sequence[Rejected]) -> str | None:
         return None
     ((code, _),) = Counter(r.code for r in rejected).most_common(1)
     return _ADVICE.get(Unplaced(code))
+
+
+def _largest_group(overlaps: Mapping[str, Overlap]) -> set[str]:
+    """Names of the most photos that are connected by enough matches; empty if no two are."""
+    left = {name for name, own in overlaps.items() if any(count >= INLIERS_FEW for count in own.inliers.values())}
+    largest: set[str] = set()
+    while left:
+        group: set[str] = set()
+        ahead = [min(left)]
+        while ahead:
+            name = ahead.pop()
+            if name not in group:
+                group.add(name)
+                ahead += [other for other, count in overlaps[name].inliers.items() if count >= INLIERS_FEW]
+        left -= group
+        largest = max(largest, group, key=len)
+    return largest
 
 
 def _reason(photo: Photo, placed: set[str], own: Overlap, median_sharpness: float) -> tuple[Unplaced, str]:
