@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from splat_worker.scene import Camera, Gaussians, PosedPhotos, View
@@ -49,3 +51,17 @@ def photos_of(gaussians: Gaussians, count: int = 9, width: int = 96, height: int
     return PosedPhotos(
         views=tuple(views), points=points.astype(np.float32), point_colours=np.rint(colours * 255).astype(np.uint8)
     )
+
+
+def with_oblique(posed: PosedPhotos, gaussians: Gaussians) -> PosedPhotos:
+    """The same set with one more photo, from among the points: 0.004 units before one of them, and about half of them
+    behind its image plane."""
+    point = posed.points[np.argmin(np.linalg.norm(posed.points - posed.points.mean(0), axis=1))].astype(np.float64)
+    turn = np.array([[0.8, 0.0, -0.6], [0.0, 1.0, 0.0], [0.6, 0.0, 0.8]])
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = turn, -turn @ (point - 0.004 * turn[2])
+    first = posed.views[0]
+    height, width = first.image.shape[:2]
+    camera = Camera(world_to_camera=pose, k=first.k, width=width, height=height)
+    image = np.rint(render(gaussians, camera) * 255).astype(np.uint8)
+    return replace(posed, views=(*posed.views, View(name="oblique.jpg", image=image, world_to_camera=pose, k=first.k)))

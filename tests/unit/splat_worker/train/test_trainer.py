@@ -1,17 +1,18 @@
-"""The loop on scenes whose truth is known: quality, cap, repeatability, resume, cancel, deadline, memory."""
+"""The loop on scenes whose truth is known: quality, cap, repeatability, resume, cancel, deadline, memory, faults."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from scenes import blobs, photos_of
+from scenes import blobs, photos_of, with_oblique
 
 from splat_worker.scene import Gaussians, PosedPhotos
 from splat_worker.train.core.backend import Shapes
-from splat_worker.train.core.context import Device, OutOfMemory, TrainContext, TrainingCancelled
+from splat_worker.train.core.context import Device, OutOfMemory, TrainContext, TrainingCancelled, TrainingFailed
 from splat_worker.train.core.preset import PresetName, resolve_preset
 from splat_worker.train.cpu import backend
 from splat_worker.train.cpu.rasterize import rasterize
@@ -183,6 +184,80 @@ def test_memory_that_is_never_enough_is_an_error_with_advice(posed, monkeypatch)
     monkeypatch.setattr(backend, "rasterize", no_memory)
     with pytest.raises(OutOfMemory, match="more memory or fewer photos"):
         train(posed, preset(), TrainContext())
+
+
+def test_a_photo_without_a_valid_camera_is_left_out_by_name(posed):
+    pose = posed.views[3].world_to_camera.copy()
+    pose[0, 3] = np.nan
+    broken = replace(posed, views=(*posed.views[:3], replace(posed.views[3], world_to_camera=pose), *posed.views[4:]))
+    rest = replace(posed, views=(*posed.views[:3], *posed.views[4:]))
+    warnings: list[str] = []
+    result = train(broken, preset(steps=20), TrainContext(warn=warnings.append))
+    assert same(result.gaussians, train(rest, preset(steps=20), TrainContext()).gaussians)
+    assert warnings == ["03.jpg was left out of training: the camera's position or lens is not a valid one."]
+    assert result.left_out == ("03.jpg",)
+    assert warnings[0] in result.notes
+
+
+def test_without_two_valid_cameras_training_fails_and_reports_how_many_are_invalid(posed):
+    views = tuple(replace(view, k=np.zeros((3, 3))) for view in posed.views[1:])
+    with pytest.raises(TrainingFailed, match="8 of 9 photos have no valid camera"):
+        train(replace(posed, views=(posed.views[0], *views)), preset(steps=5), TrainContext())
+
+
+def nan_pictures(monkeypatch, spoiled):
+    """Pictures of the cameras for which `spoiled` is true are not finite."""
+    real = backend.rasterize
+    monkeypatch.setattr(
+        backend, "rasterize", lambda *parts: real(*parts) * (float("nan") if spoiled(parts[1]) else 1.0)
+    )
+
+
+def test_a_photo_that_spoils_the_gaussians_is_left_out_and_training_starts_again(posed, monkeypatch):
+    third = posed.views[3].camera.centre
+    nan_pictures(monkeypatch, lambda camera: np.allclose(camera.centre, third))
+    warnings: list[str] = []
+    result = train(posed, preset(), TrainContext(warn=warnings.append))
+    assert result.left_out == ("03.jpg",)
+    assert result.metrics.psnr_db > 19.0
+    assert all(np.isfinite(a).all() for a in (result.gaussians.means, result.gaussians.sh))
+    assert len(warnings) == 1
+    assert "Training collapsed: " in warnings[0]
+    assert "started again with smaller steps and without 03.jpg." in warnings[0]
+
+
+def test_a_run_that_collapses_twice_fails_with_the_reason(posed, monkeypatch):
+    nan_pictures(monkeypatch, lambda _camera: True)
+    warnings: list[str] = []
+    with pytest.raises(TrainingFailed, match=r"collapsed twice: .* values that are not finite"):
+        train(posed, preset(), TrainContext(warn=warnings.append))
+    assert len(warnings) == 1
+
+
+def test_two_gaussians_that_cover_everything_are_a_collapse_that_training_recovers_from(posed, monkeypatch):
+    real, done = backend.Splats.step, []
+
+    def step(splats, rates):
+        real(splats, rates)
+        done.append(1)
+        if len(done) == 150:
+            with torch.no_grad():
+                splats.values["logits"][2:] = -9.0
+                splats.values["logits"][:2] = 9.0
+                splats.values["log_scales"][:2] = 3.0
+
+    monkeypatch.setattr(backend.Splats, "step", step)
+    warnings: list[str] = []
+    result = train(posed, preset(steps=300, densify_from=0.9), TrainContext(warn=warnings.append))
+    assert re.search(r"visible Gaussians fell from \d+ to \d\.", warnings[0])
+    assert result.left_out == ()
+    assert result.metrics.psnr_db > 19.0
+
+
+def test_an_oblique_camera_among_the_points_does_no_harm(posed):
+    usual, oblique = (train(p, preset(), TrainContext()) for p in (posed, with_oblique(posed, blobs(150))))
+    assert "oblique.jpg" not in oblique.metrics.names
+    assert oblique.metrics.psnr_db > usual.metrics.psnr_db - 1.0
 
 
 def _doubled(view):

@@ -34,9 +34,10 @@ from splat_worker.sfm.preset import SfmPreset
 from splat_worker.sfm.sparse import SparseModel
 from splat_worker.sfm.undistort import posed_photos
 from splat_worker.train.backends import choose
-from splat_worker.train.core.context import BackendUnavailable, OutOfMemory, TrainContext, Trained
+from splat_worker.train.core.context import BackendUnavailable, OutOfMemory, TrainContext, Trained, TrainingFailed
 from splat_worker.train.core.context import Device as TrainDevice
 from splat_worker.train.core.preset import PresetName, resolve_preset
+from splat_worker.train.health.fitness import without
 from splat_worker.train.render import render
 from splat_worker.train.trainer import train
 from splat_worker.transfer.delivery import Presigned
@@ -276,8 +277,10 @@ def _train_stage(
             trained = train(posed, preset, context)
         except OutOfMemory as error:
             raise JobError(Code.OUT_OF_MEMORY, "Training needs more memory than the worker has.") from error
+        except TrainingFailed as error:
+            raise JobError(Code.TRAINING_FAILED, str(error)) from error
         check_quality(trained.metrics, shortened=trained.steps < preset.steps)
-        return posed, trained
+        return without(posed, trained.left_out), trained
 
 
 def _export_stage(

@@ -21,6 +21,7 @@ from splat_worker.train.core.metrics import measure
 from splat_worker.train.core.photos import resized, split_views
 from splat_worker.train.core.preset import Preset
 from splat_worker.train.core.progress import Timer
+from splat_worker.train.health.watch import LOOK_EVERY, Collapsed, Watch
 from splat_worker.train.render import picture_of
 
 EXPOSURE_TOLD_DB = 1.0  # what a colour fit per photo must gain to be worth a note
@@ -32,6 +33,7 @@ class Training:
     def __init__(self, posed: PosedPhotos, preset: Preset, ctx: TrainContext, notes: list[str], kind: Kind) -> None:
         self.preset, self.ctx, self.notes, self.kind = preset, ctx, notes, kind
         self.training, self.held_out = split_views(posed)
+        self.watch = Watch(self.training)
         self.run = RunId(backend=kind.name, preset=preset, photos=tuple(view.name for view in self.training))
         gains = photo_gains(posed, self.training) if preset.exposure else np.ones((len(self.training), 3))
         self.spread = float(np.log(gains).std(axis=0).max())
@@ -65,16 +67,19 @@ class Training:
         self.backend.load(state)
 
     def finish(self) -> Trained:
-        """Runs to the end and measures."""
+        """Runs to the end and measures. Raises Collapsed, TrainingCancelled."""
         while self.progress.step < self.steps:
             if self.ctx.should_stop():
                 raise TrainingCancelled(f"stopped at step {self.progress.step} of {self.steps}")
             before = self.progress.step
             self.advance()
+            if self.progress.step % LOOK_EVERY == 0:
+                self._look()
             # While there is time left for the scene to close the gaps.
             if before < self.preset.densify_until * self.steps <= self.progress.step:
                 self.progress.floaters_removed += self.backend.remove_floaters()
             self._do_what_is_due()
+        self._look()
         return self._result(self.backend.scene())
 
     def advance(self) -> None:
@@ -88,6 +93,15 @@ class Training:
             colour = schedule.background(progress.step / self.steps, self.preset, rng)
         self.backend.step(index, schedule.Moment(step=progress.step, steps=self.steps, background=colour))
         progress.step += 1
+
+    def _look(self) -> None:
+        """Raises Collapsed where the run cannot become a scene; removes the few Gaussians that are broken."""
+        look = self.backend.look()
+        collapse = self.watch.judge(look, step=self.progress.step, steps=self.steps)
+        if collapse is not None:
+            raise Collapsed(collapse)
+        if look.broken:
+            self.backend.drop_broken()
 
     def _do_what_is_due(self) -> None:
         ctx, timer, step = self.ctx, self.timer, self.progress.step

@@ -7,13 +7,16 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
 from splat_worker.scene import PosedPhotos, View
 from splat_worker.train.core.backend import Setup
 from splat_worker.train.core.context import Device
 from splat_worker.train.core.preset import PresetName, resolve_preset
 from splat_worker.train.core.schedule import Moment
+from splat_worker.train.cuda import layout
 from splat_worker.train.cuda.backend import CudaBackend, engine_for
+from splat_worker.train.health.watch import Watch
 
 SIZE = (32, 24)
 BLACK = np.zeros(3, np.float32)
@@ -89,3 +92,38 @@ def test_it_measures_what_share_of_the_photos_sees_a_gaussian(emulated) -> None:
     backend.step(1, Moment(step=3, steps=1000, background=BLACK))
     backend.edit(4, 1000)
     assert float(backend.save()["seen_share"]) == 0.5
+
+
+def test_a_look_has_each_photos_error_and_counts_what_is_broken_or_invisible(emulated) -> None:
+    backend = backend_of(emulated)
+    first = backend.look()
+    assert np.isnan(first.errors).all()
+    assert (first.count, first.broken, first.visible) == (100, 0, 100)
+    for step in range(2):
+        backend.step(0, Moment(step=step, steps=1000, background=BLACK))
+    error = backend.look().errors
+    assert 0.2 < error[0] < 0.6  # random colours against a few Gaussians
+    assert np.isnan(backend.look().errors).all(), "a look starts a new one"
+    params = backend.engine.params
+    params[layout.MEAN, 3] = float("nan")
+    params[layout.OPACITY, 5:9] = -9.0
+    found = backend.look()
+    assert (found.count, found.broken, found.visible) == (100, 1, 95)
+    assert backend.drop_broken() == 1
+    assert (backend.count, backend.look().broken) == (99, 0)
+
+
+def test_two_gaussians_that_cover_everything_are_found_and_need_no_more_room_than_the_picture(emulated) -> None:
+    backend = backend_of(emulated)
+    watch = Watch(backend._setup.views)
+    assert watch.judge(backend.look(), step=100, steps=1000) is None
+    params = backend.engine.params
+    params[layout.OPACITY, 2:] = -9.0
+    params[layout.OPACITY, :2] = 9.0
+    params[layout.SCALE, :2] = 3.0
+    for step in range(2):
+        backend.step(0, Moment(step=step, steps=1000, background=BLACK))
+    assert torch.isfinite(backend.engine.params).all()
+    found = watch.judge(backend.look(), step=200, steps=1000)
+    assert found is not None
+    assert "fell from 100 to 2" in found.reason

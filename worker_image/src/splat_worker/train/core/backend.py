@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from torch import Tensor
 
-from splat_worker.scene import Camera, Float32, Gaussians, PosedPhotos, View
+from splat_worker.scene import Camera, Float32, Float64, Gaussians, PosedPhotos, View
 from splat_worker.train.core.context import Device
 from splat_worker.train.core.preset import Preset
 from splat_worker.train.core.schedule import Moment
@@ -52,6 +52,21 @@ class Setup:
     device: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What a trainer found out about its steps since the look before; health/watch.py judges it.
+
+    errors: (V,) mean absolute difference, 0..1, between each photo and its pictures, infinite where a picture had
+    values that are not finite, NaN where the photo was not drawn. count: Gaussians; broken: those with a value that is
+    not finite; visible: those that can be seen.
+    """
+
+    errors: Float64
+    count: int
+    broken: int
+    visible: int
+
+
 class Backend(Protocol):
     """A scene in training on one device."""
 
@@ -64,6 +79,12 @@ class Backend(Protocol):
 
     def remove_floaters(self) -> int:
         """Applies core/floaters.py. Returns how many Gaussians went."""
+
+    def look(self) -> Look:
+        """What the steps since the last look were like. Waits for the device."""
+
+    def drop_broken(self) -> int:
+        """Removes Gaussians with values that are not finite. Returns how many went."""
 
     def scene(self) -> Gaussians:
         """A copy of the scene, on the host."""

@@ -30,6 +30,10 @@ class BackendUnavailable(RuntimeError):
     """The trainer cannot run on this machine. The message gives the reason and the next step."""
 
 
+class TrainingFailed(Exception):
+    """Training collapsed, also in a second attempt. The message has the reason and the photos at fault by name."""
+
+
 class OutOfMemory(Exception):
     """Memory ran out even at the smallest size that makes sense."""
 
@@ -84,7 +88,8 @@ class HeldOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A finished scene. renders: held-out name -> (H, W, 3) uint8; notes: sentences for the report."""
+    """A finished scene. renders: held-out name -> (H, W, 3) uint8; notes: sentences for the report; left_out: names of
+    photos that were neither trained on nor held out."""
 
     gaussians: Gaussians
     metrics: HeldOut
@@ -94,3 +99,4 @@ class Trained:
     renders: Mapping[str, NDArray[np.uint8]]
     floaters_removed: int
     notes: tuple[str, ...]
+    left_out: tuple[str, ...] = ()

@@ -63,6 +63,13 @@ class Preset:
         """Share of the photos' size that is trained on at this part of the run (0 to 1)."""
         return next((scale for until, scale in self.coarse if part < until), 1.0)
 
+    def gentler(self) -> Preset:
+        """The same run with half the step sizes and without the weights on opacity and size, for a second attempt
+        after a collapse: without these weights no set collapsed (docs/decisions/0019)."""
+        rates = ("rate_means", "rate_scales", "rate_quats", "rate_opacities", "rate_colour", "rate_sh")
+        slower = {name: 0.5 * getattr(self, name) for name in rates}
+        return replace(self, **slower, opacity_weight=0.0, scale_weight=0.0)
+
     def halved(self) -> Preset:
         """The same run at half the size and half the Gaussians, for a second attempt after memory ran out."""
         return replace(self, size_px=max(self.size_px // 2, 1), gaussians_max=max(self.gaussians_max // 2, 1))

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from splat_worker.scene import Gaussians
 from splat_worker.train.core import schedule
-from splat_worker.train.core.backend import Kind, Setup, State
+from splat_worker.train.core.backend import Kind, Look, Setup, State
 from splat_worker.train.core.context import Device
-from splat_worker.train.core.floaters import LONELY_FACTOR, rows_to_keep
+from splat_worker.train.core.floaters import LONELY_FACTOR, OPACITY_MIN, rows_to_keep
 from splat_worker.train.core.floaters import NEIGHBOURS as FLOATER_NEIGHBOURS
 from splat_worker.train.core.start import NEIGHBOURS, start_from_points
 from splat_worker.train.cpu.densification import Findings, edit
@@ -36,6 +36,7 @@ class CpuBackend:
         self._affines = torch.from_numpy(same if setup.affines is None else setup.affines)
         self._longest_px = max(max(view.image.shape[:2]) for view in setup.views)
         self._stores: dict[int, PhotoStore] = {}
+        self._errors: dict[int, list[float]] = {}
 
     @property
     def count(self) -> int:
@@ -50,6 +51,7 @@ class CpuBackend:
         trace, shapes = Trace(), splats.shapes()
         picture = rasterize(shapes, view.camera, torch.from_numpy(moment.background), trace)
         loss, trace.errors = photometric_loss(picture, target, self._affines[index])
+        self._errors.setdefault(index, []).append(float(trace.errors.mean()))
         if rates.opacity_weight:
             loss = loss + rates.opacity_weight * shapes.opacities.mean()
         if rates.scale_weight:
@@ -70,6 +72,24 @@ class CpuBackend:
         self._splats.take(rows)
         self._findings = Findings(self._splats)
         return before - self.count
+
+    def look(self) -> Look:
+        errors = np.full(len(self._setup.views), np.nan)
+        for index, found in self._errors.items():
+            errors[index] = np.mean(found) if np.isfinite(found).all() else np.inf
+        self._errors = {}
+        whole = self._splats.finite()
+        visible = whole & (self._splats.values["logits"].detach().sigmoid() >= OPACITY_MIN)
+        broken = self.count - int(whole.sum())
+        return Look(errors=errors, count=self.count, broken=broken, visible=int(visible.sum()))
+
+    def drop_broken(self) -> int:
+        whole = self._splats.finite().nonzero()[:, 0]
+        dropped = self.count - len(whole)
+        if dropped:
+            self._splats.take(whole)
+            self._findings = Findings(self._splats)
+        return dropped
 
     def scene(self) -> Gaussians:
         return self._splats.to_gaussians()

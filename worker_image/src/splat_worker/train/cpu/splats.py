@@ -56,6 +56,11 @@ class Splats:
         arrays = {f"{part}_{name}": tensors[name].detach().numpy() for part, tensors in parts.items() for name in NAMES}
         return {**arrays, "adam_steps": np.array(self.steps)}
 
+    def finite(self) -> Tensor:
+        """(N,) whether all values of a Gaussian are finite, and its moments."""
+        arrays = [part[name].detach() for part in (self.values, self.first, self.second) for name in NAMES]
+        return torch.stack([torch.isfinite(array).reshape(len(self), -1).all(1) for array in arrays]).all(0)
+
     def shapes(self) -> Shapes:
         """As the rasteriser takes them; gradients reach the parameters."""
         v = self.values

@@ -12,9 +12,9 @@ import torch
 
 from splat_worker.scene import Gaussians
 from splat_worker.train.core import schedule
-from splat_worker.train.core.backend import Kind, Setup, State
+from splat_worker.train.core.backend import Kind, Look, Setup, State
 from splat_worker.train.core.context import Device
-from splat_worker.train.core.floaters import rows_to_keep
+from splat_worker.train.core.floaters import OPACITY_MIN, rows_to_keep
 from splat_worker.train.core.photos import size_at
 from splat_worker.train.core.start import start_from_points
 from splat_worker.train.cuda import layout
@@ -64,6 +64,7 @@ class CudaBackend:
         self._seen_share = 1.0
         self._size_px = 0
         self._views: tuple[DeviceView, ...] = ()
+        self._values_shown = np.zeros(len(setup.views))  # of each photo since the last look, for its mean error
 
     @property
     def count(self) -> int:
@@ -78,6 +79,8 @@ class CudaBackend:
             seed=self._setup.seed,
             background=tuple(moment.background.tolist()),
         )
+        camera = self._views[index].camera
+        self._values_shown[index] += 3 * camera.width * camera.height
         self._at_step = step
         if step == len(self._setup.views):
             self._measure_share()
@@ -115,10 +118,35 @@ class CudaBackend:
         before, cameras = engine.count, tuple(view.camera for view in self._setup.views)
         means, logits = engine.params[layout.MEAN].T, engine.params[layout.OPACITY]
         rows = rows_to_keep(means, logits, cameras, self._setup.posed.points, lonely)
+        self._keep(rows)
+        return before - engine.count
+
+    def look(self) -> Look:
+        sums, shown = self.engine.loss_sums()[:, 0], self._values_shown
+        errors = np.full(len(shown), np.nan)
+        seen = shown > 0
+        errors[seen] = np.where(np.isfinite(sums[seen]), sums[seen] / shown[seen], np.inf)
+        self._values_shown = np.zeros(len(shown))
+        whole = self._whole()
+        visible = whole & (self.engine.params[layout.OPACITY].sigmoid() >= OPACITY_MIN)
+        counts = torch.stack([whole.sum(), visible.sum()]).tolist()
+        return Look(errors=errors, count=self.count, broken=self.count - counts[0], visible=counts[1])
+
+    def drop_broken(self) -> int:
+        before = self.count
+        self._keep(self._whole().nonzero()[:, 0])
+        return before - self.count
+
+    def _whole(self) -> torch.Tensor:
+        """(N,) whether all values of a Gaussian are finite, and its moments."""
+        parts = (self.engine.params, *self.engine.moments)
+        return torch.stack([torch.isfinite(part).all(0) for part in parts]).all(0)
+
+    def _keep(self, rows: torch.Tensor) -> None:
+        engine = self.engine
         first, second = engine.moments
         engine.replace(engine.params[:, rows], (first[:, rows], second[:, rows]))
         self._stats_since = self._at_step
-        return before - engine.count
 
     def scene(self) -> Gaussians:
         return self.engine.gaussians(self._preset.sh_degree)

@@ -71,6 +71,8 @@ class StepEngine(Protocol):
 
     def gaussians(self, degree: int) -> Gaussians: ...
 
+    def loss_sums(self) -> np.ndarray: ...
+
 
 class Engine:
     """Gaussians in training. `count` of `capacity` columns are in use."""
@@ -109,6 +111,7 @@ class Engine:
         self._seen = seen.pin_memory() if device != "cpu" else seen
         self._seen_array = self._seen.numpy()
         self._pending: dict[int, tuple[int, int]] = {}
+        self._loss_sums = torch.zeros(views, 2, device=device)
 
     @property
     def params(self) -> Tensor:
@@ -148,6 +151,7 @@ class Engine:
         room = self._room(view.slot)
         struct = self.arena.struct
         struct.instances_seen = self._seen.data_ptr() + 4 * view.slot
+        struct.loss_sums = self._loss_sums.data_ptr() + 8 * view.slot
         self.kernels.step(
             ctypes.byref(struct),
             ctypes.byref(view.camera),
@@ -190,11 +194,12 @@ class Engine:
         """The scene so far, on the host."""
         return from_rows(self.params, degree)
 
-    def loss_sums(self) -> tuple[float, float]:
-        """Sums of absolute error and of SSIM over all values since the last call; waits for the GPU."""
-        l1, ssim = self.arena["loss_sums"].tolist()
-        self.arena["loss_sums"].zero_()
-        return l1, ssim
+    def loss_sums(self) -> np.ndarray:
+        """(views, 2) sums of absolute error and of SSIM over each view's values since the last call; waits for the
+        GPU."""
+        sums: np.ndarray = self._loss_sums.cpu().numpy().astype(np.float64)
+        self._loss_sums.zero_()
+        return sums
 
     def _room(self, slot: int) -> int:
         if slot in self._pending and (counted := int(self._seen_array[slot])) > 0:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,12 +27,13 @@ Draw = Callable[[Shapes, layout.CCamera, Tensor], Drawn]
 class GsplatEngine:
     """Gaussians in training; see cuda/engine.py StepEngine. draw: what makes a picture, gsplat's kernels."""
 
-    def __init__(self, start: Gaussians, device: str, draw: Draw = drawn) -> None:
+    def __init__(self, start: Gaussians, device: str, draw: Draw = drawn, *, views: int = 1) -> None:
         self._draw = draw
         self.step_number = 0
         self.params = to_rows(start, device)
         self.moments = (torch.zeros_like(self.params), torch.zeros_like(self.params))
         self.stats = torch.zeros(STATS, self.count, device=device)
+        self._sums = torch.zeros(views, 2, device=device)
 
     @property
     def count(self) -> int:
@@ -45,7 +47,8 @@ class GsplatEngine:
         picture, radii_px, centres = self._draw(shapes, view.camera, torch.tensor(background, device=device))
         centres.retain_grad()
         photo = view.rgb.to(device).permute(2, 0, 1).float() / 255.0
-        loss, _ = photometric_loss(picture, photo, view.map, None if view.mask is None else view.mask.bool())
+        loss, error = photometric_loss(picture, photo, view.map, None if view.mask is None else view.mask.bool())
+        self._sums[view.slot, 0] += 3 * error.sum()
         loss = loss + rates.opacity_weight * shapes.opacities.mean() + rates.scale_weight * shapes.scales.mean()
         loss.backward()
         assert columns.grad is not None
@@ -62,6 +65,12 @@ class GsplatEngine:
 
     def forget_rooms(self) -> None:
         """gsplat measures how much memory each picture needs."""
+
+    def loss_sums(self) -> np.ndarray:
+        """As in cuda/engine.py, but without those of SSIM."""
+        sums: np.ndarray = self._sums.cpu().numpy().astype(np.float64)
+        self._sums.zero_()
+        return sums
 
     def gaussians(self, degree: int) -> Gaussians:
         return from_rows(self.params, degree)
