@@ -134,6 +134,11 @@ class RunPodClient:
         """Every GPU with pool, price and serverless availability."""
         return self._list("/catalog/gpus?include=AVAILABILITY&product=SERVERLESS", "gpus")
 
+    def endpoint_bills(self, endpoint_id: str, *, start: datetime, bucket: str = "day") -> tuple[JSON, ...]:
+        """Amounts of one endpoint since `start` by hour, day or month. Buckets without cost are left out."""
+        query = f"serverlessId={_segment(endpoint_id)}&bucketSize={bucket}&startTime={_segment(start.isoformat())}"
+        return self._list(f"/billing/serverless?{query}", "records")
+
     def account_limits(self) -> JSON:
         """Spend and worker quota. Path from a docs page of 2026-11-18, not in the published document."""
         return self._object("GET", "/account/limits")

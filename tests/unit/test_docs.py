@@ -99,6 +99,8 @@ def exists(line: str) -> bool:
             command = typer.main.get_command(app).commands.get(name)  # type: ignore[attr-defined]
             if command is None:
                 return not re.fullmatch(r"[a-z]+", name)
+            if rest and rest[0] in getattr(command, "commands", {}):
+                command, rest = command.commands[rest[0]], rest[1:]
             known = {"--help", *(option for parameter in command.params for option in parameter.opts)}
             known |= {option for parameter in command.params for option in parameter.secondary_opts}
             return name == "pulumi" or all(word.split("=")[0] in known for word in rest if word.startswith("--"))
@@ -114,5 +116,7 @@ def test_every_command_that_a_reader_types_exists(page: Path) -> None:
 
 def test_a_command_that_does_not_exist_is_found() -> None:
     block = "```sh\nmake up PHOTOS=x && make nothing\n```\n"
-    text = block + "`splat opne` `splat up --porto 1` `splat up --port 1` `scripts/gone --x`"
-    assert wrong_commands(text) == ["make nothing", "splat opne", "splat up --porto 1", "scripts/gone --x"]
+    group = "`splat cost --by day` `splat cost estimate --gpus 1`"
+    text = block + "`splat opne` `splat up --porto 1` `splat up --port 1` `scripts/gone --x`" + group
+    wrong = ["splat opne", "splat up --porto 1", "scripts/gone --x", "splat cost estimate --gpus 1"]
+    assert wrong_commands(text) == ["make nothing", *wrong]

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,12 +14,25 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from infra.runpod.catalog import NotOffered, read_catalog, select
 from scripts.splat_cli.edge_client import Job, Project
-from scripts.splat_cli.operate import job_list, screen, switch
+from scripts.splat_cli.errors import CommandError
+from scripts.splat_cli.operate import change, costs, estimate, job_list, screen, switch
+from scripts.splat_cli.operate.spending import read_cost
 from scripts.splat_cli.operate.watch import Watch
-from scripts.splat_cli.options import ROOT, JsonOption, MaxCostOption, SceneArgument, StackOption, console
+from scripts.splat_cli.options import (
+    ROOT,
+    JsonOption,
+    MaxCostOption,
+    SceneArgument,
+    StackOption,
+    YesOption,
+    console,
+)
+from scripts.splat_cli.photos import find_photos
+from scripts.splat_cli.show import usd
 from scripts.splat_cli.stack import LOCAL
-from scripts.splat_cli.stack_access import open_edge, open_stack
+from scripts.splat_cli.stack_access import find_engine, open_edge, open_stack
 
 PIPE_WIDTH = 200  # columns, so that a line of a table stays one line
 ReasonOption = Annotated[str, typer.Option("--reason", help="Shown to people who start a job meanwhile")]
@@ -26,8 +40,12 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Shown to people who
 
 def add_to(app: typer.Typer) -> None:
     """Register every command of this module."""
-    for command in (jobs, job, cancel, retry, monitor, stop, resume):
+    for command in (jobs, job, cancel, retry, monitor, stop, resume, scale, gpu):
         app.command()(command)
+    money = typer.Typer(invoke_without_command=True)
+    money.callback()(cost)
+    money.command(name="estimate")(estimate_cost)
+    app.add_typer(money, name="cost")
 
 
 def jobs(
@@ -120,6 +138,111 @@ def stop(
 def resume(stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
     """Set the workers of the configuration again, and let jobs start."""
     _report(switch.resume(open_stack(ROOT, stack)), as_json=as_json)
+
+
+def cost(
+    context: typer.Context,
+    *,
+    stack: StackOption = LOCAL,
+    since: Annotated[str | None, typer.Option(help="How far back: 7d, 90d; default: since the 1st")] = None,
+    by: Annotated[str, typer.Option(help="day or month")] = "day",
+    as_json: JsonOption = False,
+) -> None:
+    """Compare RunPod's bill with what jobs reported, by stage and by day or month (UTC)."""
+    if context.invoked_subcommand is not None:
+        return
+    if by not in ("day", "month"):
+        raise CommandError(f"There is no period {by!r}.", hint="choose day or month")
+    now = datetime.now(UTC)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    start = midnight.replace(day=1) if since is None else midnight - job_list.read_age(since)
+    found = read_cost(open_stack(ROOT, stack), start=start, now=now, monthly=by == "month")
+    if as_json:
+        print_json({"since": start.isoformat(), **found.as_json()})
+        return
+    print_table(costs.lines_table(found))
+    print()
+    print_table(costs.periods_table(found, monthly=by == "month"))
+    console.print(
+        f"Since {start:%Y-%m-%d}: {found.jobs} jobs reported {usd(found.reported_usd)}, RunPod billed"
+        f" {usd(found.billed_usd)}.",
+        soft_wrap=True,
+    )
+    if found.behind_usd:
+        console.print(
+            f"The bill is {usd(found.behind_usd)} behind the reports: RunPod bills later, or the worker has no GPU.",
+            soft_wrap=True,
+        )
+
+
+def estimate_cost(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of photos", metavar="[DIR]")] = None,
+    *,
+    stack: StackOption = LOCAL,
+    photos: Annotated[int | None, typer.Option(min=1, help="Number of photos, instead of a folder")] = None,
+    gpus: Annotated[str | None, typer.Option("--gpu", help="Cards, separated by commas; default: all")] = None,
+    preset: Annotated[str, typer.Option("--preset", "-p", help="preview or standard")] = "preview",
+    cheapest: Annotated[bool, typer.Option("--cheapest", help="Print only the card with the lowest price")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate seconds and price of a job on each card, at today's rates of RunPod's catalogue."""
+    if (folder is None) == (photos is None):
+        raise CommandError("Give a folder or --photos.", hint="for example: splat cost estimate --photos 50")
+    access = open_stack(ROOT, stack)
+    if folder is not None:
+        with access.edge() as client:
+            photos = len(find_photos(folder, client.limits())[0])
+    runpod = access.runpod()
+    try:
+        catalog = read_catalog(runpod.list_gpus())
+    finally:
+        runpod.close()
+    model = estimate.fit(estimate.read_runs(json.loads((ROOT / "bench/gpu.json").read_text())))
+    names = [name.strip() for name in (gpus or "").split(",") if name.strip()]
+    found = estimate.rows(model, names, catalog, preset=preset, photos=photos or 0)
+    if cheapest:
+        found = [min(found, key=lambda one: one.usd)]
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    if as_json:
+        print_json(estimate.as_json(found, model, as_of=today))
+        return
+    print_table(estimate.table(found))
+    for line in estimate.basis_lines(model, as_of=today):
+        console.print(line, soft_wrap=True)
+
+
+def scale(
+    name: Annotated[str, typer.Argument(help="small, medium or large", metavar="NAME")],
+    stack: StackOption = LOCAL,
+    yes: YesOption = False,
+) -> None:
+    """Change how many workers may run: write the key, show the plan, apply it."""
+    engine = find_engine(ROOT, stack)
+    wanted = change.scaling_change(engine.config(), name)
+    console.print(f"{name}: {change.scaling_words(name)}")
+    change.apply(engine, wanted, sure=yes, show=_say)
+
+
+def gpu(
+    name: Annotated[str, typer.Argument(help='Cards in order of preference: "RTX 4090, L40S"', metavar="NAMES")],
+    stack: StackOption = LOCAL,
+    yes: YesOption = False,
+) -> None:
+    """Change the card: check the name and the price, write the key, show the plan, apply it."""
+    runpod = open_stack(ROOT, stack).runpod()
+    try:
+        catalog = read_catalog(runpod.list_gpus())
+        chosen = select(tuple(part.strip() for part in name.split(",") if part.strip()), catalog)
+    except NotOffered as refusal:
+        raise CommandError(f"{refusal}.", hint="use a name of the list above") from None
+    finally:
+        runpod.close()
+    console.print(f"{chosen.first_choice}: ${chosen.usd_per_h:.2f} an hour")
+    change.apply(find_engine(ROOT, stack), {"photo-splat:gpu": name}, sure=yes, show=_say)
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
