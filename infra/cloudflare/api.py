@@ -39,6 +39,10 @@ class BucketNotEmpty(CloudflareApiError):
     """409: R2 deletes only empty buckets."""
 
 
+class KeyRefused(CloudflareApiError):
+    """400, 401 or 403: the token is invalid or lacks the right for this call."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Script:
     """A deployed Worker script. `migration_tag` is None where it has no Durable Objects."""
@@ -86,6 +90,12 @@ class CloudflareApi:
         settings = self._send("GET", f"/workers/scripts/{quote(name, safe='')}/settings")
         return {str(one["name"]): str(one["type"]) for one in settings.get("bindings") or ()}
 
+    def script_texts(self, name: str) -> Mapping[str, str]:
+        """Name to value of every plain_text binding of a deployed script."""
+        settings = self._send("GET", f"/workers/scripts/{quote(name, safe='')}/settings")
+        texts = (one for one in settings.get("bindings") or () if one.get("type") == "plain_text")
+        return {str(one["name"]): str(one.get("text", "")) for one in texts}
+
     def bucket(self, name: str, *, jurisdiction: str) -> Bucket:
         """Raises NotFound, also when it exists in another jurisdiction."""
         found = self._send("GET", f"/r2/buckets/{quote(name, safe='')}", jurisdiction=jurisdiction)
@@ -113,6 +123,10 @@ class CloudflareApi:
     def token_names(self) -> frozenset[str]:
         """Names of all tokens of the account."""
         return frozenset(str(one.get("name")) for one in self._tokens())
+
+    def token_ids(self) -> frozenset[str]:
+        """Ids of all tokens of the account."""
+        return frozenset(str(one.get("id")) for one in self._tokens())
 
     def _tokens(self) -> Iterator[Mapping[str, Any]]:
         """Every token of the account, over all pages; never their values."""
@@ -157,7 +171,8 @@ class CloudflareApi:
         if answer.status_code == _CONFLICT and method == "DELETE":
             raise BucketNotEmpty(f"{call}: {_words(answer)}")
         if answer.is_error:
-            raise CloudflareApiError(f"{call} failed ({answer.status_code}: {_words(answer)}). {_advice(answer, path)}")
+            kind = KeyRefused if answer.status_code in _KEY_REFUSED else CloudflareApiError
+            raise kind(f"{call} failed ({answer.status_code}: {_words(answer)}). {_advice(answer, path)}")
         try:
             return answer.json()["result"]
         except (ValueError, KeyError, TypeError):

@@ -3,13 +3,14 @@ Knows nothing of Pulumi; never puts the key into a URL, log, repr or exception."
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import json
 import os
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -57,6 +58,15 @@ class RetryPolicy:
     longest_wait_s: float = 20.0
     # A server may ask for minutes (day window); a deploy should say so instead of sleeping through it.
     longest_retry_after_s: float = 90.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogEntry:
+    """A line of a worker's log. source: container, or system for what the platform reports."""
+
+    ts: str
+    source: str
+    line: str
 
 
 class RunPodClient:
@@ -152,21 +162,47 @@ class RunPodClient:
         """The job as it is now: `status`, and `output` or `error` once it ended."""
         return self._object("GET", f"{self._job_url}/{_segment(endpoint_id)}/status/{_segment(job_id)}")
 
+    def health(self, endpoint_id: str) -> JSON:
+        """Jobs and workers of an endpoint, counted by state. From the job API."""
+        return self._object("GET", f"{self._job_url}/{_segment(endpoint_id)}/health")
+
     def worker_log(self, endpoint_id: str, worker_id: str, *, lines: int) -> tuple[str, ...]:
         """The newest lines of a worker's log. Empty when it cannot be read: it only explains another failure."""
         found: list[str] = []
-        path = f"/serverless/{_segment(endpoint_id)}/workers/{_segment(worker_id)}/logs"
-        until = time.monotonic() + LOG_WAIT_S
-        try:
-            with self._http.stream("GET", path, params={"tail": lines}, timeout=LOG_WAIT_S) as answer:
-                for line in answer.iter_lines() if answer.is_success else ():
-                    if line.startswith("data:"):
-                        found.append(str(json.loads(line[5:]).get("line", ""))[:LOG_LINE_MAX])
-                    if time.monotonic() > until:
-                        break
-        except (httpx.HTTPError, ValueError, AttributeError):
-            pass  # the stream stays open: what came until the timeout is all there is
+        with contextlib.suppress(errors.RunPodError):  # what came until then is all there is
+            for entry in self.worker_log_entries(endpoint_id, worker_id, tail=lines):
+                found.append(entry.line[:LOG_LINE_MAX])
         return tuple(found[-lines:])
+
+    def worker_log_entries(
+        self, endpoint_id: str, worker_id: str, *, wait_s: float = LOG_WAIT_S, **start: str | int
+    ) -> Iterator[LogEntry]:
+        """A worker's log, oldest entry first: what is stored, then what comes. The stream stays open, so this ends when
+        `wait_s` pass without an entry, and `wait_s` after the stored entries at the latest.
+
+        start: `tail` (entries) or `since` (RFC 3339). Raises a RunPodError when the log cannot be read.
+        """
+        path = f"/serverless/{_segment(endpoint_id)}/workers/{_segment(worker_id)}/logs"
+        call = _call("GET", path)
+        until = time.monotonic() + wait_s
+        timeout = httpx.Timeout(wait_s, connect=CONNECT_TIMEOUT_S)
+        try:
+            with self._http.stream("GET", path, params=start, timeout=timeout) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _refusal(call, answer)
+                for text in answer.iter_lines():
+                    entry = _log_entry(text)
+                    if entry is not None:
+                        yield entry
+                    if time.monotonic() > until:
+                        return
+        except httpx.ReadTimeout:
+            return  # what came until now is all there is
+        except httpx.HTTPError as problem:
+            raise errors.Unreachable(
+                f"the log stream ended ({type(problem).__name__})", call=call, advice="run the same command again."
+            ) from None
 
     def _object(self, method: str, path: str, *, json: Mapping[str, Any] | None = None) -> JSON:
         response = self._send(method, path, json=json)
@@ -265,6 +301,19 @@ def _next_cursor(body: JSON) -> str | None:
         return None
     cursor = pagination.get("nextCursor")
     return str(cursor) if cursor else None
+
+
+def _log_entry(text: str) -> LogEntry | None:
+    """The entry in a line of the event stream; None for the stream's other lines, and for foreign data."""
+    if not text.startswith("data:"):
+        return None
+    try:
+        data = json.loads(text[5:])
+    except ValueError:
+        return None
+    if not isinstance(data, dict):
+        return None
+    return LogEntry(ts=str(data.get("ts", "")), source=str(data.get("source", "")), line=str(data.get("line", "")))
 
 
 def _call(method: str, path: str) -> str:

@@ -62,6 +62,8 @@ class Project(Reply):
     name: str
     state: str
     created_at: str = ""
+    started_at: str | None = None
+    finished_at: str | None = None
     photos: PhotoCount = PhotoCount()
     attempt: int = 0
     progress: Progress | None = None

@@ -15,6 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from common.stop_signals import stop_as_ctrl_c
+from scripts.splat_cli.doctor.command import doctor
 from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.operate import commands as operate
@@ -254,6 +255,7 @@ def _client_of(outputs: dict[str, Any]) -> EdgeClient:
 
 
 operate.add_to(app)
+app.command()(doctor)
 
 
 def main() -> None:

@@ -96,7 +96,7 @@ class Engine:
             )
         return said or ""
 
-    def change(self, command: str, *, sure: bool) -> None:
+    def change(self, command: str, *, sure: bool, refresh: bool = False) -> None:
         """`up` or `destroy` of a cloud stack: shows the plan and asks, or continues without asking when `sure`.
         Raises CommandError when there is no such stack, or no terminal to ask on."""
         self._ask("stack", "output", "--json")  # its error for a missing stack has more detail than that of `up`
@@ -105,7 +105,11 @@ class Engine:
                 f"pulumi {command} of stack {self.stack} needs a confirmation, and there is no terminal.",
                 hint=f"check the plan (splat pulumi {PREVIEW[command]} --stack {self.stack}), then add --yes",
             )
-        self.run(command, *(["--yes", "--skip-preview"] if sure else []))
+        self.run(command, *(["--refresh"] if refresh else []), *(["--yes", "--skip-preview"] if sure else []))
+
+    def redeploy(self, *, sure: bool) -> None:
+        """`up` after a refresh: what was changed outside becomes as declared again. Asks unless `sure`."""
+        self.change("up", sure=sure, refresh=True)
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """Outputs of the deployed stack, secrets masked unless `show_secrets`. Raises CommandError without one."""

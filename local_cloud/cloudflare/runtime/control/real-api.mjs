@@ -43,11 +43,11 @@ function getBucket(registry, name, headers) {
   return success({ name, jurisdiction, location, storage_class: storageClass, creation_date: creationDate });
 }
 
-/** A script's bindings without their values: the API never returns the value of a secret. */
+/** A script's bindings. The API returns the text of a plain_text binding, and never the value of a secret. */
 function getScriptSettings(registry, name) {
   const script = registry.list().find((one) => one.type === "WorkersScript" && one.id === name);
   if (script === undefined) return failure(404, 10007, "This Worker does not exist on your account.");
-  const bindings = (script.props.bindings ?? []).map((binding) => ({ name: binding.name, type: binding.type }));
+  const bindings = (script.props.bindings ?? []).map(({ name: key, type, text }) => ({ name: key, type, ...(type === "plain_text" ? { text } : {}) }));
   return success({ bindings, compatibility_date: script.props.compatibilityDate });
 }
 

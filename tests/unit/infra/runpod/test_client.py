@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import httpx
@@ -373,3 +373,49 @@ def test_without_a_key_both_ways_to_give_one_are_named(monkeypatch: pytest.Monke
     monkeypatch.delenv("RUNPOD_API_KEY", raising=False)
     with pytest.raises(errors.MissingKey, match=r"config set --secret runpod:apiKey`, or set RUNPOD_API_KEY"):
         client_from_config({})
+
+
+EVENTS = (
+    'id: 2026-11-30T10:00:00Z/1\ndata: {"ts": "2026-11-30T10:00:00Z", "source": "system", "line": "starting"}\n\n'
+    ': waiting\n\ndata: no json\n\ndata: ["foreign"]\n\n'
+    'id: 2026-11-30T10:00:01Z/2\ndata: {"ts": "2026-11-30T10:00:01Z", "source": "container", "line": "ready"}\n\n'
+)
+
+
+def test_a_workers_log_is_read_entry_by_entry_and_foreign_data_is_left_out() -> None:
+    server = Server(httpx.Response(200, text=EVENTS, headers={"content-type": "text/event-stream"}))
+    entries = list(server.client().worker_log_entries("e", "w/1", tail=5))
+    assert [(one.ts, one.source, one.line) for one in entries] == [
+        ("2026-11-30T10:00:00Z", "system", "starting"),
+        ("2026-11-30T10:00:01Z", "container", "ready"),
+    ]
+    [request] = server.requests
+    assert request.url.raw_path.endswith(b"/serverless/e/workers/w%2F1/logs?tail=5")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), [(problem(404), errors.NotFound), (httpx.ConnectError("down"), errors.Unreachable)]
+)
+def test_a_log_that_cannot_be_read_is_an_error_but_not_for_who_only_explains(
+    answer: Answer, kind: type[errors.RunPodError]
+) -> None:
+    with pytest.raises(kind):
+        list(Server(answer).client().worker_log_entries("e", "w"))
+    assert Server(answer).client().worker_log("e", "w", lines=3) == ()
+
+
+def test_a_log_that_stays_open_ends_with_what_came() -> None:
+    def stream() -> Iterator[bytes]:
+        yield EVENTS.encode()
+        raise httpx.ReadTimeout("nothing more")
+
+    server = Server(httpx.Response(200, content=stream()))
+    assert len(list(server.client().worker_log_entries("e", "w"))) == 2
+
+
+def test_health_comes_from_the_job_api() -> None:
+    server = Server(httpx.Response(200, json={"jobs": {"inQueue": 1}, "workers": {}}))
+    assert server.client().health("e")["jobs"] == {"inQueue": 1}
+    [request] = server.requests
+    assert request.url.path.endswith("/e/health")
+    assert "/serverless" not in request.url.path

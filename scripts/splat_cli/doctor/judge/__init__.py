@@ -1,0 +1,1 @@
+"""What the observed facts mean. Pure: no network, no clock."""

@@ -1,0 +1,1 @@
+"""What the doctor reads. Changes nothing that lasts; decides nothing."""
