@@ -41,6 +41,7 @@ class Progress(Reply):
     fraction: float
     message: str = ""
     eta_s: float | None = None
+    at: str = ""
 
 
 class Failure(Reply):

@@ -18,6 +18,7 @@ from common.stop_signals import stop_as_ctrl_c
 from scripts.splat_cli.doctor.command import doctor
 from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.errors import CommandError
+from scripts.splat_cli.logs.command import logs
 from scripts.splat_cli.operate import commands as operate
 from scripts.splat_cli.options import ROOT, JsonOption, MaxCostOption, SceneArgument, StackOption, YesOption, console
 from scripts.splat_cli.photos import check_folder
@@ -256,6 +257,7 @@ def _client_of(outputs: dict[str, Any]) -> EdgeClient:
 
 operate.add_to(app)
 app.command()(doctor)
+app.command()(logs)
 
 
 def main() -> None:

@@ -75,6 +75,16 @@ class StackAccess:
         """Resources whose type ends like this: `recorded("runpod:Endpoint")`."""
         return tuple(one for one in self.resources if one.type.endswith(type_suffix))
 
+    def secret_values(self) -> frozenset[str]:
+        """Every secret of the stack that could be printed somewhere, in plain text."""
+        found = {self.secret(key) for key in SECRETS} | {str(self.outputs.get("operatorToken", ""))}
+        for one in self.resources:
+            if one.type.endswith("lifecycle:GeneratedSecret"):
+                found |= {str(one.outputs.get(name, "")) for name in ("current", "previous")}
+            elif one.type.endswith("cloudflare:BucketContents"):
+                found.add(str(one.outputs.get("secretAccessKey", "")))
+        return frozenset(found - {""})
+
     def edge(self) -> EdgeClient:
         """A client of the app, with the operator token. Use as a context manager."""
         return EdgeClient(self.app_url, str(self.outputs["operatorToken"]))

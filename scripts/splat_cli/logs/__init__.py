@@ -1,0 +1,1 @@
+"""`splat logs`: what workers printed and what the app recorded, merged by time, with secrets masked."""
