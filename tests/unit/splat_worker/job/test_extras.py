@@ -118,7 +118,7 @@ def test_partial_models_are_saved_every_interval_with_one_copy_of_the_database(
         beside.matches(search.database, complete=True)
         for number in range(1, 7):
             search.now = number * MATCHES_EVERY_S / 2
-            partial = PartialModel(rung=f"after {search.now:.0f} s", files={"cameras.bin": b"c"})
+            partial = PartialModel(rung=f"after {search.now:.0f} s", files={"cameras.bin": bytes(8)})
             beside.matches(search.database, complete=True, partial=partial)
             until(beside, search.delivery.saved, number // 2)
         assert search.delivery.partial == ["after 10 s", "after 20 s", "after 30 s"]
