@@ -44,6 +44,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "local_cloud.supervisor",
         "local_cloud.addresses",
         "local_cloud.process_group",
+        # The capacity command replays the autoscaler's rules instead of having its own.
+        "local_cloud.runpod.account.state",
+        "local_cloud.runpod.fleet.autoscaler",
+        "local_cloud.runpod.workers.model",
     ),
     "worker_image/src/splat_worker": ("splat_worker",),
 }

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 
 from infra.runpod.catalog import NotOffered, read_catalog, select
+from infra.settings.presets import SCALING_PRESETS
 from scripts.splat_cli.edge_client import Job, Project
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.operate import change, costs, estimate, job_list, screen, switch
@@ -40,7 +41,7 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Shown to people who
 
 def add_to(app: typer.Typer) -> None:
     """Register every command of this module."""
-    for command in (jobs, job, cancel, retry, monitor, stop, resume, scale, gpu):
+    for command in (jobs, job, cancel, retry, monitor, stop, resume, scale, gpu, capacity):
         app.command()(command)
     money = typer.Typer(invoke_without_command=True)
     money.callback()(cost)
@@ -239,6 +240,54 @@ def gpu(
         runpod.close()
     console.print(f"{chosen.first_choice}: ${chosen.usd_per_h:.2f} an hour")
     change.apply(find_engine(ROOT, stack), {"photo-splat:gpu": name}, sure=yes, show=_say)
+
+
+def capacity(
+    *,
+    stack: StackOption = LOCAL,
+    jobs_per_hour: Annotated[float, typer.Option("--jobs-per-hour", min=0.1, max=2000, help="Jobs in an hour")],
+    photos: Annotated[int, typer.Option(min=1, help="Photos of a job")],
+    gpus: Annotated[str, typer.Option("--gpu", help="Cards, separated by commas")] = "RTX 4090",
+    preset: Annotated[str, typer.Option("--preset", "-p", help="preview or standard")] = "preview",
+    start_s: Annotated[float, typer.Option("--start-s", min=0, max=3600, help="Seconds of a worker's start")] = 30.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Replay the autoscaler's rules for a load: waiting times and price per scaling preset and card."""
+    from scripts.splat_cli.operate import capacity as replay
+
+    runpod = open_stack(ROOT, stack).runpod()
+    try:
+        catalog = read_catalog(runpod.list_gpus())
+    finally:
+        runpod.close()
+    model = estimate.fit(estimate.read_runs(json.loads((ROOT / "bench/gpu.json").read_text())))
+    names = [name.strip() for name in gpus.split(",") if name.strip()]
+    times = replay.arrivals(jobs_per_hour, replay.HOURS)
+    rows = []
+    for card in estimate.rows(model, names, catalog, preset=preset, photos=photos):
+        load = replay.Load(jobs_per_h=jobs_per_hour, job_s=card.seconds, start_s=start_s)
+        for name, numbers in SCALING_PRESETS.items():
+            outcome = replay.replay(load, numbers, times)
+            rate = card.usd_per_h / 3600
+            rows.append(
+                replay.Row(
+                    scaling=name.value,
+                    gpu=card.gpu,
+                    job_s=card.seconds,
+                    usd_per_h=outcome.usd_per_h(rate),
+                    usd_per_job=outcome.usd_per_job(rate),
+                    outcome=outcome,
+                )
+            )
+    if as_json:
+        print_json(replay.as_json(rows))
+        return
+    print_table(replay.table(rows))
+    console.print(
+        f"{len(times)} jobs at random times in {replay.HOURS} virtual hours. A worker is assumed to start in"
+        f" {start_s:g} s (--start-s); FlashBoot is not modelled. Seconds of a job: see splat cost estimate.",
+        soft_wrap=True,
+    )
 
 
 def _say(line: str) -> None:
