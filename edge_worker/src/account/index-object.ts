@@ -75,6 +75,8 @@ export interface AccountFigures {
   readonly jobsByOutcome: Readonly<Record<string, number>>;
   readonly stageSeconds: Readonly<Record<string, { readonly jobs: number; readonly seconds: number }>>;
   readonly breaker: Breaker;
+  /** How long the job that was submitted first has waited, ms; 0: none waits. */
+  readonly oldestWaitMs: number;
 }
 
 /** Many queued jobs ask about the same workers: RunPod is asked once for all of them. */
@@ -259,6 +261,7 @@ export class Index extends DurableObject<Env> {
       usdMonth: this.#settledSince(startOfMonth(now)),
       stageSeconds: this.#stageSeconds(),
       breaker: this.#breaker(),
+      oldestWaitMs: this.#oldestWait(now),
     };
   }
 
@@ -318,6 +321,12 @@ export class Index extends DurableObject<Env> {
       jobsNow: Number(under["n"]),
       usdThisMonth: this.#settledSince(startOfMonth(now)) + Number(under["usd"]),
     };
+  }
+
+  #oldestWait(now: number): number {
+    const sql = "SELECT min(job.started_at) AS at FROM job JOIN project ON project.id = job.project WHERE job.settled_at IS NULL AND project.state = 'queued'";
+    const { at } = this.#sql.exec(sql).one();
+    return at === null ? 0 : Math.max(0, now - Number(at));
   }
 
   #settledSince(since: number): number {

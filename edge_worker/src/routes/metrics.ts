@@ -26,6 +26,7 @@ const MetricsSchema = z.object({
   jobs_today: z.int(),
   stage_seconds: z.record(z.string(), z.object({ jobs: z.int(), seconds: z.number() })),
   spend: z.object({ today_usd: z.number(), month_usd: z.number(), reserved_usd: z.number(), budget_usd: z.number(), left_usd: z.number() }),
+  oldest_wait_s: z.number(),
   failed_starts: z.int(),
   stopped: StoppedSchema,
   runpod: z.nullable(z.object({ jobs: z.record(z.string(), z.number()), workers: z.record(z.string(), z.number()) })),
@@ -103,6 +104,7 @@ function collect(figures: AccountFigures, health: Health | null, budgetUsd: numb
       budget_usd: budgetUsd,
       left_usd: roundUsd(Math.max(0, budgetUsd - usage.usdThisMonth)),
     },
+    oldest_wait_s: Math.round(figures.oldestWaitMs / 1000),
     failed_starts: figures.breaker.failures,
     stopped: viewStopped(figures.breaker.stopped),
     runpod: health === null ? null : { jobs: health.jobs, workers: health.workers },
@@ -133,6 +135,7 @@ export function toPrometheus(metrics: Metrics): string {
   family("splat_reserved_usd", "gauge", "US dollars reserved for jobs that have not ended.", [[{}, metrics.spend.reserved_usd]]);
   family("splat_budget_usd", "gauge", "US dollars allowed a month.", [[{}, metrics.spend.budget_usd]]);
   family("splat_budget_left_usd", "gauge", "US dollars left this month.", [[{}, metrics.spend.left_usd]]);
+  family("splat_oldest_wait_seconds", "gauge", "How long the oldest waiting job has waited.", [[{}, metrics.oldest_wait_s]]);
   family("splat_stopped", "gauge", "1 while no job starts.", [[{}, metrics.stopped === null ? 0 : 1]]);
   family("splat_failed_starts", "gauge", "Starts of workers that failed in a row.", [[{}, metrics.failed_starts]]);
   family("splat_runpod_up", "gauge", "1 if RunPod answered.", [[{}, metrics.runpod === null ? 0 : 1]]);

@@ -48,9 +48,12 @@ test("attempts are listed newest first with state, price and stages, in pages of
     name: "Teapot", preset: "preview", photos: 5, usd: 0.5, seconds: 100, stages: [{ stage: "train", seconds: 60 }], error: null,
   });
   expect(jobs.find(({ state }) => state === "queued")).toMatchObject({ ended_at: null, seconds: null, stages: [] });
+  runpod.now += 3 * MINUTE;
+  expect((await runInDurableObject(index, (one) => (one as unknown as Index).figures())).oldestWaitMs).toBe(3 * MINUTE);
   for (const limit of [1, 2]) expect(await listed(limit)).toEqual(jobs);
   await second.inside((project) => project.remove());
   await first.inside((project) => project.cancel());
+  expect((await runInDurableObject(index, (one) => (one as unknown as Index).figures())).oldestWaitMs).toBe(0);
   expect((await listed()).find(({ project_id }) => project_id === second.id)).toMatchObject({ name: null, state: "done", usd: 0.5 });
 });
 
