@@ -27,6 +27,8 @@ export const ProjectSchema = z.object({
       at: Time,
     }),
   ),
+  /** Why a queued job waits, and until when. Absent from older rows. */
+  notice: z.nullish(z.object({ message: z.string(), hint: z.nullable(z.string()), until: z.nullable(Time) })),
   error: z.nullable(
     z.object({ code: z.string(), message: z.string(), hint: z.nullable(z.string()), stage: z.nullable(z.string()) }),
   ),

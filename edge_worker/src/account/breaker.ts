@@ -10,6 +10,10 @@ export interface Breaker {
   readonly unhealthy: number;
   /** Since when jobs wait beside workers that do not take them; null: they do not. */
   readonly stuckSince: number | null;
+  /** Since when jobs wait and the endpoint has no worker in any state; null: it has one. */
+  readonly noneSince: number | null;
+  /** That lasts: the endpoint allows none. RunPod sets its maximum to 0 after a week without jobs. */
+  readonly noWorker: boolean;
   readonly stopped: Stopped | null;
 }
 
@@ -18,10 +22,13 @@ export interface Stopped {
   readonly reason: string;
 }
 
-export const CLOSED: Breaker = { failures: 0, unhealthy: 0, stuckSince: null, stopped: null };
+export const CLOSED: Breaker = { failures: 0, unhealthy: 0, stuckSince: null, noneSince: null, noWorker: false, stopped: null };
 
 /** A ready worker takes a waiting job within a second. One that does not for so long counts as a failed start. */
 const STUCK_MS = 60_000;
+
+/** A waiting job makes RunPod start a worker, or count one as throttled, within seconds. */
+const NONE_MS = 60_000;
 
 /** The breaker after another look at RunPod's counts. failuresMax 0: it never opens. */
 export function observe(before: Breaker, { jobs, workers }: Health, failuresMax: number, now: number): Breaker {
@@ -29,6 +36,8 @@ export function observe(before: Breaker, { jobs, workers }: Health, failuresMax:
   const count = (name: string): number => workers[name] ?? 0;
   if (count("running") > 0 || (jobs["inProgress"] ?? 0) > 0) return CLOSED;
   const unhealthy = count("unhealthy");
+  const none = (jobs["inQueue"] ?? 0) > 0 && Object.values(workers).every((n) => n === 0);
+  const noneSince = none ? (before.noneSince ?? now) : null;
   // A worker that starts or waits for capacity is no failure, however long it takes.
   const stuck = (jobs["inQueue"] ?? 0) > 0 && count("idle") + unhealthy > 0;
   const since = stuck ? (before.stuckSince ?? now) : null;
@@ -41,6 +50,8 @@ export function observe(before: Breaker, { jobs, workers }: Health, failuresMax:
     unhealthy,
     // Each failure counts once: the next minute begins with it.
     stuckSince: stuck && (rise > 0 || stuckFor) ? now : since,
+    noneSince,
+    noWorker: noneSince !== null && now - noneSince >= NONE_MS,
     stopped: opens ? { at: now, reason: `GPU workers failed to start ${failures} times in a row.` } : null,
   };
 }

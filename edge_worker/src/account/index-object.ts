@@ -168,10 +168,10 @@ export class Index extends DurableObject<Env> {
     return { usdLeft };
   }
 
-  /** While jobs wait: looks at the workers, and stops the service when their starts failed too often. Returns why it is stopped. */
-  async watchStarts(): Promise<Stopped | null> {
+  /** While jobs wait: looks at the workers, and stops the service when their starts failed too often. Returns why it is stopped, and whether no worker can start. */
+  async watchStarts(): Promise<Pick<Breaker, "stopped" | "noWorker">> {
     const now = Date.now();
-    if (this.#breaker().stopped === null && now - this.#watchedAt >= WATCH_EVERY_MS) {
+    if (this.#breaker().stopped === null && Math.abs(now - this.#watchedAt) >= WATCH_EVERY_MS) {
       this.#watchedAt = now;
       const { limits, runpod } = settingsOf(this.env);
       try {
@@ -179,12 +179,14 @@ export class Index extends DurableObject<Env> {
         const before = this.#breaker();
         const after = observe(before, health, limits.start_failures_max, now);
         if (after !== before) this.#setBreaker(after);
+        if (after.noWorker && !before.noWorker) console.error(`no worker can start: ${MORE_WORKERS}`);
         if (before.stopped === null && after.stopped !== null) console.error(`stopped: ${after.stopped.reason} ${RESUME}`);
       } catch (error) {
         if (!(error instanceof RunPodError)) throw error;
       }
     }
-    return this.#breaker().stopped;
+    const { stopped, noWorker } = this.#breaker();
+    return { stopped, noWorker };
   }
 
   /** Starts no more jobs until `resume`. */
@@ -348,7 +350,8 @@ function refused({ refusal, configurationKey }: Reached): Refusal {
   return refusal;
 }
 
-/** For operators, in the log. */
+/** For operators, in the log: the next deployment must look at the endpoint as it is, not as it was left. */
+const MORE_WORKERS = "jobs wait and the endpoint has none. Its maximum may have been set to 0, as RunPod does after a week without jobs: run `pulumi up --refresh`.";
 const RESUME = "Jobs that wait are ended, and none starts. Run `splat doctor`, fix the cause, then run `splat resume`.";
 
 function stoppedRefusal({ reason }: Stopped): Refusal {

@@ -42,9 +42,12 @@ export type RunPodErrorKind = "refused" | "busy" | "unknown_outcome";
 export class RunPodError extends Error {
   readonly kind: RunPodErrorKind;
   readonly status: number | null;
+  /** Seconds that RunPod asks to wait; null: it names none. */
+  readonly retryAfterS: number | null;
 
-  constructor(kind: RunPodErrorKind, status: number | null, message: string) {
+  constructor(kind: RunPodErrorKind, status: number | null, message: string, retryAfterS: number | null = null) {
     super(message);
+    this.retryAfterS = retryAfterS;
     this.name = "RunPodError";
     this.kind = kind;
     this.status = status;
@@ -132,7 +135,9 @@ export class RunPod {
     }
     if (!response.ok) {
       await response.body?.cancel();
-      throw new RunPodError(errorKind(response.status), response.status, `RunPod answered ${response.status} to /${path.split("/")[0]}.`);
+      const retryAfter = response.headers.get("retry-after") ?? "";
+      const retryAfterS = /^[0-9]{1,5}$/.test(retryAfter) ? Number(retryAfter) : null;
+      throw new RunPodError(errorKind(response.status), response.status, `RunPod answered ${response.status} to /${path.split("/")[0]}.`, retryAfterS);
     }
     const bytes = await readAtMost(response.body, REPLY_BYTES_MAX).catch(() => null);
     const value = bytes === null ? undefined : parseJson(new TextDecoder().decode(bytes));
@@ -142,7 +147,8 @@ export class RunPod {
 }
 
 function errorKind(status: number): RunPodErrorKind {
-  if (status === 429) return "busy";
+  // Both come before anything is queued: too many requests, and no capacity to take one.
+  if (status === 429 || status === 503) return "busy";
   return status >= 400 && status < 500 ? "refused" : "unknown_outcome";
 }
 

@@ -21,6 +21,7 @@ export function viewProject(row: ProjectRow, photos: { readonly count: number; r
     started_at: job.startedAt === null ? null : iso(job.startedAt),
     finished_at: job.finishedAt === null ? null : iso(job.finishedAt),
     progress: job.progress,
+    notice: job.notice === null ? null : { ...job.notice, until: job.notice.until === null ? null : iso(job.notice.until) },
     error: job.error,
     report: job.report,
     artifacts: listArtifacts(job.report, `/api/projects/${row.id}/artifacts`),

@@ -28,6 +28,7 @@ const MetricsSchema = z.object({
   spend: z.object({ today_usd: z.number(), month_usd: z.number(), reserved_usd: z.number(), budget_usd: z.number(), left_usd: z.number() }),
   oldest_wait_s: z.number(),
   failed_starts: z.int(),
+  no_worker: z.boolean(),
   stopped: StoppedSchema,
   runpod: z.nullable(z.object({ jobs: z.record(z.string(), z.number()), workers: z.record(z.string(), z.number()) })),
 });
@@ -106,6 +107,7 @@ function collect(figures: AccountFigures, health: Health | null, budgetUsd: numb
     },
     oldest_wait_s: Math.round(figures.oldestWaitMs / 1000),
     failed_starts: figures.breaker.failures,
+    no_worker: figures.breaker.noWorker && figures.usage.jobsNow > 0,
     stopped: viewStopped(figures.breaker.stopped),
     runpod: health === null ? null : { jobs: health.jobs, workers: health.workers },
   };
@@ -137,6 +139,7 @@ export function toPrometheus(metrics: Metrics): string {
   family("splat_budget_left_usd", "gauge", "US dollars left this month.", [[{}, metrics.spend.left_usd]]);
   family("splat_oldest_wait_seconds", "gauge", "How long the oldest waiting job has waited.", [[{}, metrics.oldest_wait_s]]);
   family("splat_stopped", "gauge", "1 while no job starts.", [[{}, metrics.stopped === null ? 0 : 1]]);
+  family("splat_no_worker", "gauge", "1 while jobs wait and the endpoint has no worker in any state.", [[{}, metrics.no_worker ? 1 : 0]]);
   family("splat_failed_starts", "gauge", "Starts of workers that failed in a row.", [[{}, metrics.failed_starts]]);
   family("splat_runpod_up", "gauge", "1 if RunPod answered.", [[{}, metrics.runpod === null ? 0 : 1]]);
   if (metrics.runpod !== null) {

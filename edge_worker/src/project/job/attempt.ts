@@ -9,7 +9,7 @@ import { Presigner } from "../../clients/presign.ts";
 import { RunPod, RunPodError, type RemoteStatus } from "../../clients/runpod.ts";
 import { issue, type Grant } from "../../identity/capability.ts";
 import type { Settings } from "../../settings.ts";
-import type { Event, Job } from "./state.ts";
+import { NO_WORKER, type Event, type Job } from "./state.ts";
 import type { PhotoRow } from "../photos/rules.ts";
 
 /** How long a job may wait for a worker, on top of its own time limit. */
@@ -25,6 +25,11 @@ export const ADOPT_MS = 15 * 60_000;
 
 /** A report lists up to 1,000 photos; one that is larger is none of ours. */
 const REPORT_BYTES_MAX = 4 * 2 ** 20;
+
+/** Pause before the next submission after one that RunPod was too busy to take: 5 s, doubled up to a minute. */
+const BUSY_WAIT_S = { first: 5, max: 60 } as const;
+/** How long to submit again. A job that waits longer ends, so that its person can decide. */
+const BUSY_FOR_MS = 30 * 60_000;
 
 export interface AttemptTimes {
   readonly executionTimeoutS: number;
@@ -47,6 +52,10 @@ export interface AttemptPlan {
   readonly progressSecret: string;
   /** ms since 1970. */
   readonly deadlineAt: number;
+  /** When the attempt was first submitted, ms since 1970. */
+  readonly submittedAt: number;
+  /** Submissions before this one, all of which RunPod surely did not take. */
+  readonly refusals: number;
   readonly now: number;
   /** US dollars that this job may use; null: no own limit. */
   readonly usdMax: number | null;
@@ -102,16 +111,39 @@ export async function submit(plan: AttemptPlan, settings: Settings, runpod: RunP
     return { type: "submitted", attempt, runpodId };
   } catch (error) {
     if (!(error instanceof RunPodError)) throw error;
-    if (error.kind === "unknown_outcome") return { type: "submit_unknown", attempt, adoptUntil: Date.now() + ADOPT_MS };
+    if (error.kind === "unknown_outcome") return unconfirmed(attempt, Date.now() + ADOPT_MS);
+    if (error.kind === "busy" && Date.now() - plan.submittedAt < BUSY_FOR_MS) return busy(attempt, busyWaitS(plan.refusals, error.retryAfterS), Date.now());
     console.error(`RunPod rejected a job (${error.status}): ${operatorAdvice(error)}`);
     return { type: "submit_refused", attempt, failure: submissionFailure(error) };
   }
 }
 
 function submissionFailure(error: RunPodError): Failure {
-  const hint =
-    error.kind === "busy" ? "RunPod accepts no more jobs right now. Start it again in a minute." : "Start it again later. If it fails again, contact whoever runs this service.";
-  return { code: "UPSTREAM", message: error.message, hint, stage: null };
+  const [message, hint] =
+    error.kind === "busy"
+      ? [`RunPod was too busy to take the job for ${BUSY_FOR_MS / 60_000} minutes.`, "Start it again later."]
+      : [error.message, "Start it again later. If it fails again, contact whoever runs this service."];
+  return { code: "UPSTREAM", message, hint, stage: null };
+}
+
+/** Seconds to wait after `refusals` earlier refusals, and at least as long as RunPod asks, within a minute. */
+export function busyWaitS(refusals: number, retryAfterS: number | null): number {
+  return Math.min(BUSY_WAIT_S.max, Math.max(BUSY_WAIT_S.first * 2 ** refusals, retryAfterS ?? 0));
+}
+
+function busy(attempt: number, waitS: number, now: number): Event {
+  const retryAt = now + waitS * 1000;
+  return { type: "submit_busy", attempt, retryAt, notice: { message: `RunPod is busy. The next try is in ${waitS} s.`, hint: null, until: retryAt } };
+}
+
+function unconfirmed(attempt: number, adoptUntil: number): Event {
+  const time = new Date(adoptUntil).toISOString().slice(11, 16);
+  const notice = {
+    message: "RunPod did not confirm the start, so the job may or may not run.",
+    hint: `If no worker reports by ${time} UTC, the job ends and can be started again.`,
+    until: adoptUntil,
+  };
+  return { type: "submit_unknown", attempt, adoptUntil, notice };
 }
 
 /** For the log: what to change in the stack where RunPod rejects its jobs. */
@@ -151,6 +183,8 @@ export async function interpret(
       // RunPod keeps results for 30 minutes; the report in the bucket stays as long as the project.
       const report = await bucketReport();
       if (report !== null) return { type: "completed", attempt, report };
+      const waited = job.startedAt === null && job.deadlineAt !== null && now >= job.deadlineAt - DEADLINE_SLACK_S * 1000;
+      if (waited) return { ...failed(attempt, NO_WORKER), stop: true };
       // A job that RunPod cannot find must not keep running somewhere while its owner starts another.
       return {
         ...failed(attempt, { code: "UPSTREAM", message: "RunPod has no record of the job, and the job left no report.", hint: "Start it again.", stage: null }),

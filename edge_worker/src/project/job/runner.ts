@@ -18,13 +18,19 @@ import type { ProjectRecord } from "../record.ts";
 import type { ProjectRow, ProjectStore } from "../store.ts";
 import { ADOPT_MS, attemptTimes, interpret, provesAttempt, readBucketReport, submit, type AttemptPlan } from "./attempt.ts";
 import type { Failure } from "./outcome.ts";
-import { STARTABLE } from "./state.ts";
+import { STARTABLE, type Job, type Notice } from "./state.ts";
 
 /** Photos that may have arrived between the route's checks of first bytes and the start; within the free plan's subrequests. */
 const SNIFF_LEFT_MAX = 20;
 
 /** `ended`: nobody waits for the attempt any more, its worker must stop. `unknown`: the grant is not of this project's attempts. */
 export type ProgressVerdict = "ok" | "ended" | "unknown" | "unreadable" | { readonly rejected: string };
+
+const NO_WORKER_CAN_START: Notice = {
+  message: "No worker can start: the endpoint has none.",
+  hint: "The job waits. Contact whoever runs this service.",
+  until: null,
+};
 
 /** Throws before anything is spent where the estimate is above what the caller allows. */
 function checkCeiling(usd: number, usdMax: number | null): void {
@@ -160,6 +166,7 @@ export class JobRunner {
   async wake(): Promise<void> {
     this.#store.update({ hurry: false });
     await this.confirmCancels();
+    await this.#submitAgain();
     await this.#poll({ hook: false });
     await this.#endIfStopped();
     const { deadlineAt } = this.#store.row?.job ?? { deadlineAt: null };
@@ -193,6 +200,7 @@ export class JobRunner {
     const { id, job } = this.#record.row();
     if (!ACTIVE.has(job.state)) return this.#record.arm();
     this.#store.update({ asked_at: Date.now(), hurry: false });
+    if (job.retryAt !== null) return this.#record.arm();
     if (job.runpodId === null) return this.#takeFromBucket();
     try {
       const status = await this.#runpod.status(job.runpodId);
@@ -211,7 +219,8 @@ export class JobRunner {
   async #endIfStopped(): Promise<void> {
     const { job } = this.#record.row();
     if (job.state !== "queued") return;
-    const stopped = await this.#record.index.watchStarts();
+    const { stopped, noWorker } = await this.#record.index.watchStarts();
+    await this.#record.apply({ type: "workers", attempt: job.attempt, notice: noWorker ? NO_WORKER_CAN_START : null });
     if (stopped === null) return;
     const failure: Failure = { code: "UPSTREAM", message: `No GPU worker took the job. ${stopped.reason}`, hint: "Contact whoever runs this service.", stage: null };
     await this.#record.apply({ type: "failed", attempt: job.attempt, failure, stop: true });
@@ -255,6 +264,35 @@ export class JobRunner {
     }
   }
 
+  /** The submission that RunPod was too busy to take, again. Its outcome is unknown until the answer, as in `start`. */
+  async #submitAgain(): Promise<void> {
+    const isDue = ({ state, retryAt }: Job): boolean => state === "queued" && retryAt !== null && Date.now() >= retryAt;
+    const { id, job } = this.#record.row();
+    if (!isDue(job) || job.preset === null) return;
+    const photos = this.#store.photos();
+    const { attempt, preset, usdMax } = job;
+    // Counted already: this only asks what is left of the budget.
+    const reserved = await this.#record.index.reserve({ projectId: id, attempt, preset, photos: photos.length, usd: 0, expiresAt: job.deadlineAt ?? 0 });
+    const { job: current, grant_nonce, progress_secret } = this.#record.row();
+    if (isRefusal(reserved) || current.attempt !== attempt || !isDue(current) || grant_nonce === null || progress_secret === null) return;
+    const now = Date.now();
+    const plan: AttemptPlan = {
+      projectId: id,
+      attempt,
+      preset,
+      photos,
+      nonce: grant_nonce,
+      progressSecret: progress_secret,
+      deadlineAt: current.deadlineAt ?? now,
+      submittedAt: current.submittedAt ?? now,
+      refusals: current.refusals,
+      now,
+      usdMax: roundUsd(Math.min(reserved.usdLeft, usdMax ?? reserved.usdLeft)),
+    };
+    await this.#record.apply({ type: "submit_unknown", attempt, adoptUntil: now + ADOPT_MS });
+    await this.#record.apply(await submit(plan, this.#settings, this.#runpod));
+  }
+
   #checkStart({ job }: ProjectRow, preset: Preset | null): Preset {
     if (ACTIVE.has(job.state)) throw new ApiError("CONFLICT", `A job of this project is already ${job.state}.`);
     // Before the first attempt the photos show best what is missing.
@@ -274,6 +312,8 @@ export class JobRunner {
       nonce: randomToken(16),
       progressSecret: `whsec_${toBase64(randomBytes(32))}`,
       deadlineAt: now + attemptTimes(this.#settings.limits.job_seconds_max).deadlineS * 1000,
+      submittedAt: now,
+      refusals: 0,
       now,
       usdMax: null,
     };

@@ -25,7 +25,7 @@ export function nextAlarm(job: Job, now: number, { askedAt, hurry }: { readonly 
   const times: number[] = [];
   if (job.toCancel.length > 0) times.push(now + CANCEL_RETRY_EVERY);
   if (ACTIVE.has(job.state)) {
-    times.push(hurry ? now + 2 * S : Math.max(now, askedAt) + pollEvery(job, now));
+    times.push(job.retryAt ?? (hurry ? now + 2 * S : Math.max(now, askedAt) + pollEvery(job, now)));
     if (job.deadlineAt !== null) times.push(job.deadlineAt);
     if (job.adoptUntil !== null) times.push(job.adoptUntil);
   }

@@ -5,6 +5,13 @@ import type { Progress } from "../../../shared/contracts/project.ts";
 import { ACTIVE, type Preset, type State } from "../../../shared/stages.ts";
 import type { Failure } from "./outcome.ts";
 
+/** Why a queued attempt waits, for its people. until: when that changes, ms; null: unknown. */
+export interface Notice {
+  readonly message: string;
+  readonly hint: string | null;
+  readonly until: number | null;
+}
+
 /** One project's job; times in ms since 1970. */
 export interface Job {
   readonly state: State;
@@ -17,6 +24,12 @@ export interface Job {
   readonly runpodId: string | null;
   /** Until when an attempt without an id may still be recognised, after a submission whose outcome is unknown. */
   readonly adoptUntil: number | null;
+  /** When to submit again, after a submission that RunPod surely did not take; null: it was taken, or that is unknown. */
+  readonly retryAt: number | null;
+  /** Submissions that RunPod surely did not take. */
+  readonly refusals: number;
+  /** Only while the attempt is queued. */
+  readonly notice: Notice | null;
   readonly deadlineAt: number | null;
   readonly submittedAt: number | null;
   readonly startedAt: number | null;
@@ -39,6 +52,9 @@ export const NEW_JOB: Job = {
   usdMax: null,
   runpodId: null,
   adoptUntil: null,
+  retryAt: null,
+  refusals: 0,
+  notice: null,
   deadlineAt: null,
   submittedAt: null,
   startedAt: null,
@@ -57,7 +73,10 @@ export type Event =
   | { readonly type: "start"; readonly preset: Preset; readonly usdMax?: number | null; readonly deadlineAt: number }
   | { readonly type: "submitted"; readonly attempt: number; readonly runpodId: string }
   | { readonly type: "submit_refused"; readonly attempt: number; readonly failure: Failure }
-  | { readonly type: "submit_unknown"; readonly attempt: number; readonly adoptUntil: number }
+  | { readonly type: "submit_unknown"; readonly attempt: number; readonly adoptUntil: number; readonly notice?: Notice }
+  | { readonly type: "submit_busy"; readonly attempt: number; readonly retryAt: number; readonly notice: Notice }
+  /** notice null: workers can start again. */
+  | { readonly type: "workers"; readonly attempt: number; readonly notice: Notice | null }
   | { readonly type: "found"; readonly attempt: number; readonly runpodId: string }
   | { readonly type: "in_queue"; readonly attempt: number }
   | { readonly type: "in_progress"; readonly attempt: number }
@@ -111,7 +130,11 @@ function onAttempt(job: Job, event: AttemptEvent, now: number): Job {
       // An attempt that has an id was accepted; a late rejection can only belong to a repeated request.
       return job.runpodId === null ? end(job, "failed", now, { failure: event.failure }) : job;
     case "submit_unknown":
-      return job.runpodId === null && job.state === "queued" ? { ...job, adoptUntil: event.adoptUntil } : job;
+      return isUnsent(job) ? { ...job, adoptUntil: event.adoptUntil, retryAt: null, notice: event.notice ?? null } : job;
+    case "submit_busy":
+      return isUnsent(job) ? { ...job, adoptUntil: null, retryAt: event.retryAt, refusals: job.refusals + 1, notice: event.notice } : job;
+    case "workers":
+      return job.state === "queued" && job.runpodId !== null && job.notice?.message !== event.notice?.message ? { ...job, notice: event.notice } : job;
     case "in_queue":
       return { ...job, heardAt: now };
     case "in_progress":
@@ -129,6 +152,10 @@ function onAttempt(job: Job, event: AttemptEvent, now: number): Job {
   }
 }
 
+function isUnsent(job: Job): boolean {
+  return job.runpodId === null && job.state === "queued";
+}
+
 function onPhotos(job: Job, declared: number, uploaded: number): Job {
   if (!OPEN.has(job.state)) return job;
   const state: State = declared === 0 ? "new" : uploaded === declared ? "ready" : "uploading";
@@ -143,14 +170,14 @@ function begin(job: Job, { preset, usdMax, deadlineAt }: Extract<Event, { type: 
 function onId(job: Job, attempt: number, runpodId: string, now: number): Job {
   if (attempt === job.attempt && job.runpodId === runpodId) return job;
   if (attempt === job.attempt && ACTIVE.has(job.state) && job.runpodId === null) {
-    return { ...job, runpodId, adoptUntil: null, heardAt: now };
+    return { ...job, runpodId, adoptUntil: null, retryAt: null, notice: null, heardAt: now };
   }
   if (attempt === job.attempt && job.state === "done") return job;
   return job.toCancel.includes(runpodId) ? job : { ...job, toCancel: [...job.toCancel, runpodId] };
 }
 
 function run(job: Job, now: number): Job {
-  return { ...job, state: "running", startedAt: job.startedAt ?? now, heardAt: now, adoptUntil: null };
+  return { ...job, state: "running", startedAt: job.startedAt ?? now, heardAt: now, adoptUntil: null, retryAt: null, notice: null };
 }
 
 /** A message without a preview does not take back the one before: its file is still there. */
@@ -161,7 +188,7 @@ function onProgress(job: Job, seq: number, progress: Progress): Job {
 
 function onClock(job: Job, now: number): Job {
   if (job.deadlineAt !== null && now >= job.deadlineAt) {
-    return end(job, "failed", now, { failure: DEADLINE_PASSED, stop: true });
+    return end(job, "failed", now, { failure: job.state === "queued" ? NO_WORKER : DEADLINE_PASSED, stop: true });
   }
   if (job.runpodId === null && job.adoptUntil !== null && now >= job.adoptUntil) {
     return end(job, "failed", now, { failure: SUBMISSION_LOST });
@@ -183,6 +210,8 @@ function end(job: Job, state: State, now: number, { failure, report, stop }: End
     state,
     finishedAt: now,
     adoptUntil: null,
+    retryAt: null,
+    notice: null,
     error: failure ?? null,
     report: report ?? null,
     toCancel: stops && job.runpodId !== null ? [...job.toCancel, job.runpodId] : job.toCancel,
@@ -197,6 +226,14 @@ const DEADLINE_PASSED: Failure = {
   code: "TIME_LIMIT",
   message: "The job did not finish before its deadline.",
   hint: "Start it again with a smaller preset or fewer photos.",
+  stage: null,
+};
+
+/** The job waited in RunPod's queue until it was dropped. */
+export const NO_WORKER: Failure = {
+  code: "UPSTREAM",
+  message: "No GPU worker took the job in time.",
+  hint: "Start it again later. If it happens again, contact whoever runs this service.",
   stage: null,
 };
 

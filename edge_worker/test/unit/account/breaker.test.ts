@@ -51,8 +51,42 @@ describe("failed starts in a row", () => {
   });
 });
 
+describe("an endpoint without any worker while jobs wait", () => {
+  const none = { after: 5, initializing: 0, idle: 0, throttled: 0 };
+  test.each([
+    { what: "for less than a minute", looks: repeated(12, none), noWorker: false },
+    { what: "for a minute", looks: repeated(13, none), noWorker: true },
+    { what: "that was throttled in between", looks: [...repeated(10, none), { after: 5, throttled: 1 }, ...repeated(10, none)], noWorker: false },
+    { what: "and then has one", looks: [...repeated(20, none), { after: 5, initializing: 1 }], noWorker: false },
+    { what: "without a waiting job", looks: repeated(20, { ...none, waiting: 0 }), noWorker: false },
+  ])("$what: $noWorker", ({ looks, noWorker }) => {
+    expect(history(looks).noWorker).toBe(noWorker);
+    expect(history(looks).stopped).toBeNull();
+  });
+});
+
 const index = env.INDEX.get(env.INDEX.idFromName("account"));
 const account = <R>(work: (index: Index) => R | Promise<R>): Promise<R> => runInDurableObject(index, (instance) => work(instance as unknown as Index));
+
+describe("an endpoint that was set to no workers", () => {
+  afterEach(() => account((one) => one.resume()));
+
+  test("is named to the people whose job waits, once to operators, and forgotten when a worker starts", async () => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const scene = await Scene.withPhotos();
+    const workers = (counts: Record<string, number>) => () => ({ status: 200, body: { jobs: { inQueue: 1 }, workers: counts } });
+    runpod.health = workers({ initializing: 0, idle: 0, running: 0, throttled: 0 });
+    await scene.start();
+    await scene.pass(3 * MINUTE);
+    expect(await scene.view()).toMatchObject({ state: "queued", notice: { message: "No worker can start: the endpoint has none." } });
+    expect((await account((one) => one.figures())).breaker.noWorker).toBe(true);
+    expect(logged.mock.calls.filter(([line]) => String(line).includes("pulumi up --refresh"))).toHaveLength(1);
+    runpod.health = workers({ initializing: 1 });
+    await scene.pass(2 * MINUTE);
+    expect(await scene.view()).toMatchObject({ state: "queued", notice: null });
+    await scene.inside((project) => project.cancel());
+  });
+});
 
 describe("a broken image", () => {
   afterEach(() => account((one) => one.resume()));

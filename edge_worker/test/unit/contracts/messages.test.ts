@@ -33,6 +33,8 @@ const PLAN = {
   progressSecret: "whsec_c2VjcmV0",
   deadlineAt: NOW + 7_380_000,
   now: NOW,
+  submittedAt: 0,
+  refusals: 0,
   usdMax: 3.5,
 } as const;
 

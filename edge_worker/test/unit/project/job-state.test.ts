@@ -12,6 +12,7 @@ const NOW = 1_000_000;
 const DEADLINE = NOW + 1_000;
 const FAILURE: Failure = { code: "SFM_FAILED", message: "No overlap.", hint: null, stage: "sfm" };
 const REPORT = ReportSchema.parse(reportExample);
+const NOTICE = { message: "RunPod is busy.", hint: null, until: NOW + 5 };
 const PROGRESS = { stage: "train", fraction: 0.5, message: "half", eta_s: 1, preview: null, at: "2026-11-23T00:00:00Z" };
 
 const OPEN_JOB = { ...NEW_JOB };
@@ -33,6 +34,8 @@ const EVENTS: Readonly<Record<EventType, Event>> = {
   submitted: { type: "submitted", attempt: 1, runpodId: "r1" },
   submit_refused: { type: "submit_refused", attempt: 1, failure: FAILURE },
   submit_unknown: { type: "submit_unknown", attempt: 1, adoptUntil: NOW + 500 },
+  submit_busy: { type: "submit_busy", attempt: 1, retryAt: NOW + 5, notice: NOTICE },
+  workers: { type: "workers", attempt: 1, notice: NOTICE },
   found: { type: "found", attempt: 1, runpodId: "r1" },
   in_queue: { type: "in_queue", attempt: 1 },
   in_progress: { type: "in_progress", attempt: 1 },
@@ -53,6 +56,8 @@ const TABLE: Readonly<Record<EventType, Readonly<Record<State, State | "=">>>> =
   submitted:          { new: "=", uploading: "=", ready: "=", queued: "=", running: "=", done: "=", failed: "=", cancelled: "=" },
   submit_refused:     { new: "=", uploading: "=", ready: "=", queued: "=", running: "=", done: "=", failed: "=", cancelled: "=" },
   submit_unknown:     { new: "=", uploading: "=", ready: "=", queued: "=", running: "=", done: "=", failed: "=", cancelled: "=" },
+  submit_busy:        { new: "=", uploading: "=", ready: "=", queued: "=", running: "=", done: "=", failed: "=", cancelled: "=" },
+  workers:            { new: "=", uploading: "=", ready: "=", queued: "=", running: "=", done: "=", failed: "=", cancelled: "=" },
   found:              { new: "=", uploading: "=", ready: "=", queued: "=", running: "=", done: "=", failed: "=", cancelled: "=" },
   in_queue:           { new: "=", uploading: "=", ready: "=", queued: "=", running: "=", done: "=", failed: "=", cancelled: "=" },
   in_progress:        { new: "=", uploading: "=", ready: "=", queued: "running", running: "=", done: "=", failed: "=", cancelled: "=" },

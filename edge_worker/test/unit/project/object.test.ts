@@ -284,7 +284,6 @@ describe("a submission", () => {
   test.each([
     { status: 401, hint: "contact whoever runs this service", log: "its API key is not accepted" },
     { status: 404, hint: "contact whoever runs this service", log: "check that the endpoint exists" },
-    { status: 429, hint: "in a minute", log: "no more jobs" },
   ])("that RunPod rejects with $status fails at once, with a next step for people and another in the log for operators", async ({ status, hint, log }) => {
     const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const scene = await Scene.withPhotos();
@@ -293,6 +292,80 @@ describe("a submission", () => {
     expect(view).toMatchObject({ state: "failed", error: { code: "UPSTREAM", hint: expect.stringContaining(hint) } });
     expect(view.error?.hint).not.toContain("pulumi");
     expect(logged).toHaveBeenCalledWith(expect.stringContaining(log));
+  });
+
+  test.each([429, 503])("that RunPod is too busy for (%d) is repeated with growing pauses, and says when", async (status) => {
+    const scene = await Scene.withPhotos();
+    runpod.run = () => ({ status });
+    const view = await scene.start();
+    expect(view).toMatchObject({ state: "queued", error: null, notice: { message: "RunPod is busy. The next try is in 5 s." } });
+    expect(Date.parse(view.notice?.until ?? "")).toBe(runpod.now + 5_000);
+    await scene.pass(6_000);
+    expect((await scene.view()).notice?.message).toBe("RunPod is busy. The next try is in 10 s.");
+    await scene.evict();
+    await scene.pass(2 * MINUTE);
+    expect((await scene.view()).notice?.message).toBe("RunPod is busy. The next try is in 60 s.");
+    expect(runpod.runs).toHaveLength(0);
+    runpod.run = () => ({ status: 200 });
+    await scene.pass(MINUTE);
+    expect(await scene.view()).toMatchObject({ state: "queued", notice: null, attempt: 1 });
+    expect(runpod.runs.map(({ input }) => [input.attempt, input.photos.length])).toEqual([[1, 5]]);
+    runpod.status = () => ({ status: 200, body: { status: "COMPLETED", output: scene.report() } });
+    expect(await scene.webhook()).toBe(true);
+    expect((await scene.view()).state).toBe("done");
+  });
+
+  test("that RunPod is too busy for ends after half an hour, and can be cancelled before", async () => {
+    for (const isCancelled of [false, true]) {
+      const scene = await Scene.withPhotos();
+      runpod.run = () => ({ status: 429 });
+      await scene.start();
+      await scene.pass(20 * MINUTE);
+      expect((await scene.view()).state).toBe("queued");
+      if (isCancelled) await scene.inside((project) => project.cancel());
+      await scene.pass(12 * MINUTE);
+      const ended = isCancelled ? { state: "cancelled" } : { state: "failed", error: { code: "UPSTREAM", message: "RunPod was too busy to take the job for 30 minutes." } };
+      expect(await scene.view()).toMatchObject({ ...ended, notice: null });
+      expect([runpod.runs.length, await scene.alarmAt()]).toEqual([0, null]);
+    }
+  });
+
+  test("whose repetition gets no answer is not repeated again", async () => {
+    const scene = await Scene.withPhotos();
+    runpod.run = () => ({ status: 503 });
+    await scene.start();
+    let calls = 0;
+    runpod.run = () => {
+      calls += 1;
+      return "unreachable";
+    };
+    await scene.pass(14 * MINUTE);
+    expect([calls, (await scene.view()).state]).toEqual([1, "queued"]);
+    await scene.pass(3 * MINUTE);
+    expect((await scene.view()).state).toBe("failed");
+  });
+
+  test.each(["unreachable" as const, { status: 500 }])("whose outcome is unknown (%j) says so, and until when", async (reply) => {
+    const scene = await Scene.withPhotos();
+    runpod.run = () => reply;
+    const { notice } = await scene.start();
+    expect(notice?.message).toBe("RunPod did not confirm the start, so the job may or may not run.");
+    const until = notice?.until ?? "";
+    expect(notice?.hint).toContain(`by ${until.slice(11, 16)} UTC`);
+    await scene.pass(Date.parse(until) - runpod.now + MINUTE);
+    expect(await scene.view()).toMatchObject({ state: "failed", notice: null });
+  });
+
+  test("that no worker takes until RunPod drops it says that, and not that RunPod forgot it", async () => {
+    const { ttlS } = attemptTimes(3600);
+    for (const dropped of [{ status: 404 }, { status: 200, body: { status: "IN_QUEUE" } }]) {
+      const scene = await Scene.withPhotos();
+      const began = runpod.now;
+      runpod.status = () => (runpod.now - began < ttlS * 1000 ? { status: 200, body: { status: "IN_QUEUE" } } : dropped);
+      await scene.start();
+      await scene.pass(DEADLINE + MINUTE);
+      expect(await scene.view()).toMatchObject({ state: "failed", error: { code: "UPSTREAM", message: "No GPU worker took the job in time." } });
+    }
   });
 
   test("is not found by a webhook that names somebody else's job", async () => {

@@ -34,7 +34,7 @@ export class RunPodScript {
   queued: () => void = () => undefined;
   status: (minutes: number) => Reply = () => ({ status: 200, body: { status: "IN_QUEUE" } });
   cancel: () => Reply = () => ({ status: 200, body: {} });
-  health: (minutes: number) => Reply = () => ({ status: 200, body: { jobs: { inQueue: 1 }, workers: {} } });
+  health: (minutes: number) => Reply = () => ({ status: 200, body: { jobs: { inQueue: 1 }, workers: { initializing: 1 } } });
 
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
     const [call = "", id = ""] = new URL(String(input)).pathname.split("/").slice(3);

@@ -27,7 +27,7 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
         {queued ? "Waiting to start" : `${current?.label ?? ""} in progress`}
       </p>
       <p class="status-line">
-        <span>{queued ? "A worker is starting. The first one can take a few minutes." : (project.progress?.message ?? "A worker has accepted the job.")}</span>
+        <span>{queued ? [project.notice?.message, project.notice?.hint].filter(Boolean).join(" ") || "A worker is starting. The first one can take a few minutes." : (project.progress?.message ?? "A worker has accepted the job.")}</span>
         <span class="figures quiet">
           {elapsedS === null ? null : `${duration(elapsedS < 10 ? Math.floor(elapsedS) : elapsedS).replace(".0", "")} so far`}
           {cost === null ? null : ` · ${usd(cost)}`}
