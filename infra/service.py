@@ -20,7 +20,7 @@ from infra.lifecycle.generated_secret import GeneratedSecret
 from infra.lifecycle.last_outputs import last_outputs
 from infra.lifecycle.orphans import Orphans
 from infra.policy.guardrails import Limits, guard, guard_outputs
-from infra.settings.load import REGISTRY_PASSWORD, RUNPOD_KEY, secret, secret_text
+from infra.settings.load import REGISTRY_PASSWORD, job_key, secret, secret_text
 from infra.settings.model import Settings
 
 # 3.256 and 3.257 cannot write state to R2 (pulumi/pulumi issue 24219, fixed in 3.258.0).
@@ -122,7 +122,7 @@ class SplatService(pulumi.ComponentResource):
                 runpod_job_url=settings.runpod_job_url,
                 price=endpoint.price,
                 runpod_endpoint_id=endpoint.endpoint_id,
-                runpod_api_key=secret(RUNPOD_KEY),
+                runpod_api_key=job_key(),
                 s3_access_key_id=storage.access_key_id,
                 s3_secret_access_key=storage.secret_access_key,
             ),

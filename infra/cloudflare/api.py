@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 import httpx
 
+from infra.addresses import encrypted
+
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 TIMEOUT_S = 30.0
 PAGE_SIZE = 50
@@ -68,7 +70,7 @@ class CloudflareApi:
         self, *, account_id: str, token: str, api_url: str = "", transport: httpx.BaseTransport | None = None
     ) -> None:
         self._account = f"/accounts/{quote(account_id, safe='')}"
-        self._api_url = (api_url or CLOUDFLARE_API).rstrip("/")
+        self._api_url = encrypted(api_url or CLOUDFLARE_API).rstrip("/")
         self._token = token
         self._transport = transport
 

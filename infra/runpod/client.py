@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import httpx
 
+from infra.addresses import encrypted
 from infra.runpod import errors
 
 USER_AGENT = "photo-splat-infra/0.1 (+pulumi dynamic provider)"
@@ -90,6 +91,8 @@ class RunPodClient:
         # Checked here, as the libraries below would quote a key that cannot be a header in their errors.
         if not re.fullmatch(r"[!-~]+", api_key, re.ASCII):
             raise errors.UnusableKey
+        for url in (api_url, job_url):
+            encrypted(url)
         self._retry = retry or RetryPolicy()
         self._sleep = sleep
         self._jitter = jitter

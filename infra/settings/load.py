@@ -36,7 +36,15 @@ RUNPOD_KEY = Secret(
     key="runpod:apiKey",
     environment="RUNPOD_API_KEY",
     required=True,
-    description="RunPod API key with read and write on Serverless. The edge starts jobs with it too.",
+    description="RunPod API key with read and write on Serverless. The edge starts jobs with it too, unless "
+    "`runpod:jobKey` is set.",
+)
+JOB_KEY = Secret(
+    key="runpod:jobKey",
+    environment="RUNPOD_JOB_KEY",
+    required=False,
+    description="Second RunPod API key, Restricted to this stack's endpoint, for the edge. Recommended: without it, "
+    "the edge holds the key that can change the whole account.",
 )
 REGISTRY_PASSWORD = Secret(
     key=f"{NAMESPACE}:registryPassword",
@@ -48,6 +56,7 @@ SECRETS: Mapping[str, Secret] = {
     secret.key: secret
     for secret in (
         RUNPOD_KEY,
+        JOB_KEY,
         Secret(
             key="cloudflare:apiToken",
             environment="CLOUDFLARE_API_TOKEN",
@@ -125,6 +134,12 @@ def secret(declared: Secret) -> Any:
             f"{declared.environment} in the environment"
         )
     return None
+
+
+def job_key() -> Any:
+    """The key that the edge uses on RunPod's job API: its own where there is one."""
+    own = secret(JOB_KEY)
+    return secret(RUNPOD_KEY) if own is None else own
 
 
 def secret_text(declared: Secret) -> str | None:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
+from infra.addresses import encrypted
 from infra.runpod.client import PRODUCTION_JOB_URL, PRODUCTION_URL
 from infra.settings.presets import SCALING_PRESETS, Scaling
 
@@ -21,7 +22,7 @@ TAG_REFERENCE = re.compile(r"^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?/[a-z0-9][\w.\
 DIGEST_REFERENCE = re.compile(r"^[a-z0-9][\w.\-/:]*@sha256:[0-9a-f]{64}$")
 JURISDICTION_HOST = {"default": "", "eu": ".eu", "fedramp": ".fedramp"}
 
-Https = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/\S*)?$")]
+Https = Annotated[str, Field(pattern=r"^https?://[^/\s]+(/\S*)?$"), AfterValidator(encrypted)]
 HexId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")]
 ScriptName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]  # also a DNS label

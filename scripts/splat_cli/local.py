@@ -67,6 +67,7 @@ def _engine(root: Path, state: StateFolder, passphrase: str) -> Engine:
             # The checkout holds everything the local stack needs, so the engine must download nothing.
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "RUNPOD_API_KEY": keys.runpod_api_key,
+            "RUNPOD_JOB_KEY": "",
             "CLOUDFLARE_API_TOKEN": keys.cloudflare_api_token,
         },
     )

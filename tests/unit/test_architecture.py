@@ -18,13 +18,14 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "common": (),
     "infra": ("infra", "common"),
     # Only what all dynamic providers share lies outside: no arrow leads back up.
-    "infra/runpod": ("infra.runpod", "infra.dynamic"),
-    "infra/cloudflare": ("infra.cloudflare", "infra.dynamic", "common"),
+    "infra/runpod": ("infra.runpod", "infra.dynamic", "infra.addresses"),
+    "infra/cloudflare": ("infra.cloudflare", "infra.dynamic", "infra.addresses", "common"),
     "infra/image": ("infra.image",),
     "infra/policy": ("infra.policy", "infra.dynamic"),
-    "infra/settings": ("infra.settings", "infra.runpod.client"),
+    "infra/settings": ("infra.settings", "infra.runpod.client", "infra.addresses"),
     "infra/lifecycle": ("infra.lifecycle", "infra.cloudflare", "infra.runpod", "infra.dynamic"),
     "infra/dynamic.py": (),
+    "infra/addresses.py": (),
     "local_cloud": ("local_cloud",),
     "scripts": (
         "common",

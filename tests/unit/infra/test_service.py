@@ -67,6 +67,7 @@ def deploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     shutil.copy(ROOT / "edge_worker" / "wrangler.jsonc", tmp_path / "edge_worker")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RUNPOD_API_KEY", RUNPOD_KEY)
+    monkeypatch.delenv("RUNPOD_JOB_KEY", raising=False)
 
     def run(stack: str = "dev", watch: dict[str, Any] | None = None, **changes: str) -> tuple[Made, dict[str, Any]]:
         settings = read_settings({**BASE, **{f"photo-splat:{key}": value for key, value in changes.items()}})
@@ -199,6 +200,13 @@ def test_the_script_gets_what_its_bindings_promise(deploy: Any) -> None:
     assert schema is not None
     assert sorted(limits) == sorted(re.findall(r"(\w+):", schema.group(1)))
     assert set(json.loads(str(texts["PRICE"]))) == {"gpu", "usd_per_s", "as_of", "source"}
+
+
+def test_the_edge_gets_its_own_runpod_key_where_there_is_one(deploy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNPOD_JOB_KEY", "rpa_RESTRICTED_TO_THE_ENDPOINT")
+    made, _ = deploy()
+    texts = {binding["name"]: binding.get("text") for binding in bindings(made)}
+    assert texts["RUNPOD_API_KEY"] == "rpa_RESTRICTED_TO_THE_ENDPOINT"
 
 
 def test_the_operator_token_is_a_secret_output_and_the_script_has_only_its_hash(deploy: Any) -> None:
