@@ -356,7 +356,7 @@ describe("a submission", () => {
     expect(await scene.view()).toMatchObject({ state: "failed", notice: null });
   });
 
-  test("that no worker takes until RunPod drops it says that, and not that RunPod forgot it", async () => {
+  test("that no worker takes until RunPod drops it ends for that reason, and not because RunPod forgot it", async () => {
     const { ttlS } = attemptTimes(3600);
     for (const dropped of [{ status: 404 }, { status: 200, body: { status: "IN_QUEUE" } }]) {
       const scene = await Scene.withPhotos();
