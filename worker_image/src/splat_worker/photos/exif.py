@@ -1,5 +1,6 @@
-"""Reads the tags that help to find a photo's camera: focal length, camera, orientation, position.
-Never raises on malformed tags. The position stays inside the worker; it only decides which photos to compare.
+"""Reads the tags that help to find a photo's camera: focal length, camera, orientation, position, gravity.
+Never raises on malformed tags. The position stays inside the worker: it decides which photos to compare, and helps to
+find which way is up.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
+from splat_worker.photos.gravity import down_of
+
 FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 """FocalPlaneResolutionUnit: 2 inch, 3 cm (Exif 2.32, 4.6.5); some cameras write 4 for mm and 5 for micrometres."""
@@ -19,7 +22,8 @@ FOCAL_MIN_OF_SIDE, FOCAL_MAX_OF_SIDE = 0.2, 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Exif:
-    """Tags of one photo. focal_35_mm: full-frame equivalent; pixels_per_mm: on the sensor, at sensor_width px."""
+    """Tags of one photo. focal_35_mm: full-frame equivalent; pixels_per_mm: on the sensor, at sensor_width px;
+    down: unit vector of gravity in the axes of the upright photo (x right, y down, z forward)."""
 
     make: str = ""
     model: str = ""
@@ -29,6 +33,7 @@ class Exif:
     pixels_per_mm: float | None = None
     sensor_width: float | None = None
     position: tuple[float, float, float] | None = field(default=None, repr=False)
+    down: tuple[float, float, float] | None = None
 
     @property
     def swaps_sides(self) -> bool:
@@ -63,15 +68,22 @@ def read_exif(image: Image.Image) -> Exif:
     unit_mm = MM_PER_UNIT.get(_whole(details.get(Base.FocalPlaneResolutionUnit)) or 2, 25.4)
     per_unit = _number(details.get(Base.FocalPlaneXResolution))
     orientation = _whole(tags.get(Base.Orientation)) or 1
+    orientation = orientation if 1 <= orientation <= 8 else 1
     return Exif(
         make=_text(tags.get(Base.Make)),
         model=_text(tags.get(Base.Model)),
-        orientation=orientation if 1 <= orientation <= 8 else 1,
+        orientation=orientation,
         focal_mm=_number(details.get(Base.FocalLength)),
         focal_35_mm=_number(details.get(Base.FocalLengthIn35mmFilm)),
         pixels_per_mm=per_unit / unit_mm if per_unit else None,
         sensor_width=_number(details.get(Base.ExifImageWidth)),
         position=_position(gps),
+        down=down_of(
+            image,
+            image.info.get("original_orientation")
+            or orientation,  # the HEIC decoder turns the photo and resets the tag
+            lens=_text(details.get(Base.LensModel)),
+        ),
     )
 
 

@@ -9,6 +9,7 @@ import re
 import numpy as np
 from PIL import Image
 
+from splat_worker.photos.gravity import xmp_of
 from splat_worker.photos.reject import Refused, Reject
 
 STITCHED_RATIO_MIN = 3.5
@@ -32,9 +33,7 @@ def panorama(kind: str) -> Refused:
 def panorama_by_tags(image: Image.Image) -> str | None:
     """`equirectangular` or `cylindrical` by Photo Sphere XMP, which 360 degree cameras and phones' panorama modes
     write, else None."""
-    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-    text = packet.encode(errors="replace") if isinstance(packet, str) else bytes(packet)
-    found = _PROJECTION.search(text)
+    found = _PROJECTION.search(xmp_of(image))
     return found.group(1).decode().lower() if found else None
 
 

@@ -50,6 +50,7 @@ class Photo:
     """A valid photo: an upright sRGB JPEG without tags at `path`, and the facts from its tags.
 
     focal_px refers to the copy's size; camera_key is equal for photos that share a lens setting and a size.
+    down: gravity in the copy's camera axes (x right, y down, z forward).
     """
 
     name: str
@@ -60,6 +61,7 @@ class Photo:
     camera_key: str
     focal_px: float | None = None
     position: tuple[float, float, float] | None = field(default=None, repr=False)
+    down: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +153,7 @@ def _read(source: Source, target: Path, side_max_px: int) -> _Read:
             camera_key=f"{exif.camera_key}|{image.width}x{image.height}",
             focal_px=None if focal_px is None else focal_px * scale,
             position=exif.position,
+            down=exif.down,
         ),
         sha256=sha256_of(source.path),
         thumb=np.asarray(grey.resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX), dtype=np.float32),
