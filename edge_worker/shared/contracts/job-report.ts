@@ -45,6 +45,8 @@ export const ReportSchema = z.looseObject({
     gaussians: z.int(),
     held_out: z.array(z.string()),
   }),
+  /** Absent from reports of older workers. */
+  up: z.nullish(z.looseObject({ source: z.string(), known: z.boolean(), error_deg: z.nullish(z.number()) })),
   artifacts: z.record(z.string(), z.object({ bytes: count, sha256: z.string() })),
   stages: z.array(z.object({ stage: z.string(), seconds: amount })),
   price: z.nullish(

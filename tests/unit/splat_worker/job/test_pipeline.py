@@ -79,6 +79,8 @@ def test_the_report_has_photos_quality_seconds_and_price(made) -> None:  # type:
     assert 100 < report.peak_memory_mb < 8000
     removed = report.metrics.floaters_removed
     assert any(f"{removed} Gaussians were removed" in w for w in report.warnings) is (removed > 0)
+    assert report.up is not None
+    assert report.up.known
     assert report.versions["pycolmap"]
 
 

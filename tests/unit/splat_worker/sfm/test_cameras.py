@@ -17,8 +17,9 @@ from PIL import Image
 from splat_worker.errors import Code, JobError
 from splat_worker.photos.sniff import meant_as_photo
 from splat_worker.photos.validation import Photo, Source, prepare
-from splat_worker.sfm import frame
 from splat_worker.sfm.cameras import reconstruct, reusable, shaping_settings
+from splat_worker.sfm.frame.evidence import UpFrom
+from splat_worker.sfm.frame.similarity import UP, find_frame, transform
 from splat_worker.sfm.mapping.ladder import LADDER
 from splat_worker.sfm.preset import SfmPreset
 from splat_worker.sfm.resume import PartialModel, Reusable, copy_database
@@ -252,17 +253,17 @@ def test_features_of_a_smaller_copy_give_cameras_of_the_photos_size(still_life, 
 
 def test_up_is_within_two_degrees_and_cameras_are_above_the_table(still_life, solved) -> None:  # type: ignore[no-untyped-def]
     _, model = solved
-    placed = frame.find_frame(model)
-    standing = frame.transform(model, placed)
+    placed = find_frame(model)
+    standing = transform(model, placed)
     found = np.stack([camera.centre for camera in standing.cameras])
     truth = still_life.centres
     moved = aligned(truth, found)
     rotation = _rotation(truth, found)
-    tilt_deg = np.degrees(np.arccos(np.clip((rotation @ [0, -1, 0]) @ frame.UP, -1, 1)))
+    tilt_deg = np.degrees(np.arccos(np.clip((rotation @ [0, -1, 0]) @ UP, -1, 1)))
     assert tilt_deg < 2.0
     assert (found[:, 1] < 0).all()
     assert np.linalg.norm(moved - found, axis=1).max() < 0.05
-    assert placed.up_from is frame.UpFrom.PLANE
+    assert (placed.up.source, placed.up.known) == (UpFrom.PLANE, True)
 
 
 def _rotation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -273,7 +274,7 @@ def _rotation(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def test_the_frame_does_not_move_the_projection_of_a_point(solved) -> None:  # type: ignore[no-untyped-def]
     _, model = solved
-    standing = frame.transform(model, frame.find_frame(model))
+    standing = transform(model, find_frame(model))
     for before, after in zip(model.cameras, standing.cameras, strict=True):
         pixels = []
         for camera, points in ((before, model.points), (after, standing.points)):
@@ -353,11 +354,11 @@ def test_every_sample_photo_is_placed_within_one_percent_of_the_extent_and_the_s
     _, model = run(ROOT / "samples/photos", tmp_path)
     assert {c.name for c in model.cameras} == set(truth)
     assert error_of_extent(model, truth) < 0.01
-    standing = frame.transform(model, frame.find_frame(model))
+    standing = transform(model, find_frame(model))
     rotation = _rotation(
         np.stack([truth[c.name] for c in standing.cameras]), np.stack([c.centre for c in standing.cameras])
     )
-    assert np.degrees(np.arccos(np.clip((rotation @ [0, 0, 1]) @ frame.UP, -1, 1))) < 2.0
+    assert np.degrees(np.arccos(np.clip((rotation @ [0, 0, 1]) @ UP, -1, 1))) < 2.0
 
 
 def test_a_sparse_round_of_photos_never_gives_a_folded_scene(tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ class SfmReport(_Report):
     tried: dict[str, int] = Field(default_factory=dict, description="Photos placed by each rung.")
 
 
+class UpReport(_Report):
+    """Which way is up in the scene, and how sure that is."""
+
+    source: str
+    known: bool = Field(description="False for a guess. The scene may then be tilted.")
+    error_deg: float | None = Field(default=None, description="Estimated standard deviation of the direction.")
+
+
 class Report(_Report):
     """`output` of a finished job."""
 
@@ -100,6 +108,7 @@ class Report(_Report):
     photos: PhotosReport
     metrics: Metrics
     sfm: SfmReport | None = None
+    up: UpReport | None = Field(default=None, description="Absent from reports of older workers.")
     artifacts: dict[str, Artifact]
     stages: tuple[StageReport, ...]
     peak_memory_mb: int

@@ -18,7 +18,7 @@ from splat_worker.export.sog import write_sog
 from splat_worker.export.splat_transform import convert
 from splat_worker.progress import silent
 from splat_worker.scene import Camera, Float32, Gaussians, PosedPhotos, View
-from splat_worker.sfm.frame import UP, Similarity
+from splat_worker.sfm.frame.similarity import UP, Similarity
 
 COMPRESSED = ("scene.sog", "scene.spz")
 POSTER_WIDTH_PX = 960
@@ -128,7 +128,8 @@ def cameras_json(posed: PosedPhotos, *, frame: Similarity, start: str, held_out:
         "version": 1,
         "frame": "colmap",
         "up": UP.tolist(),
-        "up_from": frame.up_from.value,
+        "up_from": frame.up.source.value,
+        "up_known": frame.up.known,
         "target": [0.0, 0.0, 0.0],
         "radius": 1.0,
         "start": start,

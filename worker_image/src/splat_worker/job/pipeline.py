@@ -28,8 +28,9 @@ from splat_worker.photos.reject import Reject
 from splat_worker.photos.validation import Prepared, Source, prepare
 from splat_worker.progress import Event, OnEvent
 from splat_worker.scene import PosedPhotos
-from splat_worker.sfm import frame
 from splat_worker.sfm.cameras import reconstruct, reusable, shaping_settings
+from splat_worker.sfm.frame.evidence import Tags
+from splat_worker.sfm.frame.similarity import Similarity, find_frame, transform
 from splat_worker.sfm.preset import SfmPreset
 from splat_worker.sfm.sparse import SparseModel
 from splat_worker.sfm.undistort import posed_photos
@@ -146,13 +147,14 @@ def make_scene(run: JobRun, sources: Sequence[Source], resumed: _Resumed) -> Rep
     with Extras(run, resumed.fingerprint) as extras:
         sparse = _sfm_stage(run, prepared, device, extras, resumed=resumed)
         extras.placed(sparse)
-        placed = frame.find_frame(sparse)
-        posed, trained = _train_stage(run, prepared, frame.transform(sparse, placed), device, extras, resumed=resumed)
+        placed = find_frame(sparse, {p.name: Tags(down=p.down, position=p.position) for p in prepared.photos})
+        posed, trained = _train_stage(run, prepared, transform(sparse, placed), device, extras, resumed=resumed)
     exported = _export_stage(run, trained, posed, placed, device)
     outcome = Outcome(
         given=tuple(source.name for source in sources),
         prepared=prepared,
         sparse=sparse,
+        up=placed.up,
         trained=trained,
         exported=exported,
         device=device,
@@ -283,9 +285,7 @@ def _train_stage(
         return without(posed, trained.left_out), trained
 
 
-def _export_stage(
-    run: JobRun, trained: Trained, posed: PosedPhotos, placed: frame.Similarity, device: Device
-) -> Exported:
+def _export_stage(run: JobRun, trained: Trained, posed: PosedPhotos, placed: Similarity, device: Device) -> Exported:
     with run.stage(Stage.EXPORT, "Exporting the scene") as report:
         return export_scene(
             trained.gaussians,

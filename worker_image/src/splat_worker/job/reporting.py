@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from splat_worker.contract.job_report import Artifact, Device, Metrics, PhotosReport, Report, SfmReport
+from splat_worker.contract.job_report import Artifact, Device, Metrics, PhotosReport, Report, SfmReport, UpReport
 from splat_worker.errors import Stage
 from splat_worker.export.artifacts import Exported
 from splat_worker.job import cost
@@ -15,6 +15,7 @@ from splat_worker.job.machine import versions
 from splat_worker.job.run import JobRun
 from splat_worker.limits import peak_memory_mb
 from splat_worker.photos.validation import Prepared
+from splat_worker.sfm.frame.evidence import Up
 from splat_worker.sfm.sparse import SparseModel
 from splat_worker.train.core.context import Trained
 
@@ -26,6 +27,7 @@ class Outcome:
     given: tuple[str, ...]
     prepared: Prepared
     sparse: SparseModel
+    up: Up
     trained: Trained
     exported: Exported
     device: Device
@@ -42,14 +44,20 @@ def build_report(run: JobRun, outcome: Outcome, artifacts: dict[str, Artifact]) 
         photos=_photos(outcome),
         metrics=_metrics(outcome),
         sfm=SfmReport(rung=sparse.rung, matching=sparse.matching, points=len(sparse.points), tried=sparse.tried),
+        up=UpReport(source=outcome.up.source.value, known=outcome.up.known, error_deg=finite(outcome.up.error_deg)),
         artifacts=artifacts,
         stages=cost.itemise(run.stages, run.job.price),
         peak_memory_mb=max(peak_memory_mb(), trained.peak_memory_mb),
         price=cost.price_report(run.stages, run.job.price, on_gpu=outcome.device.kind == "cuda"),
         resumed_from=outcome.resumed_from,
-        warnings=tuple(dict.fromkeys((*run.warnings, *trained.notes, *_floaters(trained)))),
+        warnings=tuple(dict.fromkeys((*run.warnings, *tilted(outcome.up), *trained.notes, *_floaters(trained)))),
         versions=versions(),
     )
+
+
+def tilted(up: Up) -> tuple[str, ...]:
+    """The warning for a scene whose up direction is a guess."""
+    return () if up.known else ("The scene may be tilted: the photos do not show clearly which way is up.",)
 
 
 def _floaters(trained: Trained) -> tuple[str, ...]:

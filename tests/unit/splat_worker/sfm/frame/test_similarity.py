@@ -1,4 +1,4 @@
-"""The up direction for known cameras and points: orbits, walks, aeroplanes, walls, and rotated worlds.
+"""The frame for known cameras and points: where up comes from, the middle, the size, and rotated worlds.
 Silent failure: a scene that lies on its side in every viewer."""
 
 from __future__ import annotations
@@ -10,27 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from splat_worker.sfm import frame
-from splat_worker.sfm.frame import UpFrom
+from splat_worker.sfm.frame.evidence import Tags, UpFrom
+from splat_worker.sfm.frame.similarity import find_frame, transform
+from splat_worker.sfm.frame.up import find_up
 from splat_worker.sfm.sparse import SparseCamera, SparseModel
+from tests.unit.splat_worker.sfm.frame.drawn_cameras import Scene, look, random_rotation, turned
 
 RNG = np.random.default_rng(5)
-Scene = tuple[np.ndarray, np.ndarray]
-"""Poses (C, 4, 4) and points (P, 3) in a world where up is (0, -1, 0)."""
-
-
-def look(centre: np.ndarray, target: np.ndarray, roll_deg: float = 0.0) -> np.ndarray:
-    forward = (target - centre) / np.linalg.norm(target - centre)
-    right = np.cross([0.0, 1.0, 0.0], forward)
-    if np.linalg.norm(right) < 1e-6:
-        right = np.array([1.0, 0.0, 0.0])
-    right /= np.linalg.norm(right)
-    down = np.cross(forward, right)
-    c, s = np.cos(np.radians(roll_deg)), np.sin(np.radians(roll_deg))
-    rotation = np.stack([c * right + s * down, c * down - s * right, forward])
-    pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = rotation, -rotation @ centre
-    return pose
 
 
 def table(n: int = 600, size: float = 1.5) -> np.ndarray:
@@ -98,28 +84,11 @@ SCENES: list[tuple[str, Callable[[], Scene], UpFrom, float]] = [
     ("a still life from all sides", lambda: still_life(360), UpFrom.PLANE, 1.0),
     ("a still life from one side", lambda: still_life(120), UpFrom.PLANE, 1.0),
     ("a bust with no table", bust_without_table, UpFrom.LEVEL_CAMERAS, 4.0),
-    ("a street with walls", street, UpFrom.MEAN_CAMERA, 3.0),
+    ("a street with walls", street, UpFrom.PATH, 3.0),
     ("a table seen from one side only", table_from_one_side, UpFrom.PLANE, 1.0),
-    ("a field from an aeroplane", aeroplane, UpFrom.NADIR_PLANE, 1.0),
+    ("a field from an aeroplane", aeroplane, UpFrom.STRAIGHT_DOWN, 1.0),
     ("a row of parallel photos", tripod_pan, UpFrom.MEAN_CAMERA, 5.0),
 ]
-
-
-def turned(scene: Scene, rotation: np.ndarray, scale: float, shift: np.ndarray) -> Scene:
-    """The same scene in another world frame, as structure from motion would give it."""
-    poses, points = scene
-    out = poses.copy()
-    for i, pose in enumerate(poses):
-        centre = scale * rotation @ -(pose[:3, :3].T @ pose[:3, 3]) + shift
-        out[i, :3, :3] = pose[:3, :3] @ rotation.T
-        out[i, :3, 3] = -out[i, :3, :3] @ centre
-    return out, scale * points @ rotation.T + shift
-
-
-def random_rotation(seed: int) -> np.ndarray:
-    q, r = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
-    q = q * np.sign(np.diag(r))
-    return q if np.linalg.det(q) > 0 else -q
 
 
 def model_of(scene: Scene) -> SparseModel:
@@ -144,10 +113,10 @@ def test_up_is_found_in_any_rotated_world(
 ) -> None:
     rotation = random_rotation(seed)
     poses, points = turned(make(), rotation, 0.3 + seed, np.array([4.0, -2.0, 9.0]))
-    up, found = frame.find_up(poses, points)
-    off_deg = np.degrees(np.arccos(np.clip(up @ (rotation @ [0, -1, 0]), -1, 1)))
+    up = find_up(poses, points)
+    off_deg = np.degrees(np.arccos(np.clip(up.direction @ (rotation @ [0, -1, 0]), -1, 1)))
     assert off_deg < tolerance_deg
-    assert found is up_from
+    assert up.source is up_from
 
 
 @pytest.mark.parametrize("make", [s[1] for s in SCENES], ids=[s[0] for s in SCENES])
@@ -155,8 +124,8 @@ def test_a_transformed_scene_is_centred_upright_and_of_unit_size_with_cameras_ab
     make: Callable[[], Scene],
 ) -> None:
     model = model_of(turned(make(), random_rotation(9), 7.0, np.array([1.0, 2.0, 3.0])))
-    placed = frame.find_frame(model)
-    standing = frame.transform(model, placed)
+    placed = find_frame(model)
+    standing = transform(model, placed)
     assert np.linalg.det(placed.rotation) == pytest.approx(1.0)
     assert np.percentile(np.linalg.norm(standing.points, axis=1), 80) == pytest.approx(1.0, rel=0.35)
     downs = np.stack([camera.world_to_camera[1, :3] for camera in standing.cameras])
@@ -169,7 +138,7 @@ def test_a_transformed_scene_is_centred_upright_and_of_unit_size_with_cameras_ab
 @given(st.integers(0, 10_000), st.floats(0.05, 50))
 def test_the_transform_changes_no_pixel(seed: int, scale: float) -> None:
     model = model_of(turned(still_life(360), random_rotation(seed), scale, np.array([5.0, 5.0, 5.0])))
-    standing = frame.transform(model, frame.find_frame(model))
+    standing = transform(model, find_frame(model))
     for before, after in zip(model.cameras[::6], standing.cameras[::6], strict=True):
         old = model.points @ before.world_to_camera[:3, :3].T + before.world_to_camera[:3, 3]
         new = standing.points @ after.world_to_camera[:3, :3].T + after.world_to_camera[:3, 3]
@@ -184,5 +153,17 @@ def test_few_or_degenerate_points_still_give_a_frame() -> None:
         RNG.normal(size=(5, 3)),
         np.repeat(RNG.normal(size=(1, 3)), 80, 0),
     ):
-        placed = frame.find_frame(model_of((poses, points)))
+        placed = find_frame(model_of((poses, points)))
         assert np.isfinite(placed.matrix()).all()
+
+
+def test_tags_are_matched_to_cameras_by_name() -> None:
+    """Only half of the photos have tags, and the model holds the cameras in another order."""
+    scene = aeroplane()
+    model = model_of(scene)
+    tags = {
+        camera.name: Tags(down=tuple(camera.world_to_camera[:3, :3] @ [0, 1, 0]))
+        for camera in reversed(model.cameras[::2])
+    }
+    assert find_frame(model, tags | {"left out.jpg": Tags(down=(1.0, 0.0, 0.0))}).up.source is UpFrom.GRAVITY
+    assert not find_frame(model).up.known
