@@ -5,7 +5,7 @@ Writes into one folder and measures the loss from compression. Uploads nothing a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,9 @@ from PIL import Image
 from splat_worker.export.ply import read_ply, write_ply
 from splat_worker.export.sog import write_sog
 from splat_worker.export.splat_transform import convert
+from splat_worker.export.start_view import start_view
 from splat_worker.progress import silent
-from splat_worker.scene import Camera, Float32, Gaussians, PosedPhotos, View
+from splat_worker.scene import Camera, Float32, Gaussians, PosedPhotos
 from splat_worker.sfm.frame.similarity import UP, Similarity
 
 COMPRESSED = ("scene.sog", "scene.spz")
@@ -45,14 +46,16 @@ def export_scene(
     *,
     frame: Similarity,
     held_out: Collection[str],
+    sharpness: Mapping[str, float],
     render: Render,
     wanted: Collection[str],
     threads: int,
     on_progress: Callable[[float, str], None] = silent,
 ) -> Exported:
-    """Write the artifacts of `wanted` that this stage makes, and always scene.ply: the others are made from it."""
+    """Write the artifacts of `wanted` that this stage makes, and always scene.ply: the others are made from it.
+    sharpness: of the photos, by name."""
     folder.mkdir(parents=True, exist_ok=True)
-    start = start_view(posed)
+    start = start_view(posed, sharpness)
     files = {"scene.ply": folder / "scene.ply"}
     on_progress(0.0, "Writing scene.ply")
     write_ply(files["scene.ply"], gaussians)
@@ -104,21 +107,6 @@ def fidelity_db(before: Float32, after: Float32) -> float:
 def write_poster(path: Path, picture: Float32) -> None:
     pixels = (np.clip(np.nan_to_num(picture), 0, 1) * 255 + 0.5).astype(np.uint8)
     Image.fromarray(pixels).save(path, "WEBP", quality=POSTER_QUALITY, method=6)
-
-
-def start_view(posed: PosedPhotos) -> View:
-    """The photo where a viewer starts: aimed at the subject's middle, at a typical distance, slightly from above.
-
-    Deterministic: the earlier photo wins a tie.
-    """
-    centres = np.stack([view.camera.centre for view in posed.views])
-    distance = np.linalg.norm(centres, axis=1).clip(1e-9)
-    ahead = np.stack([view.world_to_camera[2, :3] for view in posed.views])
-    aim = np.einsum("nj,nj->n", ahead, -centres / distance[:, None])
-    above = np.degrees(np.arcsin(np.clip(-centres[:, 1] / distance, -1, 1)))
-    typical = np.abs(np.log(distance / np.median(distance)))
-    score = 2.0 * aim - 0.5 * typical - np.abs(above - 25.0) / 90.0
-    return posed.views[int(np.argmax(np.round(score, 6)))]
 
 
 def cameras_json(posed: PosedPhotos, *, frame: Similarity, start: str, held_out: Collection[str]) -> dict[str, object]:

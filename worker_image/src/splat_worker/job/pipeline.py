@@ -149,7 +149,7 @@ def make_scene(run: JobRun, sources: Sequence[Source], resumed: _Resumed) -> Rep
         extras.placed(sparse)
         placed = find_frame(sparse, {p.name: Tags(down=p.down, position=p.position) for p in prepared.photos})
         posed, trained = _train_stage(run, prepared, transform(sparse, placed), device, extras, resumed=resumed)
-    exported = _export_stage(run, trained, posed, placed, device)
+    exported = _export_stage(run, prepared, trained, posed, placed=placed, device=device)
     outcome = Outcome(
         given=tuple(source.name for source in sources),
         prepared=prepared,
@@ -285,7 +285,9 @@ def _train_stage(
         return without(posed, trained.left_out), trained
 
 
-def _export_stage(run: JobRun, trained: Trained, posed: PosedPhotos, placed: Similarity, device: Device) -> Exported:
+def _export_stage(
+    run: JobRun, prepared: Prepared, trained: Trained, posed: PosedPhotos, *, placed: Similarity, device: Device
+) -> Exported:
     with run.stage(Stage.EXPORT, "Exporting the scene") as report:
         return export_scene(
             trained.gaussians,
@@ -293,6 +295,7 @@ def _export_stage(run: JobRun, trained: Trained, posed: PosedPhotos, placed: Sim
             run.scratch / "export",
             frame=placed,
             held_out=trained.metrics.names,
+            sharpness={photo.name: photo.sharpness for photo in prepared.photos},
             render=lambda gaussians, camera: render(gaussians, camera, TrainDevice(device.kind)),
             wanted=run.delivery.wanted,
             threads=cpu_count(),
