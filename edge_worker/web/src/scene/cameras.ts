@@ -29,7 +29,7 @@ export type CamerasFile = z.infer<typeof file>;
 export interface Pose {
   position: Vec3;
   target: Vec3;
-  /** Degrees, along the longer side of the photo: the viewer's fov on a wide screen. */
+  /** Degrees, along the longer side of the stage, as the viewer takes it. */
   fov: number;
 }
 
@@ -63,11 +63,16 @@ const forward = ({ rotation }: FileCamera): Vec3 => norm([rotation[0][2], rotati
 /** The viewer rotates a scene by 180 degrees about z (its y points up, ours down). */
 export const toViewer = ([x, y, z]: Vec3): Vec3 => [-x, -y, z];
 
-/** The view of one photo. Its target lies on the optical axis, at the depth of the subject. */
-export function pose(camera: FileCamera, subject: Vec3): Pose {
+/**
+ * The view of one photo. Its target lies on the optical axis, at the depth of the subject. The whole photo fits in the
+ * stage, whose width over height is `aspect`: a tall photo on a wide stage would lose its top and bottom.
+ */
+export function pose(camera: FileCamera, subject: Vec3, aspect: number): Pose {
   const axis = forward(camera);
   const depth = Math.max(dot(sub(subject, camera.position), axis), 1e-2);
-  const longSide = camera.width >= camera.height ? camera.width / camera.fx : camera.height / camera.fy;
+  const wide = camera.width / camera.fx;
+  const tall = camera.height / camera.fy;
+  const longSide = aspect >= 1 ? Math.max(wide, tall * aspect) : Math.max(tall, wide / aspect);
   return {
     position: toViewer(camera.position),
     target: toViewer(add(camera.position, scale(axis, depth))),
@@ -76,9 +81,9 @@ export function pose(camera: FileCamera, subject: Vec3): Pose {
 }
 
 /** The pose to open with: the camera named in the file, else the first one. Null without cameras. */
-export function startPose(cameras: CamerasFile): Pose | null {
+export function startPose(cameras: CamerasFile, aspect: number): Pose | null {
   const camera = cameras.cameras.find(({ name }) => name === cameras.start) ?? cameras.cameras[0];
-  return camera ? pose(camera, cameras.target) : null;
+  return camera ? pose(camera, cameras.target, aspect) : null;
 }
 
 /** Positions seen from above, scaled so that the farthest camera is at distance 1 from the subject. */

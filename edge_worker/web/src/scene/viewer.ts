@@ -63,12 +63,13 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
     throw new FetchFailed(fileName, 0);
   });
   if (!response.ok) throw new FetchFailed(fileName, response.status);
+  const aspect = container.clientWidth / Math.max(1, container.clientHeight) || 1;
   const viewer = await createViewer({
     container,
     contentUrl: new URL(url, location.href).href,
     contentFilename: fileName,
     contents: Promise.resolve(response),
-    settings: settings(cameras, startAt),
+    settings: settings(cameras, startAt, aspect),
     renderer: (await hasWebGpu()) ? "webgpu" : "webgl",
     ui: false,
     noanim: true,
@@ -106,7 +107,7 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
     listen: (on) => {
       viewer.state.inputEnabled = on;
     },
-    view: () => (isOpen() ? viewNow(viewer, startAt ?? ownStart(cameras)) : null),
+    view: () => (isOpen() ? viewNow(viewer, startAt ?? ownStart(cameras, aspect)) : null),
     close: () => {
       if (closed) return;
       closed = true;
@@ -132,8 +133,8 @@ function turn(viewer: ViewerHandle, on: boolean): void {
 }
 
 /** Passes the cameras as annotations: the engine flies to an annotation when it is selected. */
-function settings(cameras: CamerasFile | null, startAt: Pose | null): object {
-  const start = startAt ?? ownStart(cameras);
+function settings(cameras: CamerasFile | null, startAt: Pose | null, aspect: number): object {
+  const start = startAt ?? ownStart(cameras, aspect);
   return {
     ...defaultSettings("object"),
     background: { color: BACKGROUND },
@@ -143,13 +144,13 @@ function settings(cameras: CamerasFile | null, startAt: Pose | null): object {
       position: toViewer(cameras?.target ?? [0, 0, 0]),
       title: camera.name,
       text: "",
-      camera: { initial: pose(camera, cameras?.target ?? [0, 0, 0]) },
+      camera: { initial: pose(camera, cameras?.target ?? [0, 0, 0], aspect) },
     })),
     startMode: "default",
   };
 }
 
-const ownStart = (cameras: CamerasFile | null): Pose => (cameras && startPose(cameras)) ?? UNPOSED;
+const ownStart = (cameras: CamerasFile | null, aspect: number): Pose => (cameras && startPose(cameras, aspect)) ?? UNPOSED;
 
 /** The camera as it is now. Its target keeps the depth of the target of `before`. */
 function viewNow({ app }: ViewerHandle, before: Pose): Pose | null {

@@ -27,28 +27,47 @@ function circle(count: number): CamerasFile {
 describe("poses", () => {
   it("put the target on the optical axis at the depth of the subject, in the viewer's frame", () => {
     const file = circle(4);
-    const { position, target, fov } = pose(file.cameras[1]!, file.target);
+    const { position, target, fov } = pose(file.cameras[1]!, file.target, WIDTH_PX / 480);
     expect(position).toEqual(toViewer(file.cameras[1]!.position));
     for (const part of target) expect(part).toBeCloseTo(0);
     expect(fov).toBeCloseTo(90);
   });
 
-  it("measure the field of view on the longer side", () => {
-    const camera = { ...circle(1).cameras[0]!, width: 480, height: WIDTH_PX };
-    expect(pose(camera, [0, 0, 0]).fov).toBeCloseTo(90);
+  /** Degrees across and along a stage whose longer side shows `fov`. */
+  const seen = (fov: number, aspect: number): [number, number] => {
+    const long = Math.tan((fov * Math.PI) / 360);
+    const [across, along] = aspect >= 1 ? [long, long / aspect] : [long * aspect, long];
+    return [(Math.atan(across) * 360) / Math.PI, (Math.atan(along) * 360) / Math.PI];
+  };
+
+  it.each([
+    ["a wide photo on its own shape", 640, 480, 640 / 480],
+    ["a wide photo on a wider stage", 640, 480, 1.6],
+    ["a wide photo on a phone", 640, 480, 0.8],
+    ["a tall photo on a wide stage", 480, 640, 1.6],
+    ["a tall photo on a phone", 480, 640, 0.8],
+    ["a tall photo on a narrow phone", 480, 640, 0.5],
+  ])("show the whole photo and no more than needed: %s", (_what, width, height, aspect) => {
+    const camera = { ...circle(1).cameras[0]!, width, height };
+    const [across, along] = seen(pose(camera, [0, 0, 0], aspect).fov, aspect);
+    const needAcross = (Math.atan(width / 2 / FOCAL_PX) * 360) / Math.PI;
+    const needAlong = (Math.atan(height / 2 / FOCAL_PX) * 360) / Math.PI;
+    expect(across).toBeGreaterThan(needAcross - 1e-6);
+    expect(along).toBeGreaterThan(needAlong - 1e-6);
+    expect(Math.min(across - needAcross, along - needAlong)).toBeCloseTo(0);
   });
 
   it("never put the target behind the camera", () => {
     const camera = circle(1).cameras[0]!;
-    const { position, target } = pose(camera, [50, 0, 0]);
+    const { position, target } = pose(camera, [50, 0, 0], 1);
     expect(Math.hypot(...target.map((part, i) => part - (position[i] ?? 0)))).toBeGreaterThan(0);
   });
 
   it("start with the named camera, else the first, else none", () => {
     const file = circle(4);
-    expect(startPose(file)?.position).toEqual(toViewer(file.cameras[1]!.position));
-    expect(startPose({ ...file, start: "gone.jpg" })?.position).toEqual(toViewer(file.cameras[0]!.position));
-    expect(startPose({ ...file, cameras: [] })).toBeNull();
+    expect(startPose(file, 1)?.position).toEqual(toViewer(file.cameras[1]!.position));
+    expect(startPose({ ...file, start: "gone.jpg" }, 1)?.position).toEqual(toViewer(file.cameras[0]!.position));
+    expect(startPose({ ...file, cameras: [] }, 1)).toBeNull();
   });
 });
 
