@@ -1,5 +1,5 @@
 """The photo that a scene opens with, for cameras around a subject of radius 1.
-Silent failures: a poster of a patch of fur, a head that is cut off, a blurred first view."""
+Silent failures: a poster of a patch of fur, a cropped head, a blurred first view."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def test_the_middle_photo_of_an_arc_is_chosen() -> None:
     [
         ("a close-up", view("worse", 0, distance=1.3)),
         ("a close-up of a side", view("worse", 0, distance=1.8, aside_deg=15)),
-        ("a subject that is cut off", view("worse", 0, aside_deg=30)),
+        ("a cropped subject", view("worse", 0, aside_deg=30)),
         ("a subject at the edge", view("worse", 0, aside_deg=14)),
         ("a view from far away", view("worse", 0, distance=16)),
         ("a view from straight above", view("worse", 0, above_deg=85)),
         ("a view from behind all others", view("worse", 180)),
         ("a camera that looks away", view("worse", 0, aside_deg=180)),
-        ("a narrow frame that cuts the sides off", view("worse", 0, size=(120, 300))),
+        ("a narrow frame that crops the sides", view("worse", 0, size=(120, 300))),
     ],
 )
 def test_another_photo_at_the_middle_of_the_cameras_is_not_chosen_if_it_is(what: str, worse: View) -> None:
@@ -89,7 +89,7 @@ def test_more_detail_than_usual_is_no_merit() -> None:
 
 
 def test_a_whole_subject_wins_over_every_other_merit() -> None:
-    """All photos but one cut the subject off; the other one is off the middle and a little soft."""
+    """All photos but one crop the subject; the other one is off the middle and a little soft."""
     views = [view(f"photo {i}", 8.0 * i, aside_deg=28) for i in range(8)]
     whole = view("whole", -30)
     sharpness = {v.name: 100.0 for v in views} | {"whole": 70.0}

@@ -1,4 +1,4 @@
-"""The photo where a viewer starts and that the poster shows: the one that a photographer would choose.
+"""The photo where a viewer starts and that the poster shows: as a photographer would choose it.
 Pure arithmetic on cameras and points in the frame of the scene; renders nothing."""
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from splat_worker.scene import Float32, Float64, PosedPhotos, View
 SUBJECT_POINTS_MIN = 20
 SUBJECT_POINTS_MAX = 2000
 MARGIN = 0.03
-"""Share of a photo's sides along its edges where the subject counts as cut off."""
+"""Share of a photo's sides along its edges where the subject counts as cropped."""
 ABOVE_DEG = 20.0
 """From how far above a subject is usually shown."""
 WHOLE, CENTRAL, DISTANCE, MIDDLE, SHARP, ABOVE = 2.0, 1.0, 0.5, 0.4, 0.6, 0.3
-"""Weights. A subject that is half cut off outweighs everything else that a good photo may lack."""
+"""Weights. A subject of which half is cropped outweighs everything else that a good photo may lack."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ KNOWN: dict[str, Make] = {
     ),
     "a bust without a table": lambda d: (d.arc(24, 200, height=1.5, target=0.4), d.lump(800)),
     "a statue from below": lambda d: (d.arc(20, 140, height=0.3, target=1.5), d.lump(800) * [1, 3, 1]),
-    "cameras that look up and down by 30 degrees": lambda d: (
+    "cameras pitched up and down by 30 degrees": lambda d: (
         d.arc(24, 120, pitch_spread_deg=30),
         d.before_wall(0.8),
     ),
@@ -97,7 +97,10 @@ GUESSED: dict[str, Make] = {
         np.concatenate([d.level(400), d.lump(200)]),
     ),
     "a street of which only facades are seen": lambda d: (d.walk(20), d.facades(700)),
-    "a walk that looks up and down by 30 degrees": lambda d: (d.walk(20, pitch_spread_deg=30), d.facades(700)),
+    "a walk with the camera pitched up and down by 30 degrees": lambda d: (
+        d.walk(20, pitch_spread_deg=30),
+        d.facades(700),
+    ),
     "photos held sideways without a floor": lambda d: (
         d.arc(24, 360, height=1.8, target=0.2, sideways_deg=90),
         d.lump(800),

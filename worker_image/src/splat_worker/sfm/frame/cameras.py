@@ -34,7 +34,7 @@ SIDEWAYS_BETTER = 4.0
 """Photos count as held sideways only if that explains the axes this many times better."""
 SIDEWAYS_SPREAD_MIN = 0.15
 """Second smallest eigenvalue of the y axes for photos held sideways: an arc of 80 degrees. Upright photos in one
-direction that look up and down by 30 degrees give 0.08."""
+direction pitched up and down by 30 degrees give 0.08."""
 PATH_SIDEWAYS = 0.7
 """A shorter arc counts if the path runs along the photos' y axes by this cosine: people walk more than they climb."""
 LOOKS_DOWN_MIN = 0.1
@@ -205,7 +205,7 @@ def _ground_near(poses: Float64, planes: Sequence[Plane], *, axis: Float64, own_
 
 
 def _by_mean(poses: Float64, *, axis: Float64, own_up: Float64) -> Evidence:
-    """The mean of the cameras' own up. It is off by as much as they look up or down."""
+    """The mean of the cameras' own up. It is off by as much as they are pitched."""
     precision = _roll_precision(poses, axis, own_up) + square_to(np.cross(axis, own_up), PITCH_USUAL_DEG)
     return Evidence(source=UpFrom.MEAN_CAMERA, direction=own_up, precision=precision, trusted=False)
 
