@@ -22,7 +22,9 @@ from scripts.splat_cli.logs.command import logs
 from scripts.splat_cli.operate import commands as operate
 from scripts.splat_cli.options import ROOT, JsonOption, MaxCostOption, SceneArgument, StackOption, YesOption, console
 from scripts.splat_cli.photos import check_folder
+from scripts.splat_cli.shell import command as shell
 from scripts.splat_cli.show import report_table, scene_lines
+from scripts.splat_cli.smoke.command import smoke
 from scripts.splat_cli.stack import LOCAL, Engine, check_stack, up_hint
 from scripts.splat_cli.stack_access import find_engine, open_edge
 
@@ -35,7 +37,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Photos in, 3D Gaussian-splat scene out: deploy the service, make scenes, destroy it.",
 )
 
 PresetOption = Annotated[str, typer.Option("--preset", "-p", help="preview, standard or high")]
@@ -258,6 +259,8 @@ def _client_of(outputs: dict[str, Any]) -> EdgeClient:
 operate.add_to(app)
 app.command()(doctor)
 app.command()(logs)
+app.command()(smoke)
+shell.add_to(app)
 
 
 def main() -> None:

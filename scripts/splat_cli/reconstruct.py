@@ -32,8 +32,10 @@ def reconstruct(
     console: Console,
     usd_max: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    created: Callable[[Project], object] = lambda _: None,
 ) -> Project:
-    """Upload the photos, start the job and follow it. Returns the finished project.
+    """Upload the photos, start the job and follow it. Returns the finished project. created: called with the project
+    once it exists.
 
     When the job fails, raises CommandError with the worker's message and hint if the photos are at fault, or else
     ServiceError. An error before the job starts removes the project; Ctrl-C during the job cancels the job.
@@ -45,6 +47,7 @@ def reconstruct(
     if usd_max is not None:
         check_ceiling(client.estimate_for(preset, len(photos)), usd_max, photos=len(photos), preset=preset)
     project = client.create_project(readable(name).strip()[:NAME_LENGTH_MAX] or "Scene")
+    created(project)
     with _undo_on(BaseException, lambda: client.delete_project(project.id)):
         _upload(client, project, photos, console)
         estimate = client.estimate(project.id, preset)

@@ -40,6 +40,11 @@ class LogEvent:
     who: str
     line: str
 
+    @property
+    def same(self) -> tuple[datetime, str, str, str]:
+        """Equal for the same event read twice, although the scene was renamed or deleted meanwhile."""
+        return self.at, self.source, self.who, self.line.partition(": ")[2] if self.source == "app" else self.line
+
 
 class Masker:
     """Replaces the stack's secrets, and everything that has the form of one."""
@@ -110,7 +115,7 @@ def merged(events: Iterable[LogEvent], *, since: datetime, until: datetime | Non
 
 
 def text_of(event: LogEvent, mask: Masker) -> str:
-    return f"{event.at:%H:%M:%S} {event.source:<9} {event.who:<18} {mask(event.line)}"
+    return f"{event.at:%Y-%m-%d %H:%M:%S} {event.source:<9} {event.who:<18} {mask(event.line)}"
 
 
 def json_of(event: LogEvent, mask: Masker) -> str:

@@ -62,15 +62,15 @@ class Reader:
 
     def follow(self, *, pause: Callable[[float], None] = time.sleep) -> Iterator[LogEvent]:
         """What is stored, then what comes, without end. The same event is never returned twice."""
-        seen: set[LogEvent] = set()
+        seen: set[tuple[datetime, str, str, str]] = set()
         coming: queue.SimpleQueue[LogEvent] = queue.SimpleQueue()
         threads: dict[str, threading.Thread] = {}
         while True:
             books = self._books(self._jobs()) if self._wanted.worker is None else []
             fresh = [*books, *_drained(coming)]
             for event in merged(fresh, since=self._wanted.since):
-                if event not in seen:
-                    seen.add(event)
+                if event.same not in seen:
+                    seen.add(event.same)
                     yield event
             for worker in [self._wanted.worker] if self._wanted.worker else self.workers():
                 thread = threads.get(worker)

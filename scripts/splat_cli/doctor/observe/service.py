@@ -20,6 +20,7 @@ APP = "app"
 SECRETS = "secrets in sync"
 TIMEOUT_S = 10.0
 JOBS_READ = 20
+UNKNOWN = "UNKNOWN"  # a failure whose project, and with it the reason, was deleted
 
 
 def checks(seen: Observed) -> list[Check]:
@@ -125,7 +126,7 @@ def jobs(seen: Observed) -> Verdict:
             judge.EndedJob(
                 project=one.project_id,
                 name=one.name or "a deleted scene",
-                code=one.error.code if one.error else "INTERNAL" if one.state == "failed" else "",
+                code=one.error.code if one.error else UNKNOWN if one.state == "failed" else "",
                 message=one.error.message if one.error else "",
             )
             for one in ended

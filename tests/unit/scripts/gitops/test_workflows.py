@@ -102,6 +102,14 @@ def test_every_program_and_command_that_a_workflow_runs_exists(path: Path) -> No
         assert ended.value.code == 0, command
 
 
+def test_each_deployment_is_followed_by_a_smoke_test_of_the_same_stack() -> None:
+    [job] = jobs(ROOT / ".github" / "workflows" / "deploy.yml")
+    deploy, smoke = job["steps"][-2:]
+    assert "scripts.gitops deploy" in deploy["run"]
+    assert smoke["run"] == '.venv/bin/splat smoke --stack "$STACK"'
+    assert smoke["env"] == deploy["env"]
+
+
 def test_an_image_gets_its_final_tag_last_and_by_the_digest_that_was_scanned() -> None:
     steps = workflow(ROOT / ".github" / "workflows" / "image.yml")["jobs"]["build"]["steps"]
     named = [(step.get("run") or step["uses"], step.get("env", {}).get("IMAGE")) for step in steps]

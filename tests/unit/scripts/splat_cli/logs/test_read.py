@@ -133,4 +133,5 @@ def test_following_returns_each_event_once_and_then_what_comes() -> None:
 
     following = cloud.reader().follow(pause=pause)
     found = [one.line for one in islice(following, 4)]
+    following.close()  # type: ignore[attr-defined]
     assert sorted(found) == ["a new worker", "ready", "starting", "took a job"]

@@ -1,0 +1,1 @@
+"""`splat smoke`: a tiny scene through the whole service, removed at the end."""
