@@ -94,7 +94,7 @@ def reconcile(bills: Sequence[Bill], jobs: Sequence[Job], *, usd_per_s: float, m
     billed = sum(one.usd for one in bills)
     # What no job reports: a worker is billed from its start, and while it waits for another job.
     rest_usd = max(0.0, sum(one.gpu_usd + one.other_usd for one in bills) - reported)
-    waited = sum(wait for one in ended if one.started_at and (wait := waited_s(one, now)) is not None)
+    waited = sum(_start_s(one, now) for one in ended)
     starting_usd = min(rest_usd, waited * usd_per_s)
     idle_usd = rest_usd - starting_usd
     lines = [
@@ -111,6 +111,13 @@ def reconcile(bills: Sequence[Bill], jobs: Sequence[Job], *, usd_per_s: float, m
         lines=tuple(lines),
         periods=_periods(bills, ended, monthly=monthly),
     )
+
+
+def _start_s(job: Job, now: datetime) -> float:
+    """Seconds in which workers may have been starting for a job, also in vain: a job that cost nothing never ran."""
+    if job.started_at is None and job.usd == 0 and job.ended_at is not None:
+        return (job.ended_at - job.submitted_at).total_seconds()
+    return waited_s(job, now) or 0.0
 
 
 LOST = {FAILED: "failed", CANCELLED: "cancelled"}

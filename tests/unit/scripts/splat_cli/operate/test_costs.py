@@ -61,6 +61,12 @@ def test_what_no_job_reports_is_a_line_of_its_own(bills: list[Bill], expected: d
     assert sum(one.usd for one in cost.lines) == pytest.approx(max(cost.billed_usd, cost.reported_usd))
 
 
+def test_starts_that_failed_are_on_the_line_of_starts() -> None:
+    never_ran = job("failed", usd=0, waited_s=None)
+    cost = reconcile([Bill(start=DAY, gpu_usd=0.04, disk_usd=0)], [never_ran], usd_per_s=RATE, monthly=False, now=NOW)
+    assert (lines(cost)["workers starting"], lines(cost)["idle and other"]) == (0.04, 0)
+
+
 def test_a_bill_that_is_behind_is_named() -> None:
     cost = reconcile([Bill(start=DAY, gpu_usd=0.03, disk_usd=0)], JOBS, usd_per_s=RATE, monthly=False, now=NOW)
     assert cost.behind_usd == pytest.approx(0.1)
