@@ -24,6 +24,10 @@ from splat_worker.train.core.progress import Timer
 from splat_worker.train.health.watch import LOOK_EVERY, Collapsed, Watch
 from splat_worker.train.render import picture_of
 
+CROWDED = (
+    "Some pictures needed more memory than the GPU has. Their farthest Gaussians were left out for some steps, and the "
+    "largest were removed."
+)
 EXPOSURE_TOLD_DB = 1.0  # what a colour fit per photo must gain to be worth a note
 
 
@@ -102,6 +106,9 @@ class Training:
             raise Collapsed(collapse)
         if look.broken:
             self.backend.drop_broken()
+        if look.crowding > 1.0 and CROWDED not in self.notes:
+            self.notes.append(CROWDED)
+            self.ctx.warn(CROWDED)
 
     def _do_what_is_due(self) -> None:
         ctx, timer, step = self.ctx, self.timer, self.progress.step

@@ -15,14 +15,15 @@ from splat_worker.train.core.context import Device
 from splat_worker.train.core.preset import PresetName, resolve_preset
 from splat_worker.train.core.schedule import Moment
 from splat_worker.train.cuda import layout
-from splat_worker.train.cuda.backend import CudaBackend, engine_for
+from splat_worker.train.cuda.backend import TIMES_SEEN, CudaBackend, engine_for
+from splat_worker.train.cuda.memory import INSTANCES_LIMIT
 from splat_worker.train.health.watch import Watch
 
 SIZE = (32, 24)
 BLACK = np.zeros(3, np.float32)
 
 
-def backend_of(emulated, **numbers) -> CudaBackend:
+def backend_of(emulated, *, free: int | None = None, **numbers) -> CudaBackend:
     numbers = {"gaussians_max": 1600, **numbers}
     preset = replace(resolve_preset(PresetName.STANDARD, Device.CUDA, 25), **numbers)
     rng = np.random.default_rng(1)
@@ -37,7 +38,7 @@ def backend_of(emulated, **numbers) -> CudaBackend:
     points = rng.normal(0, 0.5, (100, 3)).astype(np.float32)
     posed = PosedPhotos(views=(view,), points=points, point_colours=np.full((100, 3), 99, np.uint8))
     setup = Setup(posed=posed, views=(view,), preset=preset, unit=1.0, affines=None, seed=0, rng=rng, device="cpu")
-    return CudaBackend(setup, partial(engine_for, kernels=emulated))
+    return CudaBackend(setup, partial(engine_for, kernels=emulated, free=free))
 
 
 @pytest.mark.parametrize("size_px", [32, 1600])
@@ -127,3 +128,67 @@ def test_two_gaussians_that_cover_everything_are_found_and_need_no_more_room_tha
     found = watch.judge(backend.look(), step=200, steps=1000)
     assert found is not None
     assert "fell from 100 to 2" in found.reason
+
+
+@pytest.mark.parametrize("resample", [True, False])
+def test_a_picture_that_wants_more_memory_than_there_is_loses_its_largest_gaussians(
+    emulated, monkeypatch, resample
+) -> None:
+    """A hundred Gaussians that all cover the whole picture, and room for half of that."""
+    tiles = layout.tiles_of(*SIZE)
+    monkeypatch.setattr("splat_worker.train.cuda.backend.instances_max", lambda *_, **__: 50 * tiles)
+    backend = backend_of(emulated, resample=resample, densify_from=0.0, gaussians_max=100, coarse=())
+    params = backend.engine.params
+    params[layout.SCALE, 10:] = 2.0
+    for step in range(2):
+        backend.step(0, Moment(step=step, steps=1000, background=BLACK))
+    wanted = backend.engine.crowding
+    assert wanted > 1.5
+    assert backend.engine.arena.instances == 50 * tiles, "more memory was taken than there is"
+    assert torch.isfinite(backend.engine.params).all()
+    assert backend.look().crowding == wanted
+    backend.edit(2, 1000)
+    assert backend.look().crowding == wanted, "an edit hides from the next look what was before it"
+    assert 50 <= backend.count < 65
+    backend.step(0, Moment(step=2, steps=1000, background=BLACK))
+    assert backend.look().crowding <= 1.0
+
+
+def test_a_card_too_small_for_a_usual_picture_is_out_of_memory_before_the_first_step(emulated) -> None:
+    with pytest.raises(MemoryError, match="100 MiB on the GPU are too few for 1600 Gaussians"):
+        backend_of(emulated, free=100 << 20)
+
+
+def test_an_oblique_camera_among_the_points_explodes_neither_memory_nor_values(emulated) -> None:
+    """It stands 0.004 before a point, with part of the points behind its image plane and others beside it."""
+    backend = backend_of(emulated, coarse=())
+    setup = backend._setup
+    middle = setup.posed.points[np.argmin(np.linalg.norm(setup.posed.points, axis=1))].astype(np.float64)
+    turn = np.array([[0.8, 0.0, -0.6], [0.0, 1.0, 0.0], [0.6, 0.0, 0.8]])
+    pose = np.eye(4)
+    pose[:3, :3], pose[:3, 3] = turn, -turn @ (middle - 0.004 * turn[2])
+    views = (replace(setup.views[0], name="oblique", world_to_camera=pose), setup.views[0])
+    depth = setup.posed.points @ pose[2, :3] + pose[2, 3]
+    assert 0 < depth[depth > 0].min() < 0.005
+    assert (depth < 0).mean() > 0.2
+    posed = replace(setup.posed, views=views)
+    backend = CudaBackend(replace(setup, posed=posed, views=views), partial(engine_for, kernels=emulated))
+    for step in range(4):
+        backend.step(step % 2, Moment(step=step, steps=1000, background=BLACK))
+    look = backend.look()
+    assert look.broken == 0
+    assert look.visible == look.count
+    assert np.isfinite(look.errors).all()
+    wanted = look.crowding * INSTANCES_LIMIT
+    assert wanted <= look.count * layout.tiles_of(*SIZE)
+
+
+@pytest.mark.parametrize(("log_scale", "drawn"), [(6.0, 1), (20.0, 0), (50.0, 0), (90.0, 0)])
+def test_a_gaussian_whose_footprint_no_float_can_hold_is_not_drawn(emulated, log_scale, drawn) -> None:
+    backend = backend_of(emulated, coarse=())
+    backend.engine.params[layout.SCALE.start, 7] = log_scale
+    backend.step(0, Moment(step=0, steps=1000, background=BLACK))
+    assert backend.engine.stats[TIMES_SEEN, 7] == drawn
+    look = backend.look()
+    assert np.isfinite(look.errors).all()
+    assert look.broken <= 1

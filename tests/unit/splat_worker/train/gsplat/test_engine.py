@@ -117,7 +117,7 @@ def test_the_random_walk_moves_faint_gaussians_only():
 def dense_kind() -> Kind:
     def begin(setup):
         return CudaBackend(
-            setup, lambda start, setup: GsplatEngine(start, setup.device, dense_draw, views=len(setup.views))
+            setup, lambda start, setup, _photos: GsplatEngine(start, setup.device, dense_draw, views=len(setup.views))
         )
 
     return Kind(name="gsplat", device=Device.CPU, begin=begin, draw=rasterize)

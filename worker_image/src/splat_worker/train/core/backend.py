@@ -58,13 +58,15 @@ class Look:
 
     errors: (V,) mean absolute difference, 0..1, between each photo and its pictures, infinite where a picture had
     values that are not finite, NaN where the photo was not drawn. count: Gaussians; broken: those with a value that is
-    not finite; visible: those that can be seen.
+    not finite; visible: those that can be seen; crowding: memory that the
+    fullest picture wanted, over what the device has for it: above 1 its farthest Gaussians were left out.
     """
 
     errors: Float64
     count: int
     broken: int
     visible: int
+    crowding: float = 0.0
 
 
 class Backend(Protocol):

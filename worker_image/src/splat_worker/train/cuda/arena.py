@@ -12,15 +12,16 @@ from torch import Tensor
 
 from splat_worker.train.cuda import layout
 from splat_worker.train.cuda.library import Kernels
+from splat_worker.train.cuda.memory import INSTANCES_LIMIT
 
 GRAD_ROWS = layout.ROWS + 3
-STATS = 4
 
 
 class Arena:
     """Arrays for up to `capacity` Gaussians, pictures of up to `pixels` pixels in up to `tiles` tiles.
 
-    training: with Adam moments and densification statistics; gradients: with a (62, capacity) gradient array.
+    training: with Adam moments and densification statistics; gradients: with a (62, capacity) gradient array;
+    instances_max: the most that `render` makes room for.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Arena:
         instances: int,
         training: bool,
         gradients: bool = False,
+        instances_max: int = INSTANCES_LIMIT,
     ) -> None:
         self.kernels, self.device = kernels, device
         self.capacity, self.pixels, self.tiles = capacity, pixels, tiles
@@ -44,7 +46,7 @@ class Arena:
         if training:
             self._add("first_moment", (rows, capacity), torch.float32)
             self._add("second_moment", (rows, capacity), torch.float32)
-            self._add("stats", (STATS, capacity), torch.float32)
+            self._add("stats", (layout.STATS, capacity), torch.float32)
         if gradients:
             self._add("grads", (GRAD_ROWS, capacity), torch.float32)
         self._add("splats", (capacity, 12), torch.float32)
@@ -59,8 +61,8 @@ class Arena:
         for name, planes in (("image", 3), ("image_grad", 3), ("ssim_maps", 9), ("errors", 1)):
             self._add(name, (planes * pixels,), torch.float32)
         self._add("loss_sums", (2,), torch.float32)
-        self.instances = 0
-        self.make_room(instances)
+        self.instances, self._instances_max = 0, instances_max
+        self.make_room(min(instances, instances_max))
 
     def make_room(self, instances: int) -> None:
         """Grows the per-instance arrays to hold at least `instances`."""
@@ -84,7 +86,7 @@ class Arena:
     ) -> int:
         """Draws `count` Gaussians into `image`, again with more room if the instances did not fit. Waits for the GPU.
 
-        Returns the room that was enough. train: also what gradients need.
+        Returns the room that was used: enough, or the most there may be. train: also what gradients need.
         """
         self.struct.instances_seen = None
         colour, stream = (ctypes.c_float * 3)(*background), stream_of(self.device)
@@ -93,10 +95,10 @@ class Arena:
             self.kernels.render(
                 ctypes.byref(self.struct), ctypes.byref(camera), count, room, degree, colour, int(train), stream
             )
-            wanted = int(self["offsets"][count - 1])
-            if wanted <= room:
+            wanted = int(self["offsets"][count - 1]) & 0xFFFFFFFF  # the kernels count without a sign
+            if wanted <= room or room == self._instances_max:
                 return room
-            self.make_room(wanted + wanted // 4)
+            self.make_room(min(wanted + wanted // 4, self._instances_max))
 
     def picture(self, name: str, width: int, height: int) -> Tensor:
         """A view of `image`, `image_grad`, `ssim_maps` or `errors` as (planes, height, width)."""
@@ -111,6 +113,13 @@ class Arena:
         array = torch.zeros(shape, dtype=dtype, device=self.device)
         self._arrays[name] = array
         setattr(self.struct, name, array.data_ptr())
+
+
+def free_bytes(device: str) -> int | None:
+    """On the GPU, what torch holds and does not use included; None on a CPU, whose emulated runs are small."""
+    if device == "cpu":
+        return None
+    return torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
 
 
 def stream_of(device: str) -> int:

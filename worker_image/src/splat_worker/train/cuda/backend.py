@@ -18,9 +18,11 @@ from splat_worker.train.core.floaters import OPACITY_MIN, rows_to_keep
 from splat_worker.train.core.photos import size_at
 from splat_worker.train.core.start import start_from_points
 from splat_worker.train.cuda import layout
-from splat_worker.train.cuda.densification import edited, resampled, scores
+from splat_worker.train.cuda.arena import free_bytes
+from splat_worker.train.cuda.densification import edited, resampled, scores, smallest
 from splat_worker.train.cuda.engine import DeviceView, Engine, StepEngine
 from splat_worker.train.cuda.library import Kernels, load
+from splat_worker.train.cuda.memory import instances_max
 from splat_worker.train.cuda.neighbours import lonely, rms_distances
 from splat_worker.train.cuda.photos import Photos
 from splat_worker.train.cuda.rasterize import rasterize
@@ -30,20 +32,33 @@ SH_DEGREE_EVERY = 0.06  # of the run
 TIMES_SEEN = 1  # row of an engine's statistics
 _SAVED = ("columns", "first", "second", "stats")
 
-MakeEngine = Callable[[Gaussians, Setup], StepEngine]
+MakeEngine = Callable[[Gaussians, Setup, Photos], StepEngine]
 
 
-def engine_for(start: Gaussians, setup: Setup, kernels: Kernels | None = None) -> Engine:
-    """Our kernels, with memory for the preset's cap and its largest photo."""
+def engine_for(
+    start: Gaussians, setup: Setup, photos: Photos, kernels: Kernels | None = None, *, free: int | None = None
+) -> Engine:
+    """Our kernels, with memory for the preset's cap and its largest photo, and for as many instances as the card has
+    room for. free: bytes on the card, measured where it is not given. Raises MemoryError where that is too little."""
     sizes = [size_at(view, setup.preset.size_px) for view in setup.views]
+    capacity = max(setup.preset.gaussians_max, len(start))
+    pixels, tiles = max(w * h for w, h in sizes), max(layout.tiles_of(w, h) for w, h in sizes)
+    most = instances_max(
+        free_bytes(setup.device) if free is None else free,
+        gaussians=capacity,
+        pixels=pixels,
+        tiles=tiles,
+        photo_bytes=photos.bytes_to_come(setup.preset.size_px),
+    )
     return Engine(
         start,
-        capacity=max(setup.preset.gaussians_max, len(start)),
+        capacity=capacity,
         views=len(setup.views),
-        pixels_max=max(w * h for w, h in sizes),
-        tiles_max=max(layout.tiles_of(w, h) for w, h in sizes),
+        pixels_max=pixels,
+        tiles_max=tiles,
         device=setup.device,
         kernels=kernels,
+        instances_max=most,
     )
 
 
@@ -59,11 +74,12 @@ class CudaBackend:
         self._started_with = len(start)
         self.photos = Photos(setup.views, setup.device, setup.affines)
         self._longest_px = max(max(view.image.shape[:2]) for view in setup.views)
-        self.engine = make_engine(start, setup)
+        self.engine = make_engine(start, setup, self.photos)
         self._at_step, self._stats_since = 0, 0
         self._seen_share = 1.0
         self._size_px = 0
         self._views: tuple[DeviceView, ...] = ()
+        self._crowding = 0.0  # the largest since the last look
         self._values_shown = np.zeros(len(setup.views))  # of each photo since the last look, for its mean error
 
     @property
@@ -92,6 +108,10 @@ class CudaBackend:
         """Removes and adds Gaussians after this step (counted from 1)."""
         engine, preset = self.engine, self._preset
         self._measure_share()
+        self._crowding = max(self._crowding, engine.crowding)
+        if engine.crowding > 1.0:  # adding some would only make pictures fuller
+            self._keep(smallest(engine.stats, share=1.0 / engine.crowding))
+            return
         target = schedule.target(preset, self._started_with, step, steps)
         if preset.resample:
             chance = torch.Generator(self._setup.device).manual_seed(self._setup.seed * 1_000_003 + step)
@@ -130,7 +150,10 @@ class CudaBackend:
         whole = self._whole()
         visible = whole & (self.engine.params[layout.OPACITY].sigmoid() >= OPACITY_MIN)
         counts = torch.stack([whole.sum(), visible.sum()]).tolist()
-        return Look(errors=errors, count=self.count, broken=self.count - counts[0], visible=counts[1])
+        crowding, self._crowding = max(self._crowding, self.engine.crowding), 0.0
+        return Look(
+            errors=errors, count=self.count, broken=self.count - counts[0], visible=counts[1], crowding=crowding
+        )
 
     def drop_broken(self) -> int:
         before = self.count

@@ -23,6 +23,18 @@ def scores(stats: Tensor, *, extent_min: float) -> Tensor:
     return torch.where(stats[3] >= extent_min, worth, torch.zeros_like(worth))
 
 
+def smallest(stats: Tensor, *, share: float) -> Tensor:
+    """Indices of the Gaussians that stay where pictures are too full: without those that covered most of a picture.
+
+    So many stay that they cover at most `share` of what all cover together, but half of them in any case.
+    stats: (4, N) of engine.Engine.stats.
+    """
+    extent, order = stats[3].sort()
+    area = extent.clamp(max=1.0).square()  # nobody covers more than the picture
+    fitting = int((area.cumsum(0) <= share * area.sum()).sum())
+    return order[: max(fitting, len(order) // 2)].sort().values
+
+
 def edited(
     columns: Tensor,
     moments: tuple[Tensor, Tensor],

@@ -18,6 +18,7 @@ from splat_worker.train.core.schedule import Rates
 from splat_worker.train.cuda import layout
 from splat_worker.train.cuda.arena import Arena, stream_of
 from splat_worker.train.cuda.library import Kernels, load
+from splat_worker.train.cuda.memory import INSTANCES_LIMIT
 from splat_worker.train.cuda.rooms import RoomPlan
 
 # Instances sorted for a view that has no count yet.
@@ -73,6 +74,9 @@ class StepEngine(Protocol):
 
     def loss_sums(self) -> np.ndarray: ...
 
+    @property
+    def crowding(self) -> float: ...
+
 
 class Engine:
     """Gaussians in training. `count` of `capacity` columns are in use."""
@@ -88,6 +92,7 @@ class Engine:
         device: str = "cuda",
         kernels: Kernels | None = None,
         first_room: int = FIRST_ROOM,
+        instances_max: int = INSTANCES_LIMIT,
     ) -> None:
         self.kernels = kernels or load()
         self.device = device
@@ -101,16 +106,18 @@ class Engine:
             tiles=tiles_max,
             instances=first_room,
             training=True,
+            instances_max=instances_max,
         )
         self.count = len(start)
         self.params[:] = to_rows(start, device)
         self.step_number = 0
-        self._rooms = RoomPlan(first_guess=first_room)
+        self._rooms = RoomPlan(first_guess=first_room, most=instances_max)
         # The GPU writes each view's instance count here during the step; the host reads the last value written.
         seen = torch.zeros(views, dtype=torch.int32)
         self._seen = seen.pin_memory() if device != "cpu" else seen
         self._seen_array = self._seen.numpy()
         self._pending: dict[int, tuple[int, int]] = {}
+        self._drawn: set[int] = set()  # slots, since the Gaussians were last replaced
         self._loss_sums = torch.zeros(views, 2, device=device)
 
     @property
@@ -132,6 +139,15 @@ class Engine:
     def overflows(self) -> int:
         """Steps whose view wanted more instances than were sorted (its farthest Gaussians were left out)."""
         return self._rooms.overflows
+
+    @property
+    def crowding(self) -> float:
+        """Instances that the most demanding view wanted since the Gaussians were last replaced, over those that the
+        card has room for; above 1 its farthest Gaussians were left out. Of steps that the GPU has done."""
+        return max((self._counted(slot) for slot in self._drawn), default=0) / self._rooms.most
+
+    def _counted(self, slot: int) -> int:
+        return int(self._seen_array[slot]) & 0xFFFFFFFF  # the kernels count without a sign
 
     def step(
         self,
@@ -165,6 +181,7 @@ class Engine:
             stream_of(self.device),
         )
         self._pending[view.slot] = (self.count, room)
+        self._drawn.add(view.slot)
 
     def render(self, camera: Camera, *, degree: int, background: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Tensor:
         """(3, H, W) float32: the picture of `camera`, in the arena's memory until the next call."""
@@ -184,6 +201,7 @@ class Engine:
         for live, new in zip(self.moments, moments, strict=True):
             live[:] = new
         self.arena["stats"].zero_()
+        self._drawn.clear()
 
     def forget_rooms(self) -> None:
         """Call when the pictures' size changes."""
@@ -202,7 +220,7 @@ class Engine:
         return sums
 
     def _room(self, slot: int) -> int:
-        if slot in self._pending and (counted := int(self._seen_array[slot])) > 0:
+        if slot in self._pending and (counted := self._counted(slot)) > 0:
             gaussians, room = self._pending[slot]
             self._rooms.note(slot, counted=counted, gaussians=gaussians, room=room)
         room = self._rooms.room(slot, self.count)

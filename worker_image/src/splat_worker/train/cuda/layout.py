@@ -19,6 +19,7 @@ SH: Final = slice(11, 59)
 ROWS: Final = 59
 TILE_PX: Final = 8
 BUCKET: Final = 32
+STATS: Final = 4
 
 _f, _i, _p = ctypes.c_float, ctypes.c_int32, ctypes.c_void_p
 

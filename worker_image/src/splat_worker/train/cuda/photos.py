@@ -56,6 +56,11 @@ class Photos:
             )
         return tuple(out)
 
+    def bytes_to_come(self, longest_px: int) -> int:
+        """Of copies at `longest_px` px or less, on the GPU; one photo at a time where they stay on the host."""
+        sizes = [width * height for width, height in (size_at(view, longest_px) for view in self.views)]
+        return 4 * (sum(sizes) if self.resident else max(sizes))  # three colours and a mask
+
     def _upload(self, image: np.ndarray) -> Tensor:
         host = torch.from_numpy(np.array(image, order="C"))  # a copy: decoded photos may be read-only
         return host.to(self.device) if self.resident else host

@@ -13,9 +13,10 @@ from torch import Tensor
 from splat_worker.scene import SH_ROWS, Camera
 from splat_worker.train.core.backend import Shapes
 from splat_worker.train.cuda import layout
-from splat_worker.train.cuda.arena import Arena, stream_of
+from splat_worker.train.cuda.arena import Arena, free_bytes, stream_of
 from splat_worker.train.cuda.engine import FIRST_ROOM
 from splat_worker.train.cuda.library import Kernels, load
+from splat_worker.train.cuda.memory import instances_max
 
 
 def rasterize(shapes: Shapes, camera: Camera, background: Tensor, kernels: Kernels | None = None) -> Tensor:
@@ -44,6 +45,7 @@ class _Rasterize(torch.autograd.Function):
         arena = Arena(
             kernels=kernels, device=device, capacity=count, pixels=c.width * c.height, tiles=c.tiles,
             instances=FIRST_ROOM if device != "cpu" else 1 << 16, training=False, gradients=True,
+            instances_max=instances_max(free_bytes(device), gaussians=count, pixels=c.width * c.height, tiles=c.tiles),
         )  # fmt: skip
         arena["params"][: len(columns)] = columns
         room = arena.render(c, count, degree=degree, background=background.tolist(), train=True)

@@ -11,7 +11,7 @@ from splat_worker.train.gsplat.rasterize import check, rasterize
 
 def begin(setup: Setup) -> CudaBackend:
     """See core/backend.py Kind."""
-    return CudaBackend(setup, lambda start, setup: GsplatEngine(start, setup.device, views=len(setup.views)))
+    return CudaBackend(setup, lambda start, setup, _photos: GsplatEngine(start, setup.device, views=len(setup.views)))
 
 
 KIND = Kind(name="gsplat", device=Device.CUDA, begin=begin, draw=rasterize, check=check)

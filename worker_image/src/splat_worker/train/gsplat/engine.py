@@ -16,7 +16,6 @@ from splat_worker.train.core.densification import axes_of
 from splat_worker.train.core.preset import ADAM_DECAYS, ADAM_EPSILON
 from splat_worker.train.core.schedule import Rates
 from splat_worker.train.cuda import layout
-from splat_worker.train.cuda.arena import STATS
 from splat_worker.train.cuda.engine import DeviceView, from_rows, to_rows
 from splat_worker.train.gsplat.loss import photometric_loss
 from splat_worker.train.gsplat.rasterize import Drawn, drawn
@@ -32,7 +31,7 @@ class GsplatEngine:
         self.step_number = 0
         self.params = to_rows(start, device)
         self.moments = (torch.zeros_like(self.params), torch.zeros_like(self.params))
-        self.stats = torch.zeros(STATS, self.count, device=device)
+        self.stats = torch.zeros(layout.STATS, self.count, device=device)
         self._sums = torch.zeros(views, 2, device=device)
 
     @property
@@ -61,10 +60,15 @@ class GsplatEngine:
 
     def replace(self, columns: Tensor, moments: tuple[Tensor, Tensor]) -> None:
         self.params, self.moments = columns, moments
-        self.stats = torch.zeros(STATS, self.count, device=columns.device)
+        self.stats = torch.zeros(layout.STATS, self.count, device=columns.device)
 
     def forget_rooms(self) -> None:
         """gsplat measures how much memory each picture needs."""
+
+    @property
+    def crowding(self) -> float:
+        """gsplat takes what memory it needs, or runs out of it."""
+        return 0.0
 
     def loss_sums(self) -> np.ndarray:
         """As in cuda/engine.py, but without those of SSIM."""

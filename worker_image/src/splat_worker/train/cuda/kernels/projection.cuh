@@ -41,7 +41,7 @@ SPLAT_HD void rotation(float w, float x, float y, float z, float* q) {
     q[8] = 1.f - 2.f * (x * x + y * y);
 }
 
-// False where the Gaussian lies before the near plane or its screen ellipse degenerates.
+// False where the Gaussian lies before the near plane, or its screen ellipse is too large or degenerates.
 SPLAT_HD bool project(const Camera& cam, const Gaussian& g, Projection& o) {
     for (int i = 0; i < 3; ++i) o.p[i] = dot3(cam.r + 3 * i, g.mean) + cam.t[i];
     const float z = o.p[2];
@@ -74,6 +74,7 @@ SPLAT_HD bool project(const Camera& cam, const Gaussian& g, Projection& o) {
     }
     o.cov_xx = dot3(t0, t0) + kBlur;
     o.cov_yy = dot3(t1, t1) + kBlur;
+    if (!(o.cov_xx < kVarianceMax && o.cov_yy < kVarianceMax)) return false;
     const float xy = dot3(t0, t1);
     const float det = o.cov_xx * o.cov_yy - xy * xy;
     if (!(det > 0.f)) return false;

@@ -29,6 +29,9 @@ constexpr float kAlphaMax = 0.999f;
 constexpr float kTransmittanceMin = 1e-4f;
 constexpr float kNear = 0.01f;
 constexpr float kBlur = 0.3f;
+// Largest variance on the picture, px^2. A Gaussian of more than 100,000 px has no inverse in 32 bits: it would be drawn
+// opaque over the whole picture. Of 14 million draws in a run of the samples (CPU) 8 had more than 4,000 px.
+constexpr float kVarianceMax = 1e10f;
 constexpr float kLog2Of255 = 7.99435343685885793f;
 constexpr float kLog2E = 1.44269504088896340736f;
 
