@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 
 import configuration from "../../../../Pulumi.yaml?raw";
 import type { Limits } from "../../../shared/limits.ts";
+import { PRESETS } from "../../../shared/stages.ts";
 import { estimate, type Sample } from "../../../src/account/estimate.ts";
 import { checkQuota, checkUploadQuota, startOfDay, startOfMonth, startOfNextMonth } from "../../../src/account/quota.ts";
 import { BINDINGS } from "../support/bindings.ts";
@@ -13,7 +14,7 @@ const PRICE = { gpu: "RTX 4090", usd_per_s: 0.001, as_of: "2026-11-23", source: 
 
 describe("money", () => {
   test("is estimated by a first guess, then by the jobs that ran here", () => {
-    expect(estimate("preview", 20, [], PRICE)).toMatchObject({ seconds: 90, usd: 0.09, basis: "First guess: no job with this preset has run here yet." });
+    expect(estimate("preview", 20, [], PRICE)).toMatchObject({ seconds: 90, usd: 0.09, basis: "First guess: no job has run here yet." });
     const samples: Sample[] = [
       { preset: "preview", photos: 20, seconds: 180 },
       { preset: "preview", photos: 100, seconds: 420 },
@@ -22,6 +23,28 @@ describe("money", () => {
     ];
     expect(estimate("preview", 20, samples, PRICE)).toMatchObject({ seconds: 180, basis: "Median of the last 3 jobs with this preset." });
     expect(estimate("preview", 20, samples.slice(0, 2), PRICE).seconds).toBe(180);
+  });
+
+  test("of a preset without jobs scales with what the other presets took", () => {
+    const slow: Sample[] = [{ preset: "preview", photos: 20, seconds: 900 }];
+    const [preview, standard, high] = PRESETS.map((preset) => estimate(preset, 20, slow, PRICE));
+    expect([preview?.seconds, standard?.seconds, high?.seconds]).toEqual([900, 3000, 8400]);
+    expect(standard?.basis).toBe("Scaled from the last job with another preset.");
+  });
+
+  test.each([
+    ["one slow preview among many standard jobs", [1, 900], [10, 300], [0, 0]],
+    ["one quick high job after many previews", [10, 300], [0, 0], [1, 20]],
+    ["one quick standard job between two presets", [4, 100], [1, 10], [4, 2000]],
+    ["only a quick high job", [0, 0], [0, 0], [1, 3]],
+  ] as const)("of a finer preset is never below that of a coarser one: %s", (_, ...given) => {
+    const samples = PRESETS.flatMap((preset, i) => Array.from({ length: given[i]?.[0] ?? 0 }, (): Sample => ({ preset, photos: 20, seconds: given[i]?.[1] ?? 0 })));
+    for (const photos of [5, 20, 300]) {
+      const seconds = PRESETS.map((preset) => estimate(preset, photos, samples, PRICE).seconds);
+      expect(seconds).toEqual([...seconds].sort((a, b) => a - b));
+    }
+    const most = PRESETS[given.findIndex(([n]) => n === Math.max(...given.map(([one]) => one)))] ?? "preview";
+    expect(estimate(most, 20, samples, PRICE).basis).toMatch(/^Median of the last/);
   });
 
   test("is refused with the numbers and until when", () => {
