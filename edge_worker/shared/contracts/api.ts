@@ -62,8 +62,18 @@ const StoredPhotoSchema = z.object({ name: z.string(), as: z.string(), type: z.e
 export const PhotosAnswer = z.object({ photos: z.array(StoredPhotoSchema) });
 export type StoredPhoto = z.infer<typeof StoredPhotoSchema>;
 
-/** basis: where the figures come from, in a sentence. */
-export const EstimateAnswer = z.object({ seconds: z.number(), usd: z.number(), basis: z.string(), price: PriceSchema });
+/**
+ * basis: where the figures come from, in a sentence. place: the place in the queue (1: next) if other jobs come first.
+ * refusal: why such a job would not be started now.
+ */
+export const EstimateAnswer = z.object({
+  seconds: z.number(),
+  usd: z.number(),
+  basis: z.string(),
+  price: PriceSchema,
+  place: z._default(z.nullable(z.int()), null),
+  refusal: z._default(z.nullable(z.object({ message: z.string(), hint: z.nullable(z.string()) })), null),
+});
 export type Estimate = z.infer<typeof EstimateAnswer>;
 
 export const ShareAnswer = z.object({ id: z.string(), url: z.url(), expires_at: z.nullable(Time) });

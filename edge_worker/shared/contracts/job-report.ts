@@ -18,7 +18,8 @@ export const FAILURE_CODES = [
   "CANCELLED",
   "INTERNAL",
 ] as const;
-export type FailureCode = (typeof FAILURE_CODES)[number] | "UPSTREAM";
+/** UPSTREAM and LIMIT come from the edge: RunPod failed, or a limit was reached while the job waited in the queue. */
+export type FailureCode = (typeof FAILURE_CODES)[number] | "UPSTREAM" | "LIMIT";
 
 /** As it comes from the worker: a code that is new to us is still read. */
 export const FailureSchema = z.object({

@@ -15,6 +15,8 @@ export const ProjectSchema = z.object({
   photos: z.object({ count: z.int(), bytes: z.int() }),
   preset: z.nullable(z.enum(PRESETS)),
   attempt: z.int(),
+  /** The place in the queue (1: next) of a job that waits for other jobs to end. Lists of older versions lack it. */
+  place: z._default(z.nullable(z.int()), null),
   started_at: z.nullable(Time),
   finished_at: z.nullable(Time),
   progress: z.nullable(

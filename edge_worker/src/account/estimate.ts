@@ -25,7 +25,7 @@ const FIRST_GUESS: Readonly<Record<Preset, { readonly fixed: number; readonly pe
 export const SAMPLES_MAX = 20;
 
 /** samples: past jobs of any preset, newest first. A finer preset never gets less than a coarser one. */
-export function estimate(preset: Preset, photos: number, samples: readonly Sample[], price: Price): Estimate {
+export function estimate(preset: Preset, photos: number, samples: readonly Sample[], price: Price): Pick<Estimate, "seconds" | "usd" | "basis" | "price"> {
   const { seconds: exact, basis } = forecast(preset, photos, samples);
   const seconds = Math.max(1, Math.round(exact));
   return { seconds, usd: roundUsd(seconds * price.usd_per_s), basis, price };

@@ -13,7 +13,8 @@ import { settingsOf } from "../settings.ts";
 import { CLOSED, observe, type Breaker, type Stopped } from "./breaker.ts";
 import { SAMPLES_MAX, type Sample } from "./estimate.ts";
 import { readJob, type JobPlace } from "./jobs.ts";
-import { checkQuota, checkUploadQuota, startOfDay, startOfMonth, type Reached, type Usage } from "./quota.ts";
+import { checkQuota, checkUploadQuota, placeInQueue, startOfDay, startOfMonth, type Reached, type Usage } from "./quota.ts";
+import { Queue } from "./queue.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS project (
@@ -84,12 +85,14 @@ const WATCH_EVERY_MS = 4_000;
 
 export class Index extends DurableObject<Env> {
   readonly #sql: SqlStorage;
+  readonly #queue: Queue;
   #watchedAt = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     this.#sql.exec(SCHEMA);
+    this.#queue = new Queue(ctx.storage.sql);
   }
 
   /** Stores a project's newest view; a version (ms of its update) older than the stored one changes nothing. */
@@ -106,9 +109,11 @@ export class Index extends DurableObject<Env> {
       JSON.stringify(listed),
     );
     if (settlement !== null) this.settle(settlement);
+    if (view.state !== "queued") this.#queue.leave(view.id);
   }
 
   remove(projectId: string): void {
+    this.#queue.leave(projectId);
     this.#sql.exec("DELETE FROM project WHERE id = ?", projectId);
   }
 
@@ -143,8 +148,11 @@ export class Index extends DurableObject<Env> {
     return { jobs: rows.slice(0, limit).map(readJob), more: rows.length > limit };
   }
 
-  /** Counts a job before it is submitted, or refuses it. The same attempt twice counts once. */
-  reserve(reservation: Reservation): Refusal | { readonly usdLeft: number } {
+  /**
+   * Counts a job before it is submitted, refuses it, or gives it a place in the queue (1: next). The same attempt twice
+   * counts once. A job that waits keeps its place by asking again.
+   */
+  reserve(reservation: Reservation): Refusal | { readonly usdLeft: number } | { readonly place: number } {
     const now = Date.now();
     const { limits } = settingsOf(this.env);
     const usage = this.#usage(now);
@@ -152,9 +160,16 @@ export class Index extends DurableObject<Env> {
     const known = this.#sql.exec("SELECT 1 FROM job WHERE project = ? AND attempt = ?", reservation.projectId, reservation.attempt).toArray();
     if (known.length > 0) return { usdLeft };
     const { stopped } = this.#breaker();
-    if (stopped !== null) return stoppedRefusal(stopped);
     const reached = checkQuota(usage, limits, reservation.usd, now);
+    if (stopped !== null || reached !== null) this.#queue.leave(reservation.projectId);
+    if (stopped !== null) return stoppedRefusal(stopped);
     if (reached !== null) return refused(reached);
+    const place = placeInQueue(usage, this.#queue.ahead(reservation.projectId, now), limits);
+    if (place !== null) {
+      this.#queue.wait(reservation.projectId, now);
+      return { place };
+    }
+    this.#queue.leave(reservation.projectId);
     this.#sql.exec(
       "INSERT INTO job (project, attempt, started_at, expires_at, usd, preset, photos) VALUES (?, ?, ?, ?, ?, ?, ?)",
       reservation.projectId,
@@ -166,6 +181,16 @@ export class Index extends DurableObject<Env> {
       reservation.photos,
     );
     return { usdLeft };
+  }
+
+  /** What would happen to a job of this price that started now: refused, or so many jobs before it. */
+  outlook(usd: number): { readonly refusal: Refusal | null; readonly place: number | null } {
+    const now = Date.now();
+    const { limits } = settingsOf(this.env);
+    const usage = this.#usage(now);
+    const { stopped } = this.#breaker();
+    const refusal = stopped === null ? (checkQuota(usage, limits, usd, now)?.refusal ?? null) : stoppedRefusal(stopped);
+    return { refusal, place: placeInQueue(usage, this.#queue.ahead(null, now), limits) };
   }
 
   /** While jobs wait: looks at the workers, and stops the service when their starts failed too often. Returns why it is stopped, and whether no worker can start. */

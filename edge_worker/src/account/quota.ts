@@ -1,4 +1,4 @@
-// Whether one more job or upload fits the limits: jobs a day and at once, US dollars a month, bytes a day. Pure.
+// Whether one more job or upload fits the limits: jobs a day, US dollars a month, bytes a day; and which job waits. Pure.
 // The rate limit stops bursts; this stops spending.
 import type { Limits } from "../../shared/limits.ts";
 import type { Refusal } from "../errors.ts";
@@ -33,15 +33,16 @@ export function startOfNextMonth(now: number): number {
   return Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + 1, 1);
 }
 
-/** Null if the job may start. All times are UTC. */
+/** The place in the queue (1: next) of a job with `ahead` others waiting before it; null if it may start now. */
+export function placeInQueue(usage: Pick<Usage, "jobsNow">, ahead: number, limits: Limits): number | null {
+  return usage.jobsNow + ahead < limits.jobs_at_once ? null : ahead + 1;
+}
+
+/** Null if the job may start, now or in its turn. All times are UTC. */
 export function checkQuota(usage: Usage, limits: Limits, estimateUsd: number, now: number): Reached | null {
   if (usage.jobsToday >= limits.jobs_per_day) {
     const message = `The daily limit of ${limits.jobs_per_day} jobs is reached until 00:00 UTC.`;
     return wait("jobsPerDay", message, "Start the job after that.", untilTomorrow(now));
-  }
-  if (usage.jobsNow >= limits.jobs_at_once) {
-    const message = `The limit of ${limits.jobs_at_once} jobs at once is reached.`;
-    return wait("jobsAtOnce", message, "Start the job when another one has ended.", 60_000);
   }
   const budget = limits.budget_usd_per_month;
   const left = Math.max(0, budget - usage.usdThisMonth);

@@ -175,7 +175,11 @@ export class Project extends DurableObject<Env> {
     // The platform repeats an alarm that throws a few times only: the next one is set before any work.
     await this.ctx.storage.setAlarm(Date.now() + ALARM_FALLBACK_MS);
     if (row.deleting_until !== null) await this.#exclusive(() => this.#deletion.sweep());
-    else await this.#jobs.wake();
+    else {
+      // Not while it is being cancelled or deleted: such a job must not be submitted.
+      if (this.#jobs.waits()) await this.#exclusive(() => this.#jobs.takeTurn());
+      await this.#jobs.wake();
+    }
   }
 
   /** One at a time: starting, cancelling and deleting wait for each other, also across their calls to others. */

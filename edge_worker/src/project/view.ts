@@ -18,6 +18,7 @@ export function viewProject(row: ProjectRow, photos: { readonly count: number; r
     photos: { count: photos.count, bytes: photos.bytes },
     preset: job.preset,
     attempt: job.attempt,
+    place: job.place ?? null,
     started_at: job.startedAt === null ? null : iso(job.startedAt),
     finished_at: job.finishedAt === null ? null : iso(job.finishedAt),
     progress: job.progress,

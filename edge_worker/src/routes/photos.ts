@@ -78,5 +78,8 @@ export const photoEndpoints: readonly Endpoint[] = [
 ];
 
 async function answerEstimate({ c, env, settings }: Call<unknown, unknown>, preset: Preset, photos: number): Promise<Response> {
-  return c.json(estimate(preset, photos, await indexStub(env).samples(), settings.price));
+  const index = indexStub(env);
+  const expected = estimate(preset, photos, await index.samples(), settings.price);
+  const { place, refusal } = await index.outlook(expected.usd);
+  return c.json({ ...expected, place, refusal: refusal === null ? null : { message: refusal.message, hint: refusal.hint ?? null } });
 }

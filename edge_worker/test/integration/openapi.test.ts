@@ -130,15 +130,15 @@ test("a job's own ceiling, the list of attempts, and the switch that stops new j
 });
 
 test("limits on money and jobs stop a job before it starts and show their numbers", async () => {
-  await cloud.deploy({ limits: { jobs_at_once: 0 } });
   const id = await newProject(cloud);
   await uploadPhotos(cloud, id, 5);
   const start = (): ReturnType<Cloud["call"]> => cloud.call("POST", `/api/projects/${id}/jobs`, { body: { preset: "preview" } });
-  const busy = await start();
-  expect([busy.status, busy.json.error.message, busy.headers.get("retry-after")]).toEqual([429, "The limit of 0 jobs at once is reached.", "60"]);
   await cloud.deploy({ limits: { budget_usd_per_month: 0.01 } });
   const poor = await start();
   expect([poor.status, poor.json.error.code]).toEqual([402, "BUDGET_EXCEEDED"]);
+  // Known before anything is uploaded.
+  const { refusal } = (await cloud.call("GET", "/api/estimate?preset=preview&photos=5")).json;
+  expect(refusal).toEqual({ message: poor.json.error.message, hint: poor.json.error.hint });
   await cloud.deploy({ limits: { jobs_per_day: 0 } });
   expect((await start()).json.error.message).toBe("The daily limit of 0 jobs is reached until 00:00 UTC.");
   expect(cloud.runpod.jobsOf(id)).toEqual([]);

@@ -18,7 +18,7 @@ import type { ProjectRecord } from "../record.ts";
 import type { ProjectRow, ProjectStore } from "../store.ts";
 import { ADOPT_MS, attemptTimes, interpret, provesAttempt, readBucketReport, submit, type AttemptPlan } from "./attempt.ts";
 import type { Failure } from "./outcome.ts";
-import { STARTABLE, type Job, type Notice } from "./state.ts";
+import { STARTABLE, isWaiting, type Job, type Notice } from "./state.ts";
 
 /** Photos that may have arrived between the route's checks of first bytes and the start; within the free plan's subrequests. */
 const SNIFF_LEFT_MAX = 20;
@@ -95,13 +95,40 @@ export class JobRunner {
     const { projectId, attempt, deadlineAt: expiresAt } = plan;
     const reserved = await record.index.reserve({ projectId, attempt, preset: chosen, photos: photos.length, usd, expiresAt });
     if (isRefusal(reserved)) return reserved;
+    if ("place" in reserved) {
+      if (onceKey !== null) this.#store.remember("start", onceKey, { asked, answer: String(attempt) }, plan.now);
+      await record.apply({ type: "wait", preset: chosen, usdMax, place: reserved.place });
+      return null;
+    }
     // From here on the attempt exists, whatever happens to this object: nonce, deadline and alarm come before the call.
     this.#store.update({ grant_nonce: plan.nonce, progress_secret: plan.progressSecret, asked_at: plan.now, hurry: false });
     if (onceKey !== null) this.#store.remember("start", onceKey, { asked, answer: String(attempt) }, plan.now);
     await record.apply({ type: "start", preset: chosen, usdMax, deadlineAt: plan.deadlineAt });
-    await record.apply({ type: "submit_unknown", attempt, adoptUntil: plan.now + ADOPT_MS });
-    await record.apply(await submit({ ...plan, usdMax: roundUsd(Math.min(reserved.usdLeft, usdMax ?? reserved.usdLeft)) }, this.#settings, this.#runpod));
+    await this.#submit({ ...plan, usdMax }, reserved.usdLeft);
     return null;
+  }
+
+  async #submit(plan: AttemptPlan, usdLeft: number): Promise<void> {
+    await this.#record.apply({ type: "submit_unknown", attempt: plan.attempt, adoptUntil: plan.now + ADOPT_MS });
+    await this.#record.apply(await submit({ ...plan, usdMax: roundUsd(Math.min(usdLeft, plan.usdMax ?? usdLeft)) }, this.#settings, this.#runpod));
+  }
+
+  /** An attempt in the account's queue asks whether it is its turn: submitted, still waiting, or ended by a limit. */
+  async takeTurn(): Promise<void> {
+    const { id: projectId, job } = this.#record.row();
+    const { attempt, preset, usdMax } = job;
+    if (!isWaiting(job) || preset === null) return;
+    const photos = this.#store.photos();
+    const plan = { ...this.#plan(preset, photos, Date.now()), attempt, usdMax };
+    const { usd } = estimate(preset, photos.length, await this.#record.index.samples(), this.#settings.price);
+    const reserved = await this.#record.index.reserve({ projectId, attempt, preset, photos: photos.length, usd, expiresAt: plan.deadlineAt });
+    if (isRefusal(reserved)) {
+      return this.#record.apply({ type: "failed", attempt, failure: { code: "LIMIT", message: reserved.message, hint: reserved.hint ?? null, stage: null } });
+    }
+    if ("place" in reserved) return this.#record.apply({ type: "place", attempt, place: reserved.place });
+    this.#store.update({ grant_nonce: plan.nonce, progress_secret: plan.progressSecret, asked_at: plan.now, hurry: false });
+    await this.#record.apply({ type: "turn", attempt, deadlineAt: plan.deadlineAt });
+    await this.#submit(plan, reserved.usdLeft);
   }
 
   /** reason: what people see, where they did not cancel it themselves. */
@@ -167,7 +194,7 @@ export class JobRunner {
     this.#store.update({ hurry: false });
     await this.confirmCancels();
     await this.#submitAgain();
-    await this.#poll({ hook: false });
+    if (!this.waits()) await this.#poll({ hook: false });
     await this.#endIfStopped();
     const { deadlineAt } = this.#store.row?.job ?? { deadlineAt: null };
     // A worker that has delivered everything and then hangs has still done its job.
@@ -175,6 +202,12 @@ export class JobRunner {
     await this.#record.apply({ type: "clock", attempt: this.#store.row?.job.attempt ?? 0 });
     await this.#record.updateIndexIfStale();
     await this.#record.arm();
+  }
+
+  /** Whether the attempt is in the account's queue. */
+  waits(): boolean {
+    const job = this.#store.row?.job;
+    return job !== undefined && isWaiting(job);
   }
 
   async confirmCancels(): Promise<void> {
@@ -274,7 +307,7 @@ export class JobRunner {
     // Counted already: this only asks what is left of the budget.
     const reserved = await this.#record.index.reserve({ projectId: id, attempt, preset, photos: photos.length, usd: 0, expiresAt: job.deadlineAt ?? 0 });
     const { job: current, grant_nonce, progress_secret } = this.#record.row();
-    if (isRefusal(reserved) || current.attempt !== attempt || !isDue(current) || grant_nonce === null || progress_secret === null) return;
+    if (isRefusal(reserved) || "place" in reserved || current.attempt !== attempt || !isDue(current) || grant_nonce === null || progress_secret === null) return;
     const now = Date.now();
     const plan: AttemptPlan = {
       projectId: id,

@@ -1,7 +1,7 @@
 // When a project's object wakes up next: to ask RunPod, to end a deadline, to repeat a cancel or a deletion.
 // Pure; the alarm is only a reminder, what is due is decided again when it rings.
 import { ACTIVE } from "../../../shared/stages.ts";
-import type { Job } from "./state.ts";
+import { isWaiting, type Job } from "./state.ts";
 
 const S = 1000;
 
@@ -16,6 +16,8 @@ const RUNNING_HEARD_EVERY = 30 * S;
 const RUNNING_QUIET_EVERY = 15 * S;
 const HEARD_RECENTLY = 20 * S;
 const CANCEL_RETRY_EVERY = 10 * S;
+/** How often a job in the account's queue asks whether it is its turn: the longest pause between two jobs. */
+const TURN_EVERY = 5 * S;
 
 /**
  * Time (ms) of the next alarm, or null if nothing will be due.
@@ -24,7 +26,8 @@ const CANCEL_RETRY_EVERY = 10 * S;
 export function nextAlarm(job: Job, now: number, { askedAt, hurry }: { readonly askedAt: number; readonly hurry: boolean }): number | null {
   const times: number[] = [];
   if (job.toCancel.length > 0) times.push(now + CANCEL_RETRY_EVERY);
-  if (ACTIVE.has(job.state)) {
+  if (isWaiting(job)) times.push(now + TURN_EVERY);
+  else if (ACTIVE.has(job.state)) {
     times.push(job.retryAt ?? (hurry ? now + 2 * S : Math.max(now, askedAt) + pollEvery(job, now)));
     if (job.deadlineAt !== null) times.push(job.deadlineAt);
     if (job.adoptUntil !== null) times.push(job.adoptUntil);

@@ -22,6 +22,8 @@ export interface Job {
   readonly usdMax: number | null;
   /** RunPod's id of the current attempt; null before its answer came (or if it never came). */
   readonly runpodId: string | null;
+  /** The place in the account's queue (1: next) of an attempt that waits for other jobs to end; else null, and absent in rows of older versions. */
+  readonly place?: number | null;
   /** Until when an attempt without an id may still be recognised, after a submission whose outcome is unknown. */
   readonly adoptUntil: number | null;
   /** When to submit again, after a submission that RunPod surely did not take; null: it was taken, or that is unknown. */
@@ -51,6 +53,7 @@ export const NEW_JOB: Job = {
   preset: null,
   usdMax: null,
   runpodId: null,
+  place: null,
   adoptUntil: null,
   retryAt: null,
   refusals: 0,
@@ -71,6 +74,11 @@ export const NEW_JOB: Job = {
 export type Event =
   | { readonly type: "photos"; readonly declared: number; readonly uploaded: number }
   | { readonly type: "start"; readonly preset: Preset; readonly usdMax?: number | null; readonly deadlineAt: number }
+  /** Other jobs come first: the attempt waits in the account's queue. */
+  | { readonly type: "wait"; readonly preset: Preset; readonly usdMax?: number | null; readonly place: number }
+  | { readonly type: "place"; readonly attempt: number; readonly place: number }
+  /** A waiting attempt may be submitted now. */
+  | { readonly type: "turn"; readonly attempt: number; readonly deadlineAt: number }
   | { readonly type: "submitted"; readonly attempt: number; readonly runpodId: string }
   | { readonly type: "submit_refused"; readonly attempt: number; readonly failure: Failure }
   | { readonly type: "submit_unknown"; readonly attempt: number; readonly adoptUntil: number; readonly notice?: Notice }
@@ -106,7 +114,9 @@ export function transition(job: Job, event: Event, now: number): Job {
     case "photos":
       return onPhotos(job, event.declared, event.uploaded);
     case "start":
-      return STARTABLE.has(job.state) ? begin(job, event, now) : job;
+      return STARTABLE.has(job.state) ? begin(job, event, event.deadlineAt, now) : job;
+    case "wait":
+      return STARTABLE.has(job.state) ? { ...begin(job, event, null, now), place: event.place } : job;
     case "cancel":
       return ACTIVE.has(job.state) ? end(job, "cancelled", now, { stop: true, ...cancelledFor(event.reason) }) : job;
     case "cancel_confirmed":
@@ -121,7 +131,7 @@ export function transition(job: Job, event: Event, now: number): Job {
 
 type AttemptEvent = Exclude<
   Event,
-  { type: "photos" | "start" | "cancel" | "cancel_confirmed" | "submitted" | "found" }
+  { type: "photos" | "start" | "wait" | "cancel" | "cancel_confirmed" | "submitted" | "found" }
 >;
 
 function onAttempt(job: Job, event: AttemptEvent, now: number): Job {
@@ -135,6 +145,10 @@ function onAttempt(job: Job, event: AttemptEvent, now: number): Job {
       return isUnsent(job) ? { ...job, adoptUntil: null, retryAt: event.retryAt, refusals: job.refusals + 1, notice: event.notice } : job;
     case "workers":
       return job.state === "queued" && job.runpodId !== null && job.notice?.message !== event.notice?.message ? { ...job, notice: event.notice } : job;
+    case "place":
+      return isWaiting(job) && job.place !== event.place ? { ...job, place: event.place } : job;
+    case "turn":
+      return isWaiting(job) ? { ...job, place: null, deadlineAt: event.deadlineAt, submittedAt: now } : job;
     case "in_queue":
       return { ...job, heardAt: now };
     case "in_progress":
@@ -162,7 +176,12 @@ function onPhotos(job: Job, declared: number, uploaded: number): Job {
   return state === job.state ? job : { ...job, state };
 }
 
-function begin(job: Job, { preset, usdMax, deadlineAt }: Extract<Event, { type: "start" }>, now: number): Job {
+/** The attempt is in the account's queue and not at RunPod. */
+export function isWaiting(job: Job): boolean {
+  return job.state === "queued" && (job.place ?? null) !== null;
+}
+
+function begin(job: Job, { preset, usdMax }: Extract<Event, { type: "start" | "wait" }>, deadlineAt: number | null, now: number): Job {
   return { ...NEW_JOB, state: "queued", attempt: job.attempt + 1, preset, usdMax: usdMax ?? null, deadlineAt, submittedAt: now, toCancel: job.toCancel };
 }
 
@@ -212,6 +231,7 @@ function end(job: Job, state: State, now: number, { failure, report, stop }: End
     adoptUntil: null,
     retryAt: null,
     notice: null,
+    place: null,
     error: failure ?? null,
     report: report ?? null,
     toCancel: stops && job.runpodId !== null ? [...job.toCancel, job.runpodId] : job.toCancel,

@@ -5,7 +5,7 @@ import configuration from "../../../../Pulumi.yaml?raw";
 import type { Limits } from "../../../shared/limits.ts";
 import { PRESETS } from "../../../shared/stages.ts";
 import { estimate, type Sample } from "../../../src/account/estimate.ts";
-import { checkQuota, checkUploadQuota, startOfDay, startOfMonth, startOfNextMonth } from "../../../src/account/quota.ts";
+import { checkQuota, checkUploadQuota, placeInQueue, startOfDay, startOfMonth, startOfNextMonth } from "../../../src/account/quota.ts";
 import { BINDINGS } from "../support/bindings.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
@@ -32,12 +32,12 @@ describe("money", () => {
     expect(standard?.basis).toBe("Scaled from the last job with another preset.");
   });
 
-  test.each([
+  test.each<[string, ...(readonly [number, number])[]]>([
     ["one slow preview among many standard jobs", [1, 900], [10, 300], [0, 0]],
     ["one quick high job after many previews", [10, 300], [0, 0], [1, 20]],
     ["one quick standard job between two presets", [4, 100], [1, 10], [4, 2000]],
     ["only a quick high job", [0, 0], [0, 0], [1, 3]],
-  ] as const)("of a finer preset is never below that of a coarser one: %s", (_, ...given) => {
+  ])("of a finer preset is never below that of a coarser one: %s", (_, ...given) => {
     const samples = PRESETS.flatMap((preset, i) => Array.from({ length: given[i]?.[0] ?? 0 }, (): Sample => ({ preset, photos: 20, seconds: given[i]?.[1] ?? 0 })));
     for (const photos of [5, 20, 300]) {
       const seconds = PRESETS.map((preset) => estimate(preset, photos, samples, PRICE).seconds);
@@ -45,6 +45,11 @@ describe("money", () => {
     }
     const most = PRESETS[given.findIndex(([n]) => n === Math.max(...given.map(([one]) => one)))] ?? "preview";
     expect(estimate(most, 20, samples, PRICE).basis).toMatch(/^Median of the last/);
+  });
+
+  test("jobs beyond the limit of jobs at once wait behind those that wait already", () => {
+    const places = [[0, 0], [1, 0], [2, 0], [2, 3], [1, 1], [0, 1]].map(([jobsNow = 0, ahead = 0]) => placeInQueue({ jobsNow }, ahead, LIMITS));
+    expect(places).toEqual([null, null, 1, 4, 2, null]);
   });
 
   test("is refused with the numbers and until when", () => {
@@ -59,7 +64,6 @@ describe("money", () => {
       message: "The daily limit of 3 jobs is reached until 00:00 UTC.",
       headers: { "retry-after": "43200" },
     });
-    expect(checkQuota({ ...usage, jobsNow: 2 }, LIMITS, 0, NOW)?.refusal).toMatchObject({ code: "TOO_MANY_REQUESTS", headers: { "retry-after": "60" } });
     expect(checkUploadQuota(0, 20_000, LIMITS, NOW)).toBeNull();
     expect(checkUploadQuota(20_000, 83_886_080, LIMITS, NOW)?.refusal.message).toBe("These photos are 83.9 MB. Your daily upload limit of 20 kB is used up until 00:00 UTC.");
   });
@@ -68,7 +72,6 @@ describe("money", () => {
     const none = { jobsToday: 0, jobsNow: 0, usdThisMonth: 0 };
     const reached = [
       checkQuota({ ...none, jobsToday: 3 }, LIMITS, 0, NOW),
-      checkQuota({ ...none, jobsNow: 2 }, LIMITS, 0, NOW),
       checkQuota(none, LIMITS, 11, NOW),
       checkUploadQuota(0, 20_001, LIMITS, NOW),
     ];

@@ -44,6 +44,9 @@ const EVENTS: Readonly<Record<EventType, Event>> = {
   failed: { type: "failed", attempt: 1, failure: FAILURE },
   cancelled_remotely: { type: "cancelled_remotely", attempt: 1 },
   clock: { type: "clock", attempt: 1 },
+  wait: { type: "wait", preset: "high", place: 2 },
+  place: { type: "place", attempt: 1, place: 1 },
+  turn: { type: "turn", attempt: 1, deadlineAt: DEADLINE },
   cancel: { type: "cancel" },
   cancel_confirmed: { type: "cancel_confirmed", runpodId: "r1" },
 };
@@ -53,6 +56,9 @@ const TABLE: Readonly<Record<EventType, Readonly<Record<State, State | "=">>>> =
   //                   new        uploading  ready      queued        running       done       failed     cancelled
   photos:             { new: "ready", uploading: "ready", ready: "=", queued: "=", running: "=", done: "=", failed: "=", cancelled: "=" },
   start:              { new: "=", uploading: "=", ready: "queued", queued: "=", running: "=", done: "queued", failed: "queued", cancelled: "queued" },
+  wait:               { new: "=", uploading: "=", ready: "queued", queued: "=", running: "=", done: "queued", failed: "queued", cancelled: "queued" },
+  place:              { new: "=", uploading: "=", ready: "=", queued: "=", running: "=", done: "=", failed: "=", cancelled: "=" },
+  turn:               { new: "=", uploading: "=", ready: "=", queued: "=", running: "=", done: "=", failed: "=", cancelled: "=" },
   submitted:          { new: "=", uploading: "=", ready: "=", queued: "=", running: "=", done: "=", failed: "=", cancelled: "=" },
   submit_refused:     { new: "=", uploading: "=", ready: "=", queued: "=", running: "=", done: "=", failed: "=", cancelled: "=" },
   submit_unknown:     { new: "=", uploading: "=", ready: "=", queued: "=", running: "=", done: "=", failed: "=", cancelled: "=" },
@@ -82,7 +88,7 @@ describe("the table", () => {
     expect(transition(JOBS[state], EVENTS[type], NOW).state).toBe(to);
   });
 
-  test.each(ROWS.filter(({ state }) => FINAL.has(state)).filter(({ type }) => type !== "start"))(
+  test.each(ROWS.filter(({ state }) => FINAL.has(state)).filter(({ type }) => type !== "start" && type !== "wait"))(
     "$type leaves everything but late cancels of $state as it was",
     ({ type, state }) => {
       const { toCancel: _before, ...before } = JOBS[state];
@@ -176,6 +182,19 @@ describe("an attempt", () => {
     const cancelled = transition(JOBS.running, EVENTS.cancel, NOW);
     expect(cancelled.toCancel).toEqual(["r1"]);
     expect(transition(cancelled, EVENTS.cancel_confirmed, NOW).toCancel).toEqual([]);
+  });
+
+  test("waits in the account's queue until its turn, and only then has a deadline", () => {
+    const waiting = transition(JOBS.ready, EVENTS.wait, NOW);
+    expect(waiting).toMatchObject({ state: "queued", attempt: 1, place: 2, deadlineAt: null, runpodId: null });
+    const next = transition(waiting, EVENTS.place, NOW);
+    expect(next.place).toBe(1);
+    expect(transition(next, EVENTS.place, NOW)).toBe(next);
+    expect(transition(next, EVENTS.turn, NOW + 1)).toMatchObject({ state: "queued", place: null, deadlineAt: DEADLINE, submittedAt: NOW + 1 });
+    expect(transition(next, EVENTS.cancel, NOW)).toMatchObject({ state: "cancelled", place: null, toCancel: [] });
+    // A row of an older version has no place.
+    const { place: _, ...old } = JOBS.queued;
+    expect(transition(old, EVENTS.turn, NOW)).toBe(old);
   });
 
   test("keeps the last preview while messages without one follow, until the next attempt", () => {

@@ -13,6 +13,7 @@ describe("the next alarm", () => {
   test.each([
     ["nothing under way", NEW_JOB, none, null],
     ["just queued", queued, { askedAt: NOW, hurry: false }, 5_000],
+    ["in the account's queue", { ...queued, runpodId: null, place: 3, deadlineAt: null }, { askedAt: NOW, hurry: false }, 5_000],
     ["queued for five minutes", { ...queued, submittedAt: NOW - 300_000 }, { askedAt: NOW, hurry: false }, 15_000],
     ["queued for an hour", { ...queued, submittedAt: NOW - 3_600_000 }, { askedAt: NOW, hurry: false }, 60_000],
     ["running and talking", { ...queued, state: "running" as const, heardAt: NOW - 1000 }, { askedAt: NOW, hurry: false }, 30_000],

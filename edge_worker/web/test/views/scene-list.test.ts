@@ -12,7 +12,7 @@ const scene = (n: number): Project => ({
   created_at: new Date(Date.UTC(2026, 0, n)).toISOString(),
   updated_at: new Date(Date.UTC(2026, 0, n)).toISOString(),
   photos: { count: 0, bytes: 0 },
-  preset: null,
+  preset: null, place: null,
   attempt: 0,
   started_at: null,
   finished_at: null,
