@@ -48,7 +48,7 @@ def test_no_compressed_answer_is_requested_and_no_compressed_artifact_unpacked(t
         return httpx.Response(200, stream=httpx.ByteStream(b"packed"), headers={"content-encoding": "gzip"})
 
     with pytest.raises(ServiceError, match="compressed"):
-        client(answer).download("p_1", "scene.ply", tmp_path / "scene.ply")
+        client(answer).download("p_1", "scene.ply", tmp_path)
     assert seen[0].headers["accept-encoding"] == "identity"
     assert list(tmp_path.iterdir()) == []
 
@@ -166,5 +166,22 @@ def test_lists_are_read_to_their_last_page() -> None:
 def test_a_download_that_breaks_leaves_no_file(tmp_path: Path) -> None:
     body = {"error": {"code": "NOT_FOUND", "message": "No such artifact."}}
     with pytest.raises(CommandError, match="No such artifact"):
-        client(lambda _: httpx.Response(404, json=body)).download("p_1", "scene.sog", tmp_path / "scene.sog")
+        client(lambda _: httpx.Response(404, json=body)).download("p_1", "scene.sog", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ("inline; filename=\"Kase.sog\"; filename*=UTF-8''K%C3%A4se%20%281%29.sog", "Käse (1).sog"),
+        ('inline; filename="scene.sog"', "scene.sog"),
+        (None, "scene.sog"),
+        ("inline; filename*=UTF-8''..%2F..%2Fetc%2Fpasswd", "scene.sog"),
+        ('inline; filename=".."', "scene.sog"),
+    ],
+)
+def test_a_download_has_the_name_that_the_service_gives_it(tmp_path: Path, disposition: str | None, name: str) -> None:
+    headers = {} if disposition is None else {"content-disposition": disposition}
+    reply = httpx.Response(200, stream=httpx.ByteStream(b"splats"), headers=headers)
+    assert client(lambda _: reply).download("p_1", "scene.sog", tmp_path) == tmp_path / name
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [(name, b"splats")]
