@@ -88,5 +88,7 @@ export async function guard<T>(work: () => Promise<T>): Promise<T | Refusal> {
 
 export function errorResponse({ code, message, hint, headers, status }: Omit<Refusal, "refused">): Response {
   const body: z.infer<typeof ErrorAnswer> = { error: { code, message, ...(hint === undefined ? {} : { hint }) } };
-  return Response.json(body, { status: status ?? ERROR_STATUS[code], headers: { "cache-control": "no-store", ...headers } });
+  // RFC 9110: a 401 names what the caller can send.
+  const challenge = code === "UNAUTHENTICATED" ? { "www-authenticate": 'Bearer realm="splat"' } : {};
+  return Response.json(body, { status: status ?? ERROR_STATUS[code], headers: { "cache-control": "no-store", ...challenge, ...headers } });
 }

@@ -8,4 +8,6 @@ test("a refusal keeps its status, hint and headers on its way through an object"
   const { refused: _refused, ...plain } = error.toRefusal();
   expect(() => unwrap(structuredClone(error.toRefusal()))).toThrow(expect.objectContaining(plain));
   expect(error.toResponse().status).toBe(426);
+  expect(error.toResponse().headers.get("www-authenticate")).toBe(null);
+  expect(new ApiError("UNAUTHENTICATED", "Sign in first.").toResponse().headers.get("www-authenticate")).toBe('Bearer realm="splat"');
 });
