@@ -45,7 +45,7 @@ def test_dropped_photos_become_a_scene_whose_canvas_looks_like_the_poster(
 
 
 def test_the_steps_appear_in_order(made_scene: MadeScene) -> None:
-    order = ["Upload", "Photos", "Camera poses", "Training", "Export"]
+    order = ["Upload", "Queue", "Photos", "Camera poses", "Training", "Export"]
     ranks = [order.index(step) for step in made_scene.steps_seen]
     assert ranks == sorted(ranks)
     assert {"Camera poses", "Training"} <= set(made_scene.steps_seen)
@@ -179,6 +179,7 @@ def test_a_share_link_shows_the_scene_until_it_is_revoked(
     assert stranger.request.get(f"/api/projects/{made_scene.project['id']}").status == 401
 
     owner.get_by_role("button", name="Revoke").click()
+    owner.get_by_role("dialog").get_by_role("button", name="Revoke the link").click()
     expect(owner.get_by_label("Share link")).to_have_count(0)
     complaints.expect("404")
     stranger.reload()

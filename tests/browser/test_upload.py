@@ -128,6 +128,9 @@ def test_dropping_a_folder_adds_the_photos_of_all_its_folders(
     for number, source in enumerate(photos[:6]):
         (folder / ("upper" if number % 2 else "") / source.name).write_bytes(source.read_bytes())
     (folder / ".DS_Store").write_bytes(b"\x00" * 20)
+    (folder / "empty.jpg").write_bytes(b"")
     page = open_page("/")
     drop_files(page, [folder])
     expect(page.get_by_role("heading", level=1)).to_have_text("6 photos")
+    page.get_by_text("2 hidden or empty files left out").click()
+    expect(page.locator("main")).to_contain_text("empty.jpg Empty file")

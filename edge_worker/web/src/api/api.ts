@@ -34,17 +34,19 @@ export interface PhotoDeclaration {
   sha256?: string;
 }
 
-async function call<T extends z.ZodMiniType>(method: string, path: string, reply: T, body?: unknown): Promise<z.infer<T>> {
-  const response = await send(method, path, body);
+async function call<T extends z.ZodMiniType>(method: string, path: string, reply: T, body?: unknown, onceKey?: string): Promise<z.infer<T>> {
+  const response = await send(method, path, body, onceKey);
   const parsed = z.safeParse(reply, await response.json().catch(() => undefined));
   if (parsed.success) return parsed.data;
   const where = parsed.error.issues[0]?.path.join(".") ?? "";
   throw new ApiError(response.status, "BAD_ANSWER", `The server's response has no valid "${where}".`, "Reload the page. It may be older than the server.");
 }
 
-async function send(method: string, path: string, body?: unknown): Promise<Response> {
+/** onceKey: an Idempotency-Key, so that the call can be repeated. */
+async function send(method: string, path: string, body?: unknown, onceKey?: string): Promise<Response> {
   const headers: Record<string, string> = { accept: "application/json" };
   if (body !== undefined) headers["content-type"] = "application/json";
+  if (onceKey !== undefined) headers["idempotency-key"] = onceKey;
   let response: Response;
   try {
     // The API never redirects. A redirect comes from a sign-in service in front of it.
@@ -87,8 +89,8 @@ export const api = {
     void (await send("DELETE", `/api/projects/${id(projectId)}/photos/${id(as)}`)),
   estimate: (preset: string, photos: number) =>
     call("GET", `/api/estimate?preset=${id(preset)}&photos=${photos}`, answers.EstimateAnswer),
-  start: (projectId: string, preset: string) =>
-    call("POST", `/api/projects/${id(projectId)}/jobs`, ProjectSchema, { preset }),
+  start: (projectId: string, preset: string, onceKey?: string) =>
+    call("POST", `/api/projects/${id(projectId)}/jobs`, ProjectSchema, { preset }, onceKey),
   cancel: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/jobs/cancel`, ProjectSchema),
   retry: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/jobs/retry`, ProjectSchema),
   shares: (projectId: string) => call("GET", `/api/projects/${id(projectId)}/shares`, answers.SharesAnswer),

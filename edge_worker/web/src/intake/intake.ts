@@ -4,7 +4,7 @@ import type { PhotoLimits } from "../../../shared/limits.ts";
 import { HEAD_BYTES, photoType, type PhotoType } from "../../../shared/photo-types.ts";
 import { Store } from "../lib/store.ts";
 import { picture } from "./picture.ts";
-import { judge, uniqueNames, type Facts, type Verdict } from "./rules.ts";
+import { judge, leftOut, uniqueNames, type Facts, type Verdict } from "./rules.ts";
 
 export interface Chosen {
   key: number;
@@ -26,17 +26,29 @@ export interface PhotoToSend {
   file: File;
 }
 
+export interface LeftOut {
+  path: string;
+  reason: string;
+}
+
 const AT_ONCE = 3;
 
 export class Intake {
   readonly chosen = new Store<readonly Chosen[]>([]);
+  /** Files that were not examined, and why. */
+  readonly leftOut = new Store<readonly LeftOut[]>([]);
   #nextKey = 1;
   #waiting: Chosen[] = [];
   #running = 0;
 
   add(files: readonly { file: File; path: string }[]): void {
+    const out = files.flatMap(({ file, path }): LeftOut[] => {
+      const reason = leftOut(file.name, file.size);
+      return reason === null ? [] : [{ path, reason }];
+    });
+    if (out.length > 0) this.leftOut.update((all) => [...all, ...out]);
     const fresh = files
-      .filter(({ file }) => !file.name.startsWith(".") && file.size > 0)
+      .filter(({ file }) => leftOut(file.name, file.size) === null)
       .map(({ file, path }): Chosen => {
         const facts: Facts = { name: file.name, bytes: file.size, type: null, sha256: null, sharpness: null, opens: true };
         return { key: this.#nextKey++, file, path, facts, thumbnail: null, examined: false };
@@ -57,6 +69,7 @@ export class Intake {
   clear(): void {
     for (const { thumbnail } of this.chosen.get()) if (thumbnail) URL.revokeObjectURL(thumbnail);
     this.#waiting = [];
+    this.leftOut.set([]);
     this.chosen.set([]);
   }
 

@@ -50,6 +50,12 @@ function rejection(file: Facts, limits: PhotoLimits, seen: ReadonlyMap<string, s
   return null;
 }
 
+/** Why a file of a folder is not even examined, or null. Every folder of a Mac or a camera has some of these. */
+export function leftOut(name: string, bytes: number): string | null {
+  if (name.startsWith(".")) return "Hidden file";
+  return bytes === 0 ? "Empty file" : null;
+}
+
 export interface SetAdvice {
   enough: boolean;
   words: string;

@@ -1,8 +1,7 @@
-// The five steps that the app shows, time left and cost so far, from a project's state and progress.
+// The six steps that the app shows, time left and cost so far, from a project's state and progress.
 // Pure: the clock is an argument.
 import type { Report } from "../../../shared/contracts/job-report.ts";
 import type { Project } from "../../../shared/contracts/project.ts";
-import type { State } from "../../../shared/stages.ts";
 
 export type StepState = "done" | "now" | "ahead" | "stopped";
 
@@ -13,9 +12,13 @@ export interface Step {
   fraction: number | null;
 }
 
-/** The worker's stages in each step. The first step happens in the app. */
+const QUEUE = 1;
+const FIRST_OF_WORKER = 2;
+
+/** The worker's stages in each step. The first two happen in the app and in the queues before a worker. */
 const STEPS: readonly { label: string; stages: readonly string[] }[] = [
   { label: "Upload", stages: [] },
+  { label: "Queue", stages: [] },
   { label: "Photos", stages: ["download", "photos"] },
   { label: "Camera poses", stages: ["sfm"] },
   { label: "Training", stages: ["train"] },
@@ -25,7 +28,7 @@ const STEPS: readonly { label: string; stages: readonly string[] }[] = [
 /** The step of a worker's stage. An unknown stage counts as the worker's first one. */
 function stepOf(stage: string | undefined): number {
   const index = STEPS.findIndex(({ stages }) => stage !== undefined && stages.includes(stage));
-  return index === -1 ? 1 : index;
+  return index === -1 ? FIRST_OF_WORKER : index;
 }
 
 export function steps(project: Project, uploadFraction: number | null = null): Step[] {
@@ -45,12 +48,12 @@ function currentStep(project: Project, uploadFraction: number | null): { index: 
     case "ready":
       return { index: 0, state: "done", fraction: null };
     case "queued":
-      return { index: 1, state: "now", fraction: null };
+      return { index: QUEUE, state: "now", fraction: null };
     case "running":
       return { index: stepOf(project.progress?.stage), state: "now", fraction: stepFraction(project) };
     case "failed":
     case "cancelled":
-      return { index: stepOf(project.error?.stage ?? project.progress?.stage), state: "stopped", fraction: null };
+      return { index: project.started_at === null ? QUEUE : stepOf(project.error?.stage ?? project.progress?.stage), state: "stopped", fraction: null };
     case "done":
       return { index: STEPS.length, state: "done", fraction: null };
   }
@@ -116,16 +119,3 @@ export function stageShares(report: Report): StageShare[] {
     share: total > 0 ? seconds / total : 0,
   }));
 }
-
-const STATE_WORDS: Record<State, string> = {
-  new: "No photos yet",
-  uploading: "Upload incomplete",
-  ready: "Ready to start",
-  queued: "Waiting to start",
-  running: "In progress",
-  done: "Done",
-  failed: "Failed",
-  cancelled: "Cancelled",
-};
-
-export const stateWords = (state: State): string => STATE_WORDS[state];

@@ -31,6 +31,23 @@ export function plan<P extends LocalPhoto>(local: readonly P[], server: readonly
   };
 }
 
+export interface Match<P extends LocalPhoto> {
+  /** Chosen photos that are missing on the server. */
+  found: P[];
+  /** Chosen photos that the server has never heard of: perhaps of another set. */
+  fresh: P[];
+  /** How many photos are declared, and missing on the server and among the chosen ones. */
+  stillMissing: number;
+}
+
+/** How photos that were chosen to resume an upload fit the ones that were declared for it. */
+export function match<P extends LocalPhoto>(local: readonly P[], server: readonly StoredPhoto[]): Match<P> {
+  const missing = new Set(server.filter(({ uploaded }) => !uploaded).map(same));
+  const declared = new Set(server.map(same));
+  const found = local.filter((photo) => missing.has(same(photo)));
+  return { found, fresh: local.filter((photo) => !declared.has(same(photo))), stillMissing: missing.size - new Set(found.map(same)).size };
+}
+
 export function batches<T>(items: readonly T[], size = PHOTOS_PER_CALL_MAX): T[][] {
   const out: T[][] = [];
   for (let i = 0; i < items.length; i += size) out.push(items.slice(i, i + size));

@@ -5,6 +5,7 @@ import { api, ApiError, asApiError } from "../api/api.ts";
 import type { PhotoToSend } from "../intake/intake.ts";
 import { Store } from "../lib/store.ts";
 import { batches, outcome, plan, TRIES_MAX, waitMs, worthRepeating } from "./plan.ts";
+import { tell } from "./other-tabs.ts";
 import { put, type Put } from "./put.ts";
 
 export type ItemState = "waiting" | "sending" | "sent" | "rejected";
@@ -37,6 +38,8 @@ export class UploadSession {
   readonly #photos: readonly PhotoToSend[];
   readonly #items: Map<string, Item>;
   readonly #puts = new Set<Put>();
+  /** The same key again starts no second job, so a start whose answer was lost can be repeated. */
+  readonly #startKey = `start-${Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("")}`;
   /** The number of the current run. Work of an older run stops at its next step. */
   #turn = 0;
   #redraw: number | undefined;
@@ -58,13 +61,14 @@ export class UploadSession {
     const turn = ++this.#turn;
     this.#error = null;
     const release = await stayAwake();
+    const silence = tell(() => ({ projectId: this.projectId, count: this.#items.size, sent: [...this.#items.values()].filter(({ state }) => state === "sent").length }));
     const warn = (event: BeforeUnloadEvent): void => event.preventDefault();
     addEventListener("beforeunload", warn);
     try {
       await this.#sendAll(turn);
       if (this.#over(turn)) return;
       this.#enter("starting");
-      await api.start(this.projectId, this.preset);
+      await patiently(() => api.start(this.projectId, this.preset, this.#startKey));
       this.#enter("started");
     } catch (error) {
       if (this.#over(turn)) return;
@@ -73,6 +77,7 @@ export class UploadSession {
     } finally {
       removeEventListener("beforeunload", warn);
       release();
+      silence();
     }
   }
 
@@ -181,7 +186,7 @@ function declaration({ name, type, bytes, sha256 }: PhotoToSend) {
   return { name, type, bytes, ...(sha256 !== null && { sha256 }) };
 }
 
-/** Retries an idempotent call: listing, declaring, removing. */
+/** Retries an idempotent call: listing, declaring, removing, starting with a key. */
 async function patiently<T>(call: () => Promise<T>): Promise<T> {
   for (let repeats = 1; ; repeats += 1) {
     try {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import type { PhotoLimits } from "../../../shared/limits.ts";
-import { advise, judge, suggestName, uniqueNames, type Facts } from "../../src/intake/rules.ts";
+import { advise, judge, leftOut, suggestName, uniqueNames, type Facts } from "../../src/intake/rules.ts";
 import { sharpness, softPhotos } from "../../src/intake/sharpness.ts";
 
 const LIMITS: PhotoLimits = { photos_min: 5, photos_max: 8, photo_bytes_max: 25_000_000 };
@@ -29,6 +29,10 @@ describe("judge", () => {
     ["a file that is too large", { bytes: 25_000_001 }, "Too large: 25.0 MB. The limit is 25.0 MB per photo."],
     ["a damaged file", { opens: false }, "damaged"],
   ] as const)("rejects %s", (_what, change, words) => expect(reason([photo(change)], 0)).toContain(words));
+
+  it("leaves out hidden and empty files, with the reason", () => {
+    expect([leftOut(".DS_Store", 6148), leftOut("a.jpg", 0), leftOut("a.jpg", 1)]).toEqual(["Hidden file", "Empty file", null]);
+  });
 
   it("accepts a file of exactly the limit", () => {
     expect(reason([photo({ bytes: 25_000_000 })], 0)).toBeNull();

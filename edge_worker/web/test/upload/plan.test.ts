@@ -2,10 +2,27 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { batches, outcome, plan, waitMs } from "../../src/upload/plan.ts";
+import { batches, match, outcome, plan, waitMs } from "../../src/upload/plan.ts";
 
 const local = (name: string, bytes = 10) => ({ name, bytes, type: "image/jpeg", sha256: null });
 const server = (name: string, uploaded: boolean, bytes = 10) => ({ name, as: `${name}-as`, type: "image/jpeg" as const, bytes, uploaded });
+
+describe("match", () => {
+  const declared = [server("a", true), server("b", false), server("c", false)];
+
+  it("tells the missing photos from those of another set", () => {
+    const { found, fresh, stillMissing } = match([local("a"), local("b"), local("x")], declared);
+    expect([found.map(({ name }) => name), fresh.map(({ name }) => name), stillMissing]).toEqual([["b"], ["x"], 1]);
+  });
+
+  it("finds nothing in a folder with the same names and other sizes", () => {
+    expect(match([local("b", 11), local("c", 12)], declared)).toMatchObject({ found: [], stillMissing: 2 });
+  });
+
+  it("takes every photo of a project without photos as new", () => {
+    expect(match([local("a")], [])).toMatchObject({ found: [], stillMissing: 0, fresh: [{ name: "a" }] });
+  });
+});
 
 describe("plan", () => {
   it("uploads what the server does not have, and nothing twice", () => {

@@ -26,6 +26,8 @@ interface AskProps {
   title: string;
   children: ComponentChildren;
   action: string;
+  /** The button that changes nothing. */
+  keep?: string;
   /** Colours the action as destructive. */
   danger?: boolean;
   onYes: () => Promise<void>;
@@ -33,7 +35,7 @@ interface AskProps {
 }
 
 /** Asks before an action, with one button that acts and one that closes the dialog. */
-export function Ask({ title, children, action, danger = false, onYes, onClose }: AskProps) {
+export function Ask({ title, children, action, keep = "Go back", danger = false, onYes, onClose }: AskProps) {
   const { run, busy, error } = useAction(onYes);
   return (
     <Dialog title={title} onClose={onClose}>
@@ -48,7 +50,7 @@ export function Ask({ title, children, action, danger = false, onYes, onClose }:
           <Failure error={error} />
           <div class="row end">
             <button class="button quiet" type="button" onClick={close}>
-              Go back
+              {keep}
             </button>
             <button class={danger ? "button danger" : "button"} type="submit" disabled={busy}>
               {action}

@@ -61,7 +61,7 @@ export function NameField({ name, onName, required = false }: { name: string; on
   return (
     <label class="field">
       <span>Name</span>
-      <input type="text" required={required} maxLength={PROJECT_NAME_LENGTH_MAX} value={name} onInput={({ currentTarget }) => onName(currentTarget.value)} autocomplete="off" />
+      <input type="text" required={required} pattern={required ? ".*\\S.*" : undefined} title={required ? "Enter a name" : undefined} maxLength={PROJECT_NAME_LENGTH_MAX} value={name} onInput={({ currentTarget }) => onName(currentTarget.value)} autocomplete="off" />
     </label>
   );
 }

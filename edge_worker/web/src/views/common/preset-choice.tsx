@@ -75,6 +75,17 @@ export function PresetChoice({ settings, preset, choose, estimates }: Choice) {
           </label>
         );
       })}
+      {chosen?.refusal ? (
+        <div class="failure" role="status">
+          <p>{chosen.refusal.message}</p>
+          {chosen.refusal.hint ? <p class="hint">{chosen.refusal.hint}</p> : null}
+        </div>
+      ) : null}
+      {chosen && chosen.place !== null && !chosen.refusal ? (
+        <p class="small" role="status">
+          Other jobs are running. Yours would be {chosen.place === 1 ? "next in the queue" : `number ${chosen.place} in the queue`} and starts by itself.
+        </p>
+      ) : null}
       {chosen ? (
         <p class="small basis">
           {chosen.basis} {chosen.price.gpu} price as of {day(chosen.price.as_of)}.

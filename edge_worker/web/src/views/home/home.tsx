@@ -12,7 +12,10 @@ import type { DroppedFile } from "../../intake/dropped.ts";
 import { intake } from "../../intake/intake.ts";
 import { ago, plural } from "../../lib/format.ts";
 import { go, projectPath } from "../../lib/router.ts";
-import { stateWords } from "../../scene/progress.ts";
+import { useStore } from "../../lib/store.ts";
+import { stateWords } from "../../scene/status.ts";
+import { otherUploads } from "../../upload/other-tabs.ts";
+import { current } from "../../upload/session.ts";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
 import { Failure, Link, useAction, useTitle } from "../common/parts.tsx";
 import { Ring } from "../common/ring.tsx";
@@ -120,6 +123,8 @@ function Scenes() {
 }
 
 function Card({ project }: { project: Project }) {
+  const here = useStore(current)?.projectId === project.id && current.get()?.progress.get().phase !== "stopped";
+  const uploading = useStore(otherUploads).has(project.id) || here;
   const poster = project.artifacts["poster.webp"] ? ownSource(project.id).artifact("poster.webp", project.attempt) : null;
   return (
     <li class={`card ${project.state}`}>
@@ -130,7 +135,7 @@ function Card({ project }: { project: Project }) {
         </div>
         <h3>{project.name}</h3>
         <p class="meta fine">
-          <span class="state">{stateWords(project.state)}</span>
+          <span class="state">{stateWords(project, uploading)}</span>
           <span>{plural(project.photos.count, "photo")}</span>
           <span>{ago(project.created_at, Date.now())}</span>
         </p>

@@ -6,6 +6,7 @@ import type { ListedShare, Share } from "../../../../shared/contracts/api.ts";
 import { api } from "../../api/api.ts";
 import { useLoad } from "../../api/use-load.ts";
 import { day } from "../../lib/format.ts";
+import { Ask } from "../common/dialog.tsx";
 import { Failure, useAction } from "../common/parts.tsx";
 import { Copy, LinkField } from "./link-field.tsx";
 import { QrCode } from "./qr-code.tsx";
@@ -63,10 +64,11 @@ export function Sharing({ projectId }: { projectId: string }) {
 }
 
 function ShareLine({ projectId, share, onRevoked }: { projectId: string; share: ListedShare | Share; onRevoked: () => void }) {
-  const revoke = useAction(async () => {
+  const [asking, setAsking] = useState(false);
+  const revoke = async (): Promise<void> => {
     await api.revoke(projectId, share.id);
     onRevoked();
-  });
+  };
   const [drawn, setDrawn] = useState(false);
   const url = "url" in share ? share.url : null;
   return (
@@ -82,12 +84,16 @@ function ShareLine({ projectId, share, onRevoked }: { projectId: string; share: 
             </button>
           </>
         ) : null}
-        <button class="button text bad" type="button" disabled={revoke.busy} onClick={revoke.run}>
+        <button class="button text bad" type="button" onClick={() => setAsking(true)}>
           Revoke
         </button>
       </span>
       {url && drawn ? <QrCode text={url} /> : null}
-      <Failure error={revoke.error} />
+      {asking ? (
+        <Ask title="Revoke this share link?" action="Revoke the link" keep="Keep it" danger onClose={() => setAsking(false)} onYes={revoke}>
+          <p>People who have it can no longer view the scene. A revoked link cannot be restored.</p>
+        </Ask>
+      ) : null}
     </li>
   );
 }

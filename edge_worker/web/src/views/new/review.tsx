@@ -8,13 +8,14 @@ import { may } from "../../api/account.ts";
 import { api } from "../../api/api.ts";
 import { remember } from "../../api/last-seen.ts";
 import type { DroppedFile } from "../../intake/dropped.ts";
-import { intake, type Chosen } from "../../intake/intake.ts";
-import { advise, suggestName, type Verdict } from "../../intake/rules.ts";
+import { intake } from "../../intake/intake.ts";
+import { advise, suggestName } from "../../intake/rules.ts";
 import { bytes, plural, usd } from "../../lib/format.ts";
 import { go, projectPath } from "../../lib/router.ts";
 import { useStore } from "../../lib/store.ts";
 import { startUpload } from "../../upload/session.ts";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
+import { Frame } from "../common/frame.tsx";
 import { Failure, NameField, useAction, useTitle } from "../common/parts.tsx";
 import { PresetChoice, useChoice } from "../common/preset-choice.tsx";
 import { Ring } from "../common/ring.tsx";
@@ -45,7 +46,8 @@ export function Review({ session, settings }: { session: Session; settings: Sett
   });
 
   const cost = quality.estimates.get(quality.preset);
-  const ready = advice.enough && examining === 0 && may(session, "upload");
+  // The reason is beside the choice of quality: nothing is uploaded that could not be started.
+  const ready = advice.enough && examining === 0 && may(session, "upload") && !cost?.refusal;
   return (
     <DropZone className="review" onFiles={add}>
       <section class="stack sheet" aria-labelledby="sheet-title">
@@ -64,6 +66,7 @@ export function Review({ session, settings }: { session: Session; settings: Sett
             <Frame key={one.key} one={one} verdict={verdicts[i]} number={i + 1} />
           ))}
         </ol>
+        <LeftOutFiles />
       </section>
       <form
         class="stack order"
@@ -91,27 +94,20 @@ export function Review({ session, settings }: { session: Session; settings: Sett
   );
 }
 
-/** One frame of the contact sheet. */
-function Frame({ one, verdict, number }: { one: Chosen; verdict: Verdict | undefined; number: number }) {
-  const { key, facts, thumbnail, examined } = one;
-  const words = verdict?.use === false ? verdict.reason : (verdict?.hint ?? null);
-  const look = verdict?.use === false ? "frame rejected" : words ? "frame doubtful" : "frame";
+/** Files of a dropped folder that are no photos for certain. */
+function LeftOutFiles() {
+  const files = useStore(intake.leftOut);
+  if (files.length === 0) return null;
   return (
-    <li class={look}>
-      <div class="thumb">
-        {thumbnail ? <img src={thumbnail} alt={facts.name} decoding="async" /> : <span class="blank fine">{examined ? (facts.name.split(".").at(-1) ?? "?") : ""}</span>}
-        <button class="remove" type="button" onClick={() => intake.remove(key)}>
-          <span aria-hidden="true">×</span>
-          <span class="unseen">Remove {facts.name}</span>
-        </button>
-      </div>
-      <p class="edge">
-        <span>{number}</span>
-        <span class="file-name" title={facts.name}>
-          {facts.name}
-        </span>
-      </p>
-      {words ? <p class="why">{words}</p> : null}
-    </li>
+    <details class="small">
+      <summary>{plural(files.length, "hidden or empty file")} left out</summary>
+      <ul>
+        {files.map(({ path, reason }, i) => (
+          <li key={`${i}-${path}`}>
+            <span class="file-name">{path}</span> {reason}
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }

@@ -27,6 +27,7 @@ function Question({ project, settings, onProject, onClose }: StateProps & { onCl
     <Ask
       title="Make it again"
       action="Make the scene"
+      keep="Cancel"
       onClose={onClose}
       onYes={async () => {
         onProject(await api.start(project.id, quality.preset));

@@ -19,6 +19,7 @@ const TITLES: Record<string, string> = {
   TIME_LIMIT: "The job took longer than allowed",
   DOWNLOAD_FAILED: "The worker could not download the photos",
   UPLOAD_FAILED: "The scene could not be stored",
+  LIMIT: "A limit of this service is reached",
 };
 
 /** With these codes the same photos fail again, so the first suggestion is other photos. */

@@ -1,13 +1,18 @@
 // A project with photos missing, and no upload in this browser tab.
 // After a reload the app has no access to the files, so they must be chosen again.
+import { useState } from "preact/hooks";
+
 import { api } from "../../api/api.ts";
 import { useLoad } from "../../api/use-load.ts";
 import { intake } from "../../intake/intake.ts";
 import { plural } from "../../lib/format.ts";
 import { useStore } from "../../lib/store.ts";
+import { otherUploads } from "../../upload/other-tabs.ts";
+import { match } from "../../upload/plan.ts";
 import { startUpload } from "../../upload/session.ts";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
-import { Failure, useAction } from "../common/parts.tsx";
+import { Frame } from "../common/frame.tsx";
+import { Bar, Failure, useAction } from "../common/parts.tsx";
 import { PresetChoice, useChoice } from "../common/preset-choice.tsx";
 import { Manage } from "./manage.tsx";
 import type { StateProps } from "./state-props.ts";
@@ -27,6 +32,15 @@ export function Interrupted({ project, settings, ...rest }: StateProps) {
     for (const { as } of missing) await api.removePhoto(project.id, as);
     rest.onProject(await api.start(project.id, quality.preset));
   });
+  const other = useStore(otherUploads).get(project.id);
+  const { found, fresh, stillMissing } = match(usable, photos ?? []);
+  const declared = (photos?.length ?? 0) > 0;
+  // Photos of another set are never mixed in without being asked for.
+  const [withFresh, setWithFresh] = useState(false);
+  const toSend = declared && !withFresh ? usable.filter((photo) => !fresh.includes(photo)) : usable;
+  const adds = declared ? found.length + (withFresh ? fresh.length : 0) : usable.length;
+  const verdicts = intake.verdicts(settings.limits);
+  if (other) return <Elsewhere project={project} sent={other.sent} count={other.count} />;
   const enough = received.length >= settings.limits.photos_min;
   return (
     <DropZone className="stack going" onFiles={(files) => intake.add(files)}>
@@ -43,12 +57,26 @@ export function Interrupted({ project, settings, ...rest }: StateProps) {
           <Pickers onFiles={(files) => intake.add(files)} small />
           {chosen.length > 0 ? (
             <p class="status-line" role="status">
-              {examining ? "Checking photos…" : `${plural(usable.length, "usable photo")} chosen.`}
+              {examining ? "Checking photos…" : declared ? matchWords(missing.length, found.length, fresh.length) : `${plural(usable.length, "usable photo")} chosen.`}
             </p>
           ) : null}
+          {chosen.length > 0 ? (
+            <ol class="contact">
+              {chosen.map((one, i) => (
+                <Frame key={one.key} one={one} verdict={verdicts[i]} number={i + 1} />
+              ))}
+            </ol>
+          ) : null}
+          {declared && fresh.length > 0 && !examining ? (
+            <label class="inline">
+              <input type="checkbox" checked={withFresh} onChange={({ currentTarget }) => setWithFresh(currentTarget.checked)} />
+              <span>Also add the {plural(fresh.length, "new photo")}</span>
+            </label>
+          ) : null}
+          {adds > 0 && stillMissing > 0 && !examining ? <p class="small">{plural(stillMissing, "photo")} will be left out of the scene.</p> : null}
           <PresetChoice {...quality} />
           <div class="row">
-            <button class="button" type="button" disabled={examining || usable.length + received.length < settings.limits.photos_min || usable.length === 0} onClick={() => startUpload(project.id, usable, quality.preset)}>
+            <button class="button" type="button" disabled={examining || adds === 0 || adds + received.length < settings.limits.photos_min} onClick={() => startUpload(project.id, toSend, quality.preset)}>
               Upload and make the scene
             </button>
             {enough && missing.length > 0 ? (
@@ -62,5 +90,22 @@ export function Interrupted({ project, settings, ...rest }: StateProps) {
       ) : null}
       <Manage project={project} settings={settings} {...rest} />
     </DropZone>
+  );
+}
+
+/** "3 of 5 missing photos found. 2 chosen photos are new." */
+function matchWords(missing: number, found: number, fresh: number): string {
+  const are = fresh === 1 ? "is" : "are";
+  return `${found} of ${plural(missing, "missing photo")} found.${fresh > 0 ? ` ${plural(fresh, "chosen photo")} ${are} new.` : ""}`;
+}
+
+/** Another tab of this browser uploads the photos: it has the files, so it is the one to watch. */
+function Elsewhere({ project, sent, count }: { project: StateProps["project"]; sent: number; count: number }) {
+  return (
+    <section class="stack going">
+      <Head project={project} heading={<>{sent} <span class="of">of {plural(count, "photo")} uploaded</span></>} uploadFraction={count > 0 ? sent / count : null} />
+      <Bar fraction={count > 0 ? sent / count : null} label="Upload progress" />
+      <p class="lead">Another tab of this browser is uploading the photos. Keep that tab open. This page follows by itself.</p>
+    </section>
   );
 }

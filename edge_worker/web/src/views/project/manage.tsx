@@ -5,8 +5,8 @@ import { useState } from "preact/hooks";
 import type { Project } from "../../../../shared/contracts/project.ts";
 import { api } from "../../api/api.ts";
 import { forget } from "../../api/last-seen.ts";
-import { plural } from "../../lib/format.ts";
 import { go } from "../../lib/router.ts";
+import { deleteQuestion } from "../../scene/status.ts";
 import { current } from "../../upload/session.ts";
 import { Ask } from "../common/dialog.tsx";
 import { NameField } from "../common/parts.tsx";
@@ -39,9 +39,10 @@ function Rename({ project, onProject, onClose }: { project: Project; onProject: 
     <Ask
       title="Rename the scene"
       action="Rename"
+      keep="Cancel"
       onClose={onClose}
       onYes={async () => {
-        if (name.trim() !== "" && name.trim() !== project.name) onProject(await api.rename(project.id, name.trim()));
+        if (name.trim() !== project.name) onProject(await api.rename(project.id, name.trim()));
         onClose();
       }}
     >
@@ -51,10 +52,12 @@ function Rename({ project, onProject, onClose }: { project: Project; onProject: 
 }
 
 function Delete({ project, onClose }: { project: Project; onClose: () => void }) {
+  const question = deleteQuestion(project, project.name);
   return (
     <Ask
-      title={`Delete “${project.name}”?`}
-      action="Delete permanently"
+      title={question.title}
+      action={question.action}
+      keep={question.keep}
       danger
       onClose={onClose}
       onYes={async () => {
@@ -64,10 +67,7 @@ function Delete({ project, onClose }: { project: Project; onClose: () => void })
         go("/", "replace");
       }}
     >
-      <p>
-        This permanently deletes {plural(project.photos.count, "photo")}, the scene and its downloads. Share links stop working, and a running job is cancelled. It
-        cannot be undone.
-      </p>
+      <p>{question.text}</p>
     </Ask>
   );
 }

@@ -6,14 +6,14 @@ import type { Session, Settings } from "../../../../shared/contracts/api.ts";
 import type { Project } from "../../../../shared/contracts/project.ts";
 import { ACTIVE, FINAL } from "../../../../shared/stages.ts";
 import { may, noticeFailure } from "../../api/account.ts";
-import { ownSource, type ApiError } from "../../api/api.ts";
-import { lastSeen, remember } from "../../api/last-seen.ts";
+import { api, ownSource, type ApiError } from "../../api/api.ts";
+import { forget, lastSeen, remember } from "../../api/last-seen.ts";
 import { watch, type Watch } from "../../api/live.ts";
 import { useStore } from "../../lib/store.ts";
 import { keepForecast } from "../../scene/progress.ts";
 import { current, type UploadSession } from "../../upload/session.ts";
-import { Missing, Trouble, Wait } from "../common/notices.tsx";
-import { useTitle } from "../common/parts.tsx";
+import { Missing, Notice, Trouble, Wait } from "../common/notices.tsx";
+import { Link, useTitle } from "../common/parts.tsx";
 import { Scene } from "../scene/scene.tsx";
 import { Ended } from "./ended.tsx";
 import { Interrupted } from "./interrupted.tsx";
@@ -54,8 +54,17 @@ export function ProjectPage({ id, session, settings }: Props) {
     return () => one.stop();
   }, [id, settled]);
 
+  // Somebody may have deleted a finished scene, or made it again, while this tab was in the background.
+  useEffect(() => {
+    if (!settled) return;
+    const look = (): void => void (document.visibilityState === "visible" && api.project(id).then(setProject, (failure: unknown) => setError(noticeFailure(failure))));
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, [id, settled]);
+
   useTitle(project ? `${ACTIVE.has(project.state) ? "… " : ""}${project.name} · Splat` : "Splat");
 
+  if (project && error?.status === 404) return <Deleted name={project.name} id={id} />;
   if (!project) {
     if (error?.status === 404 || error?.status === 400) return <Missing what="Scene" />;
     if (error) return <Trouble error={error} again={() => watching.current?.refresh()} />;
@@ -76,6 +85,25 @@ export function ProjectPage({ id, session, settings }: Props) {
       {error ? <p class="strip" role="status">{error.message} What you see may be out of date. The page keeps trying.</p> : null}
       <ByState state={state} upload={upload?.projectId === id ? upload : null} />
     </>
+  );
+}
+
+/** It was there a moment ago: deleted in another tab or by another member. */
+function Deleted({ name, id }: { name: string; id: string }) {
+  useEffect(() => {
+    forget(id);
+    if (current.get()?.projectId !== id) return;
+    current.get()?.stop();
+    current.set(null);
+  }, [id]);
+  return (
+    <Notice title="This scene was deleted." lead={`“${name}” was deleted in another tab or by somebody else.`}>
+      <p>
+        <Link class="button" href="/">
+          Go to your scenes
+        </Link>
+      </p>
+    </Notice>
   );
 }
 

@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api, ownSource } from "../../api/api.ts";
 import { about, duration, plural, usd } from "../../lib/format.ts";
 import { costSoFar, secondsLeft, steps } from "../../scene/progress.ts";
+import { cancelQuestion, queueWords } from "../../scene/status.ts";
 import { Ask } from "../common/dialog.tsx";
 import { Stage } from "../scene/stage.tsx";
 import type { StateProps } from "./state-props.ts";
@@ -16,18 +17,20 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
   const left = secondsLeft(project, now);
   const cost = costSoFar(project, settings.price.usd_per_s, now);
   const queued = project.state === "queued";
+  const waiting = queueWords(project.place);
+  const question = cancelQuestion(project);
   const preview = project.progress?.preview ?? null;
   // Screen readers announce each step once. The message beside it changes every second.
   const current = steps(project).find(({ state }) => state === "now");
   const elapsedS = project.started_at ? Math.max(0, (now - Date.parse(project.started_at)) / 1000) : null;
   return (
     <section class="stack going">
-      <Head project={project} heading={queued ? "Waiting to start" : left === null ? "Making your scene" : left < 3 ? "Almost done" : <>{capital(about(left))} <span class="of">left</span></>} />
+      <Head project={project} heading={queued ? waiting.heading : left === null ? "Making your scene" : left < 3 ? "Almost done" : <>{capital(about(left))} <span class="of">left</span></>} />
       <p class="unseen" role="status">
-        {queued ? "Waiting to start" : `${current?.label ?? ""} in progress`}
+        {queued ? waiting.heading : `${current?.label ?? ""} in progress`}
       </p>
       <p class="status-line">
-        <span>{queued ? [project.notice?.message, project.notice?.hint].filter(Boolean).join(" ") || "A worker is starting. The first one can take a few minutes." : (project.progress?.message ?? "A worker has accepted the job.")}</span>
+        <span>{queued ? [project.notice?.message, project.notice?.hint].filter(Boolean).join(" ") || waiting.sentence : (project.progress?.message ?? "A worker has accepted the job.")}</span>
         <span class="figures quiet">
           {elapsedS === null ? null : `${duration(elapsedS < 10 ? Math.floor(elapsedS) : elapsedS).replace(".0", "")} so far`}
           {cost === null ? null : ` · ${usd(cost)}`}
@@ -46,8 +49,9 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
       ) : null}
       {asking ? (
         <Ask
-          title="Cancel this job?"
-          action="Cancel the job"
+          title={question.title}
+          action={question.action}
+          keep={question.keep}
           danger
           onClose={() => setAsking(false)}
           onYes={async () => {
@@ -55,7 +59,7 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
             setAsking(false);
           }}
         >
-          <p>The worker stops, and so do the charges. Your photos stay, so you can start again. Time already used is still charged.</p>
+          <p>{question.text}</p>
         </Ask>
       ) : null}
     </section>

@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 
 import { intake } from "../../intake/intake.ts";
 import { bytes, plural } from "../../lib/format.ts";
+import { useOnline } from "../../lib/online.ts";
 import { useStore } from "../../lib/store.ts";
 import type { Item, Phase, UploadSession } from "../../upload/session.ts";
 import { Bar, Failure } from "../common/parts.tsx";
@@ -25,6 +26,7 @@ export function Sending({ project, upload, ...rest }: StateProps & { upload: Upl
   const fraction = allBytes > 0 ? sentBytes / allBytes : null;
   const sent = items.filter(({ state }) => state === "sent").length;
   const stopped = phase === "stopped";
+  const offline = !useOnline() && !stopped && phase !== "started";
   useEffect(() => {
     if (phase === "started") intake.clear();
   }, [phase]);
@@ -33,7 +35,7 @@ export function Sending({ project, upload, ...rest }: StateProps & { upload: Upl
       <Head project={{ ...project, state: "uploading" }} heading={<>{sent} <span class="of">of {plural(items.length, "photo")} uploaded</span></>} uploadFraction={fraction} />
       <Bar fraction={fraction} label="Upload progress" />
       <p class="status-line">
-        <span role="status">{PHASE_WORDS[phase]}</span>
+        <span role="status">{offline ? "Offline. Continues by itself." : PHASE_WORDS[phase]}</span>
         <span class="figures quiet">
           {bytes(sentBytes)} of {bytes(allBytes)}
         </span>
@@ -52,7 +54,7 @@ export function Sending({ project, upload, ...rest }: StateProps & { upload: Upl
       </div>
       <ul class="files">
         {items.map((item) => (
-          <FileLine key={item.name} item={item} />
+          <FileLine key={item.name} item={item} offline={offline} />
         ))}
       </ul>
       {stopped ? <Manage project={project} {...rest} /> : null}
@@ -60,9 +62,9 @@ export function Sending({ project, upload, ...rest }: StateProps & { upload: Upl
   );
 }
 
-function FileLine({ item }: { item: Item }) {
+function FileLine({ item, offline }: { item: Item; offline: boolean }) {
   const { name, bytes: size, sent, state, repeats, reason } = item;
-  const words = { waiting: repeats > 0 ? "retrying soon" : "waiting", sending: `${Math.floor((sent / Math.max(1, size)) * 100)} %`, sent: "uploaded", rejected: "failed" }[state];
+  const words = { waiting: repeats > 0 && !offline ? "retrying" : "waiting", sending: `${Math.floor((sent / Math.max(1, size)) * 100)} %`, sent: "uploaded", rejected: "failed" }[state];
   return (
     <li class={`file ${state}`}>
       <span class="file-name" title={name}>

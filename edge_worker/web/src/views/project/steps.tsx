@@ -1,4 +1,4 @@
-// The head of a project page until the scene is done: name, heading, and the five steps.
+// The head of a project page until the scene is done: name, heading, and the six steps.
 import type { ComponentChildren } from "preact";
 
 import type { Project } from "../../../../shared/contracts/project.ts";
