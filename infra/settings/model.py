@@ -309,7 +309,12 @@ class LimitSettings(Section):
     jobs_per_day: int = Field(
         default=50, ge=1, le=10_000, description="Jobs that all users together may start per day (UTC)."
     )
-    jobs_at_once: int = Field(default=2, ge=1, le=100, description="Jobs of all users together that may run at once. More jobs wait in a queue.")
+    jobs_at_once: int = Field(
+        default=2,
+        ge=1,
+        le=100,
+        description="Jobs of all users together that may run at once. More jobs wait in a queue.",
+    )
     budget_usd_per_month: float = Field(
         default=50.0, ge=0, le=1_000_000, description="US dollars of GPU time per month. After that no job starts."
     )
