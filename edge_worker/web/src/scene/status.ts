@@ -1,4 +1,4 @@
-// What the app says about a project in each of its states: one table for lists, pages and questions.
+// The words for a project in each of its states: one table for lists, pages and questions.
 // Pure. `uploading`: this or another tab of the app uploads its photos now.
 import type { Project } from "../../../shared/contracts/project.ts";
 import { ACTIVE } from "../../../shared/stages.ts";
@@ -39,7 +39,7 @@ export function queueWords(place: number | null): { heading: string; sentence: s
 export interface Question {
   title: string;
   text: string;
-  /** The button that does it, and the one that leaves everything as it is. */
+  /** The labels of the two buttons: `keep` changes nothing. */
   action: string;
   keep: string;
 }
@@ -49,7 +49,7 @@ export function cancelQuestion({ state, place }: Pick<Known, "state" | "place">)
   if (state === "running") {
     return { title: "Cancel this job?", text: `The worker stops, and so do the charges. Time already used is still charged. ${stays}`, action: "Cancel the job", keep: "Keep running" };
   }
-  const text = place === null ? `No worker has begun with it yet. ${stays}` : `The job leaves the queue and costs nothing. ${stays}`;
+  const text = place === null ? `No worker has started on it yet. ${stays}` : `The job leaves the queue and costs nothing. ${stays}`;
   return { title: "Cancel this job?", text, action: "Cancel the job", keep: "Keep waiting" };
 }
 

@@ -40,7 +40,7 @@ export interface Match<P extends LocalPhoto> {
   stillMissing: number;
 }
 
-/** How photos that were chosen to resume an upload fit the ones that were declared for it. */
+/** Compares photos that were chosen to resume an upload with those that were declared for it. */
 export function match<P extends LocalPhoto>(local: readonly P[], server: readonly StoredPhoto[]): Match<P> {
   const missing = new Set(server.filter(({ uploaded }) => !uploaded).map(same));
   const declared = new Set(server.map(same));

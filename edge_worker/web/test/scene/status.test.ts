@@ -1,4 +1,4 @@
-// What the app says in each state.
+// The words for a project in each state.
 import { describe, expect, it } from "vitest";
 
 import { STATES } from "../../../shared/stages.ts";
