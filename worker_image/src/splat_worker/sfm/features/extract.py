@@ -51,10 +51,13 @@ def _extract(preset: SfmPreset, photos: Sequence[Photo], database: Path, camera_
     options.num_threads = preset.threads
     options.sift.max_num_features = FEATURES_MAX
     options.max_image_size = preset.extract_max_px or -1
+    folder, names = photos[0].path.parent, [photo.path.name for photo in photos]
+    # Threads write photos as they finish; the mapper's choices depend on the order, so that is fixed here.
+    pycolmap.import_images(database, folder, pycolmap.CameraMode.SINGLE, names, reader)
     pycolmap.extract_features(
         database,
-        photos[0].path.parent,
-        image_names=[photo.path.name for photo in photos],
+        folder,
+        image_names=names,
         camera_mode=pycolmap.CameraMode.SINGLE,
         reader_options=reader,
         extraction_options=options,

@@ -11,6 +11,7 @@ import pycolmap
 
 from splat_worker.photos.validation import Photo
 from splat_worker.sfm.matching.pairs import Pairs
+from splat_worker.sfm.matching.verify import verification_options
 from splat_worker.sfm.preset import OnProgress, SfmPreset
 
 MATCH_CHUNK = 150
@@ -48,7 +49,11 @@ def match_photos(
             gpu.write_matches(chunk)
         (work_dir / "pairs.txt").write_text("".join(f"{one} {other}\n" for one, other in chunk))
         pycolmap.match_image_pairs(
-            database, matching_options=options, pairing_options=pairing, device=pycolmap.Device.cpu
+            database,
+            matching_options=options,
+            pairing_options=pairing,
+            verification_options=verification_options(),
+            device=pycolmap.Device.cpu,
         )
         done = before + start + len(chunk)
         on_progress(done / len(pairs), f"Comparing photos: {done} of {len(pairs)} pairs")
