@@ -226,6 +226,7 @@ def _sfm_stage(run: JobRun, prepared: Prepared, device: Device, extras: Extras, 
         saved = resumed.checkpoint
         if saved and saved.sparse:
             report(1.0, "Camera positions restored from the checkpoint")
+            run.warnings.extend(saved.sparse.notes)
             return saved.sparse
         sparse = reconstruct(
             _sfm_preset(run, device),
@@ -236,6 +237,7 @@ def _sfm_stage(run: JobRun, prepared: Prepared, device: Device, extras: Extras, 
             partial=saved.partial if saved else None,
             on_matches=extras.on_matches,
         )
+        run.warnings.extend(sparse.notes)
         placed, given = len(sparse.cameras), len(prepared.photos)
         if placed < REGISTERED_WARN_SHARE * given:
             run.warnings.append(

@@ -18,11 +18,27 @@ from splat_worker.errors import Code, JobError
 from splat_worker.limits import PHOTOS_MIN
 from splat_worker.photos.validation import Photo
 from splat_worker.progress import silent
-from splat_worker.sfm.diagnosis import Overlap, advice, diagnose, tally
+from splat_worker.sfm.diagnosis import (
+    ONE_SPOT,
+    STILL_BACKGROUND,
+    STILL_BACKGROUND_NOTE,
+    TROUBLE_BY_FAULT,
+    Overlap,
+    Trouble,
+    Unplaced,
+    advice,
+    diagnose,
+    tally,
+)
 from splat_worker.sfm.features.extract import FEATURES_MAX, extract_features
-from splat_worker.sfm.mapping.ladder import LADDER, RANDOM_SEED, run_ladder
+from splat_worker.sfm.mapping.ladder import LADDER, Climbed, Ladder
+from splat_worker.sfm.mapping.mapper import RANDOM_SEED
+from splat_worker.sfm.mapping.positions import Metres
 from splat_worker.sfm.matching.match import match_photos
-from splat_worker.sfm.matching.pairs import Pairs, choose, pairs_of
+from splat_worker.sfm.matching.motion import Lens, from_one_spot, still_background
+from splat_worker.sfm.matching.pairs import Pairs, choose, local_metres, pairs_of
+from splat_worker.sfm.matching.still import without_still_matches
+from splat_worker.sfm.matching.verified import read_verified
 from splat_worker.sfm.preset import OnProgress, SfmPreset
 from splat_worker.sfm.resume import PartialModel, Reusable, reusable_work
 from splat_worker.sfm.sparse import SparseCamera, SparseModel
@@ -89,26 +105,81 @@ def reconstruct(
     extract_features(preset, photos, database, step(0.0, last=False))
     matching, pairs = _pairs(preset, photos)
     match_photos(preset, photos, pairs, database, work_dir, on_progress=step(0.35, last=True))
-    best, rung, tried = run_ladder(
-        preset,
-        photos,
-        database,
-        work_dir,
-        lambda f, m: on_progress(0.7 + 0.3 * f, m),
-        partial=partial,
+    lenses = {p.path.name: Lens(width=p.width, height=p.height, focal_px=p.focal_px) for p in photos}
+    mapped, verified = database, read_verified(database)
+    trouble: Trouble | None = None
+    if still_background(verified, lenses):
+        trouble = STILL_BACKGROUND
+        mapped = without_still_matches(database, work_dir / "moving.db", lenses)
+        verified = read_verified(mapped)
+    elif from_one_spot(verified, lenses):
+        raise _no_scene(photos, (), ONE_SPOT)
+    climbed = Ladder(
+        preset=preset,
+        photos=photos,
+        database=mapped,
+        work_dir=work_dir,
+        pairs=verified,
+        positions=_positions(photos),
+        on_progress=lambda f, m: on_progress(0.7 + 0.3 * f, m),
         on_partial=on_matches and (lambda placed: on_matches(database, complete=True, partial=placed)),
+    ).climb(partial)
+    return _scene_of(climbed, photos, mapped, matching=matching, threads=preset.threads, trouble=trouble)
+
+
+def _scene_of(
+    climbed: Climbed,
+    photos: Sequence[Photo],
+    database: Path,
+    *,
+    matching: Matching,
+    threads: int,
+    trouble: Trouble | None,
+) -> SparseModel:
+    """The best model as plain arrays. Raises SFM_FAILED with the reason if it has too few cameras."""
+    best = climbed.best
+    model = best.model if best else None
+    placed = {image.name for image in model.images.values() if image.has_pose} if model else set()
+    rejected = diagnose(photos, placed, _overlaps(photos, database), best.misplaced if best else None)
+    if best is None or model is None or len(placed) < PHOTOS_MIN:
+        if trouble is None and climbed.fault is not None and _overlap_enough(rejected):
+            trouble = TROUBLE_BY_FAULT[climbed.fault]
+        raise _no_scene(photos, rejected, trouble, placed=len(placed))
+    model.extract_colors_for_all_images(photos[0].path.parent, num_threads=threads)
+    return _as_sparse(
+        model,
+        photos,
+        rung=best.rung,
+        matching=matching,
+        tried=dict(climbed.tried),
+        rejected=rejected,
+        notes=(STILL_BACKGROUND_NOTE,) if trouble is STILL_BACKGROUND else (),
     )
-    placed = {image.name for image in best.images.values() if image.has_pose} if best else set()
-    rejected = diagnose(photos, placed, _overlaps(photos, database))
-    if best is None or len(placed) < PHOTOS_MIN:
-        raise JobError(
-            Code.SFM_FAILED,
-            f"Found camera positions for {len(placed)} of {len(photos)} photos; a scene needs at least {PHOTOS_MIN}."
-            f"{tally(rejected)}",
-            hint=advice(rejected),
-        )
-    best.extract_colors_for_all_images(photos[0].path.parent, num_threads=preset.threads)
-    return _as_sparse(best, photos, rung=rung, matching=matching, tried=tried, rejected=rejected)
+
+
+def _overlap_enough(rejected: Sequence[Rejected]) -> bool:
+    """Whether most of the photos overlap, so that their overlap is not what is missing."""
+    overlapping = sum(r.code in (Unplaced.NOT_PLACED, Unplaced.OTHER_GROUP, Unplaced.MISPLACED) for r in rejected)
+    return 2 * overlapping > len(rejected)
+
+
+def _no_scene(
+    photos: Sequence[Photo], rejected: Sequence[Rejected], trouble: Trouble | None, *, placed: int = 0
+) -> JobError:
+    found = f"Found camera positions for {placed} of {len(photos)} photos; a scene needs at least {PHOTOS_MIN}."
+    if trouble is not None:
+        return JobError(Code.SFM_FAILED, f"{found} {trouble.message}", hint=trouble.hint)
+    return JobError(Code.SFM_FAILED, f"{found}{tally(rejected)}", hint=advice(rejected))
+
+
+def _positions(photos: Sequence[Photo]) -> dict[str, Metres]:
+    """East, north and up in m of the photos with position tags, by file name."""
+    metres = local_metres([photo.position for photo in photos])
+    return {
+        photo.path.name: (float(east), float(north), photo.position[2])
+        for photo, (east, north) in zip(photos, metres, strict=True)
+        if photo.position is not None
+    }
 
 
 def _pairs(preset: SfmPreset, photos: Sequence[Photo]) -> tuple[Matching, Pairs]:
@@ -141,6 +212,7 @@ def _as_sparse(
     matching: Matching,
     tried: dict[str, int],
     rejected: tuple[Rejected, ...],
+    notes: tuple[str, ...],
 ) -> SparseModel:
     by_file = {photo.path.name: photo for photo in photos}
     cameras = []
@@ -166,4 +238,5 @@ def _as_sparse(
         matching=matching.value,
         tried=tried,
         rejected=rejected,
+        notes=notes,
     )

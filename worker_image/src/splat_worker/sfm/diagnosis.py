@@ -13,6 +13,7 @@ import numpy as np
 
 from splat_worker.contract.job_report import Rejected
 from splat_worker.photos.validation import Photo
+from splat_worker.sfm.mapping.judge import Fault, Misplaced
 
 KEYPOINTS_FEW = 300
 INLIERS_FEW = 15
@@ -27,6 +28,7 @@ class Unplaced(StrEnum):
     BLURRED = "BLURRED"
     OTHER_GROUP = "OTHER_GROUP"
     NOT_PLACED = "NOT_PLACED"
+    MISPLACED = "MISPLACED"
 
 
 _TALLY = {
@@ -35,6 +37,7 @@ _TALLY = {
     Unplaced.BLURRED: "too blurred",
     Unplaced.OTHER_GROUP: "in a separate group",
     Unplaced.NOT_PLACED: "without a fitting camera position",
+    Unplaced.MISPLACED: "with a camera position that the others contradict",
 }
 _ADVICE = {
     Unplaced.FEW_KEYPOINTS: "The photos show too little texture. Put something patterned, such as a newspaper, under"
@@ -46,6 +49,62 @@ _ADVICE = {
     Unplaced.NOT_PLACED: "The photos overlap, but show too little depth. Take a step to the side between two photos,"
     " instead of turning on the spot.",
 }
+_MISPLACED = {
+    Misplaced.CONTRADICTED: "Its matches with other photos contradict the camera position found for it. Something may"
+    " have moved, or the same pattern repeats.",
+    Misplaced.COARSE: "The points that it sees fit its camera position far worse than in the other photos.",
+    Misplaced.FEW_POINTS: "It sees too few points of the scene to be sure of its camera position. Take one photo"
+    " between this one and its neighbours.",
+    Misplaced.DEPTH: "The camera position found for it lies inside or far outside the scene.",
+    Misplaced.LENS: "The focal length or the distortion found for it fits no real lens.",
+    Misplaced.POSITION: "The camera position found for it lies far from where its GPS position says.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """What is wrong with a whole set of photos. message: what and why; hint: the next step."""
+
+    message: str
+    hint: str
+
+
+ONE_SPOT = Trouble(
+    message="The photos show no depth.",
+    hint="Walk around the subject; all photos were taken from one spot.",
+)
+STILL_BACKGROUND = Trouble(
+    message="The background stands still while the subject turns, so that the two contradict each other.",
+    hint="Use a plain background without any texture, or masks, or walk around the subject.",
+)
+STILL_BACKGROUND_NOTE = (
+    "The background stood still while the subject turned. It was left out when the camera positions were found, but it"
+    " blurs the scene. Use a plain background or masks."
+)
+TROUBLE_BY_FAULT = {
+    Fault.NO_DEPTH: Trouble(
+        message="The photos show too little depth.",
+        hint="Walk around the subject. Photos from one spot, or along one line of sight, show no depth.",
+    ),
+    Fault.LENS: Trouble(
+        message="The focal lengths and distortions that fit the photos are those of no real lens.",
+        hint="Use photos as the camera took them, neither cropped nor stretched, with one lens and without zooming.",
+    ),
+    Fault.COARSE: Trouble(
+        message="The camera positions found fit the photos too coarsely.",
+        hint="Nothing may move while you take the photos. Keep the focus and the zoom constant.",
+    ),
+    Fault.CONTRADICTED: Trouble(
+        message="Many matches between the photos contradict the camera positions found.",
+        hint="Surfaces that look alike are easily confused. Put different objects beside each, take photos in smaller"
+        " steps, and keep everything still.",
+    ),
+    Fault.FOLDED: Trouble(
+        message="The camera positions found turn in all directions, and matches contradict them.",
+        hint="Surfaces that look alike are easily confused. Put different objects beside each, and take photos in"
+        " smaller steps.",
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +115,25 @@ class Overlap:
     inliers: Mapping[str, int]
 
 
-def diagnose(photos: Sequence[Photo], placed: set[str], overlaps: Mapping[str, Overlap]) -> tuple[Rejected, ...]:
-    """One reason per photo whose file name is not in `placed`, in the order of `photos`."""
+def diagnose(
+    photos: Sequence[Photo],
+    placed: set[str],
+    overlaps: Mapping[str, Overlap],
+    misplaced: Mapping[str, Misplaced] | None = None,
+) -> tuple[Rejected, ...]:
+    """One reason per photo whose file name is not in `placed`, in the order of `photos`. misplaced: photos whose camera
+    was taken out, by file name."""
+    taken_out = misplaced or {}
     median = float(np.median([photo.sharpness for photo in photos])) if photos else 0.0
     # Where nothing was placed, photos that all overlap are no group apart from a scene.
     scene = placed or _largest_group(overlaps)
     rejected = []
     for photo in photos:
         if photo.path.name not in placed:
-            code, reason = _reason(photo, scene, overlaps[photo.path.name], median)
+            if photo.path.name in taken_out:
+                code, reason = Unplaced.MISPLACED, _MISPLACED[taken_out[photo.path.name]]
+            else:
+                code, reason = _reason(photo, scene, overlaps[photo.path.name], median)
             rejected.append(Rejected(name=photo.name, code=code, reason=reason))
     return tuple(rejected)
 

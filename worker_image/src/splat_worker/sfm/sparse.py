@@ -44,7 +44,8 @@ class SparseCamera:
 
 @dataclass(frozen=True, kw_only=True)
 class SparseModel:
-    """points: (P, 3) float32 world; colours: (P, 3) uint8 sRGB; tracks: (P,) number of photos that see a point."""
+    """points: (P, 3) float32 world; colours: (P, 3) uint8 sRGB; tracks: (P,) number of photos that see a point; notes:
+    what the owner of the photos should know about them."""
 
     cameras: tuple[SparseCamera, ...]
     points: Float32
@@ -55,6 +56,7 @@ class SparseModel:
     matching: str
     tried: dict[str, int]
     rejected: tuple[Rejected, ...]
+    notes: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """As npz without pickles."""
@@ -68,6 +70,7 @@ class SparseModel:
             "matching": self.matching,
             "tried": self.tried,
             "rejected": [r.model_dump() for r in self.rejected],
+            "notes": self.notes,
         }
         buffer = io.BytesIO()
         np.savez_compressed(
@@ -90,11 +93,13 @@ class SparseModel:
             for pose, camera in zip(arrays["poses"], meta.pop("cameras"), strict=True)
         )
         rejected = tuple(Rejected(**r) for r in meta.pop("rejected"))
+        notes = tuple(meta.pop("notes", ()))  # checkpoints of earlier versions have none
         return cls(
             cameras=cameras,
             points=arrays["points"],
             colours=arrays["colours"],
             tracks=arrays["tracks"],
             rejected=rejected,
+            notes=notes,
             **meta,
         )

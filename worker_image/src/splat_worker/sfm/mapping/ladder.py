@@ -1,20 +1,34 @@
-"""A ladder of mappers, from COLMAP's default thresholds to the global mapper. The best model wins.
+"""A ladder of mappers, from COLMAP's default thresholds to the global mapper. Every model is judged; the best that is
+right wins.
 Reads the matches of a database and changes none.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pycolmap
 
+from splat_worker.limits import PHOTOS_MIN
 from splat_worker.photos.validation import Photo
-from splat_worker.sfm.mapping.agreement import share_of_matches_explained
+from splat_worker.sfm.mapping.evidence import evidence_of
+from splat_worker.sfm.mapping.judge import Fault, Misplaced, judge
+from splat_worker.sfm.mapping.lenses import (
+    ZOOM_ERROR_DROP,
+    adjust,
+    grouped,
+    untagged,
+    write_own_lenses,
+    zoom_suspected,
+)
+from splat_worker.sfm.mapping.mapper import Mapper, OnPartial, Rung
+from splat_worker.sfm.mapping.positions import Metres
+from splat_worker.sfm.matching.verified import VerifiedPair, connected_groups
 from splat_worker.sfm.preset import OnProgress, SfmPreset
 from splat_worker.sfm.resume import PartialModel
 
@@ -22,227 +36,208 @@ log = logging.getLogger(__name__)
 
 ENOUGH_SHARE = 0.7
 """From this share of placed photos, a rung that places no more ends the ladder: later rungs cost minutes on large sets
-and place photos of other scenes wrongly."""
-RANDOM_SEED = 0
-EXPLAINED_MIN = 0.85
-"""Share of verified matches that a model of a later rung must explain (agreement.py: correct models 0.91 and more,
-folded models 0.74 to 0.78)."""
-MODEL_ERROR_MAX_PX_PER_1000 = 1.2
-"""Mean reprojection error above which a model of a later rung counts as wrong, per 1000 px of the longer side. Correct
-models of our sets reach 0.24 to 0.9. The global mapper once placed 12 of 12 photos a third of the scene's extent off,
-at 2.1 (1.34 px at 640 px)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rung:
-    """One attempt of the ladder: the incremental mapper, or the global one if `is_global`.
-
-    init_min_angle_deg: between the first two cameras (COLMAP: 16); init_max_forward: share of their motion along the
-    line of sight (COLMAP: 0.95); init_min_inliers: matches of the first pair (COLMAP: 100); pose_min_inliers: to
-    place one more photo (COLMAP: 30); seeds: runs of the mapper, until one places all photos.
-    """
-
-    name: str
-    init_min_angle_deg: float = 16.0
-    init_max_forward: float = 0.95
-    init_min_inliers: int = 100
-    pose_min_inliers: int = 30
-    is_global: bool = False
-    seeds: int = 1
-
+and place photos of other scenes wrongly. The next rung then adds photos to the model instead of beginning anew."""
 
 LADDER = (
-    Rung(name="default"),
-    Rung(name="relaxed", init_min_angle_deg=4.0, init_max_forward=1.0, init_min_inliers=30, pose_min_inliers=15),
+    Rung(name="default", tries_lenses=True),
+    Rung(
+        name="relaxed",
+        init_min_angle_deg=4.0,
+        init_max_forward=1.0,
+        init_min_inliers=30,
+        pose_min_inliers=15,
+        tries_lenses=True,
+    ),
     Rung(name="loose", init_min_angle_deg=1.5, init_max_forward=1.0, init_min_inliers=30, pose_min_inliers=15),
     Rung(name="global", is_global=True, seeds=3),
 )
 """A walk along a street fails the first rung (2 of 29 photos: its first pair looks ahead, with almost no angle between
 them) and passes the others. The global mapper takes a second and fails with two of three seeds on the smallest such
 set, hence three seeds."""
-SNAPSHOT_EVERY_PHOTOS = 10
-"""Photos placed between two partial models to resume from. With 50 photos, which take 9 s on 2 cores, each model costs
-3 MB and 0.05 s."""
-GROWTH_BETWEEN_ADJUSTMENTS = 1.4
-"""Growth of photos or points between two global bundle adjustments (COLMAP: 1.1). On five sets of 24 to 50 photos this
-saves 8 to 30 % of the mapper's time (24 photos from a drone: 5.2 s to 3.8 s on two cores) and places the same photos,
-with reprojection errors 0.01 px lower or within 0.001 px."""
-SETTLED_AT = 1e-6
-"""Relative change of the squared error at which a bundle adjustment stops (COLMAP: 0, which means all of its 50 steps).
-On three sets this gives the same models within 0.001 px, in 0.83 to 0.94 of the mapper's time."""
-ADJUSTED_BY_ONE_THREAD = 200_000
-"""Residuals up to which one thread runs bundle adjustment (COLMAP: 50 000; 50 photos have 70 000). Two threads are no
-faster there and use about an eighth more CPU time. More than two were not measured."""
+OWN_LENSES = "with a lens for each photo"
 RUNG_ENDS = (0.5, 0.75, 0.9, 1.0)
 """Share of the mapping's progress at which each rung ends, so that progress never falls back."""
 
-OnPartial = Callable[[PartialModel], None]
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A model that is right, without its misplaced cameras (file names). rung: what made it; shared_lenses: its cameras
+    are those of the match database."""
+
+    model: pycolmap.Reconstruction
+    rung: str
+    misplaced: Mapping[str, Misplaced] = field(default_factory=dict)
+    shared_lenses: bool = True
+
+    @property
+    def placed(self) -> int:
+        return int(self.model.num_reg_images())
+
+    @property
+    def error_px(self) -> float:
+        return float(self.model.compute_mean_reprojection_error())
 
 
-def run_ladder(
-    preset: SfmPreset,
-    photos: Sequence[Photo],
-    database: Path,
-    work_dir: Path,
-    on_progress: OnProgress,
-    *,
-    partial: PartialModel | None = None,
-    on_partial: OnPartial | None = None,
-) -> tuple[pycolmap.Reconstruction | None, str, dict[str, int]]:
-    """The best model, its rung, and the photos placed by each rung that ran. Tries rungs until `is_done`.
+@dataclass(frozen=True, kw_only=True)
+class Climbed:
+    """best: None if no model is right; fault: of most models that are wrong; tried: photos placed, by rung that ran."""
 
-    on_partial receives the cameras placed so far from time to time; partial: such cameras, from the same database.
-    Their rung resumes from them; earlier rungs run again.
-    """
-    best: pycolmap.Reconstruction | None = None
-    best_rung, tried = "", {}
-    for number, rung in enumerate(LADDER):
-        started = time.monotonic()
-        begin, end = (0.0, *RUNG_ENDS)[number], RUNG_ENDS[number]
+    best: Found | None
+    fault: Fault | None
+    tried: Mapping[str, int]
 
-        def within(fraction: float, message: str, begin: float = begin, end: float = end) -> None:
-            on_progress(begin + (end - begin) * fraction, message)
 
-        runner = _Runner(
-            preset=preset,
-            rung=rung,
-            photos=photos,
-            database=database,
-            out=work_dir / rung.name,
-            on_progress=within,
-            on_partial=on_partial,
-        )
-        found = runner.run(partial if partial and partial.rung == rung.name else None)
-        models = [model for model in found if rung is LADDER[0] or _plausible(model, photos, database)]
-        model = max(models, key=merit, default=None)
-        tried[rung.name] = model.num_reg_images() if model else 0
-        log.info(
-            "rung %s placed %d of %d in %.1f s", rung.name, tried[rung.name], len(photos), time.monotonic() - started
-        )
-        before = best.num_reg_images() if best else 0
-        if model is not None and (best is None or merit(model) > merit(best)):
-            best, best_rung = model, rung.name
-        placed = best.num_reg_images() if best else 0
-        seen = max((model.num_reg_images() for model in found), default=0)
-        if is_done(placed, before=before, seen=seen, of=len(photos)):
-            break
-        if number + 1 < len(LADDER):
-            on_progress(end, f"{placed} of {len(photos)} photos placed; trying {LADDER[number + 1].name} settings")
-    return best, best_rung, tried
+@dataclass(frozen=True, kw_only=True)
+class Ladder:
+    """The search on one match database. pairs: its verified matches; positions: of photos with position tags, by file
+    name; on_partial receives the cameras placed so far from time to time."""
+
+    preset: SfmPreset
+    photos: Sequence[Photo]
+    database: Path
+    work_dir: Path
+    pairs: Sequence[VerifiedPair]
+    positions: Mapping[str, Metres]
+    on_progress: OnProgress
+    on_partial: OnPartial | None = None
+
+    def climb(self, partial: PartialModel | None = None) -> Climbed:
+        """Tries rungs until `is_done`. partial: cameras that on_partial received, from the same database. Their rung
+        resumes from them; earlier rungs run again."""
+        names = [photo.path.name for photo in self.photos]
+        reachable = len(connected_groups(names, self.pairs)[0])
+        best: Found | None = None
+        tried: dict[str, int] = {}
+        faults: Counter[Fault] = Counter()
+        for number, rung in enumerate(LADDER):
+            begin, end = (0.0, *RUNG_ENDS)[number], RUNG_ENDS[number]
+            before = best.placed if best else 0
+            attempt = _Attempt(self, rung, reachable, begin, end)
+            found = attempt.run(partial, best if before >= ENOUGH_SHARE * reachable else None)
+            faults.update(attempt.faults)
+            tried.update(attempt.tried)
+            if found is not None and (best is None or merit(found) > merit(best)):
+                best = found
+            placed = best.placed if best else 0
+            if is_done(placed, before=before, seen=attempt.seen, of=reachable):
+                break
+            if number + 1 < len(LADDER):
+                self.on_progress(
+                    end, f"{placed} of {len(self.photos)} photos placed; trying {LADDER[number + 1].name} settings"
+                )
+        fault = max(sorted(faults), key=lambda f: faults[f]) if faults and best is None else None
+        return Climbed(best=best, fault=fault, tried=tried)
 
 
 def is_done(placed: int, *, before: int, seen: int, of: int) -> bool:
     """Whether the ladder ends at a rung: all photos are placed, or most are and the rung placed no more.
 
-    placed, before: photos of the best model with this rung and without; seen: photos of the rung's largest model,
-    plausible or not. A folded model of all photos shows that they belong together: the next rung may get it right.
+    placed, before: photos of the best model with this rung and without; seen: photos of the rung's largest refused
+    model; of: photos that matches connect, so that no rung can place more. A folded model of all photos shows that they
+    belong together: the next rung may get it right. Too few connected photos are no scene by any rung.
     """
-    return placed == of or (placed == before and seen <= placed and placed >= ENOUGH_SHARE * of)
+    if of < PHOTOS_MIN:
+        return True
+    return placed >= of or (placed == before and seen <= placed and placed >= ENOUGH_SHARE * of)
 
 
-def _plausible(model: pycolmap.Reconstruction, photos: Sequence[Photo], database: Path) -> bool:
-    """A folded model would train for minutes and show fog, which is worse than no scene."""
-    side_px = max(max(photo.width, photo.height) for photo in photos)
-    if model.compute_mean_reprojection_error() > MODEL_ERROR_MAX_PX_PER_1000 * max(side_px, 700) / 1000:
-        return False
-    return share_of_matches_explained(model, database) >= EXPLAINED_MIN
-
-
-def merit(model: pycolmap.Reconstruction) -> tuple[int, float]:
+def merit(found: Found) -> tuple[int, float]:
     """Order of models: most photos first, then the lowest reprojection error."""
-    return model.num_reg_images(), -model.compute_mean_reprojection_error()
+    return found.placed, -found.error_px
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Runner:
-    """One rung on one database. out: a folder of its own."""
+class _Attempt:
+    """One rung: with the lenses that tags give and, if these leave doubt, with a lens for each photo.
 
-    preset: SfmPreset
-    rung: Rung
-    photos: Sequence[Photo]
-    database: Path
-    out: Path
-    on_progress: OnProgress
-    on_partial: OnPartial | None
+    tried: photos placed by name; faults: of models that were refused; seen: photos of the largest refused model.
+    """
 
-    def run(self, partial: PartialModel | None) -> list[pycolmap.Reconstruction]:
-        self.out.mkdir(exist_ok=True)
-        if self.rung.is_global:
-            return self._global()
-        if partial is not None:
-            models = self._resume(partial)
-            if any(model.num_reg_images() == len(self.photos) for model in models):
-                return models
-            # A resumed mapper makes no second model, and a second one may be larger.
-            log.info("rung %s: not all photos joined the cameras of the checkpoint; starting over", self.rung.name)
-        return self._incremental(0, None)
+    def __init__(self, ladder: Ladder, rung: Rung, reachable: int, begin: float, end: float) -> None:
+        self._ladder, self._rung, self._reachable = ladder, rung, reachable
+        self._begin, self._end = begin, end
+        self._open = untagged(ladder.photos) if rung.tries_lenses else frozenset()
+        self.tried: dict[str, int] = {}
+        self.faults: list[Fault] = []
+        self.seen = 0
 
-    def _global(self) -> list[pycolmap.Reconstruction]:
-        self.on_progress(0.1, "Placing all photos at once")
-        found: list[pycolmap.Reconstruction] = []
-        for seed in range(self.rung.seeds):
-            options = pycolmap.GlobalPipelineOptions()
-            options.num_threads = self.preset.threads
-            options.random_seed = RANDOM_SEED + seed
-            found += pycolmap.global_mapping(self.database, self._images, self.out, options=options).values()
-            if any(model.num_reg_images() == len(self.photos) for model in found):
-                break
-        return found
-
-    def _resume(self, partial: PartialModel) -> list[pycolmap.Reconstruction]:
-        folder = self.out / "partial"
-        partial.write(folder)
-        try:
-            placed = pycolmap.Reconstruction(folder).num_reg_images()
-        except (RuntimeError, ValueError) as error:
-            log.warning("cannot read the cameras of the checkpoint: %s", type(error).__name__)
-            return []
-        log.info("rung %s resumes from %d placed photos", self.rung.name, placed)
-        return self._incremental(placed, folder)
-
-    def _incremental(self, placed: int, input_path: Path | None) -> list[pycolmap.Reconstruction]:
-        snapshots = self.out / "snapshots"
-        placed = max(placed, 2)
-
-        def on_next_image() -> None:
-            nonlocal placed
-            placed = min(placed + 1, len(self.photos))
-            self.on_progress(placed / len(self.photos), f"Placing cameras: {placed} of {len(self.photos)}")
-            if self.on_partial is not None and (models := sorted(snapshots.iterdir())):
-                # The mapper waits for this call, so the newest model is complete.
-                self.on_partial(PartialModel.of(self.rung.name, models[-1]))
-                for model in models:
-                    shutil.rmtree(model)
-
-        options = self._options()
-        if self.on_partial is not None:
-            snapshots.mkdir(exist_ok=True)
-            options.snapshot_path, options.snapshot_frames_freq = snapshots, SNAPSHOT_EVERY_PHOTOS
-        models = pycolmap.incremental_mapping(
-            self.database,
-            self._images,
-            self.out,
-            options=options,
-            input_path=input_path or "",
-            next_image_callback=on_next_image,
+    def run(self, partial: PartialModel | None, begin_with: Found | None) -> Found | None:
+        ladder, rung = self._ladder, self._rung
+        middle = self._begin + (self._end - self._begin) * (0.5 if self._open else 1.0)
+        shared = None
+        if begin_with is None or begin_with.shared_lenses:
+            models = self._mapper(rung.name, ladder.database, self._begin, middle).run(
+                partial, begin_with=begin_with and begin_with.model
+            )
+            shared = self._best(models, rung.name, shared_lenses=True)
+        if not self._open or not self._lens_in_doubt(shared):
+            return shared
+        name = f"{rung.name} {OWN_LENSES}"
+        database = ladder.work_dir / "own-lenses.db"
+        if not database.exists():
+            write_own_lenses(ladder.database, database, self._open)
+        own = self._best(
+            self._mapper(name, database, middle, self._end).run(partial),
+            name,
+            shared_lenses=False,
         )
-        return list(models.values())
+        return better_lenses(shared, own)
 
-    @property
-    def _images(self) -> Path:
-        return self.photos[0].path.parent
+    def _lens_in_doubt(self, shared: Found | None) -> bool:
+        if shared is None or shared.placed < self._reachable:
+            return True
+        return zoom_suspected(shared.model, self._open)
 
-    def _options(self) -> pycolmap.IncrementalPipelineOptions:
-        rung, options = self.rung, pycolmap.IncrementalPipelineOptions()
-        options.num_threads = self.preset.threads
-        options.random_seed = RANDOM_SEED
-        options.min_model_size = 3
-        options.extract_colors = False  # COLMAP takes the first photo's colour; `reconstruct` takes the mean
-        options.ba_global_frames_ratio = options.ba_global_points_ratio = GROWTH_BETWEEN_ADJUSTMENTS
-        options.ba_local_function_tolerance = options.ba_global_function_tolerance = SETTLED_AT
-        options.ba_min_num_residuals_for_cpu_multi_threading = ADJUSTED_BY_ONE_THREAD
-        options.mapper.init_min_tri_angle = rung.init_min_angle_deg
-        options.mapper.init_max_forward_motion = rung.init_max_forward
-        options.mapper.init_min_num_inliers = rung.init_min_inliers
-        options.mapper.abs_pose_min_num_inliers = rung.pose_min_inliers
-        return options
+    def _mapper(self, name: str, database: Path, begin: float, end: float) -> Mapper:
+        ladder = self._ladder
+        return Mapper(
+            preset=ladder.preset,
+            rung=self._rung,
+            name=name,
+            photos=ladder.photos,
+            reachable=self._reachable,
+            database=database,
+            out=ladder.work_dir / name.replace(" ", "-"),
+            on_progress=lambda fraction, message: ladder.on_progress(begin + (end - begin) * fraction, message),
+            on_partial=ladder.on_partial,
+        )
+
+    def _best(self, models: Sequence[pycolmap.Reconstruction], name: str, *, shared_lenses: bool) -> Found | None:
+        """The best model that is right. Refused models leave their fault."""
+        started = time.monotonic()
+        found = []
+        for model in models:
+            regrouped = model if shared_lenses else grouped(model, self._open)
+            verdict = judge(evidence_of(regrouped, self._ladder.pairs), self._ladder.positions, photos_min=PHOTOS_MIN)
+            if verdict.fault is not None:
+                log.info("rung %s: a model of %d photos is wrong: %s", name, model.num_reg_images(), verdict.fault)
+                if model.num_reg_images() >= PHOTOS_MIN:
+                    self.faults += [verdict.fault] * model.num_reg_images()
+                self.seen = max(self.seen, model.num_reg_images())
+                continue
+            remove_cameras(regrouped, verdict.misplaced)
+            found.append(Found(model=regrouped, rung=name, misplaced=verdict.misplaced, shared_lenses=shared_lenses))
+        best = max(found, key=merit, default=None)
+        self.tried[name] = best.placed if best else 0
+        log.info(
+            "rung %s placed %d of %d; judged in %.1f s",
+            name, self.tried[name], len(self._ladder.photos), time.monotonic() - started,
+        )  # fmt: skip
+        return best
+
+
+def better_lenses(shared: Found | None, own: Found | None) -> Found | None:
+    """What the matches support: lenses of their own must place more photos, or as many with a clearly lower error."""
+    if shared is None or own is None:
+        return shared or own
+    if own.placed != shared.placed:
+        return max(shared, own, key=merit)
+    return own if own.error_px <= ZOOM_ERROR_DROP * shared.error_px else shared
+
+
+def remove_cameras(model: pycolmap.Reconstruction, names: Mapping[str, object]) -> None:
+    """Takes photos (file names) out of the model, and what they pulled at: the others are adjusted again."""
+    if not names:
+        return
+    for image in [image for image in model.images.values() if image.name in names]:
+        model.deregister_frame(image.frame_id)
+    adjust(model)

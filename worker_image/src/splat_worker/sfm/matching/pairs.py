@@ -61,7 +61,7 @@ def _sequential(n: int) -> set[tuple[int, int]]:
 
 def _spatial(positions: Sequence[Position | None]) -> set[tuple[int, int]]:
     n = len(positions)
-    metres = _metres(positions)
+    metres = local_metres(positions)
     found: set[tuple[int, int]] = set()
     for i in range(n):
         if np.isnan(metres[i, 0]):
@@ -74,7 +74,7 @@ def _spatial(positions: Sequence[Position | None]) -> set[tuple[int, int]]:
     return found
 
 
-def _metres(positions: Sequence[Position | None]) -> np.ndarray:
+def local_metres(positions: Sequence[Position | None]) -> np.ndarray:
     """(N, 2) east, north in m around the mean; NaN where unknown. Phones report altitude too roughly to use."""
     known = np.array([p[:2] if p else (np.nan, np.nan) for p in positions], dtype=np.float64).reshape(-1, 2)
     if np.isnan(known).all():
@@ -85,7 +85,7 @@ def _metres(positions: Sequence[Position | None]) -> np.ndarray:
 
 
 def _extent_m(positions: Sequence[Position | None]) -> float:
-    metres = _metres(positions)
+    metres = local_metres(positions)
     if np.isnan(metres).all():
         return 0.0
     return float(np.nanmax(np.nanmax(metres, axis=0) - np.nanmin(metres, axis=0)))
