@@ -20,8 +20,11 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 }
 
-export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> {
-  return fromBase64(text.replace(/-/g, "+").replace(/_/g, "/"));
+/** The bytes, or null unless `text` is the one text that `toBase64Url` writes for them: others differ in spare bits of the last letter. */
+export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | null {
+  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return null;
+  const bytes = fromBase64(text.replace(/-/g, "+").replace(/_/g, "/"));
+  return toBase64Url(bytes) === text ? bytes : null;
 }
 
 export async function sha256Hex(text: string): Promise<string> {

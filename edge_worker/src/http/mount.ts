@@ -121,7 +121,8 @@ export function notConfigured(problems: readonly string[]): ApiError {
   });
 }
 
-async function limitRate(c: Ctx, identity: Identity | null): Promise<void> {
+/** identity null: a stranger, by network. */
+export async function limitRate(c: Ctx, identity: Identity | null): Promise<void> {
   const key = identity === null ? `address:${networkOf(c.req.header("cf-connecting-ip") ?? "")}` : `identity:${identity.tokenSha256}`;
   const { success } = await c.env.RATE_LIMIT.limit({ key });
   if (!success) {

@@ -121,10 +121,11 @@ async function readSession(cookie: string, settings: Settings, now: number): Pro
   const match = /^([A-Za-z0-9_-]{1,2048})\.([A-Za-z0-9_-]{43})$/.exec(cookie);
   if (match === null) return null;
   const [, body = "", mac = ""] = match;
-  const macBytes = fromBase64Url(mac);
+  const [macBytes, bodyBytes] = [fromBase64Url(mac), fromBase64Url(body)];
+  if (macBytes === null || bodyBytes === null) return null;
   const genuine = await Promise.all(settings.hookKeys.map((key) => verifyHmac(key, sessionText(body), macBytes)));
   if (!genuine.includes(true)) return null;
-  const claims = JSON.parse(new TextDecoder().decode(fromBase64Url(body))) as SessionClaims;
+  const claims = JSON.parse(new TextDecoder().decode(bodyBytes)) as SessionClaims;
   if (now >= claims.exp * 1000) return null;
   // The token's scopes as they are now: a session never has more than its token.
   const behind = findToken(settings.tokens, claims.token, now);

@@ -5,16 +5,15 @@ import * as z from "zod/mini";
 import { LoginLinkAnswer, SessionAnswer, SettingsAnswer } from "../../shared/contracts/api.ts";
 import { PRESETS } from "../../shared/stages.ts";
 import { indexStub } from "../account/stub.ts";
-import { randomToken } from "../crypto.ts";
 import { ApiError } from "../errors.ts";
-import { endpoint, type Ctx, type Endpoint, type OpenEndpoint } from "../http/mount.ts";
+import { endpoint, limitRate, type Ctx, type Endpoint, type OpenEndpoint } from "../http/mount.ts";
 import { SESSION_S, cookieName, cookieTerms, issueSession } from "../identity/auth.ts";
+import { isLoginCode, makeLoginCode } from "../identity/login-code.ts";
 import { settingsOf } from "../settings.ts";
 
 declare const BUILD_VERSION: string;
 
 const LOGIN_CODE_S = 10 * 60;
-const CODE_FORM = /^[A-Za-z0-9_-]{43}$/;
 
 export const sessionEndpoints: readonly Endpoint[] = [
   endpoint({
@@ -45,7 +44,7 @@ export const sessionEndpoints: readonly Endpoint[] = [
       if (identity.via === "access") {
         throw new ApiError("CONFLICT", "You are signed in through Cloudflare Access. Others sign in there, too.", { hint: "Add them to the Access policy." });
       }
-      const code = randomToken(32);
+      const code = await makeLoginCode(settings.hookKeys);
       const expiresAt = now + LOGIN_CODE_S * 1000;
       const { name, tokenSha256 } = identity;
       await indexStub(env).addLoginCode(code, { name, tokenSha256 }, expiresAt);
@@ -84,7 +83,8 @@ export async function openLoginLink(c: Ctx): Promise<Response> {
   const settings = settingsOf(c.env);
   const now = Date.now();
   const code = c.req.param("code") ?? "";
-  const who = CODE_FORM.test(code) && c.req.method === "GET" ? await indexStub(c.env).takeLoginCode(code) : null;
+  await limitRate(c, null);
+  const who = c.req.method === "GET" && (await isLoginCode(code, settings.hookKeys)) ? await indexStub(c.env).takeLoginCode(code) : null;
   if (who === null) return new Response(null, { status: 303, headers: { location: "/?login=expired", "cache-control": "no-store" } });
   const session = await issueSession(who, settings, now);
   return new Response(null, {
