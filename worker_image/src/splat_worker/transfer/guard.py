@@ -30,6 +30,11 @@ _PUBLIC_V6 = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _NOT_HOSTS = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
 """Protocol assignments, 6to4 relays and IPv6 documentation. `is_global` does not know all of them."""
+_CLOUD_SERVICES = tuple(
+    map(ipaddress.ip_network, ("168.63.129.16/32", "161.26.0.0/16", "166.8.0.0/14", "192.80.8.124/32"))
+)
+"""Addresses that look public and reach a cloud's own services from inside: Azure's host (metadata and keys of the
+machine), IBM Cloud's service endpoints, Equinix Metal's metadata. The others use link-local or shared addresses."""
 
 
 def check_address(text: str) -> None:
@@ -50,7 +55,7 @@ def check_address(text: str) -> None:
             raise Refused(_INSIDE)
         inner += [a for a in (address.sixtofour, *(address.teredo or ())) if a is not None]
     for a in inner:
-        known = any(a.version == net.version and a in net for net in _NOT_HOSTS)
+        known = any(a.version == net.version and a in net for net in (*_NOT_HOSTS, *_CLOUD_SERVICES))
         if known or not a.is_global or a.is_multicast:
             raise Refused(_INSIDE)
 
