@@ -131,6 +131,12 @@ def _last_ports(state: StateFolder) -> Ports | None:
         return None
 
 
+def private_folder(path: Path) -> None:
+    """Create a folder that only its owner can open, or close it to others. Logs and state hold keys and photos."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.chmod(0o700)
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)

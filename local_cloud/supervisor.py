@@ -29,6 +29,7 @@ from local_cloud.addresses import (
     Ports,
     StateFolder,
     choose_ports,
+    private_folder,
     read_addresses,
     write_private,
 )
@@ -155,7 +156,8 @@ def start(state: StateFolder, *, root: Path, app_port: int | None = None) -> Add
             return running
         # They run from other sources, for example from before a pull, and the program expects the new ones.
         stop(state)
-    state.logs.mkdir(parents=True, exist_ok=True)
+    private_folder(state.root)
+    private_folder(state.logs)
     state.cloud_file.unlink(missing_ok=True)
     log_file = state.logs / "supervisor.log"
     with log_file.open("w") as log:
@@ -228,7 +230,7 @@ def stop(state: StateFolder) -> bool:
 
 def run(state: StateFolder, *, root: Path, app_port: int | None) -> None:
     """The supervisor process itself: blocks until asked to stop or until a stand-in dies."""
-    state.root.mkdir(parents=True, exist_ok=True)
+    private_folder(state.root)
     with _held(state.lock_file):
         started_from = code(root)
         ports = choose_ports(state, app_port=app_port)
@@ -288,7 +290,7 @@ def _held(lock_file: Path) -> Iterator[IO[str]]:
 
 @contextlib.contextmanager
 def _running(service: Service, state: StateFolder, *, root: Path) -> Iterator[subprocess.Popen[bytes]]:
-    state.logs.mkdir(parents=True, exist_ok=True)
+    private_folder(state.logs)
     with (state.logs / f"{service.name}.log").open("w") as log:
         try:
             process = process_group.start(

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from infra.settings.local_stack import render
 from local_cloud import supervisor
-from local_cloud.addresses import Addresses, PortInUse, StateFolder, write_private
+from local_cloud.addresses import Addresses, PortInUse, StateFolder, private_folder, write_private
 from scripts.splat_cli.edge_client import EdgeClient, Project
 from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.photos import digest, find_photos
@@ -83,7 +83,7 @@ def up(root: Path, *, console: Console, app_port: int | None = None) -> dict[str
         committed = (root / "Pulumi.local.yaml").read_text()
         _config_file(state).parent.mkdir(exist_ok=True)
         _config_file(state).write_text(render(committed, _render_addresses(addresses), previous))
-        _backend(state).mkdir(parents=True, exist_ok=True)
+        private_folder(_backend(state))
         _select(engine_, state)
         with Stages(console) as stages:
             stages.update("deploying the stack", 0.0)
@@ -137,7 +137,7 @@ def scene(root: Path, client: EdgeClient, photos: Path, *, name: str, preset: st
 @contextlib.contextmanager
 def one_at_a_time(state: StateFolder) -> Iterator[None]:
     """A lock on the local stack. Raises CommandError while another command holds it."""
-    state.root.mkdir(parents=True, exist_ok=True)
+    private_folder(state.root)
     with (state.root / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -51,6 +51,8 @@ const log = (line) => process.stderr.write(`${new Date().toISOString()} ${line}\
 
 async function main() {
   const settings = readSettings(process.argv.slice(2), process.env);
+  // workerd, which runs deployed code, inherits this process's environment.
+  delete process.env.CLOUDFLARE_API_TOKEN;
   const store = await Store.open(settings.stateDir);
   const host = new Host({ persistDir: store.persistDir, log, inspectorPort: settings.inspectorPort });
   const front = createFront({ host, store, log });

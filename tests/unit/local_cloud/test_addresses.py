@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from local_cloud.addresses import HOST, PortInUse, StateFolder, choose_ports, is_free, read_addresses, write_private
+from local_cloud.addresses import (
+    HOST,
+    PortInUse,
+    StateFolder,
+    choose_ports,
+    is_free,
+    private_folder,
+    read_addresses,
+    write_private,
+)
 
 
 @pytest.fixture
@@ -52,6 +62,15 @@ def test_only_its_owner_can_read_a_private_file(tmp_path: Path) -> None:
     write_private(tmp_path / "deep/keys.json", "{}")
     assert (tmp_path / "deep/keys.json").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["keys.json"]
+
+
+def test_only_its_owner_can_open_a_private_folder_also_one_that_was_open(tmp_path: Path) -> None:
+    for folder in (tmp_path / "new" / "state", tmp_path / "open"):
+        if folder.name == "open":
+            folder.mkdir(mode=0o755)
+        private_folder(folder)
+        private_folder(folder)
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_before_the_first_start_there_are_no_addresses(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { Agent, createServer, request as httpRequest } from "node:http";
 
+import { sendBody } from "./body.mjs";
 import { corsHeaders, preflightAnswer } from "./cors.mjs";
 import { allowedBuckets } from "../control/rules.mjs";
 import { signOver } from "./sigv4.mjs";
@@ -86,7 +87,9 @@ class Front {
       answer(outgoing, 502, "The local Workers runtime did not answer.\n");
     });
     outgoing.on("close", () => onward.destroy());
-    incoming.pipe(onward);
+    // R2's endpoint reads every upload to its end.
+    if (route.s3) incoming.pipe(onward);
+    else sendBody(incoming, onward);
   }
 
   async #tunnel(incoming, socket, head) {

@@ -20,10 +20,18 @@ export function signOver(request, secretOf, internalKey) {
   if (secret === undefined) return unchanged;
   const wanted = Buffer.from(sign(request, parsed, secret));
   const given = Buffer.from(parsed.signature);
-  const genuine = wanted.length === given.length && timingSafeEqual(wanted, given);
+  const genuine = wanted.length === given.length && timingSafeEqual(wanted, given) && coversAmz(request, parsed);
   return parsed.presigned
     ? signQueryOver(request, parsed, internalKey, genuine)
     : signHeaderOver(request, parsed, internalKey, genuine);
+}
+
+/**
+ * Whether every x-amz-* header is signed, as S3 requires: such a header changes what a request does (x-amz-copy-source
+ * makes a PUT a copy). The hash of the body is part of every signature by itself.
+ */
+function coversAmz({ headers }, { signedHeaders }) {
+  return Object.keys(headers).every((name) => !name.startsWith("x-amz-") || name === "x-amz-content-sha256" || signedHeaders.includes(name));
 }
 
 // Headers that reach the endpoint behind as the client sent them. Others change on the way (accept-encoding, which

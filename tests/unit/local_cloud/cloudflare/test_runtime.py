@@ -46,6 +46,8 @@ export default {
     const { pathname } = new URL(request.url);
     if (pathname === "/count") return env.COUNTER.get(env.COUNTER.idFromName("a")).fetch(request);
     if (pathname === "/slow") { await scheduler.wait(1500); return new Response("slow but sure"); }
+    if (pathname === "/refuse") return new Response("no", { status: 401 });
+    if (pathname === "/read") return new Response(String((await request.arrayBuffer()).byteLength));
     if (pathname === "/keys") return Response.json((await env.BUCKET.list()).objects.map(({ key }) => key));
     if (pathname === "/who") return Response.json(Object.fromEntries(request.headers));
     return new Response(env.VERSION);
@@ -296,6 +298,25 @@ def test_clients_cannot_set_the_platforms_headers_or_reach_its_maintenance(runti
     assert not {"mf-route-override", "x-forwarded-for"} & set(seen)
     for path in ("/cdn-cgi/local/r2/public/photos/a", "/cdn-cgi/local/explorer", "/cdn-cgi/handler/scheduled"):
         assert httpx.get(f"{runtime.url}{path}").status_code == 404
+
+
+def test_the_refusal_of_a_large_body_that_was_not_read_arrives(runtime: Runtime, tmp_path: Path) -> None:
+    """workerd closes the connection then: the answer must not become a 502 or a broken connection. Several tries, since
+    the answer must come within a second, which a busy machine may miss."""
+    deployed(runtime, tmp_path)
+    body = bytes(24 << 20)
+    with httpx.Client(base_url=runtime.url, timeout=60) as client:
+        assert any(client.post("/refuse", content=body).status_code == 401 for _ in range(5))
+        assert client.post("/read", content=body[: 1 << 20]).text == str(1 << 20)
+
+
+def test_workerd_does_not_inherit_the_key_of_the_control_api(runtime: Runtime, tmp_path: Path) -> None:
+    deployed(runtime, tmp_path)
+    below = children(runtime.process.pid)
+    assert below
+    for pid in below:
+        names = {line.partition(b"=")[0] for line in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")}
+        assert b"CLOUDFLARE_API_TOKEN" not in names
 
 
 def test_the_official_sdk_finds_an_s3_endpoint(runtime: Runtime) -> None:

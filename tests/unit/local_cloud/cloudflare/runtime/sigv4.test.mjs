@@ -38,6 +38,14 @@ test("the inner signature leaves out headers that change on the way", () => {
   assert.equal(over.headers.authorization, authorize(signed.filter((name) => name !== "accept-encoding"), KEY));
 });
 
+test("an x-amz-* header that is not signed makes a genuine signature invalid", () => {
+  const given = (headers) => signOver({ method: "GET", url: new URL(AWS_EXAMPLE.url), headers: { host: "examplebucket.s3.amazonaws.com", ...headers } }, () => AWS_EXAMPLE.secret, KEY).url;
+  const original = new URL(AWS_EXAMPLE.url).searchParams.get("X-Amz-Signature");
+  assert.notEqual(given({}).searchParams.get("X-Amz-Signature"), original);
+  assert.notEqual(given({ "x-amz-content-sha256": "UNSIGNED-PAYLOAD" }).searchParams.get("X-Amz-Signature"), original);
+  for (const name of ["x-amz-copy-source", "x-amz-acl", "x-amz-meta-a"]) assert.equal(given({ [name]: "/b/k" }).searchParams.get("X-Amz-Signature"), original);
+});
+
 test("a wrong signature stays wrong, and a request with an unknown key is unchanged", () => {
   const request = { method: "PUT", url: new URL(AWS_EXAMPLE.url), headers: { host: "examplebucket.s3.amazonaws.com" } };
   const tampered = signOver(request, () => AWS_EXAMPLE.secret, KEY).url;

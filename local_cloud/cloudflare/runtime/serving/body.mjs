@@ -1,0 +1,40 @@
+// Sends a request's body on to workerd. A script that refuses a body unread answers at once, and workerd then closes the
+// connection: what is still being sent would break it before the answer is read.
+
+/** Bytes that are sent before the rest waits for an answer, and how long it waits. workerd reads 64 KiB of a body that its script leaves unread. */
+const HEAD_BYTES = 48 * 1024;
+const HEAD_WAIT_MS = 1000;
+/** Bytes of a body that are read and dropped after the answer, so that its sender can read the answer. */
+const DROPPED_BYTES_MAX = 256 * 1024 * 1024;
+
+/** incoming: the client's request; onward: the request to workerd, whose whole answer ends the sending. */
+export function sendBody(incoming, onward) {
+  let [sent, dropped] = [0, 0];
+  let answered = false;
+  onward.on("response", (response) => {
+    response.on("end", () => {
+      answered = true;
+      incoming.resume();
+    });
+  });
+  incoming.on("data", (chunk) => {
+    if (answered) {
+      dropped += chunk.length;
+      if (dropped > DROPPED_BYTES_MAX) incoming.destroy();
+      return;
+    }
+    const before = sent;
+    sent += chunk.length;
+    const hasRoom = onward.write(chunk);
+    if (before < HEAD_BYTES && sent >= HEAD_BYTES) {
+      incoming.pause();
+      setTimeout(() => incoming.resume(), HEAD_WAIT_MS).unref();
+    } else if (!hasRoom) {
+      incoming.pause();
+      onward.once("drain", () => incoming.resume());
+    }
+  });
+  incoming.on("end", () => {
+    if (!answered) onward.end();
+  });
+}
