@@ -51,7 +51,7 @@ def poster_picture(page: Page, url: str) -> Image.Image:
 
 
 def crop_to_aspect(picture: Image.Image, aspect: float) -> Image.Image:
-    """The middle of the picture, as wide as possible, with width / height = aspect."""
+    """The middle of the picture, as large as possible, with width / height = aspect."""
     width, height = picture.size
     new_width, new_height = min(width, height * aspect), min(height, width / aspect)
     left, top = (width - new_width) / 2, (height - new_height) / 2
