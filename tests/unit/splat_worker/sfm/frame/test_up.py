@@ -128,6 +128,7 @@ def at_random(draw: Draw) -> Scene:
     return np.stack([look(c, np.zeros(3), float(draw.rng.uniform(0, 360))) for c in places]), draw.lump(700)
 
 
+SLANTED_BY_64_DEG = np.array([[1, 0, 0], [0, 0.9, 0.43], [0, -0.43, 0.9]])
 OPEN: dict[str, Make] = {
     "a ceiling, straight up": lambda d: (d.turning(24, 88), d.level(700, half=4, height=3)),
     "a flight along the view": fly_in,
@@ -136,6 +137,18 @@ OPEN: dict[str, Make] = {
     "one strip, flown sideways": lambda d: (d.strips(6, headings_deg=(0,)), d.field(700)),
     "photos held sideways in front of a wall": lambda d: (d.arc(16, 90, sideways_deg=90), d.wall(700)),
     "photos held sideways, from one side": lambda d: (d.arc(16, 30, height=1.8, sideways_deg=90), d.lump(700)),
+    "photos held sideways below a ceiling": lambda d: (
+        d.arc(12, 90, height=0.4, target=1.8, sideways_deg=90),
+        np.concatenate([d.level(400, height=3), d.lump(200)]),
+    ),
+    "photos held sideways from nearly one place, pitched up and down": lambda d: (
+        d.arc(20, 15, height=1.2, pitch_spread_deg=30, sideways_deg=90),
+        d.before_wall(0.8),
+    ),
+    "a slanted wall that the cameras look along": lambda d: (
+        d.arc(12, 15, height=4.0, target=0.4),
+        np.concatenate([d.wall(400) @ SLANTED_BY_64_DEG, d.lump(200)]),
+    ),
     "rolled by 12 degrees, on a short arc": lambda d: (Draw(d.rng, roll_deg=12).arc(12, 40), d.lump(700)),
 }
 

@@ -36,7 +36,11 @@ SIDEWAYS_SPREAD_MIN = 0.15
 """Second smallest eigenvalue of the y axes for photos held sideways: an arc of 80 degrees. Upright photos in one
 direction pitched up and down by 30 degrees give 0.08."""
 PATH_SIDEWAYS = 0.7
-"""A shorter arc counts if the path runs along the photos' y axes by this cosine: people walk more than they climb."""
+"""A shorter arc counts as sideways, and not as level, if the path runs along the photos' y axes by this cosine: people
+walk more than they climb."""
+OFF_PLANE = 0.05
+LOW_SHARE = 0.6
+"""Things on a floor stay below this share of the cameras' height over it."""
 LOOKS_DOWN_MIN = 0.1
 """Mean part of the optical axes towards the ground, 6 degrees."""
 GROUND_SHARE_MIN = 0.25
@@ -51,18 +55,22 @@ TILTED_GROUND_MAX_DEG = 50.0
 ROLL_OF_GROUND_MAX_DEG = 10.0
 
 
-def camera_evidence(poses: Float64, planes: Sequence[Plane]) -> Evidence:
-    """poses: (C, 4, 4) world to camera; planes: of the points, for the sign and the pitch that poses leave open."""
+def camera_evidence(poses: Float64, points: Float64, planes: Sequence[Plane]) -> Evidence:
+    """poses: (C, 4, 4) world to camera; points: (P, 3) with their planes, for the sign and the pitch that poses leave
+    open."""
     right, down = poses[:, 0, :3], poses[:, 1, :3]
     upright, sideways = _level(right, -down), _level(down, right)
     if sideways and not _may_be_sideways(sideways, poses):
         sideways = None
     stands = upright is not None and upright.own_up >= UPRIGHT_MIN
     if sideways and not (stands and upright and upright.ratio <= SIDEWAYS_BETTER * sideways.ratio):
-        return _sideways(sideways, poses, planes)
+        return _sideways(sideways, poses, points, planes)
     if upright and stands:
         return Evidence(
-            source=UpFrom.LEVEL_CAMERAS, direction=upright.vertical, precision=upright.precision, trusted=True
+            source=UpFrom.LEVEL_CAMERAS,
+            direction=upright.vertical,
+            precision=upright.precision,
+            trusted=upright.spread >= SIDEWAYS_SPREAD_MIN or not _moves_along(down, poses),
         )
     if upright:
         below = upright.vertical if upright.vertical @ poses[:, 2, :3].mean(axis=0) <= 0 else -upright.vertical
@@ -83,9 +91,12 @@ class _Level:
 
 
 def _may_be_sideways(level: _Level, poses: Float64) -> bool:
-    along_y = abs(float(_path(centres_of(poses))[0] @ poses[:, 1, :3].mean(axis=0)))
-    wide = level.spread >= SIDEWAYS_SPREAD_MIN or along_y >= PATH_SIDEWAYS
+    wide = level.spread >= SIDEWAYS_SPREAD_MIN or _moves_along(poses[:, 1, :3], poses)
     return level.own_up >= SIDEWAYS_MIN and wide
+
+
+def _moves_along(axes: Float64, poses: Float64) -> bool:
+    return abs(float(_path(centres_of(poses))[0] @ axes.mean(axis=0))) >= PATH_SIDEWAYS
 
 
 def _level(horizontal: Float64, own_up: Float64) -> _Level | None:
@@ -113,9 +124,9 @@ def _level_precision(horizontal: Float64, vertical: Float64) -> Float64:
     return with_bias(vertical, horizontal.T @ horizontal / variance, BIAS_DEG)
 
 
-def _sideways(level: _Level, poses: Float64, planes: Sequence[Plane]) -> Evidence:
+def _sideways(level: _Level, poses: Float64, points: Float64, planes: Sequence[Plane]) -> Evidence:
     """All photos were turned by a right angle the same way. Which way is open: the ground decides, if they look at it
-    from above."""
+    from above and things stand on it."""
     found = Evidence(source=UpFrom.SIDEWAYS_CAMERAS, direction=level.vertical, precision=level.precision, trusted=False)
     ahead = poses[:, 2, :3].mean(axis=0)
     for plane in planes:
@@ -127,6 +138,7 @@ def _sideways(level: _Level, poses: Float64, planes: Sequence[Plane]) -> Evidenc
             and found.agrees(normal, BIAS_DEG)
             and abs(np.sign(heights).mean()) > 0.9
             and -ahead @ above >= LOOKS_DOWN_MIN
+            and _carries_things((points - plane.middle) @ above, float(np.abs(heights).mean()))
         ):
             sign = 1.0 if above @ found.direction >= 0 else -1.0
             return replace(found, direction=sign * found.direction, trusted=True)
@@ -134,6 +146,13 @@ def _sideways(level: _Level, poses: Float64, planes: Sequence[Plane]) -> Evidenc
     if abs(looks_down) < LOOKS_DOWN_MIN:  # most phones are turned to the left: the photo's right side is down
         looks_down = float(-poses[:, 0, :3].mean(axis=0) @ found.direction)
     return replace(found, direction=np.copysign(1.0, looks_down) * found.direction)
+
+
+def _carries_things(heights: Float64, cameras: float) -> bool:
+    """Whether most of what is off a plane stands low on the cameras' side of it, as on a floor. Below a ceiling it is
+    far away. heights: (P,) of the points; cameras: mean height."""
+    off = heights[np.abs(heights) > OFF_PLANE * cameras]
+    return len(off) >= OFF_PLANE * len(heights) and bool(((off > 0) & (off < LOW_SHARE * cameras)).mean() > 0.5)
 
 
 def _one_direction(poses: Float64, planes: Sequence[Plane]) -> Evidence:
@@ -191,7 +210,7 @@ def _along_path(poses: Float64, planes: Sequence[Plane], *, axis: Float64, path:
 
 def _ground_near(poses: Float64, planes: Sequence[Plane], *, axis: Float64, own_up: Float64) -> Evidence | None:
     """A plane that lies level for the cameras' roll, and not far off for the mean of their own up."""
-    right = poses[:, 0, :3]
+    right, ahead = poses[:, 0, :3], poses[:, 2, :3].mean(axis=0)
     for plane in planes:
         normal = _towards(plane.normal, own_up)
         tilt_deg = float(np.degrees(np.arccos(np.clip(normal @ own_up, -1, 1))))
@@ -199,7 +218,8 @@ def _ground_near(poses: Float64, planes: Sequence[Plane], *, axis: Float64, own_
         if plane.share < GROUND_SHARE_MIN or roll_deg > ROLL_OF_GROUND_MAX_DEG or tilt_deg > TILTED_GROUND_MAX_DEG:
             continue
         precision = _level_precision(right, normal) + square_to(np.cross(axis, normal), BIAS_DEG)
-        trusted = tilt_deg <= AGREES_MAX_DEG
+        from_above = float((centres_of(poses).mean(axis=0) - plane.middle) @ normal) > 0 and bool(ahead @ normal < 0)
+        trusted = tilt_deg <= AGREES_MAX_DEG and from_above
         return Evidence(source=UpFrom.PLANE, direction=normal, precision=precision, trusted=trusted)
     return None
 

@@ -14,6 +14,8 @@ from splat_worker.sfm.frame.tags import tag_evidence
 
 KNOWN_ERROR_MAX_DEG = 2.2
 """A claim must hold within 5 degrees, more than two standard deviations."""
+WITHOUT_PLANES_MAX_DEG = 5.0
+"""Above this, nothing but planes would make the direction exact, and some planes slant."""
 CONTESTED_ERROR_MAX_DEG = 1.5
 """Evidence that a large plane nearly agrees with must be this exact to stand against it, as level cameras on a hillside
 do. Otherwise one of both is wrong."""
@@ -28,7 +30,7 @@ def find_up(poses: Float64, points: Float64, tags: Sequence[Tags] = ()) -> Up:
     decide alone: a wall is as flat as a floor.
     """
     planes = find_planes(points)
-    cameras = camera_evidence(poses, planes)
+    cameras = camera_evidence(poses, points, planes)
     measured = sorted(tag_evidence(poses, tags), key=lambda evidence: evidence.error_deg)
     base, *others = (*measured, cameras)
     contradicted = any(not base.agrees(other.direction, other.error_deg) for other in others if other in measured)
@@ -37,10 +39,11 @@ def find_up(poses: Float64, points: Float64, tags: Sequence[Tags] = ()) -> Up:
     found, ground, contested = _with_planes(without, planes)
     sure = not contradicted and not (contested and without.error_deg > CONTESTED_ERROR_MAX_DEG)
     error_deg = found.error_deg
+    exact = error_deg <= KNOWN_ERROR_MAX_DEG and without.error_deg <= WITHOUT_PLANES_MAX_DEG
     return Up(
         direction=found.direction,
         source=UpFrom.PLANE if ground and base is cameras and base.trusted else base.source,
-        known=base.trusted and sure and error_deg <= KNOWN_ERROR_MAX_DEG,
+        known=base.trusted and sure and exact,
         error_deg=error_deg,
     )
 
