@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Session } from "../../shared/contracts/api.ts";
 import { account, loadAccount, may } from "./api/account.ts";
 import { api } from "./api/api.ts";
+import { intake } from "./intake/intake.ts";
 import { followLocally, useRoute, type Route } from "./lib/router.ts";
 import { outdated } from "./lib/lazy.ts";
 import { useStore } from "./lib/store.ts";
@@ -12,7 +13,7 @@ import { Boundary } from "./views/common/boundary.tsx";
 import { Mark } from "./views/common/mark.tsx";
 import { Missing, SignedOut, Trouble, Wait } from "./views/common/notices.tsx";
 import { Failure, useAction } from "./views/common/parts.tsx";
-import { Home } from "./views/home/home.tsx";
+import { Home, forgetScenes } from "./views/home/home.tsx";
 import { Invite } from "./views/links/invite.tsx";
 import { Review } from "./views/new/review.tsx";
 import { ProjectPage } from "./views/project/project.tsx";
@@ -99,6 +100,9 @@ function SignedIn({ session }: { session: Session }) {
   const [inviting, setInviting] = useState(false);
   const signOut = useAction(async () => {
     await api.signOut();
+    // The next person at this device must not find the photos.
+    intake.clear();
+    forgetScenes();
     account.set({ is: "out" });
   });
   return (

@@ -7,10 +7,13 @@ import "./styles/parts.css";
 import { render } from "preact";
 
 import { App } from "./app.tsx";
+import { keepDraft } from "./intake/draft.ts";
+import { intake } from "./intake/intake.ts";
 
 const root = document.getElementById("app");
 if (!root) throw new Error("index.html has no #app");
 render(<App />, root);
+void keepDraft(intake);
 
 if (import.meta.env.PROD && "serviceWorker" in navigator) {
   // The app works without its offline shell, so a failure only goes to the console.

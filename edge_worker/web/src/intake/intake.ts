@@ -26,6 +26,13 @@ export interface PhotoToSend {
   file: File;
 }
 
+/** What a browser keeps of a chosen file until the page is open again. */
+export interface Kept {
+  key: number;
+  file: File;
+  path: string;
+}
+
 export interface LeftOut {
   path: string;
   reason: string;
@@ -37,7 +44,8 @@ export class Intake {
   readonly chosen = new Store<readonly Chosen[]>([]);
   /** Files that were not examined, and why. */
   readonly leftOut = new Store<readonly LeftOut[]>([]);
-  #nextKey = 1;
+  /** Later than every key of a page that was open before. */
+  #nextKey = Date.now();
   #waiting: Chosen[] = [];
   #running = 0;
 
@@ -47,13 +55,22 @@ export class Intake {
       return reason === null ? [] : [{ path, reason }];
     });
     if (out.length > 0) this.leftOut.update((all) => [...all, ...out]);
-    const fresh = files
-      .filter(({ file }) => leftOut(file.name, file.size) === null)
-      .map(({ file, path }): Chosen => {
-        const facts: Facts = { name: file.name, bytes: file.size, type: null, sha256: null, sharpness: null, opens: true };
-        return { key: this.#nextKey++, file, path, facts, thumbnail: null, examined: false };
-      });
-    const all = [...this.chosen.get(), ...fresh];
+    this.#take(files.filter(({ file }) => leftOut(file.name, file.size) === null).map((one) => ({ ...one, key: this.#nextKey++ })));
+  }
+
+  /** The choice of a page that was open before, ahead of what was chosen meanwhile. */
+  restore(kept: readonly Kept[]): void {
+    const there = new Set(this.chosen.get().map(({ key }) => key));
+    this.#take(kept.filter(({ key }) => !there.has(key)), "first");
+  }
+
+  #take(files: readonly Kept[], where: "first" | "last" = "last"): void {
+    if (files.length === 0) return;
+    const fresh = files.map(({ key, file, path }): Chosen => {
+      const facts: Facts = { name: file.name, bytes: file.size, type: null, sha256: null, sharpness: null, opens: true };
+      return { key, file, path, facts, thumbnail: null, examined: false };
+    });
+    const all = where === "last" ? [...this.chosen.get(), ...fresh] : [...fresh, ...this.chosen.get()];
     const names = uniqueNames(all.map(({ file }) => file.name));
     this.chosen.set(all.map((one, i) => ({ ...one, facts: { ...one.facts, name: names[i] ?? one.facts.name } })));
     this.#waiting.push(...fresh);

@@ -33,10 +33,19 @@ export const projectPath = (id: string): string => `/p/${encodeURIComponent(id)}
 const MOVED = "splat:moved";
 
 export function go(path: string, how: "push" | "replace" = "push"): void {
-  if (how === "push") history.pushState(null, "", path);
-  else history.replaceState(null, "", path);
+  if (how === "push") {
+    // Where to come back to.
+    history.replaceState({ y: scrollY }, "");
+    history.pushState(null, "", path);
+  } else history.replaceState(null, "", path);
   dispatchEvent(new Event(MOVED));
   scrollTo(0, 0);
+}
+
+/** After the page is drawn: the browser restores the place too early, while the page before is still there. */
+function restoreScroll({ state }: PopStateEvent): void {
+  const y = (state as { y?: number } | null)?.y ?? 0;
+  requestAnimationFrame(() => requestAnimationFrame(() => scrollTo(0, y)));
 }
 
 export function useRoute(): Route {
@@ -44,6 +53,7 @@ export function useRoute(): Route {
   useEffect(() => {
     const end = new AbortController();
     for (const type of ["popstate", MOVED]) addEventListener(type, () => setPath(location.pathname), { signal: end.signal });
+    addEventListener("popstate", restoreScroll, { signal: end.signal });
     return () => end.abort();
   }, []);
   return match(path);

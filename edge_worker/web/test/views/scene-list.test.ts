@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Project } from "../../../shared/contracts/project.ts";
-import { append, refresh, type Pages } from "../../src/views/home/scene-list.ts";
+import { EVERYTHING, narrow, needsAll, append, refresh, type Pages } from "../../src/views/home/scene-list.ts";
 
 /** Scenes by number: a higher one is newer. */
 const scene = (n: number): Project => ({
@@ -46,5 +46,29 @@ describe("append", () => {
     const pages = append(page([7, 6], "c"), page([9, 8, 7], "b"));
     expect(numbers(pages)).toEqual([9, 8, 7, 6]);
     expect(pages.cursor).toBe("c");
+  });
+});
+
+describe("narrow", () => {
+  const named = (name: string, state: Project["state"] = "done"): Project => ({ ...scene(1), name, state });
+  const all = [named("Café table 10"), named("Cafe table 9", "running"), named("Garden wall", "failed"), named("Teapot", "uploading")];
+  const names = (wanted: Partial<typeof EVERYTHING>): string[] => narrow(all, { ...EVERYTHING, ...wanted }).map(({ name }) => name);
+
+  it("finds every word of the text, without case and accents", () => {
+    expect(names({ text: "TABLE cafe" })).toEqual(["Café table 10", "Cafe table 9"]);
+    expect(names({ text: "cafe wall" })).toEqual([]);
+  });
+
+  it("shows one kind", () => {
+    expect([names({ kind: "active" }), names({ kind: "unfinished" }), names({ kind: "failed" }), names({ kind: "done" })]).toEqual([["Cafe table 9"], ["Teapot"], ["Garden wall"], ["Café table 10"]]);
+  });
+
+  it("sorts by name with numbers as numbers, or by age", () => {
+    expect(names({ order: "name" })).toEqual(["Cafe table 9", "Café table 10", "Garden wall", "Teapot"]);
+    expect(names({ order: "oldest" })[0]).toBe("Teapot");
+  });
+
+  it("needs all scenes for everything but the newest first", () => {
+    expect([needsAll(EVERYTHING), needsAll({ ...EVERYTHING, text: " " }), needsAll({ ...EVERYTHING, text: "a" }), needsAll({ ...EVERYTHING, order: "name" })]).toEqual([false, false, true, true]);
   });
 });

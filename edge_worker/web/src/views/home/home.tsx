@@ -12,27 +12,38 @@ import type { DroppedFile } from "../../intake/dropped.ts";
 import { intake } from "../../intake/intake.ts";
 import { ago, plural } from "../../lib/format.ts";
 import { go, projectPath } from "../../lib/router.ts";
-import { useStore } from "../../lib/store.ts";
+import { Store, useStore } from "../../lib/store.ts";
 import { stateWords } from "../../scene/status.ts";
 import { otherUploads } from "../../upload/other-tabs.ts";
 import { current } from "../../upload/session.ts";
+import { Dialog } from "../common/dialog.tsx";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
 import { Failure, Link, useAction, useTitle } from "../common/parts.tsx";
 import { Ring } from "../common/ring.tsx";
-import { append, refresh, type Pages } from "./scene-list.ts";
+import { EVERYTHING, KINDS, KIND_WORDS, ORDERS, ORDER_WORDS, append, narrow, needsAll, refresh, type Kind, type Order, type Pages, type Wanted } from "./scene-list.ts";
 
 import "./home.css";
 
 const PAGE_SIZE = 24;
+/** Of older scenes, at once. */
+const MORE_SIZE = 100;
+/** So many scenes need no search. */
+const FEW = 8;
 const REFRESH_MS = 5000;
 const RING_COUNT = 24;
 
 export function Home({ session, settings }: { session: Session; settings: Settings }) {
   useTitle("Splat: photos in, 3D scene out");
-  const choose = (files: DroppedFile[]): void => {
-    if (files.length === 0) return;
+  const chosen = useStore(intake.chosen).length;
+  const [asked, setAsked] = useState<readonly DroppedFile[] | null>(null);
+  const take = (files: readonly DroppedFile[]): void => {
     intake.add(files);
     go("/new");
+  };
+  const choose = (files: DroppedFile[]): void => {
+    if (files.length === 0) return;
+    if (chosen > 0) setAsked(files);
+    else take(files);
   };
   return (
     <>
@@ -59,6 +70,7 @@ export function Home({ session, settings }: { session: Session; settings: Settin
                 {settings.limits.photos_min} to {settings.limits.photos_max} photos or a folder, as JPEG, PNG, WebP or HEIC
               </p>
               <Pickers onFiles={choose} />
+              {chosen > 0 ? <Draft count={chosen} /> : null}
             </div>
           </DropZone>
         ) : (
@@ -66,12 +78,59 @@ export function Home({ session, settings }: { session: Session; settings: Settin
         )}
       </section>
       <Scenes />
+      {asked ? (
+        <Dialog title={`Add to the ${plural(chosen, "chosen photo")}?`} onClose={() => setAsked(null)}>
+          {() => (
+            <>
+              <p>You chose {plural(chosen, "photo")} before and have not made a scene of them.</p>
+              <div class="row end">
+                <button
+                  class="button quiet"
+                  type="button"
+                  onClick={() => {
+                    intake.clear();
+                    take(asked);
+                  }}
+                >
+                  Start over with the new {asked.length === 1 ? "file" : "files"}
+                </button>
+                <button class="button" type="button" onClick={() => take(asked)}>
+                  Add
+                </button>
+              </div>
+            </>
+          )}
+        </Dialog>
+      ) : null}
     </>
   );
 }
 
+/** Photos that were chosen earlier, here or before a reload, and not uploaded. */
+function Draft({ count }: { count: number }) {
+  return (
+    <div class="row links">
+      <span>{plural(count, "photo")} chosen earlier.</span>
+      <Link class="button text" href="/new">
+        Continue
+      </Link>
+      <button class="button text" type="button" onClick={() => intake.clear()}>
+        Start over
+      </button>
+    </div>
+  );
+}
+
+/** Outlives the page, so that going back finds the list as it was. */
+const kept = new Store<Pages | null>(null);
+
+/** For a sign-out: the next person must not see the list. */
+export const forgetScenes = (): void => kept.set(null);
+
 function Scenes() {
-  const [pages, setPages] = useState<Pages | null>(null);
+  const pages = useStore(kept);
+  const setPages = (change: (old: Pages | null) => Pages): void => kept.update(change);
+  const [wanted, setWanted] = useState(EVERYTHING);
   const [error, setError] = useState<ApiError | null>(null);
   useEffect(() => {
     let stopped = false;
@@ -96,9 +155,15 @@ function Scenes() {
   }, []);
 
   const older = useAction(async () => {
-    const next = await api.projects(pages?.cursor ?? null, PAGE_SIZE);
+    const next = await api.projects(pages?.cursor ?? null, MORE_SIZE);
     setPages((old) => append(next, old));
   });
+  const all = needsAll(wanted);
+  useEffect(() => {
+    // Search and order are about all scenes, so the rest is loaded, a page at a time.
+    if (all && pages?.cursor && !older.busy && !older.error) older.run();
+  }, [all, pages?.cursor, older.busy]);
+  const shown = pages === null ? [] : narrow(pages.projects, wanted);
 
   return (
     <section class="stack scenes" aria-labelledby="scenes-title">
@@ -106,19 +171,58 @@ function Scenes() {
       <Failure error={error ?? older.error} />
       {pages === null && !error ? <p class="quiet" role="status">Loading your scenes…</p> : null}
       {pages?.projects.length === 0 ? <p class="quiet">No scenes yet. Your first one appears here as soon as its upload starts.</p> : null}
-      {pages && pages.projects.length > 0 ? (
+      {pages && (pages.cursor !== null || pages.projects.length > FEW) ? <Search wanted={wanted} onWanted={setWanted} /> : null}
+      {all && pages?.cursor ? <p class="quiet" role="status">Loading older scenes…</p> : null}
+      {all && pages && !pages.cursor ? <p class="quiet" role="status">{plural(shown.length, "scene")} found.</p> : null}
+      {shown.length > 0 ? (
         <ul class="grid">
-          {pages.projects.map((project) => (
+          {shown.map((project) => (
             <Card key={project.id} project={project} />
           ))}
         </ul>
       ) : null}
-      {pages?.cursor ? (
+      {pages?.cursor && !all ? (
         <button class="button quiet" type="button" disabled={older.busy} onClick={older.run}>
           Show older scenes
         </button>
       ) : null}
     </section>
+  );
+}
+
+interface SearchProps {
+  wanted: Wanted;
+  onWanted: (wanted: Wanted) => void;
+}
+
+function Search({ wanted, onWanted }: SearchProps) {
+  return (
+    <div class="row search" role="search">
+      <label class="inline">
+        <span>Search</span>
+        <input type="search" value={wanted.text} onInput={({ currentTarget }) => onWanted({ ...wanted, text: currentTarget.value })} />
+      </label>
+      <label class="inline">
+        <span>Show</span>
+        <select value={wanted.kind} onChange={({ currentTarget }) => onWanted({ ...wanted, kind: currentTarget.value as Kind })}>
+          {KINDS.map((kind) => (
+            <option key={kind} value={kind}>
+              {KIND_WORDS[kind]}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label class="inline">
+        <span>Order</span>
+        <select value={wanted.order} onChange={({ currentTarget }) => onWanted({ ...wanted, order: currentTarget.value as Order })}>
+          {ORDERS.map((order) => (
+            <option key={order} value={order}>
+              {ORDER_WORDS[order]}
+            </option>
+          ))}
+        </select>
+      </label>
+    </div>
   );
 }
 

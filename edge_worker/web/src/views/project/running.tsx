@@ -6,6 +6,7 @@ import { api, ownSource } from "../../api/api.ts";
 import { about, duration, plural, usd } from "../../lib/format.ts";
 import { costSoFar, secondsLeft, steps } from "../../scene/progress.ts";
 import { cancelQuestion, queueWords } from "../../scene/status.ts";
+import { Ring } from "../common/ring.tsx";
 import { Ask } from "../common/dialog.tsx";
 import { Stage } from "../scene/stage.tsx";
 import type { StateProps } from "./state-props.ts";
@@ -40,6 +41,7 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
         {plural(project.photos.count, "photo")}, {settings.price.gpu} at {usd(settings.price.usd_per_s * 3600)} per hour. You can close this page. The job continues, and your scene will be here.
       </p>
       {preview ? <Preview projectId={project.id} artifact={preview.artifact} seq={preview.seq} /> : null}
+      {preview ? null : <Ahead project={project} />}
       {mayUpload ? (
         <div class="row">
           <button class="button quiet" type="button" onClick={() => setAsking(true)}>
@@ -63,6 +65,31 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
         </Ask>
       ) : null}
     </section>
+  );
+}
+
+const AHEAD: readonly { label: string; words: string }[] = [
+  { label: "Photos", words: "Each photo is checked for blur, size and duplicates." },
+  { label: "Camera poses", words: "What the photos share shows where each one was taken." },
+  { label: "Training", words: "The scene takes shape. A preview appears here and gets sharper." },
+  { label: "Export", words: "The scene is written for the web, for viewers and for editors." },
+];
+
+/** Until there is a preview: the photos around the subject, and what happens next. */
+function Ahead({ project }: Pick<StateProps, "project">) {
+  const line = steps(project);
+  return (
+    <div class="coming">
+      <Ring count={Math.min(72, Math.max(8, project.photos.count))} lit={project.photos.count} label={`${plural(project.photos.count, "photo")} around the subject`} />
+      <ol class="stack">
+        {AHEAD.map(({ label, words }) => (
+          <li key={label} class={line.find((step) => step.label === label)?.state}>
+            <h2>{label}</h2>
+            <p class="small">{words}</p>
+          </li>
+        ))}
+      </ol>
+    </div>
   );
 }
 
