@@ -3,7 +3,7 @@
 import { INVISIBLE, type PhotoLimits } from "../../../shared/limits.ts";
 import type { PhotoType } from "../../../shared/photo-types.ts";
 import { bytes as sizeWords, plural } from "../lib/format.ts";
-import { softPhotos } from "./sharpness.ts";
+import { isBlurred, softPhotos } from "./sharpness.ts";
 
 /** What is known of one chosen file. */
 export interface Facts {
@@ -24,6 +24,8 @@ const COMFORTABLE = 20;
 
 const VIDEO = /\.(mp4|mov|m4v|avi|mkv|webm|mts|3gp)$/i;
 
+const BLURRED = "Blurred. Retake it if you can.";
+
 export function judge(files: readonly Facts[], limits: PhotoLimits): Verdict[] {
   const seen = new Map<string, string>();
   const soft = softPhotos(files.map(({ sharpness }) => sharpness));
@@ -33,7 +35,7 @@ export function judge(files: readonly Facts[], limits: PhotoLimits): Verdict[] {
     if (reason !== null) return { use: false, reason };
     used += 1;
     if (file.sha256 !== null) seen.set(file.sha256, file.name);
-    return { use: true, hint: soft.has(i) ? "Blurrier than the others. Retake it if you can." : null };
+    return { use: true, hint: isBlurred(file.sharpness) ? BLURRED : soft.has(i) ? "Blurrier than the others. Retake it if you can." : null };
   });
 }
 
@@ -61,11 +63,14 @@ export interface SetAdvice {
   words: string;
 }
 
-/** Advice on a set of `used` photos. */
-export function advise(used: number, limits: PhotoLimits): SetAdvice {
+/** Advice on a set of `used` photos, `blurred` of which are blurred. */
+export function advise(used: number, limits: PhotoLimits, blurred = 0): SetAdvice {
   if (used < limits.photos_min) {
     const missing = limits.photos_min - used;
     return { enough: false, words: `Add ${plural(missing, "more photo")}. A scene needs at least ${limits.photos_min}.` };
+  }
+  if (blurred > used / 2) {
+    return { enough: true, words: `${blurred} of ${plural(used, "photo")} are blurred. A scene of them is likely to fail. Retake them in more light, and hold the camera still.` };
   }
   if (used < COMFORTABLE) {
     return { enough: true, words: `Enough to start. With ${COMFORTABLE} or more, from all sides, the scene has fewer holes.` };

@@ -1,8 +1,13 @@
-// How sharp a photo is compared with the others of its set. A hint, never a reason to reject it.
+// How sharp a photo is, by itself and compared with the others of its set. A hint, never a reason to reject it.
 // Pure arithmetic on grey values.
 
 /** A photo below this share of the set's median counts as soft. */
 const SOFT_SHARE = 0.35;
+/**
+ * Below this, a photo is blurred whatever the others are like. Sharp photos at 512 px have 0.25 to 1.4 (our samples and
+ * two public sets, 2026-11-30); a blur of 1 px leaves 0.017 or more, one of 2 px at most 0.007.
+ */
+const BLURRED_BELOW = 0.012;
 /** With fewer photos the median means little. */
 const SET_MIN = 5;
 
@@ -45,6 +50,9 @@ class Moments {
     return Math.max(0, this.#squares / this.#n - mean * mean);
   }
 }
+
+/** An unknown score never counts as blurred. */
+export const isBlurred = (score: number | null): boolean => score !== null && score < BLURRED_BELOW;
 
 /** Indices of the soft photos. An unknown score (null) never counts as soft. */
 export function softPhotos(scores: readonly (number | null)[]): Set<number> {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 
 import type { PhotoLimits } from "../../../shared/limits.ts";
 import { advise, judge, leftOut, suggestName, uniqueNames, type Facts } from "../../src/intake/rules.ts";
-import { sharpness, softPhotos } from "../../src/intake/sharpness.ts";
+import { isBlurred, sharpness, softPhotos } from "../../src/intake/sharpness.ts";
 
 const LIMITS: PhotoLimits = { photos_min: 5, photos_max: 8, photo_bytes_max: 25_000_000 };
 const photo = (change: Partial<Facts> = {}): Facts => ({
@@ -15,6 +15,28 @@ const photo = (change: Partial<Facts> = {}): Facts => ({
   sharpness: 1,
   opens: true,
   ...change,
+});
+
+describe("an absolute measure of blur", () => {
+  /** Black and white squares of 16 px, averaged twice over (2 * radius + 1) pixels in both directions. */
+  const picture = (radius: number): number => {
+    const side = 128;
+    const square = (x: number, y: number): number => (((x >> 4) + (y >> 4)) & 1) * 255;
+    const rgba = new Uint8ClampedArray(4 * side * side);
+    for (let y = 0; y < side; y += 1) {
+      for (let x = 0; x < side; x += 1) {
+        let sum = 0;
+        for (let dy = -2 * radius; dy <= 2 * radius; dy += 1) for (let dx = -2 * radius; dx <= 2 * radius; dx += 1) sum += square(x + dx + 64, y + dy + 64) * (2 * radius + 1 - Math.abs(dx)) * (2 * radius + 1 - Math.abs(dy));
+        const grey = sum / (2 * radius + 1) ** 4;
+        rgba.set([grey, grey, grey, 255], 4 * (y * side + x));
+      }
+    }
+    return sharpness(rgba, side, side);
+  };
+
+  it("separates a sharp picture from a blurred one", () => {
+    expect([isBlurred(picture(0)), isBlurred(picture(3)), isBlurred(null)]).toEqual([false, true, false]);
+  });
 });
 
 describe("judge", () => {
@@ -48,6 +70,13 @@ describe("judge", () => {
     const many = [photo({ type: null }), ...Array.from({ length: 9 }, () => photo())];
     expect(judge(many, LIMITS).filter(({ use }) => use)).toHaveLength(8);
     expect(reason(many, 9)).toContain("limit of 8 photos");
+  });
+
+  it("notices a set that is blurred throughout, which no photo of it stands out from", () => {
+    const set = Array.from({ length: 6 }, () => photo({ sharpness: 0.006 }));
+    expect(judge(set, LIMITS).map((verdict) => verdict.use && verdict.hint)).toEqual(Array.from({ length: 6 }, () => "Blurred. Retake it if you can."));
+    expect(advise(6, LIMITS, 6).words).toContain("6 of 6 photos are blurred.");
+    expect(advise(6, LIMITS, 3).words).not.toContain("blurred");
   });
 
   it("adds a hint to a soft photo and still uses it", () => {

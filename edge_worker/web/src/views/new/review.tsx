@@ -10,6 +10,7 @@ import { remember } from "../../api/last-seen.ts";
 import type { DroppedFile } from "../../intake/dropped.ts";
 import { intake } from "../../intake/intake.ts";
 import { advise, suggestName } from "../../intake/rules.ts";
+import { isBlurred } from "../../intake/sharpness.ts";
 import { bytes, plural, usd } from "../../lib/format.ts";
 import { go, projectPath } from "../../lib/router.ts";
 import { useStore } from "../../lib/store.ts";
@@ -32,7 +33,7 @@ export function Review({ session, settings }: { session: Session; settings: Sett
   const rejected = chosen.length - used.length;
   const examining = chosen.filter(({ examined }) => !examined).length;
   const size = used.reduce((sum, { facts }) => sum + facts.bytes, 0);
-  const advice = advise(used.length, settings.limits);
+  const advice = advise(used.length, settings.limits, used.filter(({ facts }) => isBlurred(facts.sharpness)).length);
   const quality = useChoice(settings, used.length);
   const suggested = suggestName(chosen.map(({ path }) => path), new Date());
   const sceneName = (name ?? suggested).trim() || suggested;
