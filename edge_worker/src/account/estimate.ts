@@ -45,7 +45,7 @@ function forecast(preset: Preset, photos: number, samples: readonly Sample[]): F
   if (all.length === 0) return { seconds: guess(preset, photos), basis: "First guess: no job has run here yet." };
   const own = (one: Preset): Forecast => {
     const known = factors.get(one) ?? [];
-    if (known.length > 0) return { seconds: guess(one, photos) * median(known), basis: `Median of the last ${jobs(known.length)} with this preset.` };
+    if (known.length > 0) return { seconds: guess(one, photos) * median(known), basis: `${known.length === 1 ? "From" : "Median of"} the last ${jobs(known.length)} with this preset.` };
     return { seconds: guess(one, photos) * median(all), basis: `Scaled from the last ${jobs(all.length)} with ${all.length === 1 ? "another preset" : "other presets"}.` };
   };
   // The preset with the most jobs is believed as it is. From it outwards, each one is at least as long as the next coarser one.

@@ -44,7 +44,7 @@ describe("money", () => {
       expect(seconds).toEqual([...seconds].sort((a, b) => a - b));
     }
     const most = PRESETS[given.findIndex(([n]) => n === Math.max(...given.map(([one]) => one)))] ?? "preview";
-    expect(estimate(most, 20, samples, PRICE).basis).toMatch(/^Median of the last/);
+    expect(estimate(most, 20, samples, PRICE).basis).toMatch(/^(Median of|From) the last .*with this preset\.$/);
   });
 
   test("jobs beyond the limit of jobs at once wait behind those that wait already", () => {
