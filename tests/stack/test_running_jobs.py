@@ -1,5 +1,5 @@
-"""A stack is destroyed while a job runs: the job is cancelled first, and whoever watches gets the reason.
-The real Worker and app, the real engine; only the GPU worker is a process that sleeps."""
+"""The whole service on a local cloud, with the real Worker, app and engine; only the GPU worker is a process that
+sleeps. The doctor examines it, then it is destroyed while a job runs."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from infra.lifecycle.cancel_jobs import REASON
+from scripts.splat_cli.doctor.examine import examine
 from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.photos import find_photos
+from scripts.splat_cli.stack import Engine
+from scripts.splat_cli.stack_access import read_stack
 from tests.conftest import need
-from tests.stack.conftest import ROOT, LocalCloud, Project, make_project
+from tests.stack.conftest import BUCKET, ROOT, LocalCloud, Project, make_project
 
 pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-@pytest.fixture
-def whole(
-    cloud: LocalCloud, engine_path: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Project]:
-    """A stack with the checkout's own Worker."""
+@pytest.fixture(scope="module")
+def whole(cloud: LocalCloud, engine_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A stack with the checkout's own Worker. The last test of this module destroys it."""
     need(ROOT / "edge_worker/dist/index.js", hint="run scripts/bootstrap --test")
+    monkeypatch = pytest.MonkeyPatch()
     monkeypatch.setenv("PATH", engine_path)
     made = make_project(tmp_path_factory.mktemp("project"), cloud, engine_path)
     for part in ("dist", "wrangler.jsonc"):
@@ -41,6 +43,42 @@ def whole(
     yield made
     if cloud.endpoints():
         made.destroy()
+    monkeypatch.undo()
+
+
+def findings(stack: Project) -> dict[str, str]:
+    """What `splat doctor` finds now: check → id of its first finding."""
+    engine = Engine(
+        root=ROOT,
+        stack="local",
+        environment=stack.environment,
+        config_file=stack.folder / "Pulumi.local.yaml",
+    )
+    verdicts = list(examine(read_stack(engine)))
+    assert len(verdicts) > 15
+    return {one.check: one.findings[0].id for one in verdicts if one.findings}
+
+
+def test_the_doctor_finds_nothing_on_a_healthy_stack_and_each_fault_on_a_broken_one(
+    whole: Project, cloud: LocalCloud
+) -> None:
+    assert findings(whole) == {}
+
+    [endpoint] = cloud.endpoints()
+    cloud.cloudflare("DELETE", f"/resources/R2BucketCors/{BUCKET}").raise_for_status()
+    for kind, id_ in cloud.resources():
+        if kind == "AccountToken":
+            cloud.cloudflare("DELETE", f"/resources/AccountToken/{id_}").raise_for_status()
+    cloud.runpod("PATCH", f"/v2/serverless/{endpoint['id']}", json={"timeout": 60_000}).raise_for_status()
+    assert findings(whole) == {
+        "endpoint settings": "endpoint-drift",
+        "bucket key": "secrets-out-of-sync",
+        "bucket CORS": "bucket-cors",
+        "presigned PUT and GET": "bucket-round-trip",
+    }
+
+    whole.up(refresh=True)  # what `splat doctor --fix` runs
+    assert findings(whole) == {}
 
 
 def test_a_running_job_is_cancelled_first_and_says_why(whole: Project, cloud: LocalCloud) -> None:

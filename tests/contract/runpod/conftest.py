@@ -140,6 +140,8 @@ def images(folder: Path) -> Path:
     }
     table[f"{REPOSITORY}-private"] = {**table[REPOSITORY], "private": LOGINS}
     table[f"{REPOSITORY}-checked"] = {"command": [sys.executable, str(HERE / "worker_of_all_kinds.py"), "async"]}
+    for name in ("says", "deaf"):
+        table[f"{REPOSITORY}-{name}"] = {"command": [sys.executable, str(HERE / "worker_with_faults.py"), name]}
     file = folder / "images.json"
     file.write_text(json.dumps(table))
     return file

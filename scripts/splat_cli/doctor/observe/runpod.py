@@ -131,5 +131,7 @@ def _log(seen: Observed, worker: str) -> tuple[str, ...]:
 
 
 def _last_line(seen: Observed, worker: str) -> str:
+    """The line that tells most: the last that shows a known failure, else the last."""
     lines = [line for line in _log(seen, worker) if line.strip()]
-    return lines[-1].strip()[: known_failures.LINE_MAX] if lines else ""
+    telling = [line for line in lines if known_failures.known_failure(line)] or lines
+    return telling[-1].strip()[: known_failures.LINE_MAX] if telling else ""
