@@ -183,7 +183,7 @@ class _Attempt:
         return better_lenses(shared, own)
 
     def _lens_in_doubt(self, shared: Found | None) -> bool:
-        if shared is None or shared.placed < self._reachable:
+        if shared is None or shared.placed < ENOUGH_SHARE * self._reachable:
             return True
         return zoom_suspected(shared.model, self._open)
 

@@ -20,10 +20,10 @@ SAME_FOCAL = 0.04
 """Focal lengths that differ by at most 4 % count as one zoom setting."""
 ZOOM_ERROR_DROP = 0.9
 """Share of the reprojection error with one lens, at or below which lenses of their own are worth their parameters. Sets
-with one lens stay above 0.97, two zooms fall to a half."""
+with one lens stay at 0.95 and more, two zooms fall to 0.44."""
 GROUPED_ERROR_RISE = 1.03
 """Share of the reprojection error with a lens for each photo, up to which groups explain the matches as well."""
-STEPS_MAX = 50
+STEPS_MAX, PROBE_STEPS_MAX = 50, 12
 SETTLED_AT = 1e-6
 
 
@@ -64,7 +64,7 @@ def write_own_lenses(database: Path, target: Path, names: frozenset[str]) -> Pat
 
 def zoom_suspected(model: pycolmap.Reconstruction, names: frozenset[str]) -> bool:
     """Whether these photos fit clearly better with a lens each than with the lenses that they share in the model."""
-    own = with_lenses(model, {name: name for name in names})
+    own = with_lenses(model, {name: name for name in names}, steps_max=PROBE_STEPS_MAX)
     return own.compute_mean_reprojection_error() <= ZOOM_ERROR_DROP * model.compute_mean_reprojection_error()
 
 
@@ -96,7 +96,9 @@ def zoom_settings(focals_px: Mapping[str, float]) -> dict[str, int]:
     return settings
 
 
-def with_lenses(model: pycolmap.Reconstruction, lens_of: Mapping[str, str]) -> pycolmap.Reconstruction:
+def with_lenses(
+    model: pycolmap.Reconstruction, lens_of: Mapping[str, str], *, steps_max: int = STEPS_MAX
+) -> pycolmap.Reconstruction:
     """A copy of the model in which photos of one lens, by file name, share one camera, adjusted to fit. Photos that
     lens_of lacks keep their camera."""
     images = sorted((i for i in model.images.values() if i.has_pose), key=lambda image: image.image_id)
@@ -126,15 +128,15 @@ def with_lenses(model: pycolmap.Reconstruction, lens_of: Mapping[str, str]) -> p
     for point_id in sorted(model.points3D):
         point = model.points3D[point_id]
         copy.add_point3D(point.xyz, point.track, point.color)
-    adjust(copy)
+    adjust(copy, steps_max=steps_max)
     return copy
 
 
-def adjust(model: pycolmap.Reconstruction) -> None:
+def adjust(model: pycolmap.Reconstruction, *, steps_max: int = STEPS_MAX) -> None:
     """Bundle adjustment of all cameras and points, by one thread, so that the same model gives the same result."""
     options = pycolmap.BundleAdjustmentOptions()
     options.print_summary = False
     solver = options.ceres.solver_options
-    solver.num_threads, solver.max_num_iterations, solver.function_tolerance = 1, STEPS_MAX, SETTLED_AT
+    solver.num_threads, solver.max_num_iterations, solver.function_tolerance = 1, steps_max, SETTLED_AT
     pycolmap.bundle_adjustment(model, options)
     model.update_point_3d_errors()
