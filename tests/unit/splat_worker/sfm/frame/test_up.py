@@ -77,6 +77,14 @@ KNOWN: dict[str, Make] = {
         d.row(11, height=0.8, target_height=0, distance=2.9),
         np.concatenate([d.level(400), d.lump(200)]),
     ),
+    "a walk along a road with a slope beside it": lambda d: (
+        d.walk(20),
+        np.concatenate([d.level(500, half=5) + np.array([0, 0, 7]), d.field(200, slope_deg=6) + np.array([4, 0, 4])]),
+    ),
+    "a row of photos along a street, a little upwards": lambda d: (
+        d.row(12, height=1.6, target_height=1.9, distance=5),
+        np.concatenate([d.level(400, half=4), d.wall(300)]),
+    ),
     "photos held sideways around a table": lambda d: (
         d.arc(24, 360, height=1.5, target=0.2, sideways_deg=90),
         np.concatenate([d.level(400), d.lump(400)]),

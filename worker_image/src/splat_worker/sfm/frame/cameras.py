@@ -41,6 +41,8 @@ walk more than they climb."""
 OFF_PLANE = 0.05
 LOW_SHARE = 0.6
 """Things on a floor stay below this share of the cameras' height over it."""
+LOOKS_UP_MAX = 0.15
+"""Mean part of the optical axes away from the ground, 9 degrees. On a street cameras look a little up."""
 LOOKS_DOWN_MIN = 0.1
 """Mean part of the optical axes towards the ground, 6 degrees."""
 GROUND_SHARE_MIN = 0.25
@@ -218,8 +220,8 @@ def _ground_near(poses: Float64, planes: Sequence[Plane], *, axis: Float64, own_
         if plane.share < GROUND_SHARE_MIN or roll_deg > ROLL_OF_GROUND_MAX_DEG or tilt_deg > TILTED_GROUND_MAX_DEG:
             continue
         precision = _level_precision(right, normal) + square_to(np.cross(axis, normal), BIAS_DEG)
-        from_above = float((centres_of(poses).mean(axis=0) - plane.middle) @ normal) > 0 and bool(ahead @ normal < 0)
-        trusted = tilt_deg <= AGREES_MAX_DEG and from_above
+        from_above = float((centres_of(poses).mean(axis=0) - plane.middle) @ normal) > 0
+        trusted = tilt_deg <= AGREES_MAX_DEG and from_above and bool(ahead @ normal < LOOKS_UP_MAX)
         return Evidence(source=UpFrom.PLANE, direction=normal, precision=precision, trusted=trusted)
     return None
 

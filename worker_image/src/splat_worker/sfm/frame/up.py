@@ -49,8 +49,10 @@ def find_up(poses: Float64, points: Float64, tags: Sequence[Tags] = ()) -> Up:
 
 
 def _with_planes(found: Evidence, planes: Sequence[Plane]) -> tuple[Evidence, bool, bool]:
-    """With the planes that agree, as ground or as walls; whether one is ground; whether one nearly agrees."""
+    """With the planes that agree, as ground or as walls; whether one is ground; whether one nearly agrees, and no
+    larger one is ground: a road has a slope beside it."""
     ground = contested = False
+    nearly_level, nearly_upright = np.cos(np.radians(AGREES_MAX_DEG)), np.sin(np.radians(AGREES_MAX_DEG))
     if not found.precision.any():
         return found, ground, contested
     for plane in planes:
@@ -60,6 +62,6 @@ def _with_planes(found: Evidence, planes: Sequence[Plane]) -> tuple[Evidence, bo
             found, ground = weighed(found, [around(normal, GROUND_SIGMA_DEG)]), True
         elif found.is_level(normal, WALL_SIGMA_DEG):
             found = weighed(found, [square_to(normal, WALL_SIGMA_DEG)])
-        elif upright > np.cos(np.radians(AGREES_MAX_DEG)) or upright < np.sin(np.radians(AGREES_MAX_DEG)):
+        elif not ground and (upright > nearly_level or upright < nearly_upright):
             contested = True
     return found, ground, contested
