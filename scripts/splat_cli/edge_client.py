@@ -51,6 +51,13 @@ class Failure(Reply):
     stage: str | None = None
 
 
+class Notice(Reply):
+    """Why a queued job waits."""
+
+    message: str
+    hint: str | None = None
+
+
 class PhotoCount(Reply):
     count: int = 0
     bytes: int = 0
@@ -68,6 +75,7 @@ class Project(Reply):
     photos: PhotoCount = PhotoCount()
     attempt: int = 0
     progress: Progress | None = None
+    notice: Notice | None = None
     error: Failure | None = None
     report: dict[str, Any] | None = None
     artifacts: dict[str, dict[str, Any]] = {}

@@ -141,11 +141,14 @@ def _watch(client: EdgeClient, project_id: str, console: Console, *, sleep: Call
                 stage, fraction = project.progress.stage, project.progress.fraction
             else:
                 stage, fraction = "queued", 0.0
-            stages.update(STAGE_WORDS.get(stage, stage), fraction, _note(project))
+            stages.update(STAGE_WORDS.get(stage, stage), fraction, note(project))
             sleep(POLL_S)
 
 
-def _note(project: Project) -> str:
+def note(project: Project) -> str:
+    """What to show beside the stage: why a queued job waits, or the worker's message and the time left."""
+    if project.notice is not None:
+        return f"{project.notice.message} {project.notice.hint or ''}".strip()
     if project.progress is None:
         return ""
     left = f", {seconds(max(1, round(project.progress.eta_s)))} left" if project.progress.eta_s else ""

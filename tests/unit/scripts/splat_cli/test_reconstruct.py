@@ -17,9 +17,9 @@ import httpx
 import pytest
 from rich.console import Console
 
-from scripts.splat_cli.edge_client import EdgeClient
+from scripts.splat_cli.edge_client import EdgeClient, Project
 from scripts.splat_cli.errors import CommandError, ServiceError
-from scripts.splat_cli.reconstruct import reconstruct
+from scripts.splat_cli.reconstruct import note, reconstruct
 
 CONTRACTS = Path(__file__).parents[4] / "docs/contracts"
 PROJECT: dict[str, Any] = json.loads((CONTRACTS / "project.json").read_text())
@@ -96,6 +96,15 @@ def test_a_job_is_followed_through_its_stages_to_the_report(photos: Path) -> Non
     puts = [call for call in edge.calls if call.startswith("PUT")]
     assert sorted(puts) == [f"PUT /{number}.jpg" for number in range(6)]
     assert edge.calls.index("POST /api/projects/p_1/jobs") > edge.calls.index("GET /api/projects/p_1/photos")
+
+
+def test_a_job_that_waits_shows_why(photos: Path) -> None:
+    notice = {"message": "RunPod is busy. The next try is in 20 s.", "hint": None, "until": "2026-11-23T16:53:02Z"}
+    waits = Project.model_validate({"id": "p_1", "name": "n", "state": "queued", "notice": notice})
+    assert note(waits) == "RunPod is busy. The next try is in 20 s."
+    lost = {**notice, "message": "RunPod did not confirm the start.", "hint": "It ends at 12:34 UTC."}
+    waits = Project.model_validate({"id": "p_1", "name": "n", "state": "queued", "notice": lost})
+    assert note(waits) == "RunPod did not confirm the start. It ends at 12:34 UTC."
 
 
 def test_a_failed_job_ends_with_the_workers_message(photos: Path) -> None:
