@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 
 import { createControlServer } from "./control/server.mjs";
 import { startCron } from "./timers/cron.mjs";
+import { Faults } from "./serving/faults.mjs";
 import { createFront } from "./serving/front.mjs";
 import { Host } from "./serving/host.mjs";
 import { startLifecycle } from "./timers/lifecycle.mjs";
@@ -55,12 +56,13 @@ async function main() {
   delete process.env.CLOUDFLARE_API_TOKEN;
   const store = await Store.open(settings.stateDir);
   const host = new Host({ persistDir: store.persistDir, log, inspectorPort: settings.inspectorPort });
-  const front = createFront({ host, store, log });
+  const faults = new Faults();
+  const front = createFront({ host, store, faults, log });
   // Requests wait at the public port until every stored script runs.
   const port = await listen(front.server, settings.port);
   const registry = new Registry({ store, host, front, log });
   await registry.restore();
-  const control = createControlServer({ registry, apiToken: settings.apiToken, log });
+  const control = createControlServer({ registry, faults, apiToken: settings.apiToken, log });
   const controlPort = await listen(control, settings.controlPort);
   const timers = [startCron({ store, host, log }), startLifecycle({ store, host, log })];
 

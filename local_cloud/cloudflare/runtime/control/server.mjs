@@ -6,13 +6,14 @@ import { createServer } from "node:http";
 import { answerRealApi } from "./real-api.mjs";
 import { NotFound } from "./registry.mjs";
 import { Refused } from "./rules.mjs";
+import { FaultInvalid } from "../serving/faults.mjs";
 
 const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
-export function createControlServer({ registry, apiToken, log }) {
+export function createControlServer({ registry, faults, apiToken, log }) {
   return createServer(async (incoming, outgoing) => {
     try {
-      const { status, body } = await dispatch(incoming, { registry, apiToken });
+      const { status, body } = await dispatch(incoming, { registry, faults, apiToken });
       send(outgoing, status, body);
     } catch (error) {
       send(outgoing, ...describe(error, log));
@@ -20,12 +21,13 @@ export function createControlServer({ registry, apiToken, log }) {
   });
 }
 
-async function dispatch(incoming, { registry, apiToken }) {
+async function dispatch(incoming, { registry, faults, apiToken }) {
   const { pathname } = new URL(incoming.url, "http://control");
   if (pathname === "/health" && incoming.method === "GET") return { status: 200, body: { status: "ok" } };
   if (!isAuthorized(incoming.headers.authorization, apiToken)) {
     return { status: 401, body: errorBody("UNAUTHENTICATED", "The bearer key differs from the CLOUDFLARE_API_TOKEN of this runtime.") };
   }
+  if (pathname === "/faults") return answerFaults(incoming, faults);
   const real = await answerRealApi(incoming, registry);
   if (real !== undefined) return real;
   const [root, type, ...rest] = pathname.split("/").slice(1).map(decodeURIComponent);
@@ -46,7 +48,23 @@ async function dispatch(incoming, { registry, apiToken }) {
   }
 }
 
+/** Scripted faults of the public port (serving/faults.mjs): GET lists, POST adds, DELETE removes all. */
+async function answerFaults(incoming, faults) {
+  if (incoming.method === "POST") return { status: 201, body: faults.add(await readJson(incoming)) };
+  if (incoming.method === "GET") return { status: 200, body: { faults: faults.list() } };
+  if (incoming.method !== "DELETE") return { status: 405, body: errorBody("METHOD_NOT_ALLOWED", `${incoming.method} is not allowed here.`) };
+  faults.clear();
+  return { status: 204 };
+}
+
 async function readProps(incoming) {
+  const body = await readJson(incoming);
+  if (typeof body.props !== "object" || body.props === null) throw new BadBody('The body must be {"props": {…}}.');
+  return withoutNulls(body.props);
+}
+
+/** The body as an object. */
+async function readJson(incoming) {
   const chunks = [];
   let bytes = 0;
   for await (const chunk of incoming) {
@@ -60,10 +78,8 @@ async function readProps(incoming) {
   } catch {
     throw new BadBody("The body is not JSON.");
   }
-  if (body === null || typeof body !== "object" || typeof body.props !== "object" || body.props === null) {
-    throw new BadBody('The body must be {"props": {…}}.');
-  }
-  return withoutNulls(body.props);
+  if (body === null || typeof body !== "object" || Array.isArray(body)) throw new BadBody("The body must be an object.");
+  return body;
 }
 
 /** Pulumi sends null for values that are not set; the rules expect them to be absent. */
@@ -82,7 +98,7 @@ class BadBody extends Error {}
 function describe(error, log) {
   if (error instanceof NotFound) return [404, errorBody("NOT_FOUND", error.message)];
   if (error instanceof Refused) return [409, errorBody(error.code, error.message)];
-  if (error instanceof BadBody || error instanceof URIError) return [400, errorBody("BAD_REQUEST", error.message)];
+  if (error instanceof BadBody || error instanceof FaultInvalid || error instanceof URIError) return [400, errorBody("BAD_REQUEST", error.message)];
   log(`control API failed: ${error.stack}`);
   return [500, errorBody("INTERNAL", error.message)];
 }

@@ -13,21 +13,23 @@ const DRAIN_MS = 5_000;
 // Headers that miniflare or the platform set; a client could forge a route or an address with them.
 const PLATFORM_HEADERS = /^(?:mf-|cf-|x-forwarded-|x-real-ip$|cdn-loop$)/;
 
-export function createFront({ host, store, log }) {
-  const front = new Front({ host, store, log });
+export function createFront({ host, store, faults, log }) {
+  const front = new Front({ host, store, faults, log });
   return { server: front.server, hold: (work) => front.hold(work), close: () => front.close() };
 }
 
 class Front {
   #host;
   #store;
+  #faults;
   #log;
   #agent = new Agent({ keepAlive: true });
   #open = Promise.resolve();
   #underway = new Set();
   #tunnels = new Set();
 
-  constructor({ host, store, log }) {
+  constructor({ host, store, faults, log }) {
+    this.#faults = faults;
     this.#host = host;
     this.#store = store;
     this.#log = log;
@@ -74,10 +76,16 @@ class Front {
     });
     const route = this.#route(incoming);
     if (route.refusal) return answer(outgoing, route.refusal.status, route.refusal.text, route.refusal.headers);
+    const fault = this.#faults.strike(incoming.method, new URL(incoming.url, "http://front").pathname);
+    if (fault?.kind === "status") return answer(outgoing, fault.status, "A scripted fault struck.\n");
+    if (fault?.kind === "reset") return incoming.socket.resetAndDestroy();
+    if (fault?.kind === "latency") await new Promise((resolve) => setTimeout(resolve, fault.latency_s * 1000));
     const onward = httpRequest(this.#onward(incoming, route));
     onward.on("response", (response) => {
+      if (fault?.kind === "lost_answer") return response.resume().on("end", () => incoming.socket.resetAndDestroy());
       const headers = Object.entries(response.headers).filter(([name]) => !(route.s3 && name.startsWith("access-control-")));
       outgoing.writeHead(response.statusCode, { ...Object.fromEntries(headers), ...route.responseHeaders });
+      if (fault?.kind === "truncated") return sendHalf(response, outgoing);
       response.pipe(outgoing);
       response.on("error", () => outgoing.destroy());
     });
@@ -192,6 +200,14 @@ function s3Error(code, message) {
 function answer(outgoing, status, text, headers = {}) {
   outgoing.writeHead(status, { "content-type": "text/plain; charset=utf-8", ...headers });
   outgoing.end(text);
+}
+
+/** The first half of a body, as if the connection broke in the middle. */
+async function sendHalf(response, outgoing) {
+  const chunks = [];
+  for await (const chunk of response) chunks.push(chunk);
+  const body = Buffer.concat(chunks);
+  outgoing.write(body.subarray(0, Math.floor(body.length / 2)), () => outgoing.destroy());
 }
 
 function rawHeaders(list) {

@@ -250,6 +250,42 @@ def test_a_script_is_reachable_only_through_its_subdomain(runtime: Runtime, tmp_
 SAME = {"oldTag": "v1", "newTag": "v1"}
 
 
+def test_scripted_faults_break_the_requests_that_they_name(runtime: Runtime, tmp_path: Path) -> None:
+    deployed(runtime, tmp_path)
+    body = os.urandom(3000)
+    s3 = runtime.s3(runtime.token("photos"))
+    s3.put_object(Bucket="photos", Key="a", Body=body)
+    signed = s3.generate_presigned_url("get_object", Params={"Bucket": "photos", "Key": "a"}, ExpiresIn=600)
+
+    def arm(**fault: Any) -> None:
+        answer = runtime.control.post("/faults", json={"route": "GET *", **fault})
+        assert answer.status_code == 201, answer.text
+
+    arm(kind="status", status=503, nth=2, times=2)
+    assert [httpx.get(signed).status_code for _ in range(4)] == [200, 503, 503, 200]
+    for kind, error in (
+        ("reset", httpx.ReadError),
+        ("lost_answer", httpx.ReadError),
+        ("truncated", httpx.RemoteProtocolError),
+    ):
+        arm(kind=kind, route="* /cdn-cgi/local/r2/s3/photos/*")
+        with pytest.raises(error):
+            httpx.get(signed)
+        assert httpx.get(signed).content == body
+    arm(kind="lost_answer", route="PUT /cdn-cgi/local/r2/s3/*/b")
+    put = s3.generate_presigned_url("put_object", Params={"Bucket": "photos", "Key": "b"}, ExpiresIn=600)
+    with pytest.raises(httpx.ReadError):
+        httpx.put(put, content=b"whole")
+    assert s3.get_object(Bucket="photos", Key="b")["Body"].read() == b"whole"
+    arm(kind="reset", times=None)
+    with pytest.raises(httpx.ReadError):
+        text(runtime, "/")
+    assert runtime.control.delete("/faults").status_code == 204
+    assert text(runtime, "/") == "one"
+    for wrong in ({"kind": "meteor"}, {"kind": "status", "often": 2}, {"kind": "status", "route": None}):
+        assert runtime.control.post("/faults", json={"route": "GET *", **wrong}).status_code == 400
+
+
 def at_address(tmp_path: Path, version: str, stack: str, address: str, **more: Any) -> dict[str, Any]:
     """A script whose bindings name its public address and its stack, as our program deploys it."""
     made = script(tmp_path, version=version, **more)
