@@ -152,7 +152,7 @@ function operatorAdvice({ kind, status }: RunPodError): string {
   return status === 401 || status === 403 ? "its API key is not accepted: set a valid one, then run `pulumi up`" : "check that the endpoint exists, then run `pulumi up`";
 }
 
-/** What a status of the attempt's job means. bucketReport: the report that the worker left in the bucket, read only if RunPod has no record of the job. */
+/** What a status of the attempt's job means. bucketReport: the report that the worker left in the bucket, read unless RunPod itself has the result. */
 export async function interpret(
   job: Job,
   projectId: string,
@@ -174,15 +174,15 @@ export async function interpret(
         : failed(attempt, { code: "INTERNAL", message: "The job returned the report of another job.", hint: null, stage: null });
     }
     case "failed":
-      return failed(attempt, readFailure(status.error));
+      return (await finished(attempt, bucketReport)) ?? failed(attempt, readFailure(status.error));
     case "timed_out":
-      return failed(attempt, { code: "TIME_LIMIT", message: "RunPod stopped the job at its time limit.", hint: "Use fewer photos or a smaller preset.", stage: null });
+      return (await finished(attempt, bucketReport)) ?? failed(attempt, { code: "TIME_LIMIT", message: "RunPod stopped the job at its time limit.", hint: "Use fewer photos or a smaller preset.", stage: null });
     case "cancelled":
       return { type: "cancelled_remotely", attempt };
     case "gone": {
       // RunPod keeps results for 30 minutes; the report in the bucket stays as long as the project.
-      const report = await bucketReport();
-      if (report !== null) return { type: "completed", attempt, report };
+      const done = await finished(attempt, bucketReport);
+      if (done !== null) return done;
       const waited = job.startedAt === null && job.deadlineAt !== null && now >= job.deadlineAt - DEADLINE_SLACK_S * 1000;
       if (waited) return { ...failed(attempt, NO_WORKER), stop: true };
       // A job that RunPod cannot find must not keep running somewhere while its owner starts another.
@@ -192,6 +192,12 @@ export async function interpret(
       };
     }
   }
+}
+
+/** The worker writes its report as its last step: where one is, the job is done, even if RunPod lost the worker before it could answer. */
+async function finished(attempt: number, bucketReport: () => Promise<Report | null>): Promise<Event | null> {
+  const report = await bucketReport();
+  return report === null ? null : { type: "completed", attempt, report };
 }
 
 /** Whether a job that a hook's body names really belongs to this attempt, by RunPod's own status of it. */

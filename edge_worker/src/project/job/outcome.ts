@@ -45,6 +45,11 @@ export function readFailure(error: unknown): Failure {
       stage: parsed.data.stage ?? null,
     };
   }
+  // RunPod's words for a worker that vanished, after it gave the job to another (seen 2026-09): no time limit.
+  if (typeof error === "string" && /timed out after \d+ retries/i.test(error)) {
+    const hint = "Start it again. If it stops again, use fewer photos or a smaller preset: a worker may be out of memory.";
+    return { code: "INTERNAL", message: "The worker stopped before it finished, twice.", hint, stage: null };
+  }
   if (typeof error === "string" && /timed out/i.test(error)) {
     return { code: "TIME_LIMIT", message: "The job reached its time limit.", hint: "Use fewer photos or a smaller preset.", stage: null };
   }

@@ -102,8 +102,25 @@ describe("what a job reports", () => {
   });
 
   test("a time limit in the platform's words is TIME_LIMIT, and an unknown code is INTERNAL", () => {
-    expect(readFailure("job timed out after 1 retries").code).toBe("TIME_LIMIT");
+    expect(readFailure("execution timed out").code).toBe("TIME_LIMIT");
     expect(readFailure({ code: "NEW_CODE", message: "something new" })).toEqual({ code: "INTERNAL", message: "something new", hint: null, stage: null });
+  });
+
+  test("a worker that was lost twice is not a time limit", () => {
+    const failure = readFailure("job timed out after 1 retries");
+    expect(failure).toMatchObject({ code: "INTERNAL", message: "The worker stopped before it finished, twice." });
+    expect(failure.hint).toMatch(/^Start it again/);
+  });
+
+  test.each([
+    ["failed", { kind: "failed", error: "job timed out after 1 retries" }],
+    ["timed out", { kind: "timed_out" }],
+    ["gone", { kind: "gone" }],
+  ] as const)("a report in the bucket outweighs a job that RunPod calls %s", async (_what, status) => {
+    const job: Job = { ...NEW_JOB, state: "running", attempt: 1, runpodId: "r1" };
+    const report = ReportSchema.parse({ ...reportExample, project_id: "p1", attempt: 1 });
+    expect(await interpret(job, "p1", status, async () => report, NOW)).toEqual({ type: "completed", attempt: 1, report });
+    expect(await interpret(job, "p1", status, async () => null, NOW)).toMatchObject({ type: "failed" });
   });
 
   test("an output other than our report is a failure", () => {
