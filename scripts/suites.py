@@ -77,6 +77,7 @@ ALL = (
     ),
     Suite(name="stacks", command=(*PYTEST, "tests/stack")),
     Suite(name="edge worker", command=(*NPM, "test"), uses=BUILD),
+    Suite(name="faults", command=(*PYTEST, "tests/chaos"), uses=BUILD),
     *LINT,
     PAGE,
     Suite(name="browser", command=("scripts/install-browser",), uses=CHROMIUM),
@@ -99,6 +100,10 @@ IMAGE = (
     Suite(name="worker image", command=(*PYTEST, "tests/docker"), environment={"SPLAT_TEST_IMAGE": "1"}),
 )
 MACHINES = (Suite(name="new machines", command=(*PYTEST, "tests/machines"), environment={"SPLAT_TEST_MACHINES": "1"}),)
+CHAOS = (
+    # All rows, also those that wait for minutes; writes the table of docs/reliability.md.
+    Suite(name="all faults", command=(*PYTEST, "tests/chaos"), environment={"SPLAT_CHAOS": "all"}),
+)
 STEPS = (
     # Interrupts up and destroy at every step: half an hour. `all` runs a selection.
     Suite(
@@ -114,6 +119,7 @@ PARTS: Mapping[str, Sequence[Suite]] = {
     "image": IMAGE,
     "machines": MACHINES,
     "steps": STEPS,
+    "chaos": CHAOS,
 }
 
 

@@ -17,6 +17,7 @@ from local_cloud.runpod.core.clock import rfc3339
 from local_cloud.runpod.core.problems import Problem, not_found, unauthorized, unprocessable
 from local_cloud.runpod.core.settings import Settings
 from local_cloud.runpod.faults.scripted import Armed, Fault
+from local_cloud.runpod.jobs.wire import webhook_body
 
 LATEST_S = 250_000_000_000.0  # the year 9892: billing needs the next whole year, and Python's dates end in 9999
 
@@ -119,6 +120,16 @@ async def worker_log(request: Request) -> Response:
     return Response(lines, media_type="text/plain; charset=utf-8")
 
 
+async def get_job(request: Request) -> Response:
+    """A job as its webhook would carry it, with input and webhook."""
+    platform = platform_of(request)
+    for endpoint_id in platform.account.endpoints:
+        job = platform.dispatcher.queue(endpoint_id).get(request.path_params["id"])
+        if job is not None:
+            return JSONResponse(webhook_body(job, now_s=platform.clock.now()))
+    raise not_found("job")
+
+
 async def kill_worker(request: Request) -> Response:
     """SIGKILL to the whole process group, as if the host died."""
     worker = platform_of(request).fleet.get(request.path_params["id"])
@@ -171,6 +182,7 @@ ROUTES: list[Route] = [
     _route("settings", {"GET": get_settings, "PATCH": patch_settings}),
     _route("faults", {"GET": list_faults, "POST": add_fault, "DELETE": clear_faults}),
     _route("faults/{id:int}", {"DELETE": remove_fault}),
+    _route("jobs/{id}", {"GET": get_job}),
     _route("workers", {"GET": list_workers}),
     _route("workers/{id}/log", {"GET": worker_log}),
     _route("workers/{id}/kill", {"POST": kill_worker}),

@@ -93,7 +93,7 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
             timeout=60,
             trust_env=False,
         ) as control:
-            _deploy(control, said["url"], folder)
+            deploy(control, said["url"], folder, {})
         made = Edge(url=said["url"])
         made.settle()
         yield made
@@ -104,19 +104,25 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     assert "worker error" not in (folder / "runtime.log").read_text()
 
 
-def _deploy(control: httpx.Client, url: str, folder: Path) -> None:
+def deploy(control: httpx.Client, url: str, folder: Path, texts: dict[str, str]) -> dict[str, str]:
+    """Deploy bucket, key and script, or the script again. texts: text bindings in place of the usual ones.
+    Returns all of them."""
+
     def put(kind: str, name: str, props: dict[str, Any]) -> dict[str, Any]:
         answer = control.put(f"/resources/{kind}/{name}", json={"props": props})
         assert answer.status_code == 200, answer.text
         return dict(answer.json()["props"])
 
+    deployed = control.get("/accounts/a/workers/scripts").json()["result"]
     put("R2Bucket", BUCKET, {"name": BUCKET})
     resources = json.dumps({f"com.cloudflare.edge.r2.bucket.acc_default_{BUCKET}": "*"})
     policy = {"effect": "allow", "permissionGroups": [{"id": "write"}], "resources": resources}
-    token = put("AccountToken", "new", {"name": "s3", "policies": [policy]})
+    if "S3_ACCESS_KEY_ID" not in texts:
+        texts = texts | _bucket_key(put("AccountToken", "new", {"name": "s3", "policies": [policy]}))
+    texts = _texts(url) | texts
     bundle = read_bundle(ROOT / "edge_worker")
     assets = folder / "web"
-    assets.mkdir()
+    assets.mkdir(exist_ok=True)
     (assets / "index.html").write_text("<!doctype html><title>app</title>")
     put(
         "WorkersScript",
@@ -125,7 +131,8 @@ def _deploy(control: httpx.Client, url: str, folder: Path) -> None:
             "contentFile": str(bundle.script),
             "mainModule": bundle.script.name,
             "compatibilityDate": bundle.compatibility_date,
-            "migrations": {"newTag": "v1", "newSqliteClasses": ["Index", "Project"]},
+            "migrations": {"newTag": "v1"}
+            | ({"oldTag": "v1"} if deployed else {"newSqliteClasses": ["Index", "Project"]}),
             "assets": {
                 "directory": str(assets),
                 "config": {
@@ -135,17 +142,25 @@ def _deploy(control: httpx.Client, url: str, folder: Path) -> None:
                     else list(bundle.run_worker_first),
                 },
             },
-            "bindings": _bindings(url, token),
+            "bindings": _bindings(texts),
         },
     )
     put("WorkersScriptSubdomain", "edge", {"enabled": True})
+    return texts
 
 
-def _bindings(url: str, token: dict[str, Any]) -> list[dict[str, Any]]:
-    """The bindings of wrangler.jsonc, with the addresses and keys of this run."""
+def _bucket_key(token: dict[str, Any]) -> dict[str, str]:
+    return {
+        "S3_ACCESS_KEY_ID": token["id"],
+        "S3_SECRET_ACCESS_KEY": hashlib.sha256(token["value"].encode()).hexdigest(),
+    }
+
+
+def _texts(url: str) -> dict[str, str]:
+    """The variables of wrangler.jsonc, with the addresses and keys of this run."""
     wrangler = parse_jsonc((ROOT / "edge_worker/wrangler.jsonc").read_text())
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()
-    texts: dict[str, str] = {
+    return {
         **wrangler["vars"],
         "WORKER_URL": url,
         "S3_ENDPOINT": f"{url}/cdn-cgi/local/r2/s3",
@@ -153,11 +168,12 @@ def _bindings(url: str, token: dict[str, Any]) -> list[dict[str, Any]]:
         "RUNPOD_JOB_URL": NO_RUNPOD,
         "RUNPOD_API_KEY": "key",
         "RUNPOD_ENDPOINT_ID": "endpoint",
-        "S3_ACCESS_KEY_ID": token["id"],
-        "S3_SECRET_ACCESS_KEY": hashlib.sha256(token["value"].encode()).hexdigest(),
         "HOOK_KEYS": json.dumps([b64encode(os.urandom(32)).decode()]),
         "API_TOKENS": json.dumps([{"name": "contract", "sha256": digest, "scopes": ["operate"]}]),
     }
+
+
+def _bindings(texts: dict[str, str]) -> list[dict[str, Any]]:
     return [
         {"name": "ASSETS", "type": "assets"},
         {"name": "BUCKET", "type": "r2_bucket", "bucketName": BUCKET},
