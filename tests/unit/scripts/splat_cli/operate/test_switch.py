@@ -15,7 +15,7 @@ from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.errors import ServiceError
 from scripts.splat_cli.operate import switch
 
-ACCOUNT = {"photo-splat:cloudflareAccountId": "0" * 32, "photo-splat:appUrl": "http://edge.test"}
+ACCOUNT = {"photo-splat:cloudflareAccountId": "0" * 32, "photo-splat:appUrl": "https://edge.test"}
 CONFIG = {**ACCOUNT, "photo-splat:image": f"ghcr.io/team/splat@sha256:{'0' * 64}", "photo-splat:scaling": "medium"}
 STOPPED = {"at": "2026-11-30T12:00:00.000Z", "reason": "Maintenance."}
 
@@ -31,7 +31,7 @@ class Access:
     settings: Any = field(default_factory=lambda: read_settings(CONFIG))
 
     def edge(self) -> EdgeClient:
-        return EdgeClient("http://edge.test", "token", transport=httpx.MockTransport(self._answer))
+        return EdgeClient("https://edge.test", "token", transport=httpx.MockTransport(self._answer))
 
     def runpod(self) -> RunPodClient:
         return RunPodClient(api_key="key", api_url="http://runpod.test/v2", transport=httpx.MockTransport(self._answer))
