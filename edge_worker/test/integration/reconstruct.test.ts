@@ -52,7 +52,7 @@ describe("the whole path", () => {
 
   test("an estimate follows the jobs that ran", async () => {
     const { json } = await cloud.call("GET", "/api/estimate?preset=preview&photos=6", { as: "view" });
-    expect(json).toMatchObject({ seconds: 10, usd: 0.0031, basis: "Median of the last 1 job with this preset." });
+    expect(json).toMatchObject({ seconds: 10, usd: 0.0031, basis: "From the last job with this preset." });
   });
 
   test("a worker's failure is shown with its code and hint", async () => {
