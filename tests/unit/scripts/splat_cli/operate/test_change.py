@@ -15,6 +15,7 @@ CONFIG = {
     "photo-splat:appUrl": "https://splat.example.org",
     "photo-splat:image": f"ghcr.io/team/splat@sha256:{'0' * 64}",
     "photo-splat:gpu": "RTX 4090",
+    "photo-splat:workersMin": "",  # declared in Pulumi.yaml, not set
 }
 
 
@@ -44,7 +45,7 @@ class Engine:
         return ""
 
 
-def changed(engine: Engine, changes: Mapping[str, str]) -> list[str]:
+def changed(engine: Engine, changes: Mapping[str, str | None]) -> list[str]:
     shown: list[str] = []
     apply(engine, changes, sure=False, show=shown.append)  # type: ignore[arg-type]
     return shown
@@ -71,18 +72,23 @@ def test_a_configuration_that_breaks_a_rule_is_not_written() -> None:
     assert engine.calls == []
 
 
-def test_a_scaling_is_its_key() -> None:
+def test_a_scaling_is_its_key_and_removes_what_would_override_it() -> None:
     assert scaling_change(CONFIG, "medium") == {"photo-splat:scaling": "medium"}
+    overridden = {**CONFIG, "photo-splat:workersMax": "3", "photo-splat:idleTimeoutS": "20"}
+    change = scaling_change(overridden, "medium")
+    assert change == {"photo-splat:scaling": "medium", "photo-splat:workersMax": None, "photo-splat:idleTimeoutS": None}
     assert scaling_words("medium") == "0 to 5 workers, idle for 30 s"
+    for declined in (False, True):
+        engine = Engine(values=dict(overridden), declined=declined)
+        if declined:
+            with pytest.raises(KeyboardInterrupt):
+                changed(engine, change)
+            assert engine.values == overridden
+        else:
+            assert "photo-splat:workersMax: 3 -> (default)" in changed(engine, change)
+            assert engine.values == {**CONFIG, "photo-splat:scaling": "medium"}
 
 
-@pytest.mark.parametrize(
-    ("config", "name", "message"),
-    [
-        (CONFIG, "huge", "no scaling 'huge'"),
-        ({**CONFIG, "photo-splat:workersMax": "3"}, "medium", "workersMax would override scaling medium"),
-    ],
-)
-def test_a_scaling_that_would_have_no_effect_is_refused(config: dict[str, str], name: str, message: str) -> None:
-    with pytest.raises(CommandError, match=message):
-        scaling_change(config, name)
+def test_an_unknown_scaling_is_refused() -> None:
+    with pytest.raises(CommandError, match="no scaling 'huge'"):
+        scaling_change(CONFIG, "huge")
