@@ -63,7 +63,12 @@ def differences(table: str, rows: Sequence[Row]) -> list[str]:
     return found + ([f"{len(lines)} lines for {len(rows)} rows"] if len(lines) != len(rows) else [])
 
 
+def with_table(text: str, table: str) -> str:
+    """The text of the page with another table."""
+    head, begin, rest = text.partition(f"{BEGIN}\n")
+    return head + begin + table + END + rest.partition(END)[2]
+
+
 def write(rows: Sequence[Row], seconds: Mapping[str, float]) -> None:
     """Put the results of a whole run into the page."""
-    text = PAGE.read_text()
-    PAGE.write_text(text.replace(of_page(text), render(rows, seconds)))
+    PAGE.write_text(with_table(PAGE.read_text(), render(rows, seconds)))
