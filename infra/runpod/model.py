@@ -142,7 +142,7 @@ def _explain(change: Change) -> str:
         days = 7 if change.new == 0 else 3
         return (
             f"workers.max is {change.new} instead of {change.old}. RunPod lowers it after {days} days without a "
-            "request, or after repeated unhealthy workers. The next `pulumi up` raises it again."
+            "request, or after repeated unhealthy workers. The next `splat up` raises it again."
         )
     return f"{change.path} is {change.new!r} instead of {change.old!r}: it was changed outside this program."
 

@@ -77,5 +77,5 @@ def deploy(engine: Engine, stack: str, image: str, *, check: Callable[[str, str]
 
 def _set_image(engine: Engine, stack: str, image: str, check: Callable[[str, str], None]) -> None:
     engine.run("config", "set", "--stack", stack, "--plaintext", "--", IMAGE_KEY, image)
-    engine.run("up", "--stack", stack, "--yes", "--skip-preview")
+    engine.run("up", "--stack", stack, "--refresh", "--yes", "--skip-preview")
     check(str(engine.outputs(stack)["appUrl"]), stack)

@@ -53,7 +53,7 @@ def open_stack(engine: Engine, number: str, settings: Mapping[str, str]) -> dict
             engine.run("stack", "init", stack, "--no-select")
     for key, value in settings.items():
         engine.run("config", "set", "--stack", stack, "--plaintext", "--", key, value)
-    engine.run("up", "--stack", stack, "--yes", "--skip-preview")
+    engine.run("up", "--stack", stack, "--refresh", "--yes", "--skip-preview")
     return engine.outputs(stack)
 
 

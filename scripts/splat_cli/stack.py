@@ -96,8 +96,9 @@ class Engine:
             )
         return said or ""
 
-    def change(self, command: str, *, sure: bool, refresh: bool = False) -> None:
-        """`up` or `destroy` of a cloud stack: shows the plan and asks, or continues without asking when `sure`.
+    def change(self, command: str, *, sure: bool) -> None:
+        """`up` or `destroy` of a cloud stack: shows the plan and asks, or continues without asking when `sure`. `up`
+        reads first what exists: what was changed outside, as RunPod lowers idle workers, becomes as declared again.
         Raises CommandError when there is no such stack, or no terminal to ask on."""
         self._ask("stack", "output", "--json")  # its error for a missing stack has more detail than that of `up`
         if not sure and not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -105,11 +106,8 @@ class Engine:
                 f"pulumi {command} of stack {self.stack} needs a confirmation, and there is no terminal.",
                 hint=f"check the plan (splat pulumi {PREVIEW[command]} --stack {self.stack}), then add --yes",
             )
-        self.run(command, *(["--refresh"] if refresh else []), *(["--yes", "--skip-preview"] if sure else []))
-
-    def redeploy(self, *, sure: bool) -> None:
-        """`up` after a refresh: what was changed outside becomes as declared again. Asks unless `sure`."""
-        self.change("up", sure=sure, refresh=True)
+        refresh = ["--refresh"] if command == "up" else []
+        self.run(command, *refresh, *(["--yes", "--skip-preview"] if sure else []))
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """Outputs of the deployed stack, secrets masked unless `show_secrets`. Raises CommandError without one."""

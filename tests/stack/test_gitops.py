@@ -143,8 +143,10 @@ def test_drift_is_named_and_a_deployed_image_is_not_drift(
     assert main(["drift", "--stack", STACK], folder=engine.folder) == DRIFTED
 
     assert "`splat-gpu-endpoint`" in capsys.readouterr().out
+    runs = str(project.outputs()["imageReference"].value)
+    assert deploy.deploy(engine, STACK, runs).outcome is deploy.Outcome.DEPLOYED
+    assert cloud.endpoints()[0]["timeout"] == endpoint["timeout"], "the deployment did not see the drift"
     project.set(image="checkout")
-    project.refresh()
     project.up()
 
 

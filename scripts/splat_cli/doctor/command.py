@@ -44,7 +44,7 @@ def doctor(
         verdicts = [show(one) for one in examine(open_stack(ROOT, stack))]
         if fix and any(one.action is Action.REDEPLOY for found in verdicts for one in found.findings):
             console.print("Deploying the stack again, with a refresh of what exists.")
-            find_engine(ROOT, stack).redeploy(sure=yes or stack == LOCAL)
+            find_engine(ROOT, stack).change("up", sure=yes or stack == LOCAL)
             verdicts = [show(one) for one in examine(open_stack(ROOT, stack))]
         elif fix and any(one.findings for one in verdicts):
             console.print("--fix can do nothing here: the fixes above need you.")

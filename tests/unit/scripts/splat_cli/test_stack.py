@@ -81,20 +81,24 @@ case "$*" in *"--stack dev"*|version*|--version*) echo '{{}}' ;;
     return tmp_path
 
 
+CHANGES = [("up", "up --refresh"), ("destroy", "destroy")]
+"""RunPod lowers idle workers to none, which no plan shows without a refresh."""
+
+
 def commands(checkout: Path) -> list[str]:
     """Recorded command lines, without the check that the stack exists."""
     return [line for line in (checkout / "commands").read_text().splitlines() if not line.startswith("stack output")]
 
 
-@pytest.mark.parametrize("command", ["up", "destroy"])
-def test_yes_skips_the_confirmation(checkout: Path, command: str) -> None:
+@pytest.mark.parametrize(("command", "line"), CHANGES)
+def test_yes_skips_the_confirmation(checkout: Path, command: str, line: str) -> None:
     Engine(root=checkout, stack="dev").change(command, sure=True)
 
-    assert commands(checkout) == [f"{command} --yes --skip-preview --stack dev --non-interactive"]
+    assert commands(checkout) == [f"{line} --yes --skip-preview --stack dev --non-interactive"]
 
 
-@pytest.mark.parametrize("command", ["up", "destroy"])
-def test_on_a_terminal_the_engine_shows_its_plan_and_asks(checkout: Path, command: str) -> None:
+@pytest.mark.parametrize(("command", "line"), CHANGES)
+def test_on_a_terminal_the_engine_shows_its_plan_and_asks(checkout: Path, command: str, line: str) -> None:
     code = "import sys; from pathlib import Path; from scripts.splat_cli.stack import Engine; " + (
         f"Engine(root=Path({str(checkout)!r}), stack='dev').change({command!r}, sure=False)"
     )
@@ -105,7 +109,7 @@ def test_on_a_terminal_the_engine_shows_its_plan_and_asks(checkout: Path, comman
         os.close(ours)
         os.close(theirs)
 
-    assert commands(checkout) == [f"{command} --stack dev"]
+    assert commands(checkout) == [f"{line} --stack dev"]
 
 
 @pytest.mark.parametrize(

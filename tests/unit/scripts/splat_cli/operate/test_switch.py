@@ -34,7 +34,9 @@ class Access:
         return EdgeClient("https://edge.test", "token", transport=httpx.MockTransport(self._answer))
 
     def runpod(self) -> RunPodClient:
-        return RunPodClient(api_key="key", api_url="https://runpod.test/v2", transport=httpx.MockTransport(self._answer))
+        return RunPodClient(
+            api_key="key", api_url="https://runpod.test/v2", transport=httpx.MockTransport(self._answer)
+        )
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.calls.append(f"{request.method} {request.url.path}")
