@@ -49,6 +49,21 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
     assert broken_links(page) == []
 
 
+PLACE = re.compile(
+    r"`((?:bench|common|docs|edge_worker|infra|local_cloud|ops|samples|scripts|tests|worker_image)/[\w./-]+)`"
+)
+
+
+# This decision names what moved.
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.name != "0017-rooms-redesigned.md"],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_every_file_and_folder_that_a_page_names_exists(page: Path) -> None:
+    assert [place for place in PLACE.findall(page.read_text()) if not (ROOT / place).exists()] == []
+
+
 def test_a_broken_link_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
