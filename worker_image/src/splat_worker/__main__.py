@@ -15,11 +15,12 @@ from pathlib import Path
 from splat_worker.contract.job_input import Matching, Preset, SfmOptions, TrainOverrides
 from splat_worker.contract.job_report import Report
 from splat_worker.errors import Code, JobError, as_job_error
+from splat_worker.export.portable import PORTABLE
 from splat_worker.progress import Throttle
 from splat_worker.shell.folder import PERMISSION_HINT, find_sources, shown
 from splat_worker.shell.stopping import stoppable
 from splat_worker.shell.words import STOPPED, ProgressLine, hint_of, table
-from splat_worker.transfer.delivery import Folder
+from splat_worker.transfer.delivery import ALL_ARTIFACTS, Folder
 
 OURS = frozenset({Code.INTERNAL, Code.OUT_OF_MEMORY, Code.OUT_OF_DISK})
 
@@ -59,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--matching", choices=[m.value for m in Matching], default=Matching.AUTO.value)
     parser.add_argument("--sfm-side", type=int, help="longer side in px for finding cameras")
     parser.add_argument("--max-seconds", type=float, help="finish within this time by shortening training")
+    parser.add_argument(
+        "--also",
+        choices=[Path(name).suffix[1:] for name in PORTABLE],
+        action="append",
+        default=[],
+        help="also write scene.html, a page with viewer and scene in one file, or scene.glb",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print the report instead of a table")
     parser.add_argument("--verbose", action="store_true", help="show the log")
@@ -79,7 +87,7 @@ def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
         seed=options.seed,
         seconds_max=options.max_seconds,
     )
-    delivery = Folder(path=options.out)
+    delivery = Folder(path=options.out, wanted=ALL_ARTIFACTS | {f"scene.{suffix}" for suffix in options.also})
     with tempfile.TemporaryDirectory(prefix="splat-") as scratch:
         run = JobRun(job=job, scratch=Path(scratch), delivery=delivery, on_event=on_event)
         report = run_folder(run, sources)

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from splat_worker.export.ply import read_ply, write_ply
+from splat_worker.export.portable import PORTABLE, write_portable
 from splat_worker.export.sog import write_sog
 from splat_worker.export.splat_transform import convert
 from splat_worker.export.start_view import start_view
@@ -84,6 +85,10 @@ def export_scene(
         files["cameras.json"] = folder / "cameras.json"
         content = cameras_json(posed, frame=frame, start=start.name, held_out=held_out)
         files["cameras.json"].write_text(json.dumps(content, separators=(",", ":"), allow_nan=False))
+    for name in (name for name in PORTABLE if name in wanted):
+        on_progress(0.9, f"Writing {name}")
+        files[name] = folder / name
+        write_portable(files[name], files["scene.ply"], start.camera, threads=threads)
     on_progress(1.0, "Exported all files")
     return Exported(files=files, fidelity_db=fidelity)
 

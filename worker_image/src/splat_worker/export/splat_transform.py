@@ -20,13 +20,15 @@ SPZ_VERSION = "3"
 _CLI = Path("node_modules/@playcanvas/splat-transform/bin/cli.mjs")
 
 
-def convert(source: Path, target: Path, *, threads: int = 2, actions: Sequence[str] = ()) -> None:
-    """Convert between .ply, .sog and .spz by suffix, applying splat-transform's `actions`. Raises INTERNAL with the
-    tool's last line."""
+def convert(
+    source: Path, target: Path, *, threads: int = 2, options: Sequence[str] = (), actions: Sequence[str] = ()
+) -> None:
+    """Convert between formats by suffix, with `options` and `actions` of splat-transform. Raises INTERNAL with
+    the tool's last line."""
     command = [
         *(str(node()), str(tool()), "--quiet", "--no-tty", "--overwrite", "--gpu", "cpu"),
         *("--spz-version", SPZ_VERSION),
-        *("--max-workers", str(max(0, threads - 1)), str(source), *actions, str(target)),
+        *("--max-workers", str(max(0, threads - 1)), *options, str(source), *actions, str(target)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     if done.returncode != 0 or not target.is_file():
