@@ -92,9 +92,13 @@ def test_a_stop_signal_ends_everything_that_was_started(tmp_path: Path, stop: si
         f"suites.PARTS = {{'all': (suites.Suite(name='s', command=(sys.executable, '-c', {sleeper!r})),)}}\n"
         "sys.exit(suites.main(['all']))\n"
     )
-    # A shell's background job ignores Ctrl-C, and its children inherit that. The parent turns it on again.
+    # A shell's background job ignores Ctrl-C, nohup a closed terminal, and children inherit both.
+    heard = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+    )
     started = subprocess.Popen(
-        [sys.executable, "-c", "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + program],
+        [sys.executable, "-c", heard + program],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -174,8 +174,11 @@ def test_every_stop_signal_cancels_the_job_of_the_command(photos: Path, stop: si
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        # A shell's background job ignores Ctrl-C, and its children inherit that.
-        code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        # A shell's background job ignores Ctrl-C, nohup a closed terminal, and children inherit both.
+        code = (
+            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+        )
         command = subprocess.Popen(
             [
                 sys.executable,
