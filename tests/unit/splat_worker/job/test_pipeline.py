@@ -191,7 +191,7 @@ def test_a_run_interrupted_while_finding_cameras_resumes_there(
     monkeypatch.setattr("splat_worker.job.extras.MATCHES_EVERY_S", 0.0)
     monkeypatch.setattr("splat_worker.job.extras.MATCHES_COPY_SHARE_MAX", 1.0)
     monkeypatch.setattr("splat_worker.sfm.matching.match.MATCH_CHUNK", 20)
-    monkeypatch.setattr("splat_worker.sfm.mapping.ladder.SNAPSHOT_EVERY_PHOTOS", 3)
+    monkeypatch.setattr("splat_worker.sfm.mapping.mapper.SNAPSHOT_EVERY_PHOTOS", 3)
     out = tmp_path / "out"
     saved = out / ".checkpoint"
 

@@ -36,7 +36,8 @@ log = logging.getLogger(__name__)
 
 ENOUGH_SHARE = 0.7
 """From this share of placed photos, a rung that places no more ends the ladder: later rungs cost minutes on large sets
-and place photos of other scenes wrongly. The next rung then adds photos to the model instead of beginning anew."""
+and place photos of other scenes wrongly. The next rung then adds photos to the model. It begins anew only if a camera
+of the grown model is taken out."""
 
 LADDER = (
     Rung(name="default", tries_lenses=True),
@@ -55,6 +56,7 @@ LADDER = (
 them) and passes the others. The global mapper takes a second and fails with two of three seeds on the smallest such
 set, hence three seeds."""
 OWN_LENSES = "with a lens for each photo"
+ANEW = "anew"
 RUNG_ENDS = (0.5, 0.75, 0.9, 1.0)
 """Share of the mapping's progress at which each rung ends, so that progress never falls back."""
 
@@ -146,6 +148,10 @@ def merit(found: Found) -> tuple[int, float]:
     return found.placed, -found.error_px
 
 
+def _merit_or_none(found: Found | None) -> tuple[int, float]:
+    return (0, 0.0) if found is None else merit(found)
+
+
 class _Attempt:
     """One rung: with the lenses that tags give and, if these leave doubt, with a lens for each photo.
 
@@ -165,10 +171,11 @@ class _Attempt:
         middle = self._begin + (self._end - self._begin) * (0.5 if self._open else 1.0)
         shared = None
         if begin_with is None or begin_with.shared_lenses:
-            models = self._mapper(rung.name, ladder.database, self._begin, middle).run(
-                partial, begin_with=begin_with and begin_with.model
-            )
-            shared = self._best(models, rung.name, shared_lenses=True)
+            shared = self._shared(rung.name, middle, partial, begin_with)
+            if begin_with is not None and shared is not None and shared.misplaced:
+                # The model may be wrong where it began: on a walk along a street three cameras were taken out that a
+                # model of this rung alone places.
+                shared = max(shared, self._shared(f"{rung.name} {ANEW}", middle, partial, None), key=_merit_or_none)
         if not self._open or not self._lens_in_doubt(shared):
             return shared
         name = f"{rung.name} {OWN_LENSES}"
@@ -181,6 +188,12 @@ class _Attempt:
             shared_lenses=False,
         )
         return better_lenses(shared, own)
+
+    def _shared(self, name: str, end: float, partial: PartialModel | None, begin_with: Found | None) -> Found | None:
+        """The best model with the lenses of the match database."""
+        mapper = self._mapper(name, self._ladder.database, self._begin, end)
+        models = mapper.run(partial, begin_with=begin_with and begin_with.model)
+        return self._best(models, name, shared_lenses=True)
 
     def _lens_in_doubt(self, shared: Found | None) -> bool:
         if shared is None or shared.placed < ENOUGH_SHARE * self._reachable:
