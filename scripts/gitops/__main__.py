@@ -106,7 +106,7 @@ def preview(engine: Engine, stack: str, image: str | None) -> int:
 
 
 def drift(engine: Engine, stack: str) -> int:
-    found = plan.preview(engine, stack)
+    found = plan.preview(engine, stack, refresh=True)
     if problems := plan.problems(found):
         raise Failed("\n".join(problems))
     print(plan.render(found, stack=stack, heading="Drift"), end="")

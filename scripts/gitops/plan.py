@@ -38,12 +38,13 @@ class Step:
     properties: tuple[str, ...]
 
 
-def preview(engine: Engine, stack: str, *, image: str = "") -> dict[str, Any]:
-    """The engine's plan of a stack with `image`, or with the image that runs there now, after a refresh as a deployment
-    makes. The committed configuration does not name that image: a deployment sets it by digest (deploy.py)."""
+def preview(engine: Engine, stack: str, *, image: str = "", refresh: bool = False) -> dict[str, Any]:
+    """The engine's plan of a stack with `image`, or with the image that runs there now. The committed configuration
+    does not name that image: a deployment sets it by digest (deploy.py). refresh: as a deployment does; the engine
+    then names no properties."""
     image = image or str(engine.outputs(stack).get("imageReference") or "")
     with engine.config_with(stack, {IMAGE_KEY: image} if image else {}) as file:
-        return engine.plan("--stack", stack, "--config-file", str(file), "--refresh")
+        return engine.plan("--stack", stack, "--config-file", str(file), *(["--refresh"] if refresh else []))
 
 
 def steps(plan: Mapping[str, Any]) -> tuple[Step, ...]:

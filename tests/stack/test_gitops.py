@@ -32,10 +32,16 @@ def engine(project: Project, monkeypatch: pytest.MonkeyPatch) -> Engine:
 
 
 def local_keys(project: Project) -> dict[str, str]:
-    """Where this local cloud listens: the keys that a review stack gets from outside its template."""
+    """Where this local cloud listens: the keys that a review stack gets from outside its template. Its address differs
+    from the deployed stack's, which the local cloud keeps for that stack."""
     config = yaml.safe_load((project.folder / f"Pulumi.{STACK}.yaml").read_text())["config"]
     wanted = ("appUrl", "s3Endpoint", "apiUrl", "jobUrl", "baseUrl", "cloudflareAccountId", "image")
-    return {key: str(value) for key, value in config.items() if key.partition(":")[2] in wanted}
+    found = {key: str(value) for key, value in config.items() if key.partition(":")[2] in wanted}
+    return {**found, "photo-splat:appUrl": review_address(found["photo-splat:appUrl"])}
+
+
+def review_address(app_url: str) -> str:
+    return app_url.replace("127.0.0.1", "localhost")
 
 
 def test_the_stack_of_a_pull_request_is_deployed_and_destroyed_without_orphans(
@@ -47,7 +53,7 @@ def test_the_stack_of_a_pull_request_is_deployed_and_destroyed_without_orphans(
     settings = [word for key, value in local_keys(project).items() for word in ("--set", f"{key}={value}")]
     assert main(["review-open", "7", *settings], folder=engine.folder) == 0
 
-    assert capsys.readouterr().out == f"{cloud.app_url}\n"  # the text of the comment
+    assert capsys.readouterr().out == f"{review_address(cloud.app_url)}\n"  # the text of the comment
     [made] = [endpoint for endpoint in cloud.endpoints() if endpoint["name"] == "photo-splat-pr-7"]
     assert made["workers"] == {"min": 0, "max": 1, "idleTimeout": 5}
 
