@@ -15,7 +15,8 @@ from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.show import seconds, usd
 
 MEASURED = "H200"
-# FP32 TFLOPS and GB/s of memory, dense, from NVIDIA's data sheets (2026-11): a kernel waits for one or the other.
+# FP32 TFLOPS and GB/s of memory, dense, as NVIDIA publishes them; not read from the sheets again. A kernel waits for
+# one or the other.
 CARDS: Mapping[str, tuple[float, float]] = {
     "RTX A4000": (19.2, 448),
     "RTX A4500": (23.7, 640),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from itertools import product
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.photos import (
+    EXPECTED_SUFFIXES,
     HEAD_BYTES,
     PHOTO_SUFFIXES,
     LeftOut,
@@ -57,6 +59,14 @@ def test_other_first_bytes_are_no_photo(rejected: dict[str, str]) -> None:
 
 def test_the_extensions_are_those_of_the_contract() -> None:
     assert {f".{extension}" for kind in CONTRACT["types"] for extension in kind["extensions"]} == PHOTO_SUFFIXES
+
+
+def test_the_worker_expects_the_same_files_of_a_folder() -> None:
+    """Read as text: the two packages install apart."""
+    sniff = (Path(__file__).parents[4] / "worker_image/src/splat_worker/photos/sniff.py").read_text()
+    named = re.search(r"^TAKEN_SUFFIXES = .*?^EXPECTED_SUFFIXES = .*?^}", sniff, re.MULTILINE | re.DOTALL)
+    assert named is not None
+    assert set(re.findall(r'"(\.\w+)"', named.group())) == EXPECTED_SUFFIXES
 
 
 @given(st.binary(max_size=16))

@@ -16,7 +16,7 @@ from splat_worker.errors import Code, JobError
 TOOLS_VARIABLE = "SPLAT_TOOLS_DIR"
 TIMEOUT_S = 900.0
 SPZ_VERSION = "3"
-"""The newest that Spark, Niantic's own viewers and game engines all read; the tool would write 4."""
+"""Spark and other viewers read versions 1 to 3; the tool would write 4."""
 _CLI = Path("node_modules/@playcanvas/splat-transform/bin/cli.mjs")
 
 

@@ -20,7 +20,7 @@ EDGE_ROWS = 256
 EDGE_DETAIL_MIN = 3.0
 """Grey levels of detail below which nothing shows whether two edges meet: plain backgrounds are alike on both sides."""
 EDGE_CORRELATION_MIN = 0.5
-"""Of the detail along the left and the right edge. The edges of 231 crops of 2:1 from three real sets reach 0.27 at
+"""Of the detail along the left and the right edge. The edges of 231 crops of 2:1 from three sets reach 0.27 at
 most; columns side by side, as a panorama's edges are, 0.6 or more in four of five places."""
 
 
