@@ -2,15 +2,15 @@
 // Order does not matter: no two paths overlap.
 import * as z from "zod/mini";
 
+import { fromBase64 } from "../crypto.ts";
 import type { Endpoint, OpenEndpoint } from "../http/mount.ts";
-import { describeApi } from "../http/openapi.ts";
 import { artifactEndpoints } from "./artifacts.ts";
 import { hookEndpoints } from "./hooks.ts";
 import { jobEndpoints } from "./jobs.ts";
 import { metricsEndpoints } from "./metrics.ts";
 import { photoEndpoints } from "./photos.ts";
 import { projectEndpoints } from "./projects.ts";
-import { healthEndpoint, sessionEndpoints, version } from "./session.ts";
+import { healthEndpoint, sessionEndpoints } from "./session.ts";
 
 export const endpoints: readonly Endpoint[] = [
   ...sessionEndpoints,
@@ -22,18 +22,26 @@ export const endpoints: readonly Endpoint[] = [
   ...metricsEndpoints,
 ];
 
-/** Made once: anybody can ask for it, without a rate limit. */
-let description: string | undefined;
+/** Made by scripts/openapi.ts when the Worker is built: JSON, deflate, base64. */
+declare const API_DESCRIPTION: string;
+/** Stands for this Worker's address in API_DESCRIPTION. */
+export const SERVER_MARK = "https://server.invalid";
+
+/** Unpacked once: anybody can ask for it, without a rate limit. */
+let description: Promise<string> | undefined;
+
+function unpack(): Promise<string> {
+  return new Response(new Blob([fromBase64(API_DESCRIPTION)]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).text();
+}
 
 const descriptionEndpoint: OpenEndpoint = {
   method: "GET",
   path: "/api/openapi.json",
   summary: "This description (OpenAPI 3.1)",
   answers: { 200: z.looseObject({ openapi: z.string() }) },
-  handle: (c) => {
-    const open = openEndpoints.map((one): Endpoint => ({ ...one, access: "none", handle: () => Promise.reject(new Error("described only")) }));
-    description ??= JSON.stringify(describeApi([...open, ...endpoints], version, c.env.WORKER_URL));
-    return c.body(description, 200, { "content-type": "application/json" });
+  handle: async (c) => {
+    description ??= unpack();
+    return c.body((await description).replace(JSON.stringify(SERVER_MARK), () => JSON.stringify(c.env.WORKER_URL)), 200, { "content-type": "application/json" });
   },
 };
 

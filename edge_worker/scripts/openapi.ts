@@ -1,11 +1,13 @@
 // The API's description (OpenAPI 3.1), made from the table and the zod schemas that serve it.
-// Made once per isolate, at the first request for it.
+// Made when the Worker is built: the conversion of schemas would be a tenth of its bundle.
 import * as z from "zod/mini";
 
-import { OUTPUT_NAMES } from "../../shared/contracts/job-input.ts";
-import { SCOPES } from "../../shared/scopes.ts";
-import { ERROR_STATUS } from "../errors.ts";
-import type { Access, Endpoint } from "./mount.ts";
+import { OUTPUT_NAMES } from "../shared/contracts/job-input.ts";
+import { SCOPES } from "../shared/scopes.ts";
+import { ERROR_STATUS } from "../src/errors.ts";
+import type { Access, Endpoint } from "../src/http/mount.ts";
+import { SERVER_MARK, endpoints, openEndpoints } from "../src/routes/index.ts";
+import { version } from "../src/routes/session.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -26,17 +28,18 @@ const ErrorSchema = z.strictObject({
   error: z.strictObject({ code: z.enum(Object.keys(ERROR_STATUS)), message: z.string(), hint: z.optional(z.string()) }),
 });
 
-/** endpoints: all of them, also those that work without a configuration. */
-export function describeApi(endpoints: readonly Endpoint[], version: string, server: string): Json {
+/** All endpoints, also those that work without a configuration. The Worker writes its own address in place of SERVER_MARK. */
+export function describeApi(): Json {
+  const open = openEndpoints.map((one): Endpoint => ({ ...one, access: "none", handle: () => Promise.reject(new Error("described only")) }));
   const paths: Record<string, Record<string, Json>> = {};
-  for (const one of endpoints) {
+  for (const one of [...open, ...endpoints]) {
     const path = one.path.replace(/:(\w+)/g, "{$1}");
     paths[path] = { ...paths[path], [one.method.toLowerCase()]: describeOperation(one) };
   }
   return {
     openapi: "3.1.0",
     info: { title: "Photos to splats", version, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
-    servers: [{ url: server }],
+    servers: [{ url: SERVER_MARK }],
     paths,
     components: {
       schemas: { Error: toSchema(ErrorSchema, "output") },
