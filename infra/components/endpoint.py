@@ -9,7 +9,9 @@ from typing import Any
 import pulumi
 
 from infra.image.labels import ImageLabels, check_gpus, minimum_cuda
+from infra.runpod.cheapest import CHEAPEST
 from infra.runpod.model import MARKER, QUEUE
+from infra.runpod.resources.cheapest_card import CheapestCard
 from infra.runpod.resources.credential import RegistryCredential
 from infra.runpod.resources.endpoint import Endpoint
 from infra.runpod.resources.image_check import ImageCheck
@@ -53,9 +55,16 @@ class GpuEndpoint(pulumi.ComponentResource):
                 password=registry_password,
                 opts=mine,
             )
+        gpu_names: pulumi.Input[Sequence[str]] = list(gpu.names)
+        if gpu.names[0] == CHEAPEST:
+            card = CheapestCard(
+                f"{name}-cheapest-card", architectures=labels.architectures, others=gpu.names[1:], opts=mine
+            )
+            gpu_names = card.names
         inputs = endpoint_inputs(
             gpu,
             scaling,
+            gpu_names=gpu_names,
             name=physical_name,
             marker=pulumi.Output.concat(deployment_id, ".endpoint"),
             image=image,
@@ -76,6 +85,7 @@ def endpoint_inputs(
     gpu: GpuSettings,
     scaling: ScalingSettings,
     *,
+    gpu_names: pulumi.Input[Sequence[str]],
     name: str,
     marker: pulumi.Input[str],
     image: pulumi.Input[str],
@@ -83,12 +93,13 @@ def endpoint_inputs(
     registry: pulumi.Input[str] | None = None,
 ) -> dict[str, Any]:
     """Settings as the inputs of an endpoint, in the API's own words (RunPod REST v2, CreateEndpointRequest). Only the
-    cards keep their usual names: the provider resolves them. The one place where a setting meets its field."""
+    cards keep their usual names, as `gpu_names`: the provider resolves them. The one place where a setting meets its
+    field."""
     inputs: dict[str, Any] = {
         "name": name,
         "type": QUEUE,
         "image": image,
-        "gpuNames": list(gpu.names),
+        "gpuNames": gpu_names,
         "gpuCount": gpu.count,
         "minCudaVersion": min_cuda_version,
         "dataCenterIds": list(gpu.data_centers),

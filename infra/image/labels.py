@@ -80,7 +80,7 @@ def check_gpus(labels: ImageLabels, gpus: tuple[str, ...]) -> None:
         )
     for name in gpus:
         capability = capability_of(name)
-        if labels.architectures and capability and not runs_on(labels.architectures, capability):
+        if capability and not has_kernels(labels.architectures, name):
             held = ", ".join(_shown(int(one)) for one in labels.architectures)
             raise IncompatibleImage(
                 f"photo-splat:gpu names {name} (compute capability {_shown(capability)}), but the image has kernels "
@@ -91,6 +91,12 @@ def check_gpus(labels: ImageLabels, gpus: tuple[str, ...]) -> None:
 def capability_of(name: str) -> int | None:
     words = frozenset(re.findall(r"[a-z0-9]+", name.lower()))
     return next((capability for known, capability in _CAPABILITIES if known <= words), None)
+
+
+def has_kernels(architectures: tuple[str, ...], gpu: str) -> bool:
+    """Whether an image with these architectures runs on a card. Also when either is unknown: the check decides."""
+    capability = capability_of(gpu)
+    return not architectures or capability is None or runs_on(architectures, capability)
 
 
 def runs_on(architectures: tuple[str, ...], capability: int) -> bool:

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 from infra.addresses import encrypted
+from infra.runpod.cheapest import CHEAPEST
 from infra.runpod.client import PRODUCTION_JOB_URL, PRODUCTION_URL
 from infra.settings.presets import SCALING_PRESETS, Scaling
 
@@ -158,8 +159,18 @@ class GpuSettings(Section):
         # RunPod accepts more, but workers then hang in "initializing" (field note, facts 1.10).
         max_length=3,
         description="Up to three GPUs in order of preference, by their usual names, separated by commas: "
-        '"RTX 4090, L40S". Users see the price of the first.',
+        '"RTX 4090, L40S". Users see the price of the first. `cheapest` as the first is the card with the lowest price '
+        "per job, chosen at each deployment.",
     )
+
+    @field_validator("names")
+    @classmethod
+    def _cheapest_comes_first(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = tuple(CHEAPEST if name.lower() == CHEAPEST else name for name in value)
+        if CHEAPEST in names[1:]:
+            raise ValueError(f"`{CHEAPEST}` can only come first, as in `{CHEAPEST}, L40S`")
+        return names
+
     count: int = Field(default=1, alias="gpuCount", ge=1, le=8, description="GPUs per worker. The trainer uses one.")
     min_cuda_version: str | None = Field(
         default=None,

@@ -15,6 +15,8 @@ from rich.live import Live
 from rich.table import Table
 
 from infra.runpod.catalog import NotOffered, read_catalog, select
+from infra.runpod.cheapest import CHEAPEST, offers, sentence
+from infra.runpod.job_model import recorded_model
 from infra.settings.presets import SCALING_PRESETS
 from scripts.splat_cli.edge_client import Job, Project
 from scripts.splat_cli.errors import CommandError
@@ -198,7 +200,7 @@ def estimate_cost(
         catalog = read_catalog(runpod.list_gpus())
     finally:
         runpod.close()
-    model = estimate.fit(estimate.read_runs(json.loads((ROOT / "bench/gpu.json").read_text())))
+    model = recorded_model()
     names = [name.strip() for name in (gpus or "").split(",") if name.strip()]
     found = estimate.rows(model, names, catalog, preset=preset, photos=photos or 0)
     if cheapest:
@@ -225,15 +227,23 @@ def scale(
 
 
 def gpu(
-    name: Annotated[str, typer.Argument(help='Cards in order of preference: "RTX 4090, L40S"', metavar="NAMES")],
+    name: Annotated[
+        str, typer.Argument(help='Cards in order of preference: "RTX 4090, L40S"; or cheapest', metavar="NAMES")
+    ],
     stack: StackOption = LOCAL,
     yes: YesOption = False,
 ) -> None:
     """Change the card: check the name and the price, write the key, show the plan, apply it."""
     runpod = open_stack(ROOT, stack).runpod()
+    names = tuple(part.strip() for part in name.split(",") if part.strip())
     try:
         catalog = read_catalog(runpod.list_gpus())
-        chosen = select(tuple(part.strip() for part in name.split(",") if part.strip()), catalog)
+        if names[:1] == (CHEAPEST,):
+            # The deployment chooses again, among the cards that the image has kernels for.
+            found = offers(catalog, recorded_model())
+            _say(sentence(found[0], found))
+            names = (found[0].card, *names[1:])
+        chosen = select(names, catalog)
     except NotOffered as refusal:
         raise CommandError(f"{refusal}.", hint="use a name of the list above") from None
     finally:
@@ -260,7 +270,7 @@ def capacity(
         catalog = read_catalog(runpod.list_gpus())
     finally:
         runpod.close()
-    model = estimate.fit(estimate.read_runs(json.loads((ROOT / "bench/gpu.json").read_text())))
+    model = recorded_model()
     names = [name.strip() for name in gpus.split(",") if name.strip()]
     times = replay.arrivals(jobs_per_hour, replay.HOURS)
     rows = []

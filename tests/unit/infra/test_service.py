@@ -35,6 +35,7 @@ COMPUTED: dict[str, dict[str, Any]] = {
         "price": {"gpu": "RTX 4090", "usd_per_s": 0.00031, "as_of": "2026-11-23", "source": "catalogue"},
         "gpu": {"pools": ["ADA_24"]},
     },
+    "pulumi-python:dynamic/runpod:CheapestCard": {"names": ["RTX 3090", "L40S"]},
     "pulumi-python:dynamic/cloudflare:DurableObjectMigration": {"migrations": {"newTag": "v1"}},
 }
 Made = dict[str, pulumi.runtime.MockResourceArgs]
@@ -404,3 +405,17 @@ def test_a_protected_stack_keeps_its_data_even_without_its_declaration(
     data = {"splat-storage-bucket", "splat-storage-contents", "splat-edge-script"} if protect == "true" else set()
     assert {name for name, request in asked.items() if request.retainOnDelete} == data
     assert {name for name, request in asked.items() if request.protect} >= data
+
+
+def test_the_cheapest_card_reaches_the_endpoint_and_its_image_check(deploy: Any) -> None:
+    made, _ = deploy(gpu="cheapest, L40S")
+    asked = made["splat-gpu-cheapest-card"].inputs
+    assert (asked["architectures"], asked["others"]) == ([], ["L40S"])  # an image without labels
+    for resource in ("splat-gpu-endpoint", "splat-gpu-image-check"):
+        assert made[resource].inputs["gpuNames"] == ["RTX 3090", "L40S"]
+
+
+def test_a_named_card_needs_no_choice(deploy: Any) -> None:
+    made, _ = deploy(gpu="L40S")
+    assert "splat-gpu-cheapest-card" not in made
+    assert made["splat-gpu-endpoint"].inputs["gpuNames"] == ["L40S"]

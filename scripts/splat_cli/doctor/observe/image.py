@@ -38,8 +38,9 @@ def reachable(seen: Observed) -> Verdict:
 
 
 def fits(seen: Observed) -> Verdict:
-    gpu = seen.access.settings.gpu
-    return judge.fits("image fits the GPUs", _labels(seen), gpu.names, gpu.min_cuda_version)
+    # As deployed: `gpu: cheapest` is a card's name there.
+    names = tuple(str(one) for one in seen.recorded("runpod:Endpoint").outputs["gpuNames"])
+    return judge.fits("image fits the GPUs", _labels(seen), names, seen.access.settings.gpu.min_cuda_version)
 
 
 def _labels(seen: Observed) -> ImageLabels:

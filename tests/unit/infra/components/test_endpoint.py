@@ -18,6 +18,7 @@ def inputs(**changes: str) -> dict[str, Any]:
     return endpoint_inputs(
         settings.gpu,
         settings.scaling,
+        gpu_names=list(settings.gpu.names),
         name="photo-splat-dev",
         marker="abc.endpoint",
         image=IMAGE,

@@ -39,7 +39,12 @@ def test_keys_of_other_projects_are_left_alone() -> None:
 
 @pytest.mark.parametrize(
     ("text", "names"),
-    [("RTX 4090", ("RTX 4090",)), ("L40S, RTX 4090", ("L40S", "RTX 4090")), ('["L4", "L40"]', ("L4", "L40"))],
+    [
+        ("RTX 4090", ("RTX 4090",)),
+        ("L40S, RTX 4090", ("L40S", "RTX 4090")),
+        ('["L4", "L40"]', ("L4", "L40")),
+        ("Cheapest, L40S", ("cheapest", "L40S")),
+    ],
 )
 def test_several_gpus_are_written_with_commas_or_as_a_list(text: str, names: tuple[str, ...]) -> None:
     assert read(gpu=text).gpu.names == names

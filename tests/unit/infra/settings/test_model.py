@@ -33,6 +33,7 @@ def test_the_least_configuration_is_enough() -> None:
     [
         ({"gpuCount": "9"}, "photo-splat:gpuCount is 9: Input should be less than or equal to 8"),
         ({"gpuCount": "many"}, "photo-splat:gpuCount is many"),
+        ({"gpu": "L40S, cheapest"}, "photo-splat:gpu is L40S, cheapest: `cheapest` can only come first"),
         ({"gpu": "a,b,c,d"}, "photo-splat:gpu is a,b,c,d: Tuple should have at most 3 items"),
         ({"cloudflareAccountId": "me"}, "photo-splat:cloudflareAccountId is me"),
         ({"image": "repo:latest"}, "`latest`, which can change under a running endpoint"),
