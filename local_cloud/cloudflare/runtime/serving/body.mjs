@@ -1,11 +1,14 @@
 // Sends a request's body on to workerd. A script that refuses a body unread answers at once, and workerd then closes the
 // connection: what is still being sent would break it before the answer is read.
+import { request as httpRequest } from "node:http";
 
 /** Bytes that are sent before the rest waits for an answer, and how long it waits. workerd reads 64 KiB of a body that its script leaves unread. */
 const HEAD_BYTES = 48 * 1024;
 const HEAD_WAIT_MS = 1000;
 /** Bytes of a body that are read and dropped after the answer, so that its sender can read the answer. */
 const DROPPED_BYTES_MAX = 256 * 1024 * 1024;
+/** How long an endpoint may take to refuse a request on its headers alone. */
+const REFUSAL_WAIT_MS = 10_000;
 
 /** incoming: the client's request; onward: the request to workerd, whose whole answer ends the sending. */
 export function sendBody(incoming, onward) {
@@ -37,4 +40,19 @@ export function sendBody(incoming, onward) {
   incoming.on("end", () => {
     if (!answered) onward.end();
   });
+}
+
+/** Whether the other side closed the connection while a body was being sent to it. */
+export const refusedUnread = ({ code }) => code === "EPIPE" || code === "ECONNRESET";
+
+/**
+ * Sends the headers alone once more, after an endpoint closed the connection in mid-body: R2's endpoint reads the upload
+ * that it accepts, and refuses another on its headers. The rest of the client's body is dropped.
+ */
+export function askWithoutBody(incoming, options) {
+  const again = httpRequest({ ...options, agent: false });
+  again.setTimeout(REFUSAL_WAIT_MS, () => again.destroy(new Error("it waits for the body now")));
+  again.flushHeaders();
+  incoming.resume();
+  return again;
 }

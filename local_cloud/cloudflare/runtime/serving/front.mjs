@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { Agent, createServer, request as httpRequest } from "node:http";
 
-import { sendBody } from "./body.mjs";
+import { askWithoutBody, refusedUnread, sendBody } from "./body.mjs";
 import { corsHeaders, preflightAnswer } from "./cors.mjs";
 import { allowedBuckets } from "../control/rules.mjs";
 import { signOver } from "./sigv4.mjs";
@@ -80,24 +80,33 @@ class Front {
     if (fault?.kind === "status") return answer(outgoing, fault.status, "A scripted fault struck.\n");
     if (fault?.kind === "reset") return incoming.socket.resetAndDestroy();
     if (fault?.kind === "latency") await new Promise((resolve) => setTimeout(resolve, fault.latency_s * 1000));
-    const onward = httpRequest(this.#onward(incoming, route));
-    onward.on("response", (response) => {
-      if (fault?.kind === "lost_answer") return response.resume().on("end", () => incoming.socket.resetAndDestroy());
-      const headers = Object.entries(response.headers).filter(([name]) => !(route.s3 && name.startsWith("access-control-")));
-      outgoing.writeHead(response.statusCode, { ...Object.fromEntries(headers), ...route.responseHeaders });
-      if (fault?.kind === "truncated") return sendHalf(response, outgoing);
-      response.pipe(outgoing);
-      response.on("error", () => outgoing.destroy());
-    });
-    onward.on("error", (error) => {
+    const relay = (onward) => {
+      onward.on("response", (response) => {
+        if (fault?.kind === "lost_answer") return response.resume().on("end", () => incoming.socket.resetAndDestroy());
+        const headers = Object.entries(response.headers).filter(([name]) => !(route.s3 && name.startsWith("access-control-")));
+        outgoing.writeHead(response.statusCode, { ...Object.fromEntries(headers), ...route.responseHeaders });
+        if (fault?.kind === "truncated") return sendHalf(response, outgoing);
+        response.pipe(outgoing);
+        response.on("error", () => outgoing.destroy());
+      });
+      outgoing.on("close", () => onward.destroy());
+      return onward;
+    };
+    const fail = (error) => {
       if (outgoing.headersSent || incoming.destroyed) return outgoing.destroy();
       this.#log(`workerd did not answer: ${error.message}`);
       answer(outgoing, 502, "The local Workers runtime did not answer.\n");
+    };
+    const onward = relay(httpRequest(this.#onward(incoming, route)));
+    if (!route.s3) {
+      onward.on("error", fail);
+      return sendBody(incoming, onward);
+    }
+    onward.on("error", (error) => {
+      if (outgoing.headersSent || !refusedUnread(error)) return fail(error);
+      relay(askWithoutBody(incoming, this.#onward(incoming, route))).on("error", fail);
     });
-    outgoing.on("close", () => onward.destroy());
-    // R2's endpoint reads every upload to its end.
-    if (route.s3) incoming.pipe(onward);
-    else sendBody(incoming, onward);
+    incoming.pipe(onward);
   }
 
   async #tunnel(incoming, socket, head) {

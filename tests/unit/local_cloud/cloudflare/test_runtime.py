@@ -346,6 +346,20 @@ def test_the_refusal_of_a_large_body_that_was_not_read_arrives(runtime: Runtime,
         assert client.post("/read", content=body[: 1 << 20]).text == str(1 << 20)
 
 
+def test_a_large_upload_that_the_signature_does_not_cover_is_refused_with_the_reason(runtime: Runtime) -> None:
+    """The S3 endpoint refuses such an upload on its headers and closes the connection in mid-body."""
+    runtime.put("R2Bucket", "photos", {})
+    s3 = runtime.s3(runtime.token("photos"))
+    terms = {"Bucket": "photos", "Key": "a", "ContentType": "image/jpeg", "ContentLength": 20 << 20}
+    address = s3.generate_presigned_url("put_object", Params=terms)
+    body = bytes(20 << 20)
+    with httpx.Client(timeout=60) as client:
+        for _ in range(3):
+            answer = client.put(address, content=body, headers={"content-type": "image/png"})
+            assert (answer.status_code, "SignatureDoesNotMatch" in answer.text) == (403, True)
+        assert client.put(address, content=body, headers={"content-type": "image/jpeg"}).status_code == 200
+
+
 def test_workerd_does_not_inherit_the_key_of_the_control_api(runtime: Runtime, tmp_path: Path) -> None:
     deployed(runtime, tmp_path)
     below = children(runtime.process.pid)
