@@ -57,7 +57,7 @@ function describeOperation(one: Endpoint): Json {
     operationId,
     summary: one.summary,
     ...securityOf(one.access),
-    parameters: [...pathParameters(one.path), ...queryParameters(one.query), ...(one.idempotent === true ? [IDEMPOTENCY_PARAMETER] : [])],
+    parameters: [...pathParameters(one.path), ...queryParameters(one.query), ...(one.idempotent === true ? [IDEMPOTENCY_PARAMETER] : []), ...(one.conditional === true ? [IF_MATCH_PARAMETER] : [])],
     ...(one.body === undefined
       ? {}
       : { requestBody: { required: one.bodyOptional !== true, content: { "application/json": { schema: toSchema(one.body, "input") } } } }),
@@ -84,6 +84,14 @@ const IDEMPOTENCY_PARAMETER: Json = {
   required: false,
   description: "A repeated key creates nothing new and gets the same answer",
   schema: { type: "string", pattern: "^[!-~]{1,200}$" },
+};
+
+const IF_MATCH_PARAMETER: Json = {
+  name: "If-Match",
+  in: "header",
+  required: false,
+  description: "The ETag of the project as it was read: 412 if it has changed since",
+  schema: { type: "string" },
 };
 
 function pathParameters(path: string): Json[] {

@@ -38,6 +38,8 @@ export interface Call<Query, Body> {
   readonly param: (name: string) => string;
   /** The Idempotency-Key after its caller's digest, so that two callers can use the same key; null if there is none. */
   readonly idempotencyKey: string | null;
+  /** The If-Match header, null if there is none. */
+  readonly ifMatch: string | null;
   readonly now: number;
 }
 
@@ -53,6 +55,8 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   readonly bodyOptional?: boolean;
   /** Accepts an Idempotency-Key. */
   readonly idempotent?: boolean;
+  /** Honours If-Match. */
+  readonly conditional?: boolean;
   /** status -> schema of the JSON, or a description of what is not JSON. */
   readonly answers: Readonly<Record<number, z.ZodMiniType | string>>;
   readonly handle: (call: Call<Query, Body>) => Promise<Response>;
@@ -96,7 +100,7 @@ async function serve(c: Ctx, one: Endpoint): Promise<Response> {
   const param = (name: string): string => c.req.param(name) ?? "";
   const onceKey = one.idempotent === true ? readIdempotencyKey(c) : null;
   const idempotencyKey = onceKey === null ? null : `${identity?.tokenSha256}\n${onceKey}`;
-  return one.handle({ c, env: c.env, settings, identity, query, body, param, idempotencyKey, now });
+  return one.handle({ c, env: c.env, settings, identity, query, body, param, idempotencyKey, ifMatch: one.conditional === true ? (c.req.header("if-match") ?? null) : null, now });
 }
 
 function readIdempotencyKey(c: Ctx): string | null {

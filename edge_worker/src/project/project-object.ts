@@ -7,6 +7,7 @@ import type { Project as ProjectView } from "../../shared/contracts/project.ts";
 import type { Preset } from "../../shared/stages.ts";
 import type { Env } from "../env.ts";
 import { ApiError, guard, isRefusal, type Refusal } from "../errors.ts";
+import { projectTag, requireMatch } from "../http/condition.ts";
 import type { Grant } from "../identity/capability.ts";
 import { settingsOf } from "../settings.ts";
 import { Deletion } from "./deletion.ts";
@@ -67,9 +68,10 @@ export class Project extends DurableObject<Env> {
     });
   }
 
-  rename(name: string): Promise<ProjectView | Refusal> {
+  /** ifMatch: the version that the caller read, null for any. */
+  rename(name: string, ifMatch: string | null = null): Promise<ProjectView | Refusal> {
     return guard(async () => {
-      this.#record.row();
+      requireMatch(ifMatch, projectTag(this.#record.view()));
       this.#record.change({ name });
       await this.#record.updateIndex();
       return this.#record.view();
@@ -77,8 +79,9 @@ export class Project extends DurableObject<Env> {
   }
 
   /** Makes the project unreachable at once; alarms remove its bytes and its job. */
-  remove(): Promise<null | Refusal> {
+  remove(ifMatch: string | null = null): Promise<null | Refusal> {
     return this.#exclusive(async () => {
+      if (ifMatch !== null) requireMatch(ifMatch, projectTag(this.#record.view()));
       await this.#deletion.begin();
       return null;
     });

@@ -8,6 +8,7 @@ import { PROJECT_NAME_LENGTH_MAX } from "../../shared/limits.ts";
 import { indexStub } from "../account/stub.ts";
 import { derivedId, randomId } from "../crypto.ts";
 import { ApiError, unwrap } from "../errors.ts";
+import { isKnown, projectTag } from "../http/condition.ts";
 import { endpoint, type Endpoint } from "../http/mount.ts";
 import { PROJECT_ID_LETTERS, projectStub } from "../project/stub.ts";
 import { WATCH_UNTIL_HEADER } from "../project/watchers.ts";
@@ -60,8 +61,12 @@ export const projectEndpoints: readonly Endpoint[] = [
     path: "/api/projects/:id",
     access: "view",
     summary: "One project",
-    answers: { 200: ProjectSchema },
-    handle: async ({ c, env, param }) => c.json(unwrap(await projectStub(env, param("id")).view())),
+    answers: { 200: ProjectSchema, 304: "not changed" },
+    handle: async ({ c, env, param }) => {
+      const view = unwrap(await projectStub(env, param("id")).view());
+      const etag = projectTag(view);
+      return isKnown(c.req.header("if-none-match"), etag) ? new Response(null, { status: 304, headers: { etag } }) : c.json(view, 200, { etag });
+    },
   }),
   endpoint({
     method: "PATCH",
@@ -69,17 +74,22 @@ export const projectEndpoints: readonly Endpoint[] = [
     access: "upload",
     summary: "Rename a project",
     body: NameBody,
+    conditional: true,
     answers: { 200: ProjectSchema },
-    handle: async ({ c, env, param, body }) => c.json(unwrap(await projectStub(env, param("id")).rename(body.name))),
+    handle: async ({ c, env, param, body, ifMatch }) => {
+      const view = unwrap(await projectStub(env, param("id")).rename(body.name, ifMatch));
+      return c.json(view, 200, { etag: projectTag(view) });
+    },
   }),
   endpoint({
     method: "DELETE",
     path: "/api/projects/:id",
     access: "operate",
     summary: "Delete a project, its job, photos and artifacts",
+    conditional: true,
     answers: { 204: "nothing" },
-    handle: async ({ env, param }) => {
-      unwrap(await projectStub(env, param("id")).remove());
+    handle: async ({ env, param, ifMatch }) => {
+      unwrap(await projectStub(env, param("id")).remove(ifMatch));
       return new Response(null, { status: 204 });
     },
   }),

@@ -254,3 +254,28 @@ test("a genuine progress message sent a hundred times, and out of order, is one"
 test("none of this was an internal error", () => {
   expect(cloud.log()).not.toContain("worker error");
 });
+
+test("a change with If-Match touches only the version that its caller read", async () => {
+  const { json } = await cloud.call("POST", "/api/projects", { body: { name: "first" } });
+  const path = `/api/projects/${json.id}`;
+  const read = async (): Promise<string> => (await cloud.call("GET", path)).headers.get("etag") ?? "";
+  const rename = (name: string, tag: string): Promise<Answer> => cloud.call("PATCH", path, { body: { name }, headers: { "if-match": tag } });
+  const before = await read();
+  expect((await cloud.call("GET", path, { headers: { "if-none-match": before } })).status).toBe(304);
+  const renamed = await rename("second", before);
+  expect([renamed.status, renamed.json.name]).toEqual([200, "second"]);
+  expect(renamed.headers.get("etag")).toBe(await read());
+  for (const stale of [before, `W/${await read()}`, '"nonsense"']) {
+    const late = await rename("third", stale);
+    expect([late.status, late.json.error.code, late.headers.get("etag")]).toEqual([412, "PRECONDITION_FAILED", await read()]);
+  }
+  expect((await cloud.call("DELETE", path, { headers: { "if-match": before } })).status).toBe(412);
+  expect((await rename("third", "*")).json.name).toBe("third");
+  expect((await rename("fourth", `"other", ${await read()}`)).json.name).toBe("fourth");
+  // A photo that was declared is a change, too.
+  const tag = await read();
+  await cloud.call("POST", `${path}/photos`, { body: { photos: [{ name: "a.jpg", type: "image/jpeg", bytes: 1000 }] } });
+  expect((await cloud.call("DELETE", path, { headers: { "if-match": tag } })).status).toBe(412);
+  expect((await cloud.call("DELETE", path, { headers: { "if-match": await read() } })).status).toBe(204);
+  expect((await cloud.call("DELETE", path, { headers: { "if-match": tag } })).status).toBe(404);
+});
