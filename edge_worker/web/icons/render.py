@@ -1,4 +1,4 @@
-"""Renders the PNG icons and favicon.ico of the web app from icon.svg. Run it after a change of the drawing and commit the result.
+"""Renders the icons of the web app (PNG, favicon.ico) from icon.svg. Run it after a change and commit the result.
 
 No build runs it. Usage: python edge_worker/web/icons/render.py [CHROMIUM]
 """
@@ -20,7 +20,7 @@ SIZES = (
     ("icon-maskable-512.png", 512, 0),
     ("icon-180.png", 180, 0),
 )
-# Browsers and feed readers ask for /favicon.ico without being told to.
+# Browsers and feed readers request /favicon.ico by themselves.
 FAVICON = ICONS.parent / "favicon.ico"
 FAVICON_SIZES_PX = (48, 32, 16)
 
@@ -40,7 +40,9 @@ def render(chromium: str | None) -> None:
 def picture(browser: Browser, drawing: str, size_px: int) -> bytes:
     """PNG of the drawing, size_px wide and tall."""
     page = browser.new_page(viewport={"width": size_px, "height": size_px})
-    page.set_content(f"<style>body{{margin:0}}svg{{display:block;width:{size_px}px;height:{size_px}px}}</style>{drawing}")
+    page.set_content(
+        f"<style>body{{margin:0}}svg{{display:block;width:{size_px}px;height:{size_px}px}}</style>{drawing}"
+    )
     png = page.screenshot(omit_background=True)
     page.close()
     return png
