@@ -7,7 +7,6 @@ import type { Project as ProjectView } from "../../shared/contracts/project.ts";
 import type { Preset } from "../../shared/stages.ts";
 import type { Env } from "../env.ts";
 import { ApiError, guard, isRefusal, type Refusal } from "../errors.ts";
-import { projectTag, requireMatch } from "../http/condition.ts";
 import type { Grant } from "../identity/capability.ts";
 import { settingsOf } from "../settings.ts";
 import { Deletion } from "./deletion.ts";
@@ -18,6 +17,7 @@ import { PhotoShelf } from "./photos/shelf.ts";
 import { ProjectRecord } from "./record.ts";
 import { ShareBook, type ListedShare, type NewShare } from "./share-book.ts";
 import { ProjectStore } from "./store.ts";
+import { projectTag, requireMatch } from "./version.ts";
 import { Watchers } from "./watchers.ts";
 
 const ALARM_FALLBACK_MS = 60_000;

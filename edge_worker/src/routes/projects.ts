@@ -8,9 +8,9 @@ import { PROJECT_NAME_LENGTH_MAX } from "../../shared/limits.ts";
 import { indexStub } from "../account/stub.ts";
 import { derivedId, randomId } from "../crypto.ts";
 import { ApiError, unwrap } from "../errors.ts";
-import { isKnown, projectTag } from "../http/condition.ts";
 import { endpoint, type Endpoint } from "../http/mount.ts";
 import { PROJECT_ID_LETTERS, projectStub } from "../project/stub.ts";
+import { isKnown, projectTag } from "../project/version.ts";
 import { WATCH_UNTIL_HEADER } from "../project/watchers.ts";
 import { intParameter, words } from "../schema.ts";
 

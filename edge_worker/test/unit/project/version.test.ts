@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { ApiError } from "../../../src/errors.ts";
-import { isKnown, projectTag, requireMatch } from "../../../src/http/condition.ts";
+import { isKnown, projectTag, requireMatch } from "../../../src/project/version.ts";
 
 const project = { updated_at: "2026-11-30T12:00:00.000Z", photos: { count: 3, bytes: 900 } };
 const tag = projectTag(project);
