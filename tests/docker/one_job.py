@@ -19,7 +19,16 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 KEY = "rpa_key_of_the_docker_test"
-OUTPUTS = ("scene.ply", "scene.sog", "scene.spz", "preview.sog", "poster.webp", "cameras.json", "report.json")
+OUTPUTS = (
+    "scene.ply",
+    "scene.sog",
+    "scene.spz",
+    "preview.sog",
+    "poster.webp",
+    "thumbnail.webp",
+    "cameras.json",
+    "report.json",
+)
 JOB_LIMIT_S = 1500
 
 

@@ -12,6 +12,7 @@ export const OUTPUT_TYPES = {
   "scene.spz": "application/octet-stream",
   "preview.sog": "application/octet-stream",
   "poster.webp": "image/webp",
+  "thumbnail.webp": "image/webp",
   "cameras.json": "application/json",
   "report.json": "application/json",
 } as const;

@@ -96,7 +96,7 @@ SETS: list[tuple[str, Callable[[list[bytes]], Files], str, str]] = [
     ("eight photos of different places", lambda p: {f"{i}.jpg": _jpeg(_noise(i)) for i in range(8)}, "SFM_FAILED",
      "0 of 8 photos"),
     ("the scene blurred beyond use", lambda p: _each(p, _pixels(lambda i: i.filter(ImageFilter.GaussianBlur(16)))),
-     "SFM_FAILED", "of 8 photos"),
+     "SFM_FAILED", "8 of 8 photos are blurred"),
     ("the scene nearly black", lambda p: _each(p, _pixels(lambda i: i.point(lambda v: v // 60))), "TOO_FEW_PHOTOS",
      "almost black"),
     ("the scene overexposed", lambda p: _each(p, _pixels(lambda i: i.point(lambda v: min(255, 245 + v // 26)))),

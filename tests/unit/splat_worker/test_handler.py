@@ -104,7 +104,7 @@ def submit(server, still_life, job_id: str, *, project: str, **changes: Any) -> 
             name: f"{server.url}/out/{project}/{name}?{SIGNATURE}"
             for name in (
                 *("scene.ply", "scene.sog", "scene.spz", "preview.sog"),
-                *("poster.webp", "cameras.json", "report.json"),
+                *("poster.webp", "thumbnail.webp", "cameras.json", "report.json"),
             )
         },
         "checkpoint": {
@@ -139,7 +139,14 @@ def test_a_job_runs_end_to_end_and_a_second_job_starts_warm(
     for name, artifact in report.artifacts.items():
         content = runpod_server.objects[f"/out/first/{name}"]
         assert (artifact.bytes, artifact.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    assert set(report.artifacts) == {"scene.ply", "scene.sog", "scene.spz", "poster.webp", "cameras.json"}
+    assert set(report.artifacts) == {
+        "scene.ply",
+        "scene.sog",
+        "scene.spz",
+        "poster.webp",
+        "thumbnail.webp",
+        "cameras.json",
+    }
     assert json.loads(runpod_server.objects["/out/first/report.json"])["metrics"]["gaussians"] > 100
     assert runpod_server.puts["/out/first/poster.webp"] == "image/webp"
     assert report.price is not None

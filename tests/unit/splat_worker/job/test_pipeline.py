@@ -55,7 +55,14 @@ def made(still_life, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[
 @pytest.mark.slow
 def test_every_artifact_exists_and_matches_the_report(made) -> None:  # type: ignore[no-untyped-def]
     report, out, _ = made
-    assert set(report.artifacts) == {"scene.ply", "scene.sog", "scene.spz", "poster.webp", "cameras.json"}
+    assert set(report.artifacts) == {
+        "scene.ply",
+        "scene.sog",
+        "scene.spz",
+        "poster.webp",
+        "thumbnail.webp",
+        "cameras.json",
+    }
     for name, artifact in report.artifacts.items():
         assert (out / name).stat().st_size == artifact.bytes
     assert Report.model_validate_json((out / "report.json").read_text()) == report
@@ -140,6 +147,10 @@ def test_the_poster_has_no_tags(made) -> None:  # type: ignore[no-untyped-def]
     assert max(poster.size) == 960
     assert len(poster.getexif()) == 0
     assert np.asarray(poster.convert("L"), float).std() > 10
+    small = Image.open(out / "thumbnail.webp")
+    assert max(small.size) == 400
+    assert (out / "thumbnail.webp").stat().st_size < 30_000
+    assert small.width / small.height == pytest.approx(poster.width / poster.height, abs=0.01)
 
 
 class Interrupted(Exception):

@@ -22,7 +22,7 @@ from splat_worker.limits import PHOTO_BYTES_MAX
 from splat_worker.photos import decode
 from splat_worker.photos.pixels import to_srgb
 from splat_worker.photos.reject import Reject
-from splat_worker.photos.validation import Photo, Prepared, Source, prepare, sharpness
+from splat_worker.photos.validation import Photo, Prepared, Source, most_blurred, prepare, sharpness
 
 SIZE = (360, 270)
 
@@ -320,6 +320,24 @@ def test_sharpness_falls_with_blur() -> None:
     grey = picture().convert("L")
     values = [sharpness(grey.filter(ImageFilter.GaussianBlur(radius))) for radius in (0, 1, 2, 4)]
     assert values == sorted(values, reverse=True)
+
+
+def test_blur_is_named_where_most_photos_of_a_set_have_it(validate: Validate) -> None:
+    def softened(radius: float) -> list[Photo]:
+        files = {
+            f"{i}.jpg": encoded(picture(i).filter(ImageFilter.GaussianBlur(radius)), "JPEG", quality=95)
+            for i in range(6)
+        }
+        return list(validate(files).photos)
+
+    sharp, blurred = softened(0), softened(4)
+    counts = [most_blurred([*blurred[:count], *sharp[count:]]) for count in range(7)]
+    assert counts == [0, 0, 0, 0, 4, 5, 6]
+
+
+def test_dull_photos_are_not_blurred(validate: Validate) -> None:
+    files = {f"{i}.jpg": encoded(Image.eval(picture(i), lambda v: 100 + v // 8), "PNG") for i in range(3)}
+    assert most_blurred(validate(files).photos) == 0
 
 
 def test_photos_and_rejections_keep_the_order_of_the_sources(validate: Validate) -> None:

@@ -19,6 +19,7 @@ CONTENT_TYPES: dict[str, str] = {
     "scene.spz": "application/octet-stream",
     "preview.sog": "application/octet-stream",
     "poster.webp": "image/webp",
+    "thumbnail.webp": "image/webp",
     "cameras.json": "application/json",
     "report.json": "application/json",
     "checkpoint": "application/octet-stream",
@@ -26,7 +27,14 @@ CONTENT_TYPES: dict[str, str] = {
 """Content type of each artifact's PUT. The presigned URL is signed with the same type."""
 
 ArtifactName = Literal[
-    "scene.ply", "scene.sog", "scene.spz", "preview.sog", "poster.webp", "cameras.json", "report.json"
+    "scene.ply",
+    "scene.sog",
+    "scene.spz",
+    "preview.sog",
+    "poster.webp",
+    "thumbnail.webp",
+    "cameras.json",
+    "report.json",
 ]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=8192)]
 PhotoName = Annotated[str, StringConstraints(pattern=r"^[^/\\\x00-\x1f]{1,255}$")]

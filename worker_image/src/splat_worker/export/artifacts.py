@@ -25,6 +25,9 @@ from splat_worker.sfm.frame.similarity import UP, Similarity
 COMPRESSED = ("scene.sog", "scene.spz")
 POSTER_WIDTH_PX = 960
 POSTER_QUALITY = 86
+THUMBNAIL_WIDTH_PX = 400
+"""A card of the app's list is at most 350 px wide."""
+THUMBNAIL_QUALITY = 78
 FIDELITY_SIDE_PX = 480
 FIDELITY_MAX_DB = 99.0
 
@@ -80,7 +83,12 @@ def export_scene(
     if "poster.webp" in wanted:
         on_progress(0.85, "Rendering the poster")
         files["poster.webp"] = folder / "poster.webp"
-        write_poster(files["poster.webp"], render(gaussians, _sized(start.camera, POSTER_WIDTH_PX)))
+        poster = _pixels(render(gaussians, _sized(start.camera, POSTER_WIDTH_PX)))
+        poster.save(files["poster.webp"], "WEBP", quality=POSTER_QUALITY, method=6)
+        if "thumbnail.webp" in wanted:
+            files["thumbnail.webp"] = folder / "thumbnail.webp"
+            poster.thumbnail((THUMBNAIL_WIDTH_PX, THUMBNAIL_WIDTH_PX), Image.Resampling.LANCZOS)
+            poster.save(files["thumbnail.webp"], "WEBP", quality=THUMBNAIL_QUALITY, method=6)
     if "cameras.json" in wanted:
         files["cameras.json"] = folder / "cameras.json"
         content = cameras_json(posed, frame=frame, start=start.name, held_out=held_out)
@@ -109,9 +117,8 @@ def fidelity_db(before: Float32, after: Float32) -> float:
     return FIDELITY_MAX_DB if error <= 10 ** (-FIDELITY_MAX_DB / 10) else round(-10 * float(np.log10(error)), 2)
 
 
-def write_poster(path: Path, picture: Float32) -> None:
-    pixels = (np.clip(np.nan_to_num(picture), 0, 1) * 255 + 0.5).astype(np.uint8)
-    Image.fromarray(pixels).save(path, "WEBP", quality=POSTER_QUALITY, method=6)
+def _pixels(picture: Float32) -> Image.Image:
+    return Image.fromarray((np.clip(np.nan_to_num(picture), 0, 1) * 255 + 0.5).astype(np.uint8))
 
 
 def cameras_json(posed: PosedPhotos, *, frame: Similarity, start: str, held_out: Collection[str]) -> dict[str, object]:

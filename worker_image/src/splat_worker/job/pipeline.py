@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from splat_worker.job.reporting import Outcome, build_report
 from splat_worker.job.run import JobRun, SceneJob
 from splat_worker.limits import PHOTO_BYTES_USUAL, PHOTOS_MAX, PHOTOS_MIN, check_room, cpu_count, need_of
 from splat_worker.photos.reject import Reject
-from splat_worker.photos.validation import Prepared, Source, prepare
+from splat_worker.photos.validation import Prepared, Source, most_blurred, prepare
 from splat_worker.progress import Event, OnEvent
 from splat_worker.scene import PosedPhotos
 from splat_worker.sfm.cameras import reconstruct, reusable, shaping_settings
@@ -144,7 +145,7 @@ def make_scene(run: JobRun, sources: Sequence[Source], resumed: _Resumed) -> Rep
     _check_trainer(device)
     prepared = _photos_stage(run, sources, _side_px(run, device))
     resumed = _checked(resumed, prepared, _sfm_preset(run, device))
-    with Extras(run, resumed.fingerprint) as extras:
+    with _blur_named(prepared), Extras(run, resumed.fingerprint) as extras:
         sparse = _sfm_stage(run, prepared, device, extras, resumed=resumed)
         extras.placed(sparse)
         placed = find_frame(sparse, {p.name: Tags(down=p.down, position=p.position) for p in prepared.photos})
@@ -161,6 +162,27 @@ def make_scene(run: JobRun, sources: Sequence[Source], resumed: _Resumed) -> Rep
         resumed_from=resumed.stage,
     )
     return _upload_stage(run, outcome)
+
+
+@contextmanager
+def _blur_named(prepared: Prepared) -> Iterator[None]:
+    """Puts the blur of a set first where its photos made no scene: advice about its texture would not help."""
+    try:
+        yield
+    except JobError as error:
+        blurred = most_blurred(prepared.photos)
+        if blurred and error.code in (Code.SFM_FAILED, Code.TRAINING_FAILED):
+            message = (
+                f"{blurred} of {len(prepared.photos)} photos are blurred or show only smooth surfaces. {error.message}"
+            )
+            raise JobError(error.code, message, stage=error.stage, hint=_SHARPER) from error
+        raise
+
+
+_SHARPER = (
+    "Look at a photo at full size. If it is blurred, take the photos again in more light and hold the camera still. If"
+    " it is sharp, put something patterned, such as a newspaper, under and beside the subject."
+)
 
 
 def _check_trainer(device: Device) -> None:

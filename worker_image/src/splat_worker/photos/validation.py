@@ -27,6 +27,9 @@ SHARPNESS_SIDE_PX = 480
 BLUR_OF_MEDIAN = 0.08
 """Share of the set's median sharpness below which a photo is too blurred. A 3 px blur of a sharp photo at
 SHARPNESS_SIDE_PX gives about 0.02; the softest photo of our sets has 0.3."""
+BLURRED_BELOW = 0.012
+"""Share of detail below which a photo is blurred whatever the others are like. At SHARPNESS_SIDE_PX, photos of our sets
+have 0.25 and more. A blur of 1 px leaves 0.017 or more, one of 2 px at most 0.011. The app has the same measure."""
 PLAIN_SPREAD = 3.0
 """Standard deviation in grey levels (of 255) below which a photo shows nothing. A covered lens gives 1 or 2; the
 flattest photo of our sets has 15; in photos dimmed to 3, COLMAP found no feature."""
@@ -49,6 +52,7 @@ class Source:
 class Photo:
     """A valid photo: an upright sRGB JPEG without tags at `path`, and the facts from its tags.
 
+    detail: the sharpness relative to the contrast, below BLURRED_BELOW in a blurred photo.
     focal_px refers to the copy's size; camera_key is equal for photos that share a lens setting and a size.
     down: gravity in the copy's camera axes (x right, y down, z forward).
     """
@@ -59,6 +63,7 @@ class Photo:
     height: int
     sharpness: float
     camera_key: str
+    detail: float = 1.0
     focal_px: float | None = None
     position: tuple[float, float, float] | None = field(default=None, repr=False)
     down: tuple[float, float, float] | None = None
@@ -150,6 +155,7 @@ def _read(source: Source, target: Path, side_max_px: int) -> _Read:
             width=image.width,
             height=image.height,
             sharpness=sharpness(grey),
+            detail=detail(grey),
             camera_key=f"{exif.camera_key}|{image.width}x{image.height}",
             focal_px=None if focal_px is None else focal_px * scale,
             position=exif.position,
@@ -162,11 +168,29 @@ def _read(source: Source, target: Path, side_max_px: int) -> _Read:
 
 def sharpness(grey: Image.Image) -> float:
     """Variance of the Laplacian at SHARPNESS_SIDE_PX, in squared grey levels. Blur lowers it, noise raises it."""
+    laplacian, _ = _laplacian(grey)
+    return float(laplacian.var())
+
+
+def detail(grey: Image.Image) -> float:
+    """Variance of the Laplacian over the variance of the picture, so that a dull photo does not count as blurred."""
+    laplacian, inside = _laplacian(grey)
+    return float(laplacian.var() / max(float(inside.var()), 1e-6))
+
+
+def most_blurred(photos: Sequence[Photo]) -> int:
+    """How many photos are blurred, if these are more than half of them; else 0."""
+    count = sum(photo.detail < BLURRED_BELOW for photo in photos)
+    return count if 2 * count > len(photos) else 0
+
+
+def _laplacian(grey: Image.Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The Laplacian at SHARPNESS_SIDE_PX, and the pixels that it is of, in grey levels."""
     small = grey.copy()
     small.thumbnail((SHARPNESS_SIDE_PX, SHARPNESS_SIDE_PX), Image.Resampling.BOX)
     v = np.asarray(small, dtype=np.float32)
-    laplacian = v[:-2, 1:-1] + v[2:, 1:-1] + v[1:-1, :-2] + v[1:-1, 2:] - 4 * v[1:-1, 1:-1]
-    return float(laplacian.var())
+    inside = v[1:-1, 1:-1]
+    return v[:-2, 1:-1] + v[2:, 1:-1] + v[1:-1, :-2] + v[1:-1, 2:] - 4 * inside, inside
 
 
 def _duplicates(seen: Sequence[_Read]) -> list[tuple[str, Refused]]:

@@ -15,7 +15,9 @@ from splat_worker.contract.job_report import Artifact
 from splat_worker.hashing import sha256_of
 from splat_worker.transfer.transfer import Transfer
 
-ALL_ARTIFACTS = frozenset({"scene.ply", "scene.sog", "scene.spz", "poster.webp", "cameras.json", "report.json"})
+ALL_ARTIFACTS = frozenset(
+    {"scene.ply", "scene.sog", "scene.spz", "poster.webp", "thumbnail.webp", "cameras.json", "report.json"}
+)
 
 
 class Delivery(Protocol):
