@@ -523,6 +523,25 @@ def test_nan_and_infinities_never_reach_the_wire() -> None:
     json.dumps(sanitised(value), allow_nan=False)
 
 
+class SpoiltHost(ChildHost):
+    async def run(self, job: BaseModel, **given: Any) -> dict[str, Any]:
+        return {"report": object()}
+
+
+def test_an_answer_that_json_cannot_hold_fails_the_job_at_once() -> None:
+    value = {
+        "version": 1,
+        "project_id": "p",
+        "photos": [{"name": "a", "url": "http://127.0.0.1/a"}],
+        "outputs": {"scene.ply": "http://127.0.0.1/b"},
+    }
+    answer = asyncio.run(Handler(SpoiltHost(), lambda job, message: None)({"id": "job-7", "input": value}))
+    assert (answer["error"]["code"], answer["error"]["message"]) == (
+        "INTERNAL",
+        "The worker could not send its result.",
+    )
+
+
 def test_the_handler_starts_without_the_libraries_of_the_child() -> None:
     code = (
         "import sys, splat_worker.handler; "

@@ -48,7 +48,7 @@ class Handler:
             return _failed(error)
         progress = _Progress(parsed, job.get("id"), lambda message: self._progress_update(dict(job), message))
         try:
-            answer = sanitised(await self._run(parsed, progress))
+            answer = sendable(await self._run(parsed, progress))
         except ReportedFailure as reported:
             answer = {"error": reported.failure}
         except asyncio.CancelledError:
@@ -80,7 +80,7 @@ class Handler:
 
 async def _self_test() -> dict[str, Any]:
     try:
-        return sanitised(await selftest_job.run())
+        return sendable(await selftest_job.run())
     except JobError as error:
         return _failed(error)
 
@@ -151,6 +151,18 @@ class _Progress:
 
 def _failed(error: JobError) -> dict[str, Any]:
     return {"error": Failure.of(error).model_dump(mode="json", exclude_none=True)}
+
+
+def sendable(answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer without NaN. Raises INTERNAL where JSON cannot hold it: the SDK would log that and answer nothing, so
+    RunPod would bill a second worker for the same job."""
+    cleaned: dict[str, Any] = sanitised(answer)
+    try:
+        json.dumps(cleaned, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        log.error("the answer cannot be sent: %s", error)
+        raise JobError(Code.INTERNAL, "The worker could not send its result.") from error
+    return cleaned
 
 
 def sanitised(value: Any) -> Any:
