@@ -152,6 +152,13 @@ function operatorAdvice({ kind, status }: RunPodError): string {
   return status === 401 || status === 403 ? "its API key is not accepted: set a valid one, then run `pulumi up`" : "check that the endpoint exists, then run `pulumi up`";
 }
 
+const ANOTHER_REPORT: Failure = {
+  code: "INTERNAL",
+  message: "The job returned the report of another job.",
+  hint: "Start it again. If it fails again, contact whoever runs this service.",
+  stage: null,
+};
+
 /** What a status of the attempt's job means. bucketReport: the report that the worker left in the bucket, read unless RunPod itself has the result. */
 export async function interpret(
   job: Job,
@@ -168,17 +175,16 @@ export async function interpret(
       return readPolledProgress(attempt, projectId, status.output, now);
     case "completed": {
       const outcome = readOutput(status.output);
-      if (outcome.kind === "failure") return failed(attempt, outcome.failure);
-      return isOurs(outcome.report, projectId, attempt)
-        ? { type: "completed", attempt, report: outcome.report }
-        : failed(attempt, { code: "INTERNAL", message: "The job returned the report of another job.", hint: null, stage: null });
+      if (outcome.kind === "report" && isOurs(outcome.report, projectId, attempt)) return { type: "completed", attempt, report: outcome.report };
+      const failure = outcome.kind === "failure" ? outcome.failure : ANOTHER_REPORT;
+      return (await finished(attempt, bucketReport)) ?? failed(attempt, failure);
     }
     case "failed":
       return (await finished(attempt, bucketReport)) ?? failed(attempt, readFailure(status.error));
     case "timed_out":
       return (await finished(attempt, bucketReport)) ?? failed(attempt, { code: "TIME_LIMIT", message: "RunPod stopped the job at its time limit.", hint: "Use fewer photos or a smaller preset.", stage: null });
     case "cancelled":
-      return { type: "cancelled_remotely", attempt };
+      return (await finished(attempt, bucketReport)) ?? { type: "cancelled_remotely", attempt };
     case "gone": {
       // RunPod keeps results for 30 minutes; the report in the bucket stays as long as the project.
       const done = await finished(attempt, bucketReport);
@@ -194,7 +200,7 @@ export async function interpret(
   }
 }
 
-/** The worker writes its report as its last step: where one is, the job is done, even if RunPod lost the worker before it could answer. */
+/** The worker writes its report as its last step: where one is, the job is done, even if RunPod lost the worker before it could answer, or cannot read the answer. */
 async function finished(attempt: number, bucketReport: () => Promise<Report | null>): Promise<Event | null> {
   const report = await bucketReport();
   return report === null ? null : { type: "completed", attempt, report };

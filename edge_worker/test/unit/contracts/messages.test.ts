@@ -116,11 +116,20 @@ describe("what a job reports", () => {
     ["failed", { kind: "failed", error: "job timed out after 1 retries" }],
     ["timed out", { kind: "timed_out" }],
     ["gone", { kind: "gone" }],
+    ["completed with a list", { kind: "completed", output: [] }],
+    ["completed with another job's report", { kind: "completed", output: reportExample }],
   ] as const)("a report in the bucket outweighs a job that RunPod calls %s", async (_what, status) => {
     const job: Job = { ...NEW_JOB, state: "running", attempt: 1, runpodId: "r1" };
     const report = ReportSchema.parse({ ...reportExample, project_id: "p1", attempt: 1 });
     expect(await interpret(job, "p1", status, async () => report, NOW)).toEqual({ type: "completed", attempt: 1, report });
     expect(await interpret(job, "p1", status, async () => null, NOW)).toMatchObject({ type: "failed" });
+  });
+
+  test("a report in the bucket outweighs a cancel that nobody here asked for", async () => {
+    const job: Job = { ...NEW_JOB, state: "running", attempt: 1, runpodId: "r1" };
+    const report = ReportSchema.parse({ ...reportExample, project_id: "p1", attempt: 1 });
+    expect(await interpret(job, "p1", { kind: "cancelled" }, async () => report, NOW)).toMatchObject({ type: "completed" });
+    expect(await interpret(job, "p1", { kind: "cancelled" }, async () => null, NOW)).toMatchObject({ type: "cancelled_remotely" });
   });
 
   test("an output other than our report is a failure", () => {
