@@ -156,7 +156,7 @@ def _guarded(operation: str, handler: Handler) -> Handler:
             key = bearer_token(request, bare_allowed=True)
         except Problem as problem:
             raise JobApiError(401, problem.detail) from problem
-        if not same_key(key, platform.options.api_key):
+        if platform.settings.key_revoked or not same_key(key, platform.options.api_key):
             raise JobApiError(401, "invalid api key")
         limiter: JobLimiter = request.app.state.job_limiter
         slot = (request.path_params["endpoint_id"], operation)

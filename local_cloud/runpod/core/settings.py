@@ -64,6 +64,21 @@ class Settings(BaseModel):
     init_timeout_s: float = Field(
         default=600.0, gt=0, description="Virtual seconds until a worker that never polled counts as failed."
     )
+    key_revoked: bool = Field(
+        default=False,
+        description="Whether the job and management APIs answer 401 to the account's key. The control API still "
+        "accepts it, and workers keep their own keys.",
+    )
+    worker_disk_mb: int | None = Field(
+        default=None,
+        ge=1,
+        description="Size in MiB of the container disk of workers that start from now on; null: no limit. "
+        "The endpoint's own `disk` is far larger than a test should fill.",
+    )
+    worker_clock_skew_s: int = Field(
+        default=0,
+        description="How far the wall clock of workers that start from now on is ahead, or behind where negative.",
+    )
     throttled_s: float = Field(default=5.0, gt=0, description="Virtual seconds of one throttled fault.")
     idle_scale_down: bool = Field(
         default=False,

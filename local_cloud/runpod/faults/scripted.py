@@ -17,6 +17,7 @@ class Kind(StrEnum):
     STATUS = "status"
     RESET = "reset"  # the connection breaks before the request has any effect
     LOST_ANSWER = "lost_answer"  # the request has its effect, then the connection breaks
+    FAILED_ANSWER = "failed_answer"  # the request has its effect, the answer is an error
     LATE_ANSWER = "late_answer"  # the request has its effect, the answer comes `latency_s` later
     WORKER_KILLED = "worker_killed"  # SIGKILL to the whole group, `after_s` after it took a job
     WORKER_NEVER_STARTS = "worker_never_starts"
@@ -25,7 +26,7 @@ class Kind(StrEnum):
     WEBHOOK_DOUBLED = "webhook_doubled"
 
 
-HTTP_KINDS = frozenset({Kind.LATENCY, Kind.STATUS, Kind.RESET, Kind.LOST_ANSWER, Kind.LATE_ANSWER})
+HTTP_KINDS = frozenset({Kind.LATENCY, Kind.STATUS, Kind.RESET, Kind.LOST_ANSWER, Kind.FAILED_ANSWER, Kind.LATE_ANSWER})
 
 
 class Fault(BaseModel):

@@ -6,14 +6,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from local_cloud.runpod.faults.scripted import Faults, Kind
+from local_cloud.runpod.faults.scripted import Fault, Faults, Kind
 
 # Client address -> transport of its connection. ASGI cannot break a connection, so the protocol class below
 # records each transport.
@@ -55,36 +55,41 @@ class FaultyTransport:
         if scope["type"] != "http" or scope["path"].startswith("/_control/"):
             await self._app(scope, receive, send)
             return
-        lost, late_s = False, 0.0
-        for fault in self._faults.for_request(scope["method"], scope["path"]):
-            if fault.kind is Kind.LATENCY:
-                await asyncio.sleep(fault.latency_s)
-            elif fault.kind is Kind.RESET:
-                reset_connection(tuple(scope["client"]))
-                return
-            elif fault.kind is Kind.STATUS:
-                await _refuse(fault.status, fault.retry_after_s)(scope, receive, send)
-                return
-            elif fault.kind is Kind.LATE_ANSWER:
-                late_s += fault.latency_s
-            else:
-                lost = True
-        if lost:
-            await self._app(scope, receive, _swallow)
-            await asyncio.sleep(late_s)
+        faults = self._faults.for_request(scope["method"], scope["path"])
+        if await _struck_before(faults, scope, receive, send):
+            return
+        after = [fault for fault in faults if fault.kind not in _BEFORE]
+        if not after:
+            await self._app(scope, receive, send)
+            return
+        answer: list[Message] = []
+        await self._app(scope, receive, _collect_in(answer))
+        await asyncio.sleep(sum(fault.latency_s for fault in after if fault.kind is Kind.LATE_ANSWER))
+        kinds = {fault.kind: fault for fault in after}
+        if Kind.LOST_ANSWER in kinds:
             reset_connection(tuple(scope["client"]))
-        elif late_s:
-            answer: list[Message] = []
-            await self._app(scope, receive, _collect_in(answer))
-            await asyncio.sleep(late_s)
+        elif (failed := kinds.get(Kind.FAILED_ANSWER)) is not None:
+            await _refuse(failed.status, failed.retry_after_s)(scope, receive, send)
+        else:
             for message in answer:
                 await send(message)
-        else:
-            await self._app(scope, receive, send)
 
 
-async def _swallow(message: Message) -> None:
-    """Drops the answer."""
+_BEFORE = frozenset({Kind.LATENCY, Kind.RESET, Kind.STATUS})
+
+
+async def _struck_before(faults: Sequence[Fault], scope: Scope, receive: Receive, send: Send) -> bool:
+    """Whether a fault ended the exchange before the request had any effect."""
+    for fault in faults:
+        if fault.kind is Kind.LATENCY:
+            await asyncio.sleep(fault.latency_s)
+        elif fault.kind is Kind.RESET:
+            reset_connection(tuple(scope["client"]))
+            return True
+        elif fault.kind is Kind.STATUS:
+            await _refuse(fault.status, fault.retry_after_s)(scope, receive, send)
+            return True
+    return False
 
 
 def _collect_in(answer: list[Message]) -> Send:

@@ -11,10 +11,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from local_cloud import clock_skew
 from local_cloud.runpod.account.state import Account, Endpoint
 from local_cloud.runpod.core.problems import Problem
 from local_cloud.runpod.core.settings import Settings
 from local_cloud.runpod.images.registry import Images
+from local_cloud.runpod.workers import disk
 from local_cloud.runpod.workers.environment import worker_environment
 from local_cloud.runpod.workers.logs import WorkerLog
 from local_cloud.runpod.workers.model import Worker
@@ -50,8 +52,11 @@ class Launcher:
         image = self.images.resolve(worker.image, self.account.login(current.spec.registry))
         scratch = self._scratch(worker)
         scratch.mkdir(parents=True, exist_ok=True)
+        command = [*image.command, *shlex.split(endpoint.spec.args)]
+        if self.settings.worker_disk_mb is not None:
+            command = disk.limited(command, scratch, self.settings.worker_disk_mb)
         process = await WorkerProcess.start(
-            [*image.command, *shlex.split(endpoint.spec.args)],
+            command,
             cwd=image.cwd,
             env=worker_environment(
                 host=os.environ,
@@ -61,7 +66,8 @@ class Launcher:
                 base_url=self.base_url,
                 ping_interval_ms=self.settings.ping_interval_ms,
                 home=str(scratch),
-            ),
+            )
+            | clock_skew.environment(self.settings.worker_clock_skew_s, self.folder / "clock"),
             on_output=worker.log.feed,
         )
         self._orphans.record(worker.id, process.pid)

@@ -121,6 +121,21 @@ def test_a_late_answer_has_its_effect_at_once(standin: StandIn) -> None:
     late.join()
 
 
+def test_a_failed_answer_leaves_its_effect(standin: StandIn) -> None:
+    standin.fault(kind="failed_answer", route="POST /v2/serverless", status=502)
+    assert standin.http.post("/v2/serverless", json=base(name="made anyway")).status_code == 502
+    assert [one["name"] for one in standin.http.get("/v2/serverless").json()["endpoints"]] == ["made anyway"]
+
+
+def test_a_revoked_key_is_refused_by_both_apis_until_it_is_valid_again(standin: StandIn) -> None:
+    endpoint = standin.create()["id"]
+    standin.settings(key_revoked=True)
+    answers = [standin.http.get("/v2/serverless"), standin.http.get(f"/v2/{endpoint}/health")]
+    standin.settings(key_revoked=False)
+    assert [one.status_code for one in answers] == [401, 401]
+    assert standin.http.get(f"/v2/{endpoint}/health").status_code == 200
+
+
 def test_http_faults_strike_the_nth_call_only(standin: StandIn) -> None:
     standin.fault(kind="status", route="GET /v2/serverless", nth=2, status=503)
     standin.fault(kind="status", route="GET /v2/registries", status=429, retry_after_s=7)

@@ -1,6 +1,7 @@
 // Scripted failures of the public port: which one strikes a request now. Pure counting and matching, no randomness.
 // front.mjs carries them out. Same form as the faults of the RunPod stand-in (docs/local-cloud-runpod.md).
 
+// A route begins with an HTTP method, or with BINDING for an operation of a script's own bucket (binding-faults.mjs).
 /** reset: before any effect. lost_answer: full effect, then the connection breaks. truncated: half of the answer's body. */
 export const KINDS = ["latency", "status", "reset", "lost_answer", "truncated"];
 const FIELDS = new Set(["kind", "route", "nth", "times", "status", "latency_s"]);

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { Agent, createServer, request as httpRequest } from "node:http";
 
+import { PATH as STRIKE_PREFIX } from "./binding-faults.mjs";
 import { askWithoutBody, refusedUnread, sendBody } from "./body.mjs";
 import { corsHeaders, preflightAnswer } from "./cors.mjs";
 import { allowedBuckets } from "../control/rules.mjs";
@@ -13,8 +14,9 @@ const DRAIN_MS = 5_000;
 // Headers that miniflare or the platform set; a client could forge a route or an address with them.
 const PLATFORM_HEADERS = /^(?:mf-|cf-|x-forwarded-|x-real-ip$|cdn-loop$)/;
 
-export function createFront({ host, store, faults, log }) {
-  const front = new Front({ host, store, faults, log });
+/** strikeKey: what a script's request for faults of its bindings must name; undefined where none may ask. */
+export function createFront({ host, store, faults, strikeKey, log }) {
+  const front = new Front({ host, store, faults, strikeKey, log });
   return { server: front.server, hold: (work) => front.hold(work), close: () => front.close() };
 }
 
@@ -22,14 +24,16 @@ class Front {
   #host;
   #store;
   #faults;
+  #strikeKey;
   #log;
   #agent = new Agent({ keepAlive: true });
   #open = Promise.resolve();
   #underway = new Set();
   #tunnels = new Set();
 
-  constructor({ host, store, faults, log }) {
+  constructor({ host, store, faults, strikeKey, log }) {
     this.#faults = faults;
+    this.#strikeKey = strikeKey;
     this.#host = host;
     this.#store = store;
     this.#log = log;
@@ -64,6 +68,8 @@ class Front {
   }
 
   async #serve(incoming, outgoing) {
+    // Part of a request that is under way: waiting here would hold that request up.
+    if (this.#strikeKey !== undefined && incoming.url === STRIKE_PREFIX + this.#strikeKey) return this.#strikeBinding(incoming, outgoing);
     await this.#open;
     let done;
     const underway = new Promise((resolve) => {
@@ -107,6 +113,14 @@ class Front {
       relay(askWithoutBody(incoming, this.#onward(incoming, route))).on("error", fail);
     });
     incoming.pipe(onward);
+  }
+
+  async #strikeBinding(incoming, outgoing) {
+    const chunks = [];
+    for await (const chunk of incoming) chunks.push(chunk);
+    const fault = this.#faults.strike("BINDING", Buffer.concat(chunks).toString("utf8"));
+    if (fault === undefined) outgoing.writeHead(204).end();
+    else outgoing.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(fault));
   }
 
   async #tunnel(incoming, socket, head) {

@@ -29,10 +29,15 @@ export class Host {
   #persistDir;
   #log;
   #inspectorPort;
+  #strikeUrl;
 
-  /** inspectorPort: port of V8's inspector, for profiles; undefined for none. */
-  constructor({ persistDir, log, inspectorPort }) {
+  /**
+   * inspectorPort: port of V8's inspector, for profiles; undefined for none.
+   * strikeUrl: where scripts ask for faults of their bucket bindings; undefined for none.
+   */
+  constructor({ persistDir, log, inspectorPort, strikeUrl }) {
     this.#inspectorPort = inspectorPort;
+    this.#strikeUrl = strikeUrl;
     this.#persistDir = persistDir;
     this.#log = log;
     /** URL of workerd on the loopback address; undefined while nothing is deployed. */
@@ -50,7 +55,7 @@ export class Host {
         contents: await readFile(path.join(script.directory, script.props.mainModule), "utf8"),
       })),
     );
-    const options = this.#options(workerOptions({ scripts: loaded, buckets, served, internalKey }));
+    const options = this.#options(workerOptions({ scripts: loaded, buckets, served, internalKey, strikeUrl: this.#strikeUrl }));
     try {
       if (this.#miniflare === undefined) {
         this.#miniflare = startMiniflare(options);

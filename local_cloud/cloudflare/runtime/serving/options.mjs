@@ -2,6 +2,8 @@
 // No process, no disk: every binding type is a row here, and a row in its test.
 import path from "node:path";
 
+import { MODULE, moduleText } from "./binding-faults.mjs";
+
 /** A worker that only binds the buckets, so that S3 works while no script is deployed. */
 export const STORAGE_WORKER = "local-storage";
 const STORAGE_MODULE = "export default { fetch() { return new Response(null, { status: 404 }); } };";
@@ -30,9 +32,12 @@ const BINDINGS = {
   secret_text: (binding) => ({ type: "text", value: binding.text }),
 };
 
-/** Options of all scripts and of the storage worker. The first answers requests: the served script, if any. */
-export function workerOptions({ scripts, buckets, served, internalKey }) {
-  const all = [storageWorker(buckets, internalKey), ...scripts.map((script) => scriptWorker(script, internalKey))];
+/**
+ * Options of all scripts and of the storage worker. The first answers requests: the served script, if any.
+ * strikeUrl: where a script asks for faults of its bucket bindings; undefined for none.
+ */
+export function workerOptions({ scripts, buckets, served, internalKey, strikeUrl }) {
+  const all = [storageWorker(buckets, internalKey), ...scripts.map((script) => scriptWorker(script, internalKey, strikeUrl))];
   const first = all.findIndex(({ config }) => config.name === (served ?? STORAGE_WORKER));
   return [all[first], ...all.filter((_, index) => index !== first)];
 }
@@ -55,7 +60,7 @@ function storageWorker(buckets, internalKey) {
   };
 }
 
-function scriptWorker(script, internalKey) {
+function scriptWorker(script, internalKey, strikeUrl) {
   const { props, directory, classes } = script;
   const env = {};
   for (const binding of props.bindings ?? []) env[binding.name] = BINDINGS[binding.type](binding, script, internalKey);
@@ -67,9 +72,8 @@ function scriptWorker(script, internalKey) {
       compatibilityDate: props.compatibilityDate,
       compatibilityFlags: props.compatibilityFlags ?? [],
       manifest: {
-        mainModule: props.mainModule,
+        ...modulesOf(script, strikeUrl),
         modulesRoot: directory,
-        modules: { [props.mainModule]: { type: "esm", contents: script.contents } },
       },
       env,
       exports,
@@ -77,6 +81,15 @@ function scriptWorker(script, internalKey) {
     },
     dev: { rootPath: directory, unsafeRegisterWorker: false, stripCfConnectingIp: false },
   };
+}
+
+function modulesOf({ props, classes, contents }, strikeUrl) {
+  const { mainModule, bindings = [] } = props;
+  const modules = { [mainModule]: { type: "esm", contents } };
+  const buckets = bindings.filter(({ type }) => type === "r2_bucket").map(({ name }) => name);
+  if (strikeUrl === undefined || buckets.length === 0) return { mainModule, modules };
+  const text = moduleText({ mainModule, classes: classes.map(({ name }) => name), buckets, url: strikeUrl });
+  return { mainModule: MODULE, modules: { ...modules, [MODULE]: { type: "esm", contents: text } } };
 }
 
 function assetOptions(config, directory) {

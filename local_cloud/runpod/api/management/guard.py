@@ -43,7 +43,8 @@ def _guarded(handler: Handler) -> Handler:
         platform = platform_of(request)
         headers = request_id()
         try:
-            if not same_key(bearer_token(request, bare_allowed=False), platform.options.api_key):
+            key = bearer_token(request, bare_allowed=False)
+            if platform.settings.key_revoked or not same_key(key, platform.options.api_key):
                 raise unauthorized("invalid bearer token")
             limiter: ManagementLimiter = request.app.state.limiter
             verdict = limiter.count(platform.settings, platform.clock.now())

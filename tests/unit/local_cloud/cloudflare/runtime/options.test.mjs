@@ -42,3 +42,13 @@ test("while no script is served, the storage worker answers first", () => {
   const [first] = workerOptions({ scripts: [], buckets: [{ id: "photos" }], served: undefined, internalKey: KEY });
   assert.equal(first.config.name, STORAGE_WORKER);
 });
+
+test("bucket faults put a module around a script that binds a bucket, and around no other", () => {
+  const script = (bindings) => ({ id: "edge", directory: "/d", contents: "", classes: [], props: { mainModule: "index.js", compatibilityDate: "2026-10-20", bindings } });
+  const manifest = (bindings, strikeUrl) => workerOptions({ scripts: [script(bindings)], buckets: [], served: "edge", internalKey: KEY, strikeUrl })[0].config.manifest;
+  const bucket = [{ name: "B", type: "r2_bucket", bucketName: "photos" }];
+  assert.deepEqual(Object.keys(manifest(bucket, "http://front/strike").modules), ["index.js", "local-binding-faults.js"]);
+  assert.equal(manifest(bucket, "http://front/strike").mainModule, "local-binding-faults.js");
+  assert.equal(manifest(bucket, undefined).mainModule, "index.js");
+  assert.equal(manifest([], "http://front/strike").mainModule, "index.js");
+});
