@@ -17,6 +17,10 @@ export interface Breaker {
   readonly stopped: Stopped | null;
 }
 
+/** Whether a job that is started now will run. no_worker: jobs wait, and the endpoint has no worker in any state. */
+export const STARTS = ["ok", "stopped", "no_worker"] as const;
+export type Starts = (typeof STARTS)[number];
+
 export interface Stopped {
   readonly at: number;
   readonly reason: string;

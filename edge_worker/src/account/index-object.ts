@@ -8,9 +8,11 @@ import { PRESETS, STATES, type Preset } from "../../shared/stages.ts";
 import { sha256Hex } from "../crypto.ts";
 import type { Env } from "../env.ts";
 import { RunPod, RunPodError } from "../clients/runpod.ts";
-import type { Refusal } from "../errors.ts";
+import { guard, type Refusal } from "../errors.ts";
+import type { Tables } from "../rows.ts";
 import { settingsOf } from "../settings.ts";
-import { CLOSED, observe, type Breaker, type Stopped } from "./breaker.ts";
+import { AccountBackup, type AccountTable, type RowsPage } from "./backup.ts";
+import { CLOSED, observe, type Breaker, type Starts, type Stopped } from "./breaker.ts";
 import { SAMPLES_MAX, type Sample } from "./estimate.ts";
 import { readJob, type JobPlace } from "./jobs.ts";
 import { checkQuota, checkUploadQuota, placeInQueue, startOfDay, startOfMonth, type Reached, type Usage } from "./quota.ts";
@@ -86,6 +88,7 @@ const WATCH_EVERY_MS = 4_000;
 export class Index extends DurableObject<Env> {
   readonly #sql: SqlStorage;
   readonly #queue: Queue;
+  readonly #backup: AccountBackup;
   #watchedAt = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -93,6 +96,7 @@ export class Index extends DurableObject<Env> {
     this.#sql = ctx.storage.sql;
     this.#sql.exec(SCHEMA);
     this.#queue = new Queue(ctx.storage.sql);
+    this.#backup = new AccountBackup(ctx.storage.sql);
   }
 
   /** Stores a project's newest view; a version (ms of its update) older than the stored one changes nothing. */
@@ -214,6 +218,13 @@ export class Index extends DurableObject<Env> {
     return { stopped, noWorker };
   }
 
+  /** As last observed: RunPod is asked only while jobs wait. */
+  starts(): Starts {
+    const { stopped, noWorker } = this.#breaker();
+    if (stopped !== null) return "stopped";
+    return noWorker && this.#usage(Date.now()).jobsNow > 0 ? "no_worker" : "ok";
+  }
+
   /** Starts no more jobs until `resume`. */
   stop(reason: string): Stopped {
     const stopped = this.#breaker().stopped ?? { at: Date.now(), reason };
@@ -312,6 +323,28 @@ export class Index extends DurableObject<Env> {
       projectId,
       attempt,
     );
+  }
+
+  /** A page of rows for a backup. after: `next` of the page before, 0 at first. */
+  backupPage(table: AccountTable, after: number): RowsPage {
+    return this.#backup.page(table, after);
+  }
+
+  /** Refuses to write into an account with data, unless allowed. */
+  openRestore(backup: string, overwrite: boolean): Refusal | null {
+    return this.#backup.open(backup, overwrite);
+  }
+
+  /** All of the rows, or none. */
+  restoreRows(tables: Tables): Promise<null | Refusal> {
+    return guard(async () => {
+      this.ctx.storage.transactionSync(() => this.#backup.add(tables));
+      return null;
+    });
+  }
+
+  closeRestore(): void {
+    this.#backup.close();
   }
 
   #breaker(): Breaker {

@@ -51,6 +51,8 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   readonly summary: string;
   readonly query?: z.ZodMiniType<Query>;
   readonly body?: z.ZodMiniType<Body>;
+  /** Bytes that the body may have, where that is more than usual. */
+  readonly bodyBytesMax?: number;
   /** The body may be absent. */
   readonly bodyOptional?: boolean;
   /** Accepts an Idempotency-Key. */
@@ -68,7 +70,7 @@ export function endpoint<Query = undefined, Body = undefined>(definition: Endpoi
 }
 
 const BODY_BYTES_MAX = 64 * 1024;
-// Four times the largest body of any route; reading it costs a few milliseconds.
+// As much as the largest body of any route; reading it costs a few milliseconds.
 const REFUSED_BYTES_READ_MAX = 4 * 1024 * 1024;
 
 export function mount(app: App, endpoints: readonly Endpoint[], open: readonly OpenEndpoint[]): void {
@@ -96,7 +98,7 @@ async function serve(c: Ctx, one: Endpoint): Promise<Response> {
     if (one.method !== "GET" || isWebSocket(c)) requireOwnOrigin(c, identity, settings);
   }
   const query = one.query === undefined ? undefined : check(one.query, c.req.query(), "query");
-  const body = one.body === undefined ? undefined : await readBody(c, one.body, one.bodyOptional === true);
+  const body = one.body === undefined ? undefined : await readBody(c, one.body, one.bodyOptional === true, one.bodyBytesMax);
   const param = (name: string): string => c.req.param(name) ?? "";
   const onceKey = one.idempotent === true ? readIdempotencyKey(c) : null;
   const idempotencyKey = onceKey === null ? null : `${identity?.tokenSha256}\n${onceKey}`;
@@ -148,8 +150,8 @@ function isWebSocket(c: Ctx): boolean {
   return c.req.header("upgrade")?.toLowerCase() === "websocket";
 }
 
-async function readBody<T>(c: Ctx, schema: z.ZodMiniType<T>, optional: boolean): Promise<T> {
-  const text = await readText(c.req.raw, BODY_BYTES_MAX);
+async function readBody<T>(c: Ctx, schema: z.ZodMiniType<T>, optional: boolean, bytesMax = BODY_BYTES_MAX): Promise<T> {
+  const text = await readText(c.req.raw, bytesMax);
   if (text === "" && optional) return check(schema, {}, "body");
   let value: unknown;
   try {

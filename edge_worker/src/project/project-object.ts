@@ -8,6 +8,7 @@ import type { Preset } from "../../shared/stages.ts";
 import type { Env } from "../env.ts";
 import { ApiError, guard, isRefusal, type Refusal } from "../errors.ts";
 import type { Grant } from "../identity/capability.ts";
+import type { Tables } from "../rows.ts";
 import { settingsOf } from "../settings.ts";
 import { Deletion } from "./deletion.ts";
 import { JobRunner, type ProgressVerdict } from "./job/runner.ts";
@@ -15,6 +16,7 @@ import { NEW_KEY, earlierAnswer } from "./once.ts";
 import type { PhotoDeclaration, PhotoRow } from "./photos/rules.ts";
 import { PhotoShelf } from "./photos/shelf.ts";
 import { ProjectRecord } from "./record.ts";
+import { ProjectRestore, type Restored } from "./restore.ts";
 import { ShareBook, type ListedShare, type NewShare } from "./share-book.ts";
 import { ProjectStore } from "./store.ts";
 import { projectTag, requireMatch } from "./version.ts";
@@ -30,6 +32,7 @@ export class Project extends DurableObject<Env> {
   readonly #jobs: JobRunner;
   readonly #deletion: Deletion;
   readonly #shares: ShareBook;
+  readonly #restore: ProjectRestore;
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -41,6 +44,7 @@ export class Project extends DurableObject<Env> {
     this.#jobs = new JobRunner(env, this.#store, this.#record, this.#shelf);
     this.#deletion = new Deletion(ctx.storage, env.BUCKET, { store: this.#store, record: this.#record, jobs: this.#jobs, watchers: this.#watchers });
     this.#shares = new ShareBook(this.#store);
+    this.#restore = new ProjectRestore(ctx.storage, env.BUCKET, { store: this.#store, record: this.#record });
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
   }
 
@@ -154,6 +158,15 @@ export class Project extends DurableObject<Env> {
       await this.#shares.check(secret);
       return this.#record.view();
     });
+  }
+
+  /** Every row for a backup; null: there is no such project (any more). */
+  backup(): Tables | null {
+    return this.#store.row === undefined || this.#store.row.deleting_until !== null ? null : this.#store.dump();
+  }
+
+  restore(id: string, tables: Tables, overwrite: boolean): Promise<Restored | Refusal> {
+    return this.#exclusive(() => this.#restore.load(id, tables, overwrite));
   }
 
   /** Websocket only: the route has checked identity and Origin. */

@@ -1,6 +1,7 @@
 // One project's rows in its object's SQLite: the project, its job, photos, shares, attempts of the past.
 // Reads and writes only; every rule is in job/ and photos/.
 import type { PhotoType } from "../../shared/photo-types.ts";
+import { addRows, readRows, type Tables } from "../rows.ts";
 import { NEW_JOB, type Job } from "./job/state.ts";
 import type { Photo, PhotoRow } from "./photos/rules.ts";
 
@@ -48,6 +49,10 @@ const SCHEMA = `
 
 /** Columns that rows of older versions lack. */
 const LATER_COLUMNS = { uploads_until: "INTEGER NOT NULL DEFAULT 0" } as const;
+
+export const PROJECT_TABLES = ["project", "photo", "share", "once"] as const;
+/** Left out of backups: they prove a worker's messages. Without them its attempt is followed by asking RunPod. */
+const SECRET_COLUMNS = { grant_nonce: null, progress_secret: null } as const;
 
 /** How long a call's Idempotency-Key is remembered. */
 const ONCE_KEPT_MS = 7 * 24 * 3600 * 1000;
@@ -98,12 +103,11 @@ export class ProjectStore {
   constructor(sql: SqlStorage) {
     this.#sql = sql;
     // Asking for a project that does not exist must not leave an object with storage behind.
-    const laidOut = sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'project'").toArray().length > 0;
-    if (laidOut) {
+    if (this.#isLaidOut()) {
       sql.exec(SCHEMA);
       this.#addLaterColumns();
     }
-    this.#row = laidOut ? this.#load() : undefined;
+    this.reload();
   }
 
   /** The project, or undefined if this object holds none. */
@@ -122,6 +126,26 @@ export class ProjectStore {
       JSON.stringify(NEW_JOB),
     );
     this.#row = this.#load();
+  }
+
+  /** Every row, for a backup, without secrets. Of share links only digests are stored. */
+  dump(): Tables {
+    const tables = Object.fromEntries(PROJECT_TABLES.map((name) => [name, readRows(this.#sql, name)]));
+    return { ...tables, project: (tables["project"] ?? []).map((row) => ({ ...row, ...SECRET_COLUMNS })) };
+  }
+
+  /** Replaces every row by those of a backup. Throws CONFLICT for rows that do not fit; the caller rolls back. */
+  replace(tables: Tables): void {
+    this.#sql.exec(SCHEMA);
+    this.#addLaterColumns();
+    for (const name of PROJECT_TABLES) this.#sql.exec(`DELETE FROM "${name}"`);
+    addRows(this.#sql, PROJECT_TABLES, tables);
+    this.#row = this.#load();
+  }
+
+  /** After a transaction was rolled back. */
+  reload(): void {
+    this.#row = this.#isLaidOut() ? this.#load() : undefined;
   }
 
   /** After the object's storage was emptied. */
@@ -189,6 +213,10 @@ export class ProjectStore {
   remember(call: OnceCall, key: string, { asked, answer }: Once, now: number): void {
     this.#sql.exec("DELETE FROM once WHERE call <> 'create' AND at < ?", now - ONCE_KEPT_MS);
     this.#sql.exec("INSERT OR REPLACE INTO once (call, key, asked, answer, at) VALUES (?, ?, ?, ?, ?)", call, key, asked, answer, now);
+  }
+
+  #isLaidOut(): boolean {
+    return this.#sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'project'").toArray().length > 0;
   }
 
   #addLaterColumns(): void {

@@ -5,6 +5,7 @@ import * as z from "zod/mini";
 import { fromBase64 } from "../crypto.ts";
 import type { Endpoint, OpenEndpoint } from "../http/mount.ts";
 import { artifactEndpoints } from "./artifacts.ts";
+import { backupEndpoints } from "./backup.ts";
 import { hookEndpoints } from "./hooks.ts";
 import { jobEndpoints } from "./jobs.ts";
 import { metricsEndpoints } from "./metrics.ts";
@@ -20,6 +21,7 @@ export const endpoints: readonly Endpoint[] = [
   ...artifactEndpoints,
   ...hookEndpoints,
   ...metricsEndpoints,
+  ...backupEndpoints,
 ];
 
 /** Made by scripts/openapi.ts when the Worker is built: JSON, deflate, base64. */

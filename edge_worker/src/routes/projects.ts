@@ -20,7 +20,7 @@ const PAGE_MAX = 100;
 const NameBody = z.strictObject({ name: words(PROJECT_NAME_LENGTH_MAX, z.trim(), z.normalize("NFC")) });
 
 /** Creation time and id of the last project of a page. */
-const CURSOR_FORM = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)~(p_[0-9a-z]{16})$/;
+export const CURSOR_FORM = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)~(p_[0-9a-z]{16})$/;
 
 const ListQuery = z.object({
   cursor: z.optional(z.string().check(z.regex(CURSOR_FORM, "not a cursor from a list"))),
@@ -110,7 +110,7 @@ export const projectEndpoints: readonly Endpoint[] = [
   }),
 ];
 
-function readCursor(text: string): { createdAt: string; id: string } {
+export function readCursor(text: string): { createdAt: string; id: string } {
   const [createdAt = "", id = ""] = text.split("~");
   return { createdAt, id };
 }

@@ -4,12 +4,14 @@ import * as z from "zod/mini";
 
 import { LoginLinkAnswer, SessionAnswer, SettingsAnswer } from "../../shared/contracts/api.ts";
 import { PRESETS } from "../../shared/stages.ts";
+import { STARTS, type Starts } from "../account/breaker.ts";
 import { indexStub } from "../account/stub.ts";
+import type { Env } from "../env.ts";
 import { ApiError } from "../errors.ts";
 import { endpoint, limitRate, type Ctx, type Endpoint, type OpenEndpoint } from "../http/mount.ts";
 import { SESSION_S, cookieName, cookieTerms, issueSession } from "../identity/auth.ts";
 import { isLoginCode, makeLoginCode } from "../identity/login-code.ts";
-import { settingsOf } from "../settings.ts";
+import { readSettings, settingsOf } from "../settings.ts";
 
 declare const BUILD_VERSION: string;
 
@@ -67,12 +69,25 @@ export const sessionEndpoints: readonly Endpoint[] = [
 export const version = BUILD_VERSION;
 
 
+/** How long an isolate answers from its last look: anybody can ask, and the account has one object. */
+const STARTS_FRESH_MS = 10_000;
+let lastStarts: { readonly at: number; readonly starts: Starts } | undefined;
+
+/** Whether jobs can start; null: nothing is configured, or the account did not answer. */
+async function readStarts(env: Env, now: number): Promise<Starts | null> {
+  if (!readSettings(env).ok) return null;
+  if (lastStarts !== undefined && now - lastStarts.at < STARTS_FRESH_MS) return lastStarts.starts;
+  const starts = await indexStub(env).starts().catch(() => null);
+  if (starts !== null) lastStarts = { at: now, starts };
+  return starts;
+}
+
 export const healthEndpoint: OpenEndpoint = {
   method: "GET",
   path: "/api/health",
-  summary: "Whether the Worker runs, with its stack and version",
-  answers: { 200: z.object({ status: z.literal("ok"), stack: z.nullable(z.string()), version: z.string() }) },
-  handle: (c) => c.json({ status: "ok", stack: c.env.STACK ?? null, version }),
+  summary: "Whether the Worker runs, with its stack and version, and whether jobs can start",
+  answers: { 200: z.object({ status: z.literal("ok"), stack: z.nullable(z.string()), version: z.string(), starts: z.nullable(z.enum(STARTS)) }) },
+  handle: async (c) => c.json({ status: "ok", stack: c.env.STACK ?? null, version, starts: await readStarts(c.env, Date.now()) }),
 };
 
 /** The one path that answers while nothing is configured. */

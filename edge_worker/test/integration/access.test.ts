@@ -298,7 +298,7 @@ describe("documents and headers", () => {
   });
 
   test("health reports stack and version to anybody", async () => {
-    expect((await cloud.call("GET", "/api/health", { as: null })).json).toEqual({ status: "ok", stack: "test", version: "0.1.0" });
+    expect((await cloud.call("GET", "/api/health", { as: null })).json).toEqual({ status: "ok", stack: "test", version: "0.1.0", starts: "ok" });
   });
 
   test("a wrong method gets the list of allowed ones", async () => {

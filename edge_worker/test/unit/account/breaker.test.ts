@@ -80,6 +80,7 @@ describe("an endpoint that was set to no workers", () => {
     await scene.pass(3 * MINUTE);
     expect(await scene.view()).toMatchObject({ state: "queued", notice: { message: "No worker can start: the endpoint has none." } });
     expect((await account((one) => one.figures())).breaker.noWorker).toBe(true);
+    expect(await account((one) => one.starts())).toBe("no_worker");
     expect(logged.mock.calls.filter(([line]) => String(line).includes("pulumi up --refresh"))).toHaveLength(1);
     runpod.health = workers({ initializing: 1 });
     await scene.pass(2 * MINUTE);
