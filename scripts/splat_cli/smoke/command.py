@@ -18,10 +18,12 @@ def smoke(*, stack: StackOption = LOCAL, as_json: JsonOption = False) -> None:
     """Make a tiny scene through the whole service and delete it. Prints seconds and price."""
     from scripts.splat_cli.show import seconds, usd
     from scripts.splat_cli.smoke.run import smoke as work
+    from scripts.splat_cli.smoke.workers import check_workers
     from scripts.splat_cli.stack_access import open_stack
 
     access = open_stack(ROOT, stack)
     try:
+        check_workers(access)
         with access.edge() as client:
             done = work(client, ROOT / "samples/photos", console=console)
     except CommandError:
