@@ -27,6 +27,7 @@ UPLOAD_TIMEOUT_S = 300.0
 BATCH = 50  # the edge signs at most this many URLs per call
 TRIES = 4
 JOBS_PAGE = 200
+RETRY_AFTER_MAX_S = 15.0
 RETRY_STATUS = {429, 500, 502, 503, 504}
 
 
@@ -313,6 +314,23 @@ class EdgeClient:
     def resume_jobs(self) -> None:
         self._call("POST", "/api/resume")
 
+    def backup_entries(self) -> Iterator[dict[str, Any]]:
+        """Every row of the deployment, a project or some rows of the account at a time."""
+        cursor: str | None = None
+        while True:
+            page = self._call("GET", "/api/backup", params={"cursor": cursor} if cursor else None)
+            yield from page["entries"]
+            cursor = page.get("cursor")
+            if not cursor:
+                return
+
+    def restore(
+        self, backup: str, entries: Sequence[dict[str, Any]], *, overwrite: bool, last: bool
+    ) -> list[dict[str, Any]]:
+        """Write entries of a backup into the deployment. Returns what became of its projects."""
+        body = {"backup": backup, "overwrite": overwrite, "last": last, "entries": list(entries)}
+        return list(self._call("POST", "/api/restore", json=body)["projects"])
+
     def login_link(self) -> str:
         """A link that signs a browser in once."""
         return str(self._call("POST", "/api/login-links")["url"])
@@ -339,7 +357,7 @@ class EdgeClient:
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """One API call. Retries GET and DELETE on faults; POST only when nothing was sent."""
         for attempt in range(1, TRIES + 1):
-            last = attempt == TRIES
+            last, wait_s = attempt == TRIES, 0.0
             try:
                 answer = self._http.request(method, path, **options)
             except httpx.TransportError as fault:
@@ -353,8 +371,15 @@ class EdgeClient:
                     return dict(answer.json()) if answer.content else {}
                 if last or answer.status_code not in RETRY_STATUS or (method == "POST" and answer.status_code != 429):
                     raise _as_error(answer)
-            self.sleep(0.25 * 2**attempt)
+                wait_s = _retry_after_s(answer)
+            self.sleep(max(wait_s, 0.25 * 2**attempt))
         raise AssertionError("the last attempt returns or raises")
+
+
+def _retry_after_s(answer: httpx.Response) -> float:
+    """Seconds that a busy answer asks for, at most as long as the edge's rate limit lasts."""
+    asked = answer.headers.get("retry-after", "")
+    return min(float(asked), RETRY_AFTER_MAX_S) if asked.isdigit() else 0.0
 
 
 def _ceiling(usd_max: float | None) -> dict[str, float]:

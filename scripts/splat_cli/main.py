@@ -15,6 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from common.stop_signals import stop_as_ctrl_c
+from scripts.splat_cli.backup.command import backup, restore
 from scripts.splat_cli.doctor.command import doctor
 from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.errors import CommandError
@@ -257,6 +258,8 @@ def _client_of(outputs: dict[str, Any]) -> EdgeClient:
 
 
 operate.add_to(app)
+app.command()(backup)
+app.command()(restore)
 app.command()(doctor)
 app.command()(logs)
 app.command()(smoke)

@@ -132,6 +132,10 @@ class Engine:
         """The stack's state with decrypted secrets (`pulumi stack export`)."""
         return dict(json.loads(self._ask("stack", "export", "--show-secrets")))
 
+    def encrypted_export(self) -> dict[str, Any]:
+        """The stack's state with its secrets encrypted, as they are stored."""
+        return dict(json.loads(self._ask("stack", "export")))
+
     def set_config(self, values: Mapping[str, str]) -> None:
         """Write keys that hold no secret into the stack's file."""
         pairs = [part for key, value in sorted(values.items()) for part in ("--plaintext", f"{key}={value}")]
