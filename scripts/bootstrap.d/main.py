@@ -20,7 +20,7 @@ from engine import engine_step
 from lint import actionlint_step
 from packages import package_steps
 from platforms import Machine, refusal
-from runner import Failed, Step, run_all
+from runner import Failed, Step, due, run_all
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERRUPTED = 130  # as a shell reports a command that Ctrl-C ended
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     steps = [*package_steps(ROOT, test=options.test, worker=not options.deploy_only), engine_step(ROOT)]
     if options.test:
         steps.append(actionlint_step(ROOT))
-    todo = [step for step in steps if not step.is_done()]
+    todo = due(steps)
     if not todo:
         return 0
     short = _disk_short(todo)

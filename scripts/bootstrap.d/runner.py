@@ -13,7 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from board import Board
@@ -122,6 +122,17 @@ def _end(leader: subprocess.Popen[bytes]) -> None:
             os.killpg(leader.pid, number)
             leader.wait(patience_s)
     leader.wait()
+
+
+def due(steps: Sequence[Step]) -> list[Step]:
+    """The steps that are not done. One that comes after a done step also comes after what that step came after."""
+    by_name = {step.name: step for step in steps}
+
+    def before(step: Step) -> set[str]:
+        direct = {name for name in step.after if name in by_name}
+        return direct.union(*(before(by_name[name]) for name in direct))
+
+    return [replace(step, after=sorted(before(step))) for step in steps if not step.is_done()]
 
 
 def run_all(steps: Sequence[Step], board: Board, *, logs: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from board import Board  # type: ignore[import-not-found]
 from causes import Kind  # type: ignore[import-not-found]
-from runner import Context, Failed, Step, run_all  # type: ignore[import-not-found]
+from runner import Context, Failed, Step, due, run_all  # type: ignore[import-not-found]
 
 
 def step(
@@ -57,6 +57,25 @@ def test_a_finished_step_is_not_due_until_an_input_changes(tmp_path: Path) -> No
     assert steps[0].is_done()
     lock.write_text("two")
     assert not steps[0].is_done()
+
+
+def test_a_step_waits_for_a_step_that_lost_its_work_also_behind_a_finished_one(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def note(context: Context) -> None:
+        time.sleep(0.05)
+        order.append(context.step.name)
+
+    steps = [
+        step(tmp_path, "build", note, after=("packages",)),
+        step(tmp_path, "packages", note, after=("environment",)),
+        step(tmp_path, "environment", note),
+    ]
+    run(tmp_path, steps[1:])
+    (tmp_path / "stamps/environment").unlink()
+    order.clear()
+    run(tmp_path, due(steps))
+    assert order == ["environment", "build"]
 
 
 def test_a_failed_command_gives_its_last_lines_and_no_stamp(tmp_path: Path) -> None:
