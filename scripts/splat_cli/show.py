@@ -32,6 +32,11 @@ def seconds(value: float) -> str:
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: 1 job, 2 jobs."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def usd(value: float) -> str:
     """US dollars, with four decimals below a dollar."""
     return f"${value:.2f}" if value >= 0.995 else f"${value:.4f}"

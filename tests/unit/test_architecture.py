@@ -50,6 +50,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         # The capacity command replays the autoscaler's rules instead of having its own.
         "local_cloud.runpod.account.state",
         "local_cloud.runpod.fleet.autoscaler",
+        "local_cloud.runpod.fleet.parking",
         "local_cloud.runpod.workers.model",
     ),
     "worker_image/src/splat_worker": ("splat_worker",),

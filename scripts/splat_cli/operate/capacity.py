@@ -14,8 +14,10 @@ from rich.table import Table
 from infra.settings.presets import ScalingPreset
 from local_cloud.runpod.account.state import EndpointSpec, GpuSpec
 from local_cloud.runpod.fleet.autoscaler import WorkerView, decide
+from local_cloud.runpod.fleet.parking import PARKED_FOR_S, PARKED_MAX
 from local_cloud.runpod.workers.model import Phase
 from scripts.splat_cli.operate.figures import percentile
+from scripts.splat_cli.operate.tables import Column, table
 from scripts.splat_cli.show import seconds, usd
 
 TICK_S = 1.0
@@ -25,11 +27,13 @@ SEED = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """jobs_per_h come at random times (Poisson). start_s: from the decision to start a worker until it takes a job."""
+    """jobs_per_h come at random times (Poisson). start_s: from the decision to start a worker until it takes a job.
+    wake_s: the same for a worker that FlashBoot has parked; None without FlashBoot."""
 
     jobs_per_h: float
     job_s: float
     start_s: float
+    wake_s: float | None = None
     queue_delay_s: float = 4.0
 
 
@@ -69,6 +73,7 @@ class _Replay:
     spec: EndpointSpec
     load: Load
     workers: list[_Worker] = field(default_factory=list)
+    parked: list[float] = field(default_factory=list)  # since when each parked worker is idle
     queue: deque[float] = field(default_factory=deque)
     waits: list[float] = field(default_factory=list)
     billed_s: float = 0.0
@@ -88,14 +93,29 @@ class _Replay:
                 self.waits.append(now - self.queue.popleft())
                 one.busy_until, one.idle_since = now + self.load.job_s, None
         decision = decide(self.spec, [self._view(one) for one in self.workers], [now - at for at in self.queue], now)
+        self._park(decision.idle, now)
         gone = {*(name for name, _ in decision.end), *decision.idle}
         self.workers = [one for one in self.workers if one.id not in gone]
         for _ in range(decision.start):
             self.started += 1
-            self.workers.append(_Worker(id=f"w{self.started}", ready_at=now + self.load.start_s))
+            self.workers.append(_Worker(id=f"w{self.started}", ready_at=now + self._start_s()))
         self.most = max(self.most, len(self.workers))
         self.billed_s += TICK_S * len(self.workers)
         self.busy_s += TICK_S * sum(one.busy_until is not None for one in self.workers)
+
+    def _park(self, idle: Sequence[str], now: float) -> None:
+        """FlashBoot keeps some idle workers for a while, unbilled."""
+        self.parked = [since for since in self.parked if now - since <= PARKED_FOR_S]
+        if self.load.wake_s is not None:
+            since = [one.idle_since for one in self.workers if one.id in idle and one.idle_since is not None]
+            self.parked += since[: PARKED_MAX - len(self.parked)]
+
+    def _start_s(self) -> float:
+        """Seconds until the next worker that is started is ready: a parked one wakes."""
+        if self.load.wake_s is None or not self.parked:
+            return self.load.start_s
+        self.parked.pop(0)
+        return self.load.wake_s
 
     def _view(self, one: _Worker) -> WorkerView:
         ready = one.idle_since is not None or one.busy_until is not None
@@ -174,27 +194,40 @@ class Row:
     outcome: Outcome
 
 
-def table(rows: Iterable[Row]) -> Table:
-    out = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("scaling", "card"):
-        out.add_column(name, no_wrap=True)
-    for name in ("job", "wait p50", "wait p95", "most workers", "busy", "per job", "per hour", "left waiting"):
-        out.add_column(name, justify="right", no_wrap=True)
-    for one in rows:
+COLUMNS = (
+    Column(name="scaling"),
+    Column(name="card"),
+    Column(name="job", right=True, drop=2),
+    Column(name="wait p50", right=True),
+    Column(name="wait p95", right=True),
+    Column(name="workers", right=True, drop=1),
+    Column(name="busy", right=True, drop=3),
+    Column(name="per job", right=True),
+    Column(name="per hour", right=True),
+    Column(name="unserved", right=True, drop=4),
+)
+
+
+def capacity_table(found: Iterable[Row], *, width: int) -> Table:
+    """A line per scaling preset and card. workers: the most at once. unserved: jobs that still wait at the end."""
+    rows = []
+    for one in found:
         result = one.outcome
-        out.add_row(
-            one.scaling,
-            one.gpu,
-            seconds(round(one.job_s)),
-            seconds(round(result.wait_p50_s)),
-            seconds(round(result.wait_p95_s)),
-            str(result.workers_most),
-            f"{result.busy:.0%}",
-            usd(one.usd_per_job),
-            usd(one.usd_per_h),
-            str(result.unserved),
+        rows.append(
+            (
+                one.scaling,
+                one.gpu,
+                seconds(round(one.job_s)),
+                seconds(round(result.wait_p50_s)),
+                seconds(round(result.wait_p95_s)),
+                str(result.workers_most),
+                f"{result.busy:.0%}",
+                usd(one.usd_per_job),
+                usd(one.usd_per_h),
+                str(result.unserved),
+            )
         )
-    return out
+    return table(COLUMNS, rows, width=width)
 
 
 def as_json(rows: Iterable[Row]) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ from scripts.splat_cli.options import (
     console,
 )
 from scripts.splat_cli.photos import find_photos
-from scripts.splat_cli.show import usd
+from scripts.splat_cli.show import counted, usd
 from scripts.splat_cli.stack import LOCAL
 from scripts.splat_cli.stack_access import find_engine, open_edge, open_stack
 
@@ -72,7 +72,7 @@ def jobs(
     if as_json:
         print_json([_plain(one) for one in found])
     elif found:
-        print_table(job_list.jobs_table(found, now))
+        print_table(job_list.jobs_table(found, now, width=_out().width))
     else:
         console.print("No such jobs." if state or preset or since else "No jobs yet: splat reconstruct DIR")
 
@@ -167,7 +167,7 @@ def cost(
     print()
     print_table(costs.periods_table(found, monthly=by == "month"))
     console.print(
-        f"Since {start:%Y-%m-%d}: {found.jobs} jobs reported {usd(found.reported_usd)}, RunPod billed"
+        f"Since {start:%Y-%m-%d}: {counted(found.jobs, 'job')} reported {usd(found.reported_usd)}, RunPod billed"
         f" {usd(found.billed_usd)}.",
         soft_wrap=True,
     )
@@ -260,6 +260,10 @@ def capacity(
     gpus: Annotated[str, typer.Option("--gpu", help="Cards, separated by commas")] = "RTX 4090",
     preset: Annotated[str, typer.Option("--preset", "-p", help="preview or standard")] = "preview",
     start_s: Annotated[float, typer.Option("--start-s", min=0, max=3600, help="Seconds of a worker's start")] = 30.0,
+    wake_s: Annotated[
+        float | None,
+        typer.Option("--wake-s", min=0, max=3600, help="Seconds in which FlashBoot wakes a worker; default: none"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Replay the autoscaler's rules for a load: waiting times and price per scaling preset and card."""
@@ -275,7 +279,7 @@ def capacity(
     times = replay.arrivals(jobs_per_hour, replay.HOURS)
     rows = []
     for card in estimate.rows(model, names, catalog, preset=preset, photos=photos):
-        load = replay.Load(jobs_per_h=jobs_per_hour, job_s=card.seconds, start_s=start_s)
+        load = replay.Load(jobs_per_h=jobs_per_hour, job_s=card.seconds, start_s=start_s, wake_s=wake_s)
         for name, numbers in SCALING_PRESETS.items():
             outcome = replay.replay(load, numbers, times)
             rate = card.usd_per_h / 3600
@@ -292,10 +296,11 @@ def capacity(
     if as_json:
         print_json(replay.as_json(rows))
         return
-    print_table(replay.table(rows))
+    print_table(replay.capacity_table(rows, width=_out().width))
+    flashboot = "every start is a cold one (--wake-s)" if wake_s is None else f"FlashBoot wakes it in {wake_s:g} s"
     console.print(
         f"{len(times)} jobs at random times in {replay.HOURS} virtual hours. A worker is assumed to start in"
-        f" {start_s:g} s (--start-s); FlashBoot is not modelled. Seconds of a job: see splat cost estimate.",
+        f" {start_s:g} s (--start-s); {flashboot}. Seconds of a job: see splat cost estimate.",
         soft_wrap=True,
     )
 

@@ -173,7 +173,7 @@ def lines_table(cost: Cost) -> Table:
     total = sum(one.usd for one in cost.lines)
     for one in cost.lines:
         words = STAGE_WORDS.get(one.name, one.name)
-        time = "" if one.seconds is None else seconds(round(one.seconds))
+        time = "" if one.seconds is None else seconds(one.seconds)
         table.add_row(words, time, usd(one.usd), f"{one.usd / total:.0%}" if total else "")
     table.add_row("all", "", usd(total), "")
     return table

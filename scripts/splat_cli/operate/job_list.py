@@ -11,6 +11,7 @@ from rich.table import Table
 
 from scripts.splat_cli.edge_client import Job, Project
 from scripts.splat_cli.errors import CommandError
+from scripts.splat_cli.operate.tables import Column, table
 from scripts.splat_cli.show import STAGE_WORDS, own_names, report_rows, seconds, usd
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
@@ -71,28 +72,40 @@ def ran_s(job: Job, now: datetime) -> float | None:
     return ((job.ended_at or now) - job.started_at).total_seconds()
 
 
-def jobs_table(jobs: Sequence[Job], now: datetime) -> Table:
-    """One line per attempt."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("id", "state", "submitted", "preset"):
-        table.add_column(name, no_wrap=True)
-    for name in ("photos", "waited", "ran", "price"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("name", overflow="ellipsis", no_wrap=True)
+COLUMNS = (
+    Column(name="id"),
+    Column(name="state"),
+    Column(name="submitted"),
+    Column(name="preset", drop=3),
+    Column(name="photos", right=True, drop=4),
+    Column(name="waited", right=True, drop=2),
+    Column(name="ran", right=True),
+    Column(name="price", right=True),
+    Column(name="name", drop=1, elastic=True),
+)
+
+
+def jobs_table(jobs: Sequence[Job], now: datetime, *, width: int) -> Table:
+    """One line per attempt. width: of the terminal, in characters."""
+    rows = []
     for job in jobs:
         waited, ran = waited_s(job, now), ran_s(job, now)
-        table.add_row(
-            job.project_id if job.attempt == 1 else f"{job.project_id} #{job.attempt}",
-            job.state or "deleted",
-            f"{job.submitted_at:%Y-%m-%d %H:%M}",
-            job.preset,
-            str(job.photos),
-            "" if waited is None else seconds(round(waited)),
-            "" if ran is None else seconds(round(ran)),
-            usd(job.usd) if job.ended_at else f"~{usd(job.usd)}",
-            job.name or "(deleted)",
+        rows.append(
+            (
+                job.project_id if job.attempt == 1 else f"{job.project_id} #{job.attempt}",
+                job.state or "deleted",
+                f"{job.submitted_at:%m-%d %H:%M}"
+                if job.submitted_at.year == now.year
+                else f"{job.submitted_at:%Y-%m-%d}",
+                job.preset,
+                str(job.photos),
+                "" if waited is None else seconds(round(waited)),
+                "" if ran is None else seconds(round(ran)),
+                usd(job.usd) if job.ended_at else f"~{usd(job.usd)}",
+                job.name or "(deleted)",
+            )
         )
-    return table
+    return table(COLUMNS, rows, width=width)
 
 
 def detail_rows(

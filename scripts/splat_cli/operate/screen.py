@@ -12,7 +12,7 @@ from scripts.splat_cli.operate.figures import Snapshot
 from scripts.splat_cli.show import STAGE_WORDS, seconds, usd
 
 COLOURS = {"running": "green", "idle": "cyan", "initializing": "yellow", "throttled": "yellow", "unhealthy": "red"}
-BAR = 20  # characters
+BAR = 10  # characters: the line of a job fits 80 columns
 BUDGET_WARNING = 0.8  # of the month's budget
 
 

@@ -141,7 +141,7 @@ def workers(name: str, found: Sequence[Worker], *, waiting: int, workers_max: in
             Finding(
                 id="no-workers-allowed",
                 what="The endpoint may start no worker, so no job runs.",
-                evidence=f"workers.max is 0, {waiting} jobs wait",
+                evidence=f"workers.max is 0, {_waiting(waiting)}",
                 fix=f"{redo}; if the app stopped it after failed starts, fix the image first",
                 action=Action.REDEPLOY,
             )
@@ -151,7 +151,7 @@ def workers(name: str, found: Sequence[Worker], *, waiting: int, workers_max: in
             Finding(
                 id="workers-throttled",
                 what="RunPod has no free machine for the workers.",
-                evidence=f"{_named(throttled)} throttled, {waiting} jobs wait",
+                evidence=f"{_named(throttled)} throttled, {_waiting(waiting)}",
                 fix='add a card to photo-splat:gpu ("RTX 4090, L40S"), or leave photo-splat:dataCenters empty',
             )
         )
@@ -181,13 +181,17 @@ def workers(name: str, found: Sequence[Worker], *, waiting: int, workers_max: in
             Finding(
                 id="workers-idle-while-jobs-wait",
                 what="Workers are ready, but take no job: the sign of a broken image.",
-                evidence=f"{_named(lazy)} idle, {waiting} jobs wait{_said(lazy)}",
+                evidence=f"{_named(lazy)} idle, {_waiting(waiting)}{_said(lazy)}",
                 fix=f"splat logs --worker {lazy[-1].id}; deploy the last image that worked: splat pulumi config set "
                 "image REPOSITORY@sha256:DIGEST, then splat up",
             )
         )
     counts = ", ".join(f"{len(some)} {status.lower()}" for status, some in sorted(by_status.items()))
-    return verdict(name, f"{counts or 'no worker'}, {waiting} jobs wait", findings)
+    return verdict(name, f"{counts or 'no worker'}, {_waiting(waiting)}", findings)
+
+
+def _waiting(jobs: int) -> str:
+    return "1 job waits" if jobs == 1 else f"{jobs} jobs wait"
 
 
 def _named(found: Sequence[Worker]) -> str:

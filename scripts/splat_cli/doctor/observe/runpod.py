@@ -10,6 +10,7 @@ from scripts.splat_cli.doctor.judge import runpod as judge
 from scripts.splat_cli.doctor.observe.stack import Observed
 from scripts.splat_cli.doctor.runner import Check
 from scripts.splat_cli.errors import CommandError
+from scripts.splat_cli.show import counted
 
 KEY = "RunPod key"
 # No endpoint has this id, so a change of it changes nothing; the answer shows whether the key may write.
@@ -107,7 +108,11 @@ def worker_logs(seen: Observed) -> Verdict:
         for finding in known_failures.scan(_log(seen, worker), source=f"worker {worker}"):
             findings.setdefault(finding.id, finding)
     lines = sum(len(_log(seen, worker)) for worker in ids)
-    detail = f"no known failure in {lines} lines of {len(ids)} workers" if ids else "no worker is running"
+    detail = (
+        f"no known failure in {counted(lines, 'line')} of {counted(len(ids), 'worker')}"
+        if ids
+        else "no worker is running"
+    )
     return verdict("worker logs", detail, findings.values())
 
 

@@ -123,14 +123,14 @@ def test_the_table_marks_what_is_not_final() -> None:
     deleted = job(
         project_id="p_2", attempt=2, name=None, state="done", started_at=None, ended_at=ago(5), usd=0.0242, seconds=78
     )
-    lines = [line.split() for line in text_of(jobs_table([running, deleted], NOW)).splitlines()]
+    lines = [line.split() for line in text_of(jobs_table([running, deleted], NOW, width=120)).splitlines()]
     assert lines[0] == ["id", "state", "submitted", "preset", "photos", "waited", "ran", "price", "name"]
     assert lines[1] == [
-        *("p_1", "running", "2026-11-30", "11:50", "preview", "24"),
+        *("p_1", "running", "11-30", "11:50", "preview", "24"),
         *("1", "min", "9", "min", "~$0.0300", "Teapot"),
     ]
     assert lines[2] == [
-        *("p_2", "#2", "done", "2026-11-30", "11:50", "preview", "24"),
+        *("p_2", "#2", "done", "11-30", "11:50", "preview", "24"),
         *("1", "min", "18", "s", "$0.0242", "(deleted)"),
     ]
 
