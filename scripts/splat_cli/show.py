@@ -38,8 +38,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def usd(value: float) -> str:
-    """US dollars, with four decimals below a dollar."""
-    return f"${value:.2f}" if value >= 0.995 else f"${value:.4f}"
+    """US dollars, with four decimals below a dollar, but for nothing."""
+    return f"${value:.2f}" if value >= 0.995 or value == 0 else f"${value:.4f}"
 
 
 def psnr_words(psnr_db: float) -> str:

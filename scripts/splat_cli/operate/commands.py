@@ -121,13 +121,15 @@ def monitor(
     with Watch.open(ROOT, stack) as watch:
         if as_json:
             print_json(watch.take().as_json())
-        elif once or not sys.stdout.isatty():
-            _out().print(screen.render(watch.take()))
-        else:
-            with Live(screen.render(watch.take()), console=_out(), screen=True, auto_refresh=False) as live:
-                while True:
-                    time.sleep(every)
-                    live.update(screen.render(watch.take()), refresh=True)
+            return
+        out = _out()
+        if once or not sys.stdout.isatty():
+            out.print(screen.render(watch.take(), width=out.width))
+            return
+        with Live(console=out, screen=True, auto_refresh=False) as live:
+            while True:
+                live.update(screen.render(watch.take(), width=out.width), refresh=True)
+                time.sleep(every)
 
 
 def stop(

@@ -9,18 +9,19 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.splat_cli.operate.figures import Snapshot
+from scripts.splat_cli.operate.tables import Column, table
 from scripts.splat_cli.show import STAGE_WORDS, seconds, usd
 
 COLOURS = {"running": "green", "idle": "cyan", "initializing": "yellow", "throttled": "yellow", "unhealthy": "red"}
-BAR = 10  # characters: the line of a job fits 80 columns
 BUDGET_WARNING = 0.8  # of the month's budget
 
 
-def render(shot: Snapshot) -> RenderableType:
-    return Group(*_parts(shot))
+def render(shot: Snapshot, *, width: int) -> RenderableType:
+    """width: of the terminal, in characters."""
+    return Group(*_parts(shot, width))
 
 
-def _parts(shot: Snapshot) -> Iterator[RenderableType]:
+def _parts(shot: Snapshot, width: int) -> Iterator[RenderableType]:
     if shot.stopped is not None:
         yield Text(f"STOPPED: {shot.stopped} Fix the cause, then run: splat resume", style="bold red")
     elif shot.failed_starts:
@@ -31,7 +32,7 @@ def _parts(shot: Snapshot) -> Iterator[RenderableType]:
         yield _workers(shot)
     yield Text(_jobs_title(shot), style="bold")
     if shot.running:
-        yield _jobs(shot)
+        yield _jobs(shot, width)
     if shot.stages:
         yield Text("Stages of a week's jobs", style="bold")
         yield _stages(shot)
@@ -44,10 +45,10 @@ def _parts(shot: Snapshot) -> Iterator[RenderableType]:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
+    rows = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for name in columns:
-        table.add_column(name, header_style="dim", overflow="fold")
-    return table
+        rows.add_column(name, overflow="fold")
+    return rows
 
 
 def _workers_title(shot: Snapshot) -> str:
@@ -55,12 +56,12 @@ def _workers_title(shot: Snapshot) -> str:
 
 
 def _workers(shot: Snapshot) -> RenderableType:
-    table = _table("id", "state", "card", "up for")
+    rows = _table("id", "state", "card", "up for")
     for one in shot.workers or ():
         card = f"{one.gpus} x {one.gpu}" if one.gpus > 1 else one.gpu
         up = "" if one.uptime_s is None else seconds(round(one.uptime_s))
-        table.add_row(one.id, Text(one.state, style=COLOURS.get(one.state, "")), card, up)
-    return table
+        rows.add_row(one.id, Text(one.state, style=COLOURS.get(one.state, "")), card, up)
+    return rows
 
 
 def _jobs_title(shot: Snapshot) -> str:
@@ -71,21 +72,31 @@ def _jobs_title(shot: Snapshot) -> str:
     return f"Jobs: {queued} waiting{oldest}, {len(shot.running) - queued} running, {ended}{success}"
 
 
-def _jobs(shot: Snapshot) -> RenderableType:
-    table = _table("id", "stage", "", "left", "name")
+JOB_COLUMNS = (
+    Column(name="id"),
+    Column(name="stage"),
+    Column(name="done", right=True),
+    Column(name="left", right=True),
+    Column(name="waited", right=True, drop=2),
+    Column(name="name", drop=1, elastic=True),
+)
+
+
+def _jobs(shot: Snapshot, width: int) -> RenderableType:
+    rows = []
     for one in shot.running:
-        done = round(one.fraction * BAR)
-        bar = f"{'█' * done}{'░' * (BAR - done)} {one.fraction:.0%}" if one.state == "running" else ""
         left = "" if one.left_s is None else seconds(round(one.left_s))
-        table.add_row(one.project_id, STAGE_WORDS.get(one.stage, one.stage), bar, left, one.name)
-    return table
+        waited = "" if one.waited_s is None else seconds(round(one.waited_s))
+        done = f"{one.fraction:.0%}" if one.state == "running" else ""
+        rows.append((one.project_id, STAGE_WORDS.get(one.stage, one.stage), done, left, waited, one.name))
+    return table(JOB_COLUMNS, rows, width=width)
 
 
 def _stages(shot: Snapshot) -> RenderableType:
-    table = _table("stage", "jobs", "p50", "p95")
+    rows = _table("stage", "jobs", "p50", "p95")
     for one in shot.stages:
-        table.add_row(STAGE_WORDS.get(one.stage, one.stage), str(one.jobs), seconds(one.p50_s), seconds(one.p95_s))
-    return table
+        rows.add_row(STAGE_WORDS.get(one.stage, one.stage), str(one.jobs), seconds(one.p50_s), seconds(one.p95_s))
+    return rows
 
 
 def _spend(shot: Snapshot) -> RenderableType:

@@ -48,8 +48,6 @@ def test_durations_are_short_and_have_no_padding(value: float, words: str) -> No
     assert seconds(value) == words
 
 
-@pytest.mark.parametrize(
-    ("value", "words"), [(0.0462, "$0.0462"), (0.999, "$1.00"), (12.345, "$12.35"), (0, "$0.0000")]
-)
+@pytest.mark.parametrize(("value", "words"), [(0.0462, "$0.0462"), (0.999, "$1.00"), (12.345, "$12.35"), (0, "$0.00")])
 def test_small_prices_keep_their_digits(value: float, words: str) -> None:
     assert usd(value) == words

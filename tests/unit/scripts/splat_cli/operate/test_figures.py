@@ -98,7 +98,7 @@ def test_a_percentile_is_one_of_the_values(values: list[float], percent: float, 
 
 def shown(shot: Snapshot, width: int = 160) -> str:
     out = io.StringIO()
-    Console(file=out, width=width).print(render(shot))
+    Console(file=out, width=width).print(render(shot, width=width))
     return out.getvalue()
 
 
@@ -108,7 +108,7 @@ def test_the_screen_shows_everything_at_once() -> None:
         "Workers: 1 running, 1 initializing, 1 throttled, 1 unhealthy",
         "2 x RTX 4090",
         "Jobs: 2 waiting, oldest for 5 min, 1 running, 1 ended in an hour and 3 in a day, 50% of a day's jobs",
-        "█████░░░░░ 50%",
+        "training Gaussians     50%  42 s   1 min  Kettle",
         "training Gaussians    2     50.0 s  1 min 10 s",
         "$10.80 an hour now, $1.50 today, $40.00 this month and $1.00 reserved, of a budget of $50.00 (82%)",
         "failed: The photos do not overlap.",
