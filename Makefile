@@ -5,7 +5,7 @@ SPLAT := .venv/bin/splat
 PYTEST := .venv/bin/python -m pytest
 WORKER_PYTEST := .venv-worker/bin/python -m pytest -c worker_image/pyproject.toml --rootdir .
 
-.PHONY: up down photos-there folders-named worker test test-fast lint image machines bootstrap bootstrap-test bench-cpu bench-gpu clean
+.PHONY: up down photos-there folders-named worker test test-fast lint image machines alerts bootstrap bootstrap-test bench-cpu bench-gpu clean
 
 # As typed: a folder's name may have spaces, quotes and dollar signs.
 export SPLAT_PHOTOS = $(value PHOTOS)
@@ -33,6 +33,9 @@ image: bootstrap-test ## build the worker image with a Docker engine of its own 
 
 machines: bootstrap-test ## make up on new machines (as root: Debian systems made by debootstrap)
 	@scripts/test machines
+
+alerts: bootstrap-test ## every Prometheus alert under its fault on the local cloud, with Debian's Prometheus
+	@scripts/test alerts
 
 photos-there: # before set-up, which takes minutes
 	@$(call at_home,SPLAT_PHOTOS); \

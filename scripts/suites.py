@@ -100,6 +100,17 @@ IMAGE = (
     Suite(name="worker image", command=(*PYTEST, "tests/docker"), environment={"SPLAT_TEST_IMAGE": "1"}),
 )
 MACHINES = (Suite(name="new machines", command=(*PYTEST, "tests/machines"), environment={"SPLAT_TEST_MACHINES": "1"}),)
+PROMETHEUS = frozenset({"prometheus"})
+ALERTS = (
+    # Each alert under its fault takes minutes in all, and needs Debian's Prometheus.
+    Suite(name="prometheus", command=("scripts/install-prometheus",), uses=PROMETHEUS),
+    Suite(
+        name="alerts",
+        command=(*PYTEST, "tests/alerts", "tests/unit/ops"),
+        uses=PROMETHEUS,
+        environment={"SPLAT_TEST_ALERTS": "1"},
+    ),
+)
 CHAOS = (
     # All rows, also those that wait for minutes; writes the table of docs/reliability.md.
     Suite(name="all faults", command=(*PYTEST, "tests/chaos"), environment={"SPLAT_CHAOS": "all"}),
@@ -120,6 +131,7 @@ PARTS: Mapping[str, Sequence[Suite]] = {
     "machines": MACHINES,
     "steps": STEPS,
     "chaos": CHAOS,
+    "alerts": ALERTS,
 }
 
 

@@ -114,6 +114,6 @@ def test_a_stop_signal_ends_everything_that_was_started(tmp_path: Path, stop: si
 
 
 def test_every_test_folder_belongs_to_a_suite() -> None:
-    words = [word for one in (*suites.ALL, *suites.IMAGE, *suites.MACHINES) for word in one.command]
+    words = [word for one in (*suites.ALL, *suites.IMAGE, *suites.MACHINES, *suites.ALERTS) for word in one.command]
     named = {word.split("/")[1] for word in words if word.startswith("tests/")}
     assert {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")} <= named
