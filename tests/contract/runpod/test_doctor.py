@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from infra.runpod.client import RetryPolicy, RunPodClient
 from scripts.splat_cli.doctor.finding import Finding, Verdict
+from scripts.splat_cli.doctor.observe import image as image_doctor
 from scripts.splat_cli.doctor.observe import runpod as doctor
 from scripts.splat_cli.doctor.observe.stack import Observed
 from scripts.splat_cli.stack_access import Recorded, StackAccess
@@ -163,3 +165,38 @@ def test_a_key_without_rights_and_a_quota_that_is_used_up_are_found(standin: Sta
     assert "not write" in found(standin, endpoint, doctor.key_rights).what
     standin.settings(worker_quota=0)
     assert found(standin, endpoint, doctor.account_limits).id == "worker-quota"
+
+
+def test_a_registry_credential_that_was_deleted_is_found(standin: StandIn) -> None:
+    login = {"name": "login", "username": "u", "password": "p"}
+    registry = standin.http.post("/v2/registries", json=login).json()["id"]
+    declared = Recorded(
+        type="pulumi-python:dynamic/runpod:RegistryCredential", name="r", id=registry, inputs={}, outputs={}
+    )
+
+    def check(seen: Observed) -> Verdict:
+        seen.access = dataclasses.replace(seen.access, resources=(*seen.access.resources, declared))
+        return image_doctor.credential(seen)
+
+    endpoint = standin.create(registry=registry)
+    seen = looks_at(standin, endpoint)
+    assert check(seen).findings == ()
+    seen.close()
+    assert standin.http.delete(f"/v2/registries/{registry}").status_code == 204
+
+    finding = found(standin, endpoint, check)
+
+    assert finding.id == "registry-credential"
+    assert finding.fix.startswith("splat doctor --fix")
+
+
+def test_an_image_without_kernels_for_the_deployed_card_is_found(standin: StandIn) -> None:
+    """Also where the configuration names no card: `gpu: cheapest` is a card's name in the state."""
+    endpoint = standin.create()
+    seen = looks_at(standin, {**endpoint, "gpuNames": ["V100"]})
+    seen.access.outputs["imageReference"] = f"checkout.local/splat-worker{DIGEST}"
+    verdict = image_doctor.fits(seen)
+    seen.close()
+    [finding] = verdict.findings
+    assert finding.id == "no-kernel-for-the-gpu"
+    assert "V100 (compute capability 7.0)" in finding.evidence
