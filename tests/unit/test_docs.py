@@ -64,6 +64,53 @@ def test_every_file_and_folder_that_a_page_names_exists(page: Path) -> None:
     assert [place for place in PLACE.findall(page.read_text()) if not (ROOT / place).exists()] == []
 
 
+MANUAL = ROOT / "docs/from-a-manual-setup.md"
+
+
+def rows_with_tests(page: Path) -> list[list[str]]:
+    """The rows of a page's tables whose last column names tests."""
+    found, wanted = [], False
+    for line in page.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
+        if cells and cells[-1] in ("test", "tests"):
+            wanted = True
+        elif not cells:
+            wanted = False
+        elif wanted and set(cells[-1]) != {"-"}:
+            found.append(cells)
+    return found
+
+
+def missing_tests(cell: str) -> list[str]:
+    """What a cell names, as `tests/…` or `tests/…::name`, and does not exist."""
+    missing = []
+    for name in re.findall(r"`([^`]+)`", cell) or [cell]:
+        path, _, test = name.partition("::")
+        exists = bool(path) and (ROOT / path).exists()
+        if not exists or (test and f"def {test}(" not in (ROOT / path).read_text()):
+            missing.append(name)
+    return missing
+
+
+def test_every_step_of_a_manual_setup_has_a_command_and_tests_that_exist() -> None:
+    rows = rows_with_tests(MANUAL)
+    assert len(rows) > 20
+    assert [row for row in rows if not all(row)] == []
+    assert [name for row in rows for name in missing_tests(row[-1])] == []
+
+
+def test_an_empty_cell_and_a_missing_test_are_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "| by hand | command | tests |\n|---|---|---|\n| a | | `tests/unit/test_docs.py::gone` |\n\n| a | b |\n"
+    )
+    [row] = rows_with_tests(page)
+    assert row[1] == ""
+    assert missing_tests(row[-1]) == ["tests/unit/test_docs.py::gone"]
+    assert missing_tests("`tests/unit/test_docs.py`, `tests/gone.py`") == ["tests/gone.py"]
+    assert missing_tests("") == [""]
+
+
 def test_a_broken_link_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(

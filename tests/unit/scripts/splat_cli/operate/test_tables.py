@@ -1,4 +1,4 @@
-"""Tables at the widths of terminals: nothing is cut off while a less important column can go."""
+"""Tables at the widths of terminals: no cell is shortened while a less important column can go."""
 
 from __future__ import annotations
 
