@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.drawn_sets import centre_errors
+from bench.gpu.drawn_sets import centre_errors
 from bench.record import arguments, write
 
 MIB = 1 << 20

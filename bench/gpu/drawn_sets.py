@@ -1,6 +1,6 @@
 """Large photo sets with known cameras, drawn from textured boxes: a field flown over, a street, a hall.
 
-    python -m bench.drawn_sets field|street|hall PHOTOS OUT_DIR [--width 1000]
+    python -m bench.gpu.drawn_sets field|street|hall PHOTOS OUT_DIR [--width 1000]
 
 Writes photos with a focal length (and, for the field, GPS positions), and OUT_DIR.json with each photo's camera
 centre in metres, z up. The same arguments give the same photos. Uses the GPU if torch has one.
