@@ -58,6 +58,7 @@ _MISPLACED = {
     Misplaced.DEPTH: "The camera position found for it lies inside or far outside the scene.",
     Misplaced.LENS: "The focal length or the distortion found for it fits no real lens.",
     Misplaced.POSITION: "The camera position found for it lies far from where its GPS position says.",
+    Misplaced.ROLLED: "The camera found for it is tilted to one side, unlike the others, and matches contradict it.",
 }
 
 

@@ -15,10 +15,10 @@ from splat_worker.sfm.mapping.judge import (
     Misplaced,
     judge,
     lens_fits,
-    off_level,
     viewing_angles_deg,
     without,
 )
+from splat_worker.sfm.mapping.level import off_level, rolls_deg
 
 COUNT, POINTS = 12, 150
 
@@ -94,6 +94,18 @@ def rolled(evidence: Evidence) -> Evidence:
     return replace(evidence, poses=poses)
 
 
+def roll(evidence: Evidence, photo: int, deg: float) -> Evidence:
+    """One camera is turned about its line of sight."""
+    poses = evidence.poses.copy()
+    c, s = np.cos(np.radians(deg)), np.sin(np.radians(deg))
+    poses[photo] = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]]) @ poses[photo]
+    return replace(evidence, poses=poses)
+
+
+def in_doubt(evidence: Evidence, photo: int, share: float = 0.6) -> Evidence:
+    return explained(evidence, lambda i, j: share if photo in {i, j} else 0.97)
+
+
 @pytest.mark.parametrize(
     ("harm", "fault"),
     [
@@ -120,6 +132,11 @@ def rolled(evidence: Evidence) -> Evidence:
         ),
         pytest.param(rolled, None, id="cameras in all directions, as the photographer held them"),
         pytest.param(lambda e: explained(e, lambda i, j: 0.88), None, id="level cameras with as much doubt"),
+        pytest.param(lambda e: roll(e, 3, 45), None, id="one camera held aslant, as its matches say"),
+        pytest.param(lambda e: roll(e, 3, 90), None, id="one photo held sideways"),
+        pytest.param(lambda e: in_doubt(e, 3), None, id="one level camera in doubt"),
+        pytest.param(lambda e: in_doubt(roll(e, 3, 15), 3), None, id="one camera in doubt, held as level as by hand"),
+        pytest.param(lambda e: in_doubt(roll(e, 3, 90), 3), None, id="one photo held sideways in doubt"),
     ],
 )
 def test_a_model_is_refused_for_its_fault(harm: Callable[[Evidence], Evidence], fault: Fault | None) -> None:
@@ -134,6 +151,8 @@ def test_a_model_is_refused_for_its_fault(harm: Callable[[Evidence], Evidence], 
         pytest.param(
             lambda e: explained(e, lambda i, j: 0.2 if 3 in {i, j} else 0.97), Misplaced.CONTRADICTED, id="contradicted"
         ),
+        pytest.param(lambda e: in_doubt(roll(e, 3, 42), 3), Misplaced.ROLLED, id="rolled and in doubt"),
+        pytest.param(lambda e: in_doubt(roll(e, 3, -135), 3), Misplaced.ROLLED, id="upside down, aslant and in doubt"),
         pytest.param(lambda e: at(e, 3, errors_px=3.0), Misplaced.COARSE, id="coarse"),
         pytest.param(lambda e: at(e, 3, depths=-1.0), Misplaced.DEPTH, id="points behind it"),
         pytest.param(lambda e: at(e, 3, depths=0.004), Misplaced.DEPTH, id="among the points"),
@@ -214,3 +233,15 @@ def test_level_cameras_and_photos_held_sideways_are_level() -> None:
     sideways[::3] = quarter @ sideways[::3]
     assert off_level(sideways) < 1e-6
     assert off_level(rolled(evidence).poses) > 0.2
+
+
+def test_the_roll_of_one_camera_does_not_move_the_level_of_the_others() -> None:
+    rolls = rolls_deg(roll(orbit(), 3, 42).poses)
+    assert rolls[3] == pytest.approx(42, abs=3)
+    assert np.delete(rolls, 3).max() < 3
+
+
+def test_one_rolled_camera_among_cameras_that_look_the_same_way_is_not_judged_by_its_roll() -> None:
+    same = replace(orbit(), poses=np.repeat(orbit().poses[:1], COUNT, axis=0))
+    assert rolls_deg(same.poses).max() < 1
+    assert rolls_deg(roll(same, 3, 42).poses).max() < 1

@@ -13,6 +13,7 @@ import numpy as np
 from splat_worker.scene import Float64
 from splat_worker.sfm.mapping.agreement import share_explained
 from splat_worker.sfm.mapping.evidence import Evidence
+from splat_worker.sfm.mapping.level import off_level, rolls_deg
 from splat_worker.sfm.mapping.positions import Metres, far_from_positions
 
 PHOTOS_MIN_OF_A_MODEL = 3
@@ -53,6 +54,13 @@ Photos held by hand reach 0.07."""
 LEVEL_EXPLAINED_MIN = 0.9
 """A model whose x axes do not lie in a plane must explain more of the matches, as correct models do (0.91 and more).
 Both together expose a folded scene; one alone is a photographer who turns the camera."""
+ROLL_MIN_DEG, ROLL_OF_MEDIAN = 25.0, 5.0
+"""A camera is rolled if its x axis leaves the plane of the others by five times as much as the median one and by 25
+degrees."""
+ROLLED_EXPLAINED_MIN = 0.8
+"""The share of its matches that a rolled camera must explain, as every photo of a correct model does. Both together
+expose a camera on the wrong side of what turns before a wall: 0.48 and 42 degrees beside 5. One alone is a photographer
+who turns the camera, or look-alike surfaces."""
 
 
 class Fault(StrEnum):
@@ -74,6 +82,7 @@ class Misplaced(StrEnum):
     DEPTH = "depth"
     LENS = "lens"
     POSITION = "position"
+    ROLLED = "rolled"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,18 +200,6 @@ def _fault(evidence: Evidence) -> Fault | None:
     return None
 
 
-def off_level(poses: Float64) -> float:
-    """How far the cameras' x axes are from a common plane: their smallest eigenvalue over the middle one. 0 for level
-    cameras and for cameras that look straight down; photos held sideways count by their y axis. poses: (C, 3, 4)."""
-    axes = poses[:, 0, :3].copy()
-    for _ in range(5):
-        values, vectors = np.linalg.eigh(axes.T @ axes / len(axes))
-        up = vectors[:, 0]
-        sideways = np.abs(poses[:, 1, :3] @ up) < np.abs(poses[:, 0, :3] @ up) - 0.5
-        axes = np.where(sideways[:, None], poses[:, 1, :3], poses[:, 0, :3])
-    return float(values[0] / max(values[1], 1e-9)) if values[1] > 0.02 else 0.0
-
-
 def _worst(evidence: Evidence, positions: Mapping[str, Metres]) -> tuple[str, Misplaced] | None:
     """The camera that fails by most, and why; None if all pass. The surest reasons come first."""
     count = len(evidence.names)
@@ -215,17 +212,26 @@ def _worst(evidence: Evidence, positions: Mapping[str, Metres]) -> tuple[str, Mi
     error_max = max(PHOTO_ERROR_OF_MEDIAN * float(np.median(error)), PHOTO_ERROR_OF_SIDE)
     depth = np.array([np.median(evidence.depths[evidence.of_photo == row]) if seen[row] else 1 for row in range(count)])
     off = np.abs(np.log(np.maximum(depth, 1e-12) / max(float(np.median(depth)), 1e-12)))
+    contradicted = _contradicted(evidence)
     for reason, scores, limit in (
         (Misplaced.FEW_POINTS, PHOTO_POINTS_MIN - seen, 0.0),
         (Misplaced.DEPTH, near, NEAR_SHARE_MAX),
         (Misplaced.COARSE, error, error_max),
-        (Misplaced.CONTRADICTED, _contradicted(evidence), 1 - PHOTO_EXPLAINED_MIN),
+        (Misplaced.CONTRADICTED, contradicted, 1 - PHOTO_EXPLAINED_MIN),
+        (Misplaced.ROLLED, np.where(_rolled(evidence), contradicted, 0.0), 1 - ROLLED_EXPLAINED_MIN),
         (Misplaced.DEPTH, off, np.log(DEPTH_OF_MEDIAN_MAX)),
     ):
         if scores.max() > limit:
             return evidence.names[int(scores.argmax())], reason
     far = far_from_positions(evidence.names, evidence.centres, positions)
     return None if far is None else (far, Misplaced.POSITION)
+
+
+def _rolled(evidence: Evidence) -> np.ndarray:
+    """(C,) bool: cameras that are rolled while the others are level."""
+    rolls = rolls_deg(evidence.poses)
+    rolled: np.ndarray = rolls > max(ROLL_MIN_DEG, ROLL_OF_MEDIAN * float(np.median(rolls)))
+    return rolled
 
 
 def _contradicted(evidence: Evidence) -> Float64:
