@@ -117,7 +117,7 @@ def test_an_interrupted_search_repeats_nothing_that_its_database_holds(  # noqa:
     with pytest.raises(Stopped):
         reconstruct(SfmPreset(), prepared.photos, tmp_path / "first", on_matches=keep)
     assert calls == [False] * 5 + [True] if after == 6 else [False] * after
-    assert reusable(SfmPreset(), prepared.photos, kept) == expected
+    assert reusable(prepared.photos, kept) == expected
     looked, compared = [], []
     extract, match = pycolmap.extract_features, pycolmap.match_image_pairs
 

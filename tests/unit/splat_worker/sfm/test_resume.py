@@ -16,6 +16,9 @@ import numpy as np
 import pycolmap
 import pytest
 
+from splat_worker.sfm.matching.chosen import read_chosen, write_chosen
+from splat_worker.sfm.matching.rounds import first_round
+from splat_worker.sfm.preset import SfmPreset
 from splat_worker.sfm.resume import Reusable, copy_database, reusable_work
 
 PHOTOS = [SimpleNamespace(path=Path(f"{i:04d}.jpg")) for i in range(4)]
@@ -43,19 +46,33 @@ def database(tmp_path: Path) -> Path:
     return path
 
 
+def choose(path: Path, pairs: tuple[tuple[int, int], ...]) -> Path:
+    write_chosen(path, [photo.path.name for photo in PHOTOS], [pairs])
+    return path
+
+
 def test_everything_in_a_copy_is_reusable(database: Path, tmp_path: Path) -> None:
-    copy_database(database, tmp_path / "copy.db")
-    assert reusable_work(tmp_path / "copy.db", PHOTOS, ALL_PAIRS) == Reusable(photos=3, pairs=2)
+    copy_database(choose(database, ALL_PAIRS), tmp_path / "copy.db")
+    assert reusable_work(tmp_path / "copy.db", PHOTOS) == Reusable(photos=3, pairs=2)
+    assert read_chosen(tmp_path / "copy.db", [photo.path.name for photo in PHOTOS]) == (ALL_PAIRS,)
+
+
+def test_before_pairs_are_chosen_every_photo_needs_its_descriptors(database: Path, tmp_path: Path) -> None:
+    """Silent: photos without descriptors are like no other, so that too few pairs would be chosen."""
+    copy_database(database, tmp_path / "whole.db")
+    copy_database(database, tmp_path / "copy.db", descriptors=False)
+    assert reusable_work(tmp_path / "whole.db", PHOTOS) == Reusable(photos=3, pairs=0)
+    assert reusable_work(tmp_path / "copy.db", PHOTOS) is None
 
 
 def test_a_copy_without_descriptors_is_under_half_as_large_and_usable_only_if_all_pairs_are_compared(
     database: Path, tmp_path: Path
 ) -> None:
-    copy_database(database, tmp_path / "whole.db")
+    copy_database(choose(database, ((0, 1), (0, 2))), tmp_path / "whole.db")
     copy_database(database, tmp_path / "copy.db", descriptors=False)
     assert (tmp_path / "copy.db").stat().st_size < (tmp_path / "whole.db").stat().st_size / 2
-    assert reusable_work(tmp_path / "copy.db", PHOTOS[:3], ((0, 1), (0, 2))) == Reusable(photos=3, pairs=2)
-    assert reusable_work(tmp_path / "copy.db", PHOTOS, ALL_PAIRS) is None
+    assert reusable_work(tmp_path / "copy.db", PHOTOS[:3]) == Reusable(photos=3, pairs=2)
+    assert reusable_work(choose(tmp_path / "copy.db", ALL_PAIRS), PHOTOS) is None
     with pycolmap.Database.open(tmp_path / "copy.db") as db:
         assert (db.num_images(), db.num_keypoints(), db.num_descriptors()) == (3, 3 * FEATURES, 0)
         assert db.num_verified_image_pairs() == 2
@@ -85,8 +102,8 @@ def with_a_damaged_page(path: Path) -> None:
     ids=["other photos", "a damaged page", "truncated", "no database", "empty"],
 )
 def test_a_damaged_copy_or_a_copy_of_other_photos_is_unusable(harm: Callable[[Path], None], database: Path) -> None:
-    harm(database)
-    assert reusable_work(database, PHOTOS, ALL_PAIRS) is None
+    harm(choose(database, ALL_PAIRS))
+    assert reusable_work(database, PHOTOS) is None
 
 
 @pytest.mark.parametrize("module", ["sfm.cameras", "job.child", "sfm.resume"])
@@ -103,3 +120,28 @@ for level in (1, 6, 9):
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4] / "worker_image" / "src")}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_pairs_are_chosen_once_even_where_the_features_that_chose_them_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silent: without descriptors no photo is like another, so that a resumed search would compare other pairs."""
+    monkeypatch.setattr("splat_worker.sfm.matching.pairs.EXHAUSTIVE_MAX", 50)
+    path, rng = tmp_path / "matches.db", np.random.default_rng(7)
+    photos = [SimpleNamespace(path=Path(f"{i:04d}.jpg"), position=None) for i in range(60)]
+    place = rng.integers(0, 90, (100, 128), dtype=np.uint8)
+    with pycolmap.Database.open(path) as db:
+        camera_id = db.write_camera(
+            pycolmap.Camera(model="SIMPLE_RADIAL", width=640, height=480, params=[700, 320, 240, 0])
+        )
+        for number, photo in enumerate(photos):
+            image_id = db.write_image(pycolmap.Image(name=photo.path.name, camera_id=camera_id))
+            db.write_keypoints(image_id, np.full((100, 6), 2.0, np.float32))
+            rows = place if number in {5, 50} else rng.integers(0, 90, (100, 128), dtype=np.uint8)
+            db.write_descriptors(image_id, pycolmap.FeatureDescriptors(pycolmap.FeatureExtractorType.SIFT, rows))
+    ways, pairs = first_round(SfmPreset(), photos, path)
+    assert ways == ("sequential", "retrieval")
+    assert (5, 50) in pairs
+    assert len(pairs) < 60 * 59 // 2
+    copy_database(path, tmp_path / "copy.db", descriptors=False)
+    assert first_round(SfmPreset(), photos, tmp_path / "copy.db") == (ways, pairs)

@@ -84,8 +84,9 @@ class SfmReport(_Report):
     """How the cameras were found: the winning rung of the ladder, and the photos placed by each rung."""
 
     rung: str
-    matching: str
+    matching: str = Field(description="How pairs of photos were chosen, such as `spatial + sequential + retrieval`.")
     points: int
+    pairs: int | None = Field(default=None, description="Pairs of photos compared.")
     tried: dict[str, int] = Field(default_factory=dict, description="Photos placed by each rung.")
 
 

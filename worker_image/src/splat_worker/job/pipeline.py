@@ -123,7 +123,7 @@ def _load_checkpoint(run: JobRun, digests: list[tuple[str, str]]) -> _Resumed:
     return _Resumed(fingerprint=own, checkpoint=checkpoint)
 
 
-def _checked(resumed: _Resumed, prepared: Prepared, preset: SfmPreset) -> _Resumed:
+def _checked(resumed: _Resumed, prepared: Prepared) -> _Resumed:
     """Drops a checkpoint whose cameras or matches do not fit the valid photos."""
     saved = resumed.checkpoint
     if saved is None:
@@ -131,7 +131,7 @@ def _checked(resumed: _Resumed, prepared: Prepared, preset: SfmPreset) -> _Resum
     if saved.sparse is not None:
         if {camera.name for camera in saved.sparse.cameras} <= {photo.name for photo in prepared.photos}:
             return resumed
-    elif saved.matches is not None and (found := reusable(preset, prepared.photos, saved.matches)) is not None:
+    elif saved.matches is not None and (found := reusable(prepared.photos, saved.matches)) is not None:
         log.info("resuming with the features of %d photos and %d compared pairs", found.photos, found.pairs)
         return resumed
     log.warning("the checkpoint does not fit these photos; starting from the beginning")
@@ -144,7 +144,7 @@ def make_scene(run: JobRun, sources: Sequence[Source], resumed: _Resumed) -> Rep
     device = find_device()
     _check_trainer(device)
     prepared = _photos_stage(run, sources, _side_px(run, device))
-    resumed = _checked(resumed, prepared, _sfm_preset(run, device))
+    resumed = _checked(resumed, prepared)
     with _blur_named(prepared), Extras(run, resumed.fingerprint) as extras:
         sparse = _sfm_stage(run, prepared, device, extras, resumed=resumed)
         extras.placed(sparse)

@@ -12,7 +12,6 @@ from typing import Protocol
 import numpy as np
 import pycolmap
 
-from splat_worker.contract.job_input import Matching
 from splat_worker.contract.job_report import Rejected
 from splat_worker.errors import Code, JobError
 from splat_worker.limits import PHOTOS_MIN
@@ -34,9 +33,9 @@ from splat_worker.sfm.features.extract import FEATURES_MAX, extract_features
 from splat_worker.sfm.mapping.ladder import LADDER, Climbed, Ladder
 from splat_worker.sfm.mapping.mapper import RANDOM_SEED
 from splat_worker.sfm.mapping.positions import Metres
-from splat_worker.sfm.matching.match import match_photos
 from splat_worker.sfm.matching.motion import Lens, from_one_spot, still_background
-from splat_worker.sfm.matching.pairs import Pairs, choose, local_metres, pairs_of
+from splat_worker.sfm.matching.pairs import Ways, local_metres
+from splat_worker.sfm.matching.rounds import compare_photos
 from splat_worker.sfm.matching.still import without_still_matches
 from splat_worker.sfm.matching.verified import read_verified
 from splat_worker.sfm.preset import OnProgress, SfmPreset
@@ -67,9 +66,9 @@ def shaping_settings(preset: SfmPreset) -> dict[str, object]:
     }
 
 
-def reusable(preset: SfmPreset, photos: Sequence[Photo], database: Path) -> Reusable | None:
+def reusable(photos: Sequence[Photo], database: Path) -> Reusable | None:
     """What `reconstruct` can skip if it resumes from this match database; None if it cannot resume from it."""
-    return reusable_work(database, photos, _pairs(preset, photos)[1])
+    return reusable_work(database, photos)
 
 
 def reconstruct(
@@ -103,8 +102,7 @@ def reconstruct(
         return report
 
     extract_features(preset, photos, database, step(0.0, last=False))
-    matching, pairs = _pairs(preset, photos)
-    match_photos(preset, photos, pairs, database, work_dir, on_progress=step(0.35, last=True))
+    ways, pairs = compare_photos(preset, photos, database, work_dir, on_progress=step(0.35, last=True))
     lenses = {p.path.name: Lens(width=p.width, height=p.height, focal_px=p.focal_px) for p in photos}
     mapped, verified = database, read_verified(database)
     trouble: Trouble | None = None
@@ -120,11 +118,11 @@ def reconstruct(
         database=mapped,
         work_dir=work_dir,
         pairs=verified,
-        positions=_positions(photos),
+        positions=positions_of(photos),
         on_progress=lambda f, m: on_progress(0.7 + 0.3 * f, m),
         on_partial=on_matches and (lambda placed: on_matches(database, complete=True, partial=placed)),
     ).climb(partial)
-    return _scene_of(climbed, photos, mapped, matching=matching, threads=preset.threads, trouble=trouble)
+    return _scene_of(climbed, photos, mapped, ways=ways, pairs=pairs, threads=preset.threads, trouble=trouble)
 
 
 def _scene_of(
@@ -132,7 +130,8 @@ def _scene_of(
     photos: Sequence[Photo],
     database: Path,
     *,
-    matching: Matching,
+    ways: Ways,
+    pairs: int,
     threads: int,
     trouble: Trouble | None,
 ) -> SparseModel:
@@ -150,7 +149,8 @@ def _scene_of(
         model,
         photos,
         rung=best.rung,
-        matching=matching,
+        ways=ways,
+        pairs=pairs,
         tried=dict(climbed.tried),
         rejected=rejected,
         notes=(STILL_BACKGROUND_NOTE,) if trouble is STILL_BACKGROUND else (),
@@ -172,7 +172,7 @@ def _no_scene(
     return JobError(Code.SFM_FAILED, f"{found}{tally(rejected)}", hint=advice(rejected))
 
 
-def _positions(photos: Sequence[Photo]) -> dict[str, Metres]:
+def positions_of(photos: Sequence[Photo]) -> dict[str, Metres]:
     """East, north and up in m of the photos with position tags, by file name."""
     metres = local_metres([photo.position for photo in photos])
     return {
@@ -180,12 +180,6 @@ def _positions(photos: Sequence[Photo]) -> dict[str, Metres]:
         for photo, (east, north) in zip(photos, metres, strict=True)
         if photo.position is not None
     }
-
-
-def _pairs(preset: SfmPreset, photos: Sequence[Photo]) -> tuple[Matching, Pairs]:
-    positions = [photo.position for photo in photos]
-    matching = choose(preset.matching, positions)
-    return matching, pairs_of(matching, positions)
 
 
 def _overlaps(photos: Sequence[Photo], database: Path) -> dict[str, Overlap]:
@@ -209,7 +203,8 @@ def _as_sparse(
     photos: Sequence[Photo],
     *,
     rung: str,
-    matching: Matching,
+    ways: Ways,
+    pairs: int,
     tried: dict[str, int],
     rejected: tuple[Rejected, ...],
     notes: tuple[str, ...],
@@ -235,7 +230,8 @@ def _as_sparse(
         tracks=np.array([p.track.length() for p in points], dtype=np.int32),
         reprojection_error_px=float(model.compute_mean_reprojection_error()),
         rung=rung,
-        matching=matching.value,
+        matching=" + ".join(ways),
+        pairs=pairs,
         tried=tried,
         rejected=rejected,
         notes=notes,

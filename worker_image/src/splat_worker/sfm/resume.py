@@ -13,7 +13,7 @@ from pathlib import Path
 import pycolmap
 
 from splat_worker.photos.validation import Photo
-from splat_worker.sfm.matching.pairs import Pairs
+from splat_worker.sfm.matching.chosen import read_chosen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +58,9 @@ def copy_database(source: Path, target: Path, *, descriptors: bool = True) -> No
             new.execute("VACUUM")
 
 
-def reusable_work(database: Path, photos: Sequence[Photo], pairs: Pairs) -> Reusable | None:
+def reusable_work(database: Path, photos: Sequence[Photo]) -> Reusable | None:
     """None if the database is damaged, holds other photos, or lacks descriptors that a pair still needs: COLMAP would
-    silently find no match for that pair."""
+    silently find no match for that pair. Before pairs are chosen, every photo needs them."""
     try:
         with contextlib.closing(sqlite3.connect(database)) as db:
             if db.execute("PRAGMA quick_check").fetchone() != ("ok",):
@@ -69,11 +69,15 @@ def reusable_work(database: Path, photos: Sequence[Photo], pairs: Pairs) -> Reus
             featured = {row[0] for row in db.execute("SELECT image_id FROM keypoints WHERE rows > 0")}
             described = {row[0] for row in db.execute("SELECT image_id FROM descriptors")}
             verified = {row[0] for row in db.execute("SELECT pair_id FROM two_view_geometries")}
+        rounds = read_chosen(database, [photo.path.name for photo in photos])
     except sqlite3.Error:
         return None
     of = [ids.get(photo.path.name) for photo in photos]
     if len(ids) > sum(i is not None for i in of):
         return None
+    if rounds is None:
+        return Reusable(photos=len(ids), pairs=0) if featured <= described else None
+    pairs = sum(rounds, ())
     open_pairs = [(of[i], of[j]) for i, j in pairs if not _is_in(verified, of[i], of[j])]
     if any(i in featured - described for pair in open_pairs for i in pair):
         return None

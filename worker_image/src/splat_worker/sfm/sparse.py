@@ -44,8 +44,9 @@ class SparseCamera:
 
 @dataclass(frozen=True, kw_only=True)
 class SparseModel:
-    """points: (P, 3) float32 world; colours: (P, 3) uint8 sRGB; tracks: (P,) number of photos that see a point; notes:
-    what the owner of the photos should know about them."""
+    """points: (P, 3) float32 world; colours: (P, 3) uint8 sRGB; tracks: (P,) number of photos that see a point;
+    matching: how pairs were chosen; pairs: how many were compared; notes: what the owner of the photos should know
+    about them."""
 
     cameras: tuple[SparseCamera, ...]
     points: Float32
@@ -57,6 +58,7 @@ class SparseModel:
     tried: dict[str, int]
     rejected: tuple[Rejected, ...]
     notes: tuple[str, ...] = ()
+    pairs: int | None = None
 
     def to_bytes(self) -> bytes:
         """As npz without pickles."""
@@ -68,6 +70,7 @@ class SparseModel:
             "reprojection_error_px": self.reprojection_error_px,
             "rung": self.rung,
             "matching": self.matching,
+            "pairs": self.pairs,
             "tried": self.tried,
             "rejected": [r.model_dump() for r in self.rejected],
             "notes": self.notes,
@@ -101,5 +104,5 @@ class SparseModel:
             tracks=arrays["tracks"],
             rejected=rejected,
             notes=notes,
-            **meta,
+            **meta,  # checkpoints of earlier versions have no pairs
         )
