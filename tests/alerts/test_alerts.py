@@ -110,7 +110,7 @@ def dead_app(cloud: Cloud) -> Any:
 FAULTS: dict[str, Break] = {
     "SplatServiceStopped": stopped,
     "SplatWorkersFailToStart": workers_that_never_start,
-    "SplatNoWorkers": no_worker_allowed,
+    "SplatNoWorker": no_worker_allowed,
     "SplatJobsWaitTooLong": workers_without_a_machine,
     "SplatJobsFail": failed_jobs,
     "SplatBudgetNearlySpent": spent_budget,
