@@ -20,7 +20,7 @@ from infra.lifecycle.generated_secret import GeneratedSecret
 from infra.lifecycle.last_outputs import last_outputs
 from infra.lifecycle.orphans import Orphans
 from infra.policy.guardrails import Limits, guard, guard_outputs
-from infra.settings.load import REGISTRY_PASSWORD, job_key, secret, secret_text
+from infra.settings.load import REGISTRY_PASSWORD, alert_webhook, job_key, secret, secret_text
 from infra.settings.model import Settings
 
 # 3.256 and 3.257 cannot write state to R2 (pulumi/pulumi issue 24219, fixed in 3.258.0).
@@ -125,6 +125,7 @@ class SplatService(pulumi.ComponentResource):
                 runpod_api_key=job_key(),
                 s3_access_key_id=storage.access_key_id,
                 s3_secret_access_key=storage.secret_access_key,
+                alert_webhook=alert_webhook(self.app_url),
             ),
             recorded_migration=last_outputs().apply(lambda outputs: str(outputs.get(record) or "")),
             protect=settings.protect,

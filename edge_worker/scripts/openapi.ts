@@ -1,5 +1,5 @@
 // The API's description (OpenAPI 3.1), made from the table and the zod schemas that serve it.
-// Made when the Worker is built: the conversion of schemas would be a tenth of its bundle.
+// Made when the Worker is built: the conversion of schemas would be a tenth of its bundle. describe-api.mjs runs it.
 import * as z from "zod/mini";
 
 import { OUTPUT_NAMES } from "../shared/contracts/job-input.ts";

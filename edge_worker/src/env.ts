@@ -20,4 +20,6 @@ export interface Env {
   readonly API_TOKENS: string;
   /** Absent unless Cloudflare Access stands in front. */
   readonly ACCESS?: string;
+  /** Absent unless alerts are sent somewhere. */
+  readonly ALERT_WEBHOOK?: string;
 }

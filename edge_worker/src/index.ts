@@ -2,6 +2,7 @@
 // Holds no logic of its own.
 import { Hono } from "hono/tiny";
 
+import { indexStub } from "./account/stub.ts";
 import type { Env } from "./env.ts";
 import { ApiError } from "./errors.ts";
 import { documentHeaders, securityHeaders } from "./http/headers.ts";
@@ -39,6 +40,8 @@ app.onError(packError);
 export default {
   fetch: app.fetch,
   async scheduled(_event, env): Promise<void> {
-    await sweepAbandoned(env, Date.now());
+    // Neither waits for the other: a failed look must not keep abandoned photos.
+    const ended = await Promise.allSettled([indexStub(env).look(), sweepAbandoned(env, Date.now())]);
+    for (const one of ended) if (one.status === "rejected") console.error(`hourly event: ${String(one.reason)}`);
   },
 } satisfies ExportedHandler<Env>;

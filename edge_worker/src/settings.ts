@@ -6,6 +6,7 @@ import { PriceSchema, type Price } from "../shared/contracts/price.ts";
 import { LimitsSchema, type Limits } from "../shared/limits.ts";
 import { SCOPES } from "../shared/scopes.ts";
 import type { Env } from "./env.ts";
+import { outgoingAddress } from "./outgoing.ts";
 import { parseJson } from "./schema.ts";
 
 const TokenSchema = z.object({
@@ -38,6 +39,8 @@ export interface Settings {
   readonly hookKeys: readonly string[];
   readonly tokens: readonly ApiToken[];
   readonly access: AccessSettings | null;
+  /** Where alerts go; null: nowhere. */
+  readonly alertWebhook: URL | null;
 }
 
 export type SettingsResult = { readonly ok: true; readonly settings: Settings } | { readonly ok: false; readonly problems: readonly string[] };
@@ -76,6 +79,12 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsR
     if (value !== "" && !/^https?:\/\/[^/]/.test(value)) problems.push(`${name} is not an http(s) address`);
     return value;
   };
+  const outgoing = (name: string, from: string): URL | null => {
+    const address = outgoingAddress(text(name), from);
+    if (typeof address !== "string") return address;
+    problems.push(`${name} ${address}`);
+    return null;
+  };
   const price = json("PRICE", PriceSchema);
   const limits = json("LIMITS", LimitsSchema);
   const hookKeys = json("HOOK_KEYS", HookKeysSchema);
@@ -84,9 +93,11 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsR
   if (tokens?.length === 0 && access === null) {
     problems.push("API_TOKENS is empty and ACCESS is not set, so nobody can sign in");
   }
+  const workerUrl = url("WORKER_URL");
   const settings = {
     stack: text("STACK"),
-    workerUrl: url("WORKER_URL"),
+    workerUrl,
+    alertWebhook: env["ALERT_WEBHOOK"] === undefined ? null : outgoing("ALERT_WEBHOOK", workerUrl),
     s3: {
       endpoint: url("S3_ENDPOINT"),
       bucket: text("S3_BUCKET"),

@@ -5,6 +5,8 @@ import { gzipSync } from "node:zlib";
 
 import { defineConfig, type Plugin } from "vite";
 
+import { DESCRIPTION_FILE, describeApi } from "../scripts/describe-api.mjs";
+
 /** Files of the offline shell: all that the first screen needs, without the 3D engine. */
 const SHELL = /^(index\.html|assets\/(index|archivo-latin-standard)[^/]*\.(js|css|woff2))$/;
 const SHELL_PUBLIC = ["manifest.webmanifest", "icons/icon.svg"];
@@ -48,6 +50,16 @@ function preloadTypeface(): Plugin {
   };
 }
 
+/** The description of the API, which the edge worker serves from the assets. */
+function describeTheApi(): Plugin {
+  return {
+    name: "describe-the-api",
+    async generateBundle() {
+      this.emitFile({ type: "asset", fileName: DESCRIPTION_FILE, source: await describeApi() });
+    },
+  };
+}
+
 /** Gzipped bytes of what every visit loads, and of the 3D engine. Measured 2026-11-30: 39 kB and 542 kB. */
 const ENTRY_MAX_BYTES = 45_000;
 const VIEWER_MAX_BYTES = 600_000;
@@ -86,5 +98,5 @@ export default defineConfig({
       },
     },
   },
-  plugins: [preloadTypeface(), listShellInServiceWorker(), keepLight()],
+  plugins: [preloadTypeface(), listShellInServiceWorker(), describeTheApi(), keepLight()],
 });

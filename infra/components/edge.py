@@ -38,6 +38,7 @@ class EdgeBindings:
     runpod_api_key: pulumi.Output[str]
     s3_access_key_id: pulumi.Output[str]
     s3_secret_access_key: pulumi.Output[str]
+    alert_webhook: pulumi.Output[str] | None
 
 
 class Edge(pulumi.ComponentResource):
@@ -210,6 +211,8 @@ def script_bindings(
     }
     if settings.access is not None:
         rows["ACCESS"] = _text(json.dumps(settings.access, sort_keys=True))
+    if parts.alert_webhook is not None:
+        rows["ALERT_WEBHOOK"] = _secret(parts.alert_webhook)
     return [{"name": name, **rows[name]} for name in sorted(rows)]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from infra.addresses import public_receiver
 from infra.settings.model import NAMESPACE, Settings, all_settings
 
 # Read by the Cloudflare SDK itself; listed so that a misspelt key is found.
@@ -52,6 +53,13 @@ REGISTRY_PASSWORD = Secret(
     required=False,
     description="Password or token of the private registry of `registryUsername`.",
 )
+ALERT_WEBHOOK = Secret(
+    key=f"{NAMESPACE}:alertWebhook",
+    environment="ALERT_WEBHOOK",
+    required=False,
+    description="Address that the app sends alerts to: an incoming webhook of Slack or Discord, or any receiver of "
+    "Standard Webhooks. A public host over https.",
+)
 SECRETS: Mapping[str, Secret] = {
     secret.key: secret
     for secret in (
@@ -64,6 +72,7 @@ SECRETS: Mapping[str, Secret] = {
             description="Cloudflare API token with edit on Workers Scripts, Workers R2 Storage, Account API Tokens.",
         ),
         REGISTRY_PASSWORD,
+        ALERT_WEBHOOK,
     )
 }
 
@@ -140,6 +149,19 @@ def job_key() -> Any:
     """The key that the edge uses on RunPod's job API: its own where there is one."""
     own = secret(JOB_KEY)
     return secret(RUNPOD_KEY) if own is None else own
+
+
+def alert_webhook(app_url: str) -> Any:
+    """The receiver of alerts as a secret output; None when there is none. Raises SettingsError, without the address,
+    for one that the app must not call."""
+    text = secret_text(ALERT_WEBHOOK)
+    if text is None:
+        return None
+    try:
+        public_receiver(text, app_url=app_url)
+    except ValueError as wrong:
+        raise SettingsError(f"{ALERT_WEBHOOK.key} {wrong}. Set a public address that begins with https") from None
+    return secret(ALERT_WEBHOOK)
 
 
 def secret_text(declared: Secret) -> str | None:

@@ -127,8 +127,13 @@ def test_the_example_scrapes_the_app_with_its_token(server: Prometheus) -> None:
     assert float(sample["value"][1]) > 0
 
 
+# A webhook counts as lost ten minutes after its job, which no setting shortens. tests/unit/ops tests the rule in its
+# own time, and edge_worker/test/unit/account/look.test.ts the counter.
+TOO_SLOW = {"SplatWebhooksLost"}
+
+
 def test_every_alert_has_its_fault() -> None:
-    assert {rule["alert"] for rule in RULES} == set(FAULTS)
+    assert {rule["alert"] for rule in RULES} - TOO_SLOW == set(FAULTS)
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -1,9 +1,9 @@
-// The account's rows in a backup: the books, the uploads of the day, the stop. And whether a restore may write here.
-// Leaves out sign-in codes (they are secrets), the queue (each waiting project asks again) and the list of projects (each project reports itself).
+// The account's rows in a backup: the books, the uploads of the day, the stop, the history. And whether a restore may write here.
+// Leaves out sign-in codes (they are secrets), the queue (each waiting project asks again), alerts (their conditions are seen again) and the list of projects (each project reports itself).
 import { ApiError, type Refusal } from "../errors.ts";
 import { addRows, type Row, type Tables } from "../rows.ts";
 
-export const ACCOUNT_TABLES = ["job", "upload", "breaker"] as const;
+export const ACCOUNT_TABLES = ["job", "upload", "breaker", "hour"] as const;
 export type AccountTable = (typeof ACCOUNT_TABLES)[number];
 
 /** The restore that is under way; no row: none. */

@@ -3,18 +3,24 @@
 import { DurableObject } from "cloudflare:workers";
 
 import type { ListedJob } from "../../shared/contracts/api.ts";
+import type { Alert, FailedJob, Period, Receiver, StageTimes, UnderWay } from "../../shared/contracts/operations.ts";
 import type { Project } from "../../shared/contracts/project.ts";
-import { PRESETS, STATES, type Preset } from "../../shared/stages.ts";
+import { ACTIVE, PRESETS, type Preset } from "../../shared/stages.ts";
 import { sha256Hex } from "../crypto.ts";
 import type { Env } from "../env.ts";
-import { RunPod, RunPodError } from "../clients/runpod.ts";
+import type { Sent } from "../clients/alert-webhook.ts";
+import { RunPod, RunPodError, type Health } from "../clients/runpod.ts";
 import { guard, type Refusal } from "../errors.ts";
 import type { Tables } from "../rows.ts";
 import { settingsOf } from "../settings.ts";
+import { Alerts } from "./alerts/watch.ts";
 import { AccountBackup, type AccountTable, type RowsPage } from "./backup.ts";
+import { Books, WEBHOOK_LATE_MS } from "./books.ts";
 import { CLOSED, observe, type Breaker, type Starts, type Stopped } from "./breaker.ts";
 import { SAMPLES_MAX, type Sample } from "./estimate.ts";
+import { DAY_MS, HOUR_MS, History, periods } from "./history.ts";
 import { readJob, type JobPlace } from "./jobs.ts";
+import { failures, stageTimes, underWay } from "./overview.ts";
 import { checkQuota, checkUploadQuota, placeInQueue, startOfDay, startOfMonth, type Reached, type Usage } from "./quota.ts";
 import { Queue } from "./queue.ts";
 
@@ -41,6 +47,9 @@ const SCHEMA = `
   );
   CREATE TABLE IF NOT EXISTS breaker (one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL);
 `;
+
+/** Whether RunPod's webhook about the attempt came: 0 or 1. Rows of older versions lack the column: null, unknown. */
+const LATER_COLUMN = { name: "hooked", type: "INTEGER" } as const;
 
 /** The name of the one object. */
 export const INDEX_NAME = "account";
@@ -80,23 +89,57 @@ export interface AccountFigures {
   readonly breaker: Breaker;
   /** How long the job that was submitted first has waited, ms; 0: none waits. */
   readonly oldestWaitMs: number;
+  /** Jobs that succeeded, and whose webhook never came. */
+  readonly webhooksLost: number;
 }
+
+/** For the operations page. */
+export interface Overview {
+  readonly figures: AccountFigures;
+  /** RunPod's counts; null: it did not answer. */
+  readonly health: Health | null;
+  readonly waiting: number;
+  readonly running: number;
+  readonly hours: Period[];
+  readonly days: Period[];
+  readonly stages: StageTimes[];
+  readonly underWay: UnderWay[];
+  readonly failures: FailedJob[];
+  readonly alerts: Alert[];
+  readonly receiver: Receiver | null;
+}
+
+/** How often the service is examined while jobs are under way, ms. Without jobs the hourly event does it. */
+const LOOK_EVERY_MS = 60_000;
 
 /** Many queued jobs ask about the same workers: RunPod is asked once for all of them. */
 const WATCH_EVERY_MS = 4_000;
 
 export class Index extends DurableObject<Env> {
   readonly #sql: SqlStorage;
+  readonly #books: Books;
   readonly #queue: Queue;
   readonly #backup: AccountBackup;
-  #watchedAt = 0;
+  readonly #history: History;
+  readonly #alerts: Alerts;
+  #asked: { readonly at: number; readonly health: Promise<Health | null> } | undefined;
+  /** When the alarm rings, ms. */
+  #rings = Number.POSITIVE_INFINITY;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#sql = ctx.storage.sql;
     this.#sql.exec(SCHEMA);
+    this.#books = new Books(this.#sql);
+    const columns = this.#sql.exec("PRAGMA table_info(job)").toArray().map((row) => row["name"]);
+    if (!columns.includes(LATER_COLUMN.name)) this.#sql.exec(`ALTER TABLE job ADD COLUMN ${LATER_COLUMN.name} ${LATER_COLUMN.type}`);
     this.#queue = new Queue(ctx.storage.sql);
     this.#backup = new AccountBackup(ctx.storage.sql);
+    this.#history = new History(ctx.storage.sql);
+    this.#alerts = new Alerts(ctx.storage.sql);
+    void ctx.blockConcurrencyWhile(async () => {
+      this.#rings = (await ctx.storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
+    });
   }
 
   /** Stores a project's newest view; a version (ms of its update) older than the stored one changes nothing. */
@@ -114,6 +157,7 @@ export class Index extends DurableObject<Env> {
     );
     if (settlement !== null) this.settle(settlement);
     if (view.state !== "queued") this.#queue.leave(view.id);
+    if (settlement !== null || ACTIVE.has(view.state)) this.#lookBy(Date.now() + LOOK_EVERY_MS);
   }
 
   remove(projectId: string): void {
@@ -159,7 +203,7 @@ export class Index extends DurableObject<Env> {
   reserve(reservation: Reservation): Refusal | { readonly usdLeft: number } | { readonly place: number } {
     const now = Date.now();
     const { limits } = settingsOf(this.env);
-    const usage = this.#usage(now);
+    const usage = this.#books.usage(now);
     const usdLeft = limits.budget_usd_per_month - usage.usdThisMonth;
     const known = this.#sql.exec("SELECT 1 FROM job WHERE project = ? AND attempt = ?", reservation.projectId, reservation.attempt).toArray();
     if (known.length > 0) return { usdLeft };
@@ -175,7 +219,7 @@ export class Index extends DurableObject<Env> {
     }
     this.#queue.leave(reservation.projectId);
     this.#sql.exec(
-      "INSERT INTO job (project, attempt, started_at, expires_at, usd, preset, photos) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO job (project, attempt, started_at, expires_at, usd, preset, photos, hooked) VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
       reservation.projectId,
       reservation.attempt,
       now,
@@ -191,7 +235,7 @@ export class Index extends DurableObject<Env> {
   outlook(usd: number): { readonly refusal: Refusal | null; readonly place: number | null } {
     const now = Date.now();
     const { limits } = settingsOf(this.env);
-    const usage = this.#usage(now);
+    const usage = this.#books.usage(now);
     const { stopped } = this.#breaker();
     const refusal = stopped === null ? (checkQuota(usage, limits, usd, now)?.refusal ?? null) : stoppedRefusal(stopped);
     return { refusal, place: placeInQueue(usage, this.#queue.ahead(null, now), limits) };
@@ -200,19 +244,9 @@ export class Index extends DurableObject<Env> {
   /** While jobs wait: looks at the workers, and stops the service when their starts failed too often. Returns why it is stopped, and whether no worker can start. */
   async watchStarts(): Promise<Pick<Breaker, "stopped" | "noWorker">> {
     const now = Date.now();
-    if (this.#breaker().stopped === null && Math.abs(now - this.#watchedAt) >= WATCH_EVERY_MS) {
-      this.#watchedAt = now;
-      const { limits, runpod } = settingsOf(this.env);
-      try {
-        const health = await new RunPod(runpod).health();
-        const before = this.#breaker();
-        const after = observe(before, health, limits.start_failures_max, now);
-        if (after !== before) this.#setBreaker(after);
-        if (after.noWorker && !before.noWorker) console.error(`no worker can start: ${MORE_WORKERS}`);
-        if (before.stopped === null && after.stopped !== null) console.error(`stopped: ${after.stopped.reason} ${RESUME}`);
-      } catch (error) {
-        if (!(error instanceof RunPodError)) throw error;
-      }
+    if (this.#breaker().stopped === null && this.#healthAge(now) >= WATCH_EVERY_MS) {
+      const health = await this.#askHealth(now);
+      if (health !== null) this.#observeStarts(health, now);
     }
     const { stopped, noWorker } = this.#breaker();
     return { stopped, noWorker };
@@ -222,18 +256,125 @@ export class Index extends DurableObject<Env> {
   starts(): Starts {
     const { stopped, noWorker } = this.#breaker();
     if (stopped !== null) return "stopped";
-    return noWorker && this.#usage(Date.now()).jobsNow > 0 ? "no_worker" : "ok";
+    return noWorker && this.#books.usage(Date.now()).jobsNow > 0 ? "no_worker" : "ok";
+  }
+
+  #observeStarts(health: Health, now: number): void {
+    const before = this.#breaker();
+    const after = observe(before, health, settingsOf(this.env).limits.start_failures_max, now);
+    if (after !== before) this.#setBreaker(after);
+    if (after.noWorker && !before.noWorker) console.error(`no worker can start: ${MORE_WORKERS}`);
+    if (before.stopped === null && after.stopped !== null) {
+      console.error(`stopped: ${after.stopped.reason} ${RESUME}`);
+      this.#lookBy(now);
+    }
+  }
+
+  #healthAge(now: number): number {
+    return this.#asked === undefined ? Number.POSITIVE_INFINITY : Math.abs(now - this.#asked.at);
+  }
+
+  /** RunPod's counts, at most WATCH_EVERY_MS old, asked once for all who want them; null: it did not answer. */
+  #askHealth(now: number): Promise<Health | null> {
+    if (this.#asked === undefined || this.#healthAge(now) >= WATCH_EVERY_MS) {
+      const health = new RunPod(settingsOf(this.env).runpod).health().catch((error: unknown) => {
+        if (error instanceof RunPodError) return null;
+        throw error;
+      });
+      this.#asked = { at: now, health };
+    }
+    return this.#asked.health;
+  }
+
+  override async alarm(): Promise<void> {
+    this.#rings = Number.POSITIVE_INFINITY;
+    await this.look();
+  }
+
+  /** Looks at the whole service: writes history, raises and clears alerts, sends reports. Every minute while jobs are under way, else every hour. */
+  async look(): Promise<void> {
+    const settings = settingsOf(this.env);
+    if (this.#books.count("queued") > 0) await this.watchStarts();
+    const health = await this.#askHealth(Date.now());
+    const now = Date.now();
+    const figures = this.figures();
+    const since = this.#books.outcomesSince(now - HOUR_MS);
+    this.#sample(health, now);
+    this.#alerts.observe(
+      {
+        breaker: { ...figures.breaker, noWorker: figures.breaker.noWorker && figures.usage.jobsNow > 0 },
+        oldestWaitS: figures.oldestWaitMs / 1000,
+        failedLately: since["failed"] ?? 0,
+        doneLately: since["done"] ?? 0,
+        budgetUsd: settings.limits.budget_usd_per_month,
+        leftUsd: settings.limits.budget_usd_per_month - figures.usage.usdThisMonth,
+        runpodAnswers: health !== null,
+        webhooksLost: this.#books.webhooksLost(now - HOUR_MS - WEBHOOK_LATE_MS, now),
+      },
+      now,
+      settings,
+    );
+    await this.#alerts.deliver(settings);
+    const next = this.#alerts.nextLook(Date.now());
+    if (next !== null) this.#lookBy(next);
+    if (this.#books.count("queued") + this.#books.count("running") > 0) this.#lookBy(Date.now() + LOOK_EVERY_MS);
+  }
+
+  #sample(health: Health | null, now: number): void {
+    this.#history.fold(now, { waitS: this.#books.oldestWait(now) / 1000, queue: this.#books.count("queued"), workers: health?.workers["running"] ?? null });
+  }
+
+  /** Sets the alarm to ring at `at` (ms), unless it rings earlier anyway. */
+  #lookBy(at: number): void {
+    if (at >= this.#rings) return;
+    this.#rings = at;
+    void this.ctx.storage.setAlarm(at);
+  }
+
+  async overview(): Promise<Overview> {
+    const health = await this.#askHealth(Date.now());
+    const now = Date.now();
+    this.#sample(health, now);
+    const rows = this.#history.rows(now - 31 * DAY_MS);
+    return {
+      figures: this.figures(),
+      health,
+      waiting: this.#books.count("queued"),
+      running: this.#books.count("running"),
+      hours: periods(rows, HOUR_MS, 24, now),
+      days: periods(rows, DAY_MS, 30, now),
+      stages: stageTimes(this.#sql, now),
+      underWay: underWay(this.#sql),
+      failures: failures(this.#sql),
+      ...this.alerts(),
+    };
+  }
+
+  alerts(): Pick<Overview, "alerts" | "receiver"> {
+    return { alerts: this.#alerts.view(), receiver: this.#alerts.receiver(settingsOf(this.env)) };
+  }
+
+  /** Sends a test to the receiver; null: there is none. */
+  testAlert(): Promise<Sent | null> {
+    return this.#alerts.test(settingsOf(this.env), Date.now());
+  }
+
+  /** RunPod's webhook about an attempt came. */
+  hooked(projectId: string, attempt: number): void {
+    this.#sql.exec("UPDATE job SET hooked = 1 WHERE project = ? AND attempt = ?", projectId, attempt);
   }
 
   /** Starts no more jobs until `resume`. */
   stop(reason: string): Stopped {
     const stopped = this.#breaker().stopped ?? { at: Date.now(), reason };
     this.#setBreaker({ ...this.#breaker(), stopped });
+    this.#lookBy(Date.now());
     return stopped;
   }
 
   resume(): void {
     this.#setBreaker(CLOSED);
+    this.#lookBy(Date.now());
   }
 
   /** Counts bytes that `identity` uploads in addition to its others of the day (UTC), or refuses them. */
@@ -285,21 +426,16 @@ export class Index extends DurableObject<Env> {
 
   figures(): AccountFigures {
     const now = Date.now();
-    const projectsByState: Record<string, number> = Object.fromEntries(STATES.map((state) => [state, 0]));
-    for (const row of this.#sql.exec("SELECT state, count(*) AS n FROM project GROUP BY state")) projectsByState[String(row["state"])] = Number(row["n"]);
-    const jobsByOutcome: Record<string, number> = { done: 0, failed: 0, cancelled: 0 };
-    for (const row of this.#sql.exec("SELECT outcome, count(*) AS n FROM job WHERE outcome IS NOT NULL GROUP BY outcome")) {
-      jobsByOutcome[String(row["outcome"])] = Number(row["n"]);
-    }
     return {
-      projectsByState,
-      jobsByOutcome,
-      usage: this.#usage(now),
-      usdToday: this.#settledSince(startOfDay(now)),
-      usdMonth: this.#settledSince(startOfMonth(now)),
-      stageSeconds: this.#stageSeconds(),
+      projectsByState: this.#books.projectsByState(),
+      jobsByOutcome: this.#books.jobsByOutcome(),
+      usage: this.#books.usage(now),
+      usdToday: this.#books.settledSince(startOfDay(now)),
+      usdMonth: this.#books.settledSince(startOfMonth(now)),
+      stageSeconds: this.#books.stageSeconds(),
       breaker: this.#breaker(),
-      oldestWaitMs: this.#oldestWait(now),
+      oldestWaitMs: this.#books.oldestWait(now),
+      webhooksLost: this.#books.webhooksLost(0, now),
     };
   }
 
@@ -371,34 +507,6 @@ export class Index extends DurableObject<Env> {
       projectId,
       attempt,
     );
-  }
-
-  #usage(now: number): Usage {
-    const under = this.#sql.exec("SELECT count(*) AS n, coalesce(sum(usd), 0) AS usd FROM job WHERE settled_at IS NULL AND expires_at > ?", now).one();
-    const today = this.#sql.exec("SELECT count(*) AS n FROM job WHERE started_at >= ?", startOfDay(now)).one();
-    return {
-      jobsToday: Number(today["n"]),
-      jobsNow: Number(under["n"]),
-      usdThisMonth: this.#settledSince(startOfMonth(now)) + Number(under["usd"]),
-    };
-  }
-
-  #oldestWait(now: number): number {
-    const sql = "SELECT min(job.started_at) AS at FROM job JOIN project ON project.id = job.project WHERE job.settled_at IS NULL AND project.state = 'queued'";
-    const { at } = this.#sql.exec(sql).one();
-    return at === null ? 0 : Math.max(0, now - Number(at));
-  }
-
-  #settledSince(since: number): number {
-    return Number(this.#sql.exec("SELECT coalesce(sum(usd), 0) AS usd FROM job WHERE settled_at >= ?", since).one()["usd"]);
-  }
-
-  #stageSeconds(): AccountFigures["stageSeconds"] {
-    const rows = this.#sql.exec(
-      `SELECT json_extract(each.value, '$.stage') AS stage, count(*) AS jobs, sum(json_extract(each.value, '$.seconds')) AS seconds
-       FROM job, json_each(job.stages) AS each WHERE job.outcome = 'done' GROUP BY 1`,
-    );
-    return Object.fromEntries([...rows].map((row) => [String(row["stage"]), { jobs: Number(row["jobs"]), seconds: Number(row["seconds"]) }]));
   }
 }
 

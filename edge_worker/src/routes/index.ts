@@ -2,13 +2,13 @@
 // Order does not matter: no two paths overlap.
 import * as z from "zod/mini";
 
-import { fromBase64 } from "../crypto.ts";
 import type { Endpoint, OpenEndpoint } from "../http/mount.ts";
 import { artifactEndpoints } from "./artifacts.ts";
 import { backupEndpoints } from "./backup.ts";
 import { hookEndpoints } from "./hooks.ts";
 import { jobEndpoints } from "./jobs.ts";
 import { metricsEndpoints } from "./metrics.ts";
+import { operationsEndpoints } from "./operations.ts";
 import { photoEndpoints } from "./photos.ts";
 import { projectEndpoints } from "./projects.ts";
 import { healthEndpoint, sessionEndpoints } from "./session.ts";
@@ -22,19 +22,13 @@ export const endpoints: readonly Endpoint[] = [
   ...hookEndpoints,
   ...metricsEndpoints,
   ...backupEndpoints,
+  ...operationsEndpoints,
 ];
 
-/** Made by scripts/openapi.ts when the Worker is built: JSON, deflate, base64. */
-declare const API_DESCRIPTION: string;
-/** Stands for this Worker's address in API_DESCRIPTION. */
+/** Made by scripts/openapi.ts when the Worker is built; an asset. */
+const DESCRIPTION_PATH = "/openapi.json";
+/** Stands for this Worker's address in the description. */
 export const SERVER_MARK = "https://server.invalid";
-
-/** Unpacked once: anybody can ask for it, without a rate limit. */
-let description: Promise<string> | undefined;
-
-function unpack(): Promise<string> {
-  return new Response(new Blob([fromBase64(API_DESCRIPTION)]).stream().pipeThrough(new DecompressionStream("deflate-raw"))).text();
-}
 
 const descriptionEndpoint: OpenEndpoint = {
   method: "GET",
@@ -42,8 +36,9 @@ const descriptionEndpoint: OpenEndpoint = {
   summary: "This description (OpenAPI 3.1)",
   answers: { 200: z.looseObject({ openapi: z.string() }) },
   handle: async (c) => {
-    description ??= unpack();
-    return c.body((await description).replace(JSON.stringify(SERVER_MARK), () => JSON.stringify(c.env.WORKER_URL)), 200, { "content-type": "application/json" });
+    const asset = await c.env.ASSETS.fetch(new Request(new URL(DESCRIPTION_PATH, c.req.url)));
+    if (!asset.ok) throw new Error("The assets have no description of the API. Build them with `npm run build`.");
+    return c.body((await asset.text()).replace(JSON.stringify(SERVER_MARK), () => JSON.stringify(c.env.WORKER_URL)), 200, { "content-type": "application/json" });
   },
 };
 

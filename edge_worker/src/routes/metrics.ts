@@ -27,6 +27,7 @@ const MetricsSchema = z.object({
   stage_seconds: z.record(z.string(), z.object({ jobs: z.int(), seconds: z.number() })),
   spend: z.object({ today_usd: z.number(), month_usd: z.number(), reserved_usd: z.number(), budget_usd: z.number(), left_usd: z.number() }),
   oldest_wait_s: z.number(),
+  webhooks_lost: z.int(),
   failed_starts: z.int(),
   no_worker: z.boolean(),
   stopped: StoppedSchema,
@@ -71,7 +72,7 @@ export const metricsEndpoints: readonly Endpoint[] = [
   }),
 ];
 
-function viewStopped(stopped: Stopped | null): z.infer<typeof StoppedSchema> {
+export function viewStopped(stopped: Stopped | null): z.infer<typeof StoppedSchema> {
   return stopped === null ? null : { at: new Date(stopped.at).toISOString(), reason: stopped.reason };
 }
 
@@ -88,9 +89,19 @@ async function readHealth(settings: Settings, now: number): Promise<Health | nul
   return health;
 }
 
+export function viewSpend({ usage, usdMonth, usdToday }: AccountFigures, budgetUsd: number): Metrics["spend"] {
+  return {
+    today_usd: roundUsd(usdToday),
+    month_usd: roundUsd(usdMonth),
+    reserved_usd: roundUsd(usage.usdThisMonth - usdMonth),
+    budget_usd: budgetUsd,
+    left_usd: roundUsd(Math.max(0, budgetUsd - usage.usdThisMonth)),
+  };
+}
+
 function collect(figures: AccountFigures, health: Health | null, budgetUsd: number): Metrics {
   const { done = 0, failed = 0 } = figures.jobsByOutcome;
-  const { usage, usdMonth, usdToday } = figures;
+  const { usage } = figures;
   return {
     projects_by_state: { ...figures.projectsByState },
     jobs_by_outcome: { ...figures.jobsByOutcome },
@@ -98,14 +109,9 @@ function collect(figures: AccountFigures, health: Health | null, budgetUsd: numb
     jobs_under_way: usage.jobsNow,
     jobs_today: usage.jobsToday,
     stage_seconds: { ...figures.stageSeconds },
-    spend: {
-      today_usd: roundUsd(usdToday),
-      month_usd: roundUsd(usdMonth),
-      reserved_usd: roundUsd(usage.usdThisMonth - usdMonth),
-      budget_usd: budgetUsd,
-      left_usd: roundUsd(Math.max(0, budgetUsd - usage.usdThisMonth)),
-    },
+    spend: viewSpend(figures, budgetUsd),
     oldest_wait_s: Math.round(figures.oldestWaitMs / 1000),
+    webhooks_lost: figures.webhooksLost,
     failed_starts: figures.breaker.failures,
     no_worker: figures.breaker.noWorker && figures.usage.jobsNow > 0,
     stopped: viewStopped(figures.breaker.stopped),
@@ -141,6 +147,7 @@ export function toPrometheus(metrics: Metrics): string {
   family("splat_stopped", "gauge", "1 while no job starts.", [[{}, metrics.stopped === null ? 0 : 1]]);
   family("splat_no_worker", "gauge", "1 while jobs wait and the endpoint has no worker in any state.", [[{}, metrics.no_worker ? 1 : 0]]);
   family("splat_failed_starts", "gauge", "Starts of workers that failed in a row.", [[{}, metrics.failed_starts]]);
+  family("splat_webhooks_lost_total", "counter", "Jobs that succeeded and whose webhook never came.", [[{}, metrics.webhooks_lost]]);
   family("splat_runpod_up", "gauge", "1 if RunPod answered.", [[{}, metrics.runpod === null ? 0 : 1]]);
   if (metrics.runpod !== null) {
     family("splat_runpod_jobs", "gauge", "RunPod's count of jobs.", by("state", metrics.runpod.jobs));

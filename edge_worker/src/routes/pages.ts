@@ -3,7 +3,7 @@
 import type { Ctx } from "../http/mount.ts";
 
 /** Paths of documents; the same list is in wrangler.jsonc as run_worker_first. */
-export const PAGE_PATHS = ["/", "/index.html", "/new", "/p/*", "/s/*"] as const;
+export const PAGE_PATHS = ["/", "/index.html", "/new", "/operations", "/p/*", "/s/*"] as const;
 
 /** Where only programs look: a page there would pass for the script, the style or the data that is missing. */
 const NO_PAGES = /^\/(api|assets|login)\//;

@@ -235,7 +235,7 @@ const OPERATIONS = [
   "GET projects", "POST projects", "GET projects/PREY", "PATCH projects/PREY", "DELETE projects/PREY", "GET projects/PREY/photos", "POST projects/PREY/photos",
   "DELETE projects/PREY/photos/0001.jpg", "GET projects/PREY/estimate", "POST projects/PREY/jobs", "POST projects/PREY/jobs/cancel", "POST projects/PREY/jobs/retry",
   "GET projects/PREY/events", "GET projects/PREY/artifacts/scene.ply", "GET projects/PREY/shares", "POST projects/PREY/shares", "DELETE projects/PREY/shares/s_0123456789",
-  "GET jobs", "GET estimate", "GET session", "GET settings", "GET metrics", "POST stop", "POST resume", "POST login-links", "GET health", "GET openapi.json", "GET shared/PREY.secret", "POST hooks/runpod/x", "POST hooks/progress/x",
+  "GET jobs", "GET estimate", "GET session", "GET settings", "GET metrics", "GET operations", "GET operations/checks", "GET alerts", "POST alerts/test", "POST stop", "POST resume", "POST login-links", "GET health", "GET openapi.json", "GET shared/PREY.secret", "POST hooks/runpod/x", "POST hooks/progress/x",
 ].map((one) => one.split(" ") as [string, string]);
 const anyMethod = fc.constantFrom("GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS");
 const operation = fc.constantFrom(...OPERATIONS);

@@ -149,7 +149,7 @@ describe("a project", () => {
 describe("the account", () => {
   test("has every table in a backup, or leaves it out on purpose", async () => {
     const tables = await account((_index, sql) => tablesIn(sql));
-    expect(tables.sort()).toEqual([...ACCOUNT_TABLES, "login", "project", "restore", "waiting"].sort());
+    expect(tables.sort()).toEqual([...ACCOUNT_TABLES, "alert", "alert_report", "login", "project", "restore", "waiting"].sort());
   });
 
   test("has its books and its spending again", async () => {

@@ -18,7 +18,7 @@ Object.assign(process.env, {
 // Inside workerd, with the bindings of wrangler.jsonc: pure modules, WebCrypto, and the objects under a clock of our own.
 export default defineConfig({
   plugins: [cloudflareTest({ wrangler: { configPath: `${import.meta.dirname}/../../wrangler.jsonc` } })],
-  define: { BUILD_VERSION: JSON.stringify("test"), API_DESCRIPTION: JSON.stringify("") },
+  define: { BUILD_VERSION: JSON.stringify("test") },
   test: {
     silent: "passed-only",
     dir: import.meta.dirname,

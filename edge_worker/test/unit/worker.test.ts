@@ -127,9 +127,16 @@ test("an internal error is answered without details and logged without the addre
   expect(JSON.stringify(logged.mock.calls)).not.toContain(token);
 });
 
-test("the hourly event runs the sweep", async () => {
-  const asked: number[] = [];
-  const index = { idFromName: () => "id", get: () => ({ abandoned: async (before: number) => (asked.push(before), []) }) };
-  await worker.scheduled({ cron: "17 * * * *", scheduledTime: 0, noRetry: () => undefined, type: "scheduled" } as ScheduledController, { ...env, INDEX: index } as unknown as Env);
-  expect(asked).toHaveLength(1);
+test("the hourly event looks at the service and runs the sweep, also where the look fails", async () => {
+  const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
+  const asked: string[] = [];
+  const event = { cron: "17 * * * *", scheduledTime: 0, noRetry: () => undefined, type: "scheduled" } as ScheduledController;
+  const withLook = (look: () => Promise<void>): Env => {
+    const index = { idFromName: () => "id", get: () => ({ look: () => (asked.push("look"), look()), abandoned: async () => (asked.push("sweep"), []) }) };
+    return { ...env, INDEX: index } as unknown as Env;
+  };
+  await worker.scheduled(event, withLook(async () => undefined));
+  await worker.scheduled(event, withLook(() => Promise.reject(new Error("storage is gone"))));
+  expect(asked).toEqual(["look", "sweep", "look", "sweep"]);
+  expect(logged.mock.calls).toEqual([["hourly event: Error: storage is gone"]]);
 });

@@ -130,11 +130,16 @@ def test_the_bindings_are_those_of_the_contract_sorted_by_name(deploy: Any) -> N
     assert {binding["name"]: binding["type"] for binding in bindings(made)} == contract()
 
 
-def test_with_access_the_script_gets_its_settings(deploy: Any) -> None:
+def test_with_access_and_a_receiver_of_alerts_the_script_gets_them(
+    deploy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALERT_WEBHOOK", "https://hooks.slack.com/services/T0/B0/secret")
     made, _ = deploy(
         accessTeam="https://team.cloudflareaccess.com", accessAud="e" * 64, accessOperators="a@x.org, b@x.org"
     )
     assert {binding["name"]: binding["type"] for binding in bindings(made)} == contract(optional=True)
+    [receiver] = [binding for binding in bindings(made) if binding["name"] == "ALERT_WEBHOOK"]
+    assert receiver["text"] == "https://hooks.slack.com/services/T0/B0/secret"
     [access] = [binding for binding in bindings(made) if binding["name"] == "ACCESS"]
     assert json.loads(access["text"]) == {
         "team": "https://team.cloudflareaccess.com",

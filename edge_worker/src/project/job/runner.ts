@@ -147,6 +147,7 @@ export class JobRunner {
     const fits = this.#grantFits(grant);
     const { row } = this.#store;
     if (row === undefined || (!fits && !this.#isOfThePast(grant))) return false;
+    await this.#noteHook(row.id, grant.attempt);
     const { job } = row;
     if (!fits || FINAL.has(job.state)) {
       if (hintedId !== null && job.runpodId !== hintedId) await this.#stopLate(grant.attempt, hintedId);
@@ -294,6 +295,15 @@ export class JobRunner {
       await this.#record.index.ranOn(this.#stored().id, attempt);
     } catch (error) {
       console.error(`time after the end of attempt ${attempt} not booked: ${String(error)}`);
+    }
+  }
+
+  /** For operators: webhooks that never come are an alert. Without it the job goes on all the same. */
+  async #noteHook(projectId: string, attempt: number): Promise<void> {
+    try {
+      await this.#record.index.hooked(projectId, attempt);
+    } catch (error) {
+      console.error(`webhook of attempt ${attempt} not counted: ${String(error)}`);
     }
   }
 

@@ -2,7 +2,7 @@
 // Everything on 127.0.0.1 and on free ports; stop() leaves no process and no file.
 import { spawn, type ChildProcess } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -89,6 +89,7 @@ export class Cloud {
     await mkdir(assets, { recursive: true });
     await writeFile(path.join(assets, "index.html"), "<!doctype html><title>app</title>");
     await writeFile(path.join(assets, "app.js"), "export {};");
+    await copyFile(path.join(ROOT, "dist/web/openapi.json"), path.join(assets, "openapi.json"));
     const wrangler = JSON.parse(stripComments(await readFile(path.join(ROOT, "wrangler.jsonc"), "utf8"))) as {
       compatibility_date: string;
       assets: { run_worker_first: string[]; not_found_handling: string };

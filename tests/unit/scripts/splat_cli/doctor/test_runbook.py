@@ -19,3 +19,10 @@ def test_every_finding_has_an_entry_and_every_entry_a_finding() -> None:
     entries = re.findall(r"^### (.+)$", (ROOT / RUNBOOK).read_text(), re.M)
     assert len(entries) >= 30
     assert {re.sub(r"[^a-z0-9 -]", "", entry.lower()).replace(" ", "-") for entry in entries} == named
+
+
+def test_every_finding_that_the_app_itself_makes_has_an_entry() -> None:
+    source = (ROOT / "edge_worker/src/account/checks.ts").read_text()
+    named = set(re.findall(r'finding\("([^"]+)"', source))
+    assert len(named) >= 8
+    assert named <= set(re.findall(r"^### (.+)$", (ROOT / RUNBOOK).read_text(), re.M))

@@ -1,0 +1,2 @@
+export declare const DESCRIPTION_FILE: string;
+export declare function describeApi(): Promise<string>;
