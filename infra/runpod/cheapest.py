@@ -14,7 +14,7 @@ CHEAPEST = "cheapest"  # in place of a card's name
 PRESET, PHOTOS = "standard", 50
 # A change of card replaces every worker and costs an image check, and the model is not exact.
 MARGIN = 0.1
-MEMORY_GB_MIN = 24  # as much as the default card has; the largest presets and photo sets were never run on less
+MEMORY_GB_MIN = 24  # as much as the default card has; what the largest photo sets need was not measured
 
 
 @dataclass(frozen=True, kw_only=True)
