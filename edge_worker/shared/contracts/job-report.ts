@@ -42,6 +42,8 @@ export const ReportSchema = z.looseObject({
   }),
   metrics: z.looseObject({
     psnr_db: z.nullable(z.number()),
+    /** Without the exposure in the photos' tags. Absent from reports of older workers. */
+    psnr_plain_db: z.nullish(z.number()),
     ssim: z.nullable(z.number()),
     gaussians: z.int(),
     held_out: z.array(z.string()),

@@ -53,7 +53,8 @@ class View:
     """One undistorted photo with its pose.
 
     image: (H, W, 3) uint8; world_to_camera: (4, 4) float64 rigid; k: (3, 3) float64 pinhole, px;
-    mask: (H, W) bool, true where the pixel may be trained on, or None for all of them.
+    mask: (H, W) bool, true where the pixel may be trained on, or None for all of them. gain: brightness of the photo
+    over the scene's; gain_of_tags: the same, known from the photo's tags alone.
     """
 
     name: str
@@ -61,6 +62,8 @@ class View:
     world_to_camera: Float64
     k: Float64
     mask: Bool | None = None
+    gain: float = 1.0
+    gain_of_tags: float = 1.0
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:

@@ -19,7 +19,14 @@ from splat_worker.transfer.delivery import Folder
 
 def figures(psnr_db: float, ssim: float, names: tuple[str, ...] = ("0001.jpg",)) -> HeldOut:
     return HeldOut(
-        psnr_db=psnr_db, ssim=ssim, psnr_fitted_db=max(psnr_db, 12.0), psnr_flat_db=12.0, names=names, width=9, height=9
+        psnr_db=psnr_db,
+        ssim=ssim,
+        psnr_plain_db=psnr_db,
+        psnr_fitted_db=max(psnr_db, 12.0),
+        psnr_flat_db=12.0,
+        names=names,
+        width=9,
+        height=9,
     )
 
 

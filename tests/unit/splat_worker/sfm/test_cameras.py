@@ -14,6 +14,7 @@ import numpy as np
 import pycolmap
 import pytest
 from PIL import Image
+from PIL.ExifTags import IFD, Base
 
 from splat_worker.errors import Code, JobError
 from splat_worker.photos.sniff import meant_as_photo
@@ -233,16 +234,36 @@ def test_the_shaping_settings_depend_on_the_feature_size_and_the_ladder(
     assert base != shaping_settings(SfmPreset())
 
 
-def test_the_colour_of_a_point_is_the_mean_of_the_photos_that_see_it(still_life, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """COLMAP takes the colour of the first photo, which of two exposures is either one by chance."""
-    folder = tmp_path / "two exposures"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def two_exposures(still_life, tmp_path_factory):  # type: ignore[no-untyped-def]
+    """Every second photo at a third of the light, which a tone curve of 0.45 makes 0.6 times as bright."""
+    folder = tmp_path_factory.mktemp("two exposures")
     for i, name in enumerate(still_life.names):
         photo = Image.open(still_life.folder / name)
-        photo.point(lambda v, share=0.6 if i % 2 else 1.0: v * share).save(
-            folder / name, exif=photo.getexif(), quality=95
-        )
-    prepared, model = run(folder, tmp_path)
+        exif = photo.getexif()
+        seconds = 0.01 * (0.6 ** (1 / 0.45) if i % 2 else 1.0)
+        tags = {Base.ExposureTime: seconds, Base.FNumber: 8.0, Base.ISOSpeedRatings: 100}
+        exif.get_ifd(IFD.Exif).update({int(tag): value for tag, value in tags.items()})
+        photo.point(lambda v, share=0.6 if i % 2 else 1.0: v * share).save(folder / name, exif=exif, quality=95)
+    return run(folder, tmp_path_factory.mktemp("work"))
+
+
+def test_photos_of_two_exposures_have_the_gains_that_their_tags_and_matches_say(two_exposures) -> None:  # type: ignore[no-untyped-def]
+    prepared, model = two_exposures
+    posed = posed_photos(model, {photo.name: photo.path for photo in prepared.photos})
+    gains = np.array([view.gain for view in posed.views])
+    assert gains[1::2] / gains[::2] == pytest.approx(0.6, abs=0.03)
+    assert [view.gain_of_tags for view in posed.views] == gains.tolist()
+    assert SparseModel.from_bytes(model.to_bytes()).cameras[1].gain == gains[1]
+
+
+def test_photos_of_one_exposure_have_no_gain(solved) -> None:  # type: ignore[no-untyped-def]
+    assert {(camera.gain, camera.gain_of_tags) for camera in solved[1].cameras} == {(1.0, 1.0)}
+
+
+def test_the_colour_of_a_point_is_the_mean_of_the_photos_that_see_it(two_exposures) -> None:  # type: ignore[no-untyped-def]
+    """COLMAP takes the colour of the first photo, which of two exposures is either one by chance."""
+    prepared, model = two_exposures
     posed = posed_photos(model, {photo.name: photo.path for photo in prepared.photos})
     often = model.tracks >= 8
     seen = np.full((len(posed.views), often.sum()), np.nan)

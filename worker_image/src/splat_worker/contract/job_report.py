@@ -37,6 +37,9 @@ class Metrics(_Report):
 
     psnr_db: float | None
     ssim: float | None
+    psnr_plain_db: float | None = Field(
+        default=None, description="PSNR without the exposure in the photos' tags, which psnr_db and ssim apply."
+    )
     psnr_fitted_db: float | None = Field(
         default=None, description="PSNR after an affine colour fit per photo, which removes exposure differences."
     )

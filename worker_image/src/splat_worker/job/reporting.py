@@ -88,6 +88,7 @@ def _metrics(outcome: Outcome) -> Metrics:
     held_out = outcome.trained.metrics
     return Metrics(
         psnr_db=finite(held_out.psnr_db),
+        psnr_plain_db=finite(held_out.psnr_plain_db),
         psnr_fitted_db=finite(held_out.psnr_fitted_db),
         ssim=finite(held_out.ssim),
         gaussians=len(outcome.trained.gaussians),

@@ -17,13 +17,15 @@ from splat_worker.photos.gravity import down_of
 FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 """FocalPlaneResolutionUnit: 2 inch, 3 cm (Exif 2.32, 4.6.5); some cameras write 4 for mm and 5 for micrometres."""
+BRIGHTNESS_LIMIT = 30.0  # APEX; sunlight is about 10, and some cameras write a huge number for unknown
 FOCAL_MIN_OF_SIDE, FOCAL_MAX_OF_SIDE = 0.2, 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exif:
     """Tags of one photo. focal_35_mm: full-frame equivalent; pixels_per_mm: on the sensor, at sensor_width px;
-    down: unit vector of gravity in the axes of the upright photo (x right, y down, z forward)."""
+    down: unit vector of gravity in the axes of the upright photo (x right, y down, z forward); exposure: log2 of
+    seconds times ISO over the squared f-number, so that one more is a photo twice as bright."""
 
     make: str = ""
     model: str = ""
@@ -34,6 +36,7 @@ class Exif:
     sensor_width: float | None = None
     position: tuple[float, float, float] | None = field(default=None, repr=False)
     down: tuple[float, float, float] | None = None
+    exposure: float | None = None
 
     @property
     def swaps_sides(self) -> bool:
@@ -84,7 +87,23 @@ def read_exif(image: Image.Image) -> Exif:
             or orientation,  # the HEIC decoder turns the photo and resets the tag
             lens=_text(details.get(Base.LensModel)),
         ),
+        exposure=_exposure(details),
     )
+
+
+def _exposure(details: dict[int, Any]) -> float | None:
+    """From time, f-number and ISO, else from the brightness that the camera measured: Exif 2.32, annex C (APEX), where
+    time and aperture values sum to brightness plus log2(ISO / 3.125)."""
+    seconds, f_number = _number(details.get(Base.ExposureTime)), _number(details.get(Base.FNumber))
+    given = details.get(Base.ISOSpeedRatings)
+    iso = _number(given[0] if isinstance(given, tuple) and given else given)
+    if seconds and f_number and iso:
+        return math.log2(seconds * iso / f_number**2)
+    try:
+        brightness = float(details[Base.BrightnessValue])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return math.log2(3.125) - brightness if abs(brightness) < BRIGHTNESS_LIMIT else None
 
 
 def _position(gps: dict[int, Any]) -> tuple[float, float, float] | None:

@@ -54,7 +54,7 @@ class Photo:
 
     detail: the sharpness relative to the contrast, below BLURRED_BELOW in a blurred photo.
     focal_px refers to the copy's size; camera_key is equal for photos that share a lens setting and a size.
-    down: gravity in the copy's camera axes (x right, y down, z forward).
+    down: gravity in the copy's camera axes (x right, y down, z forward). exposure: log2, of the light on the sensor.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Photo:
     focal_px: float | None = None
     position: tuple[float, float, float] | None = field(default=None, repr=False)
     down: tuple[float, float, float] | None = None
+    exposure: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +161,7 @@ def _read(source: Source, target: Path, side_max_px: int) -> _Read:
             focal_px=None if focal_px is None else focal_px * scale,
             position=exif.position,
             down=exif.down,
+            exposure=exif.exposure,
         ),
         sha256=sha256_of(source.path),
         thumb=np.asarray(grey.resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX), dtype=np.float32),

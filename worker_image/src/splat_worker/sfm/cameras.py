@@ -17,6 +17,7 @@ from splat_worker.errors import Code, JobError
 from splat_worker.limits import PHOTOS_MIN
 from splat_worker.photos.validation import Photo
 from splat_worker.progress import silent
+from splat_worker.sfm.brightness import brightness
 from splat_worker.sfm.diagnosis import (
     ONE_SPOT,
     STILL_BACKGROUND,
@@ -210,16 +211,18 @@ def _as_sparse(
     notes: tuple[str, ...],
 ) -> SparseModel:
     by_file = {photo.path.name: photo for photo in photos}
-    cameras = []
+    cameras, gains = [], brightness(model, photos)
     for image in sorted((i for i in model.images.values() if i.has_pose), key=lambda i: i.name):
         camera = model.cameras[image.camera_id]
         pose = np.eye(4)
         pose[:3, :4] = image.cam_from_world().matrix()
         focal_px, cx, cy, k1 = (float(p) for p in camera.params)
+        gain, gain_of_tags = gains[by_file[image.name].name]
         cameras.append(
             SparseCamera(
                 name=by_file[image.name].name, world_to_camera=pose, width=camera.width, height=camera.height,
                 focal_px=focal_px, cx=cx, cy=cy, k1=k1, seen=image.num_points3D,
+                gain=gain, gain_of_tags=gain_of_tags,
             )
         )  # fmt: skip
     points = [p for p in model.points3D.values() if p.error <= POINT_ERROR_MAX_PX and p.track.length() >= TRACK_MIN]

@@ -24,7 +24,8 @@ Int32 = np.ndarray[tuple[int], np.dtype[np.int32]]
 @dataclass(frozen=True, kw_only=True)
 class SparseCamera:
     """A placed photo. world_to_camera: (4, 4) rigid, OpenCV axes; focal, cx, cy in px of (width, height);
-    k1: radial distortion of COLMAP's SIMPLE_RADIAL; seen: number of observed points."""
+    k1: radial distortion of COLMAP's SIMPLE_RADIAL; seen: number of observed points; gain: brightness of the photo
+    over the scene's, gain_of_tags: as far as its tags alone say."""
 
     name: str
     world_to_camera: Float64
@@ -35,6 +36,8 @@ class SparseCamera:
     cy: float
     k1: float
     seen: int
+    gain: float = 1.0
+    gain_of_tags: float = 1.0
 
     @property
     def centre(self) -> Float64:

@@ -34,7 +34,14 @@ def _view(camera: SparseCamera, path: Path) -> View:
     k = np.array([[camera.focal_px, 0, camera.cx], [0, camera.focal_px, camera.cy], [0, 0, 1]], dtype=np.float64)
     if abs(camera.k1) > K1_NONE:
         pixels, k = _undistort(pixels, camera)
-    return View(name=camera.name, image=np.ascontiguousarray(pixels), world_to_camera=camera.world_to_camera, k=k)
+    return View(
+        name=camera.name,
+        image=np.ascontiguousarray(pixels),
+        world_to_camera=camera.world_to_camera,
+        k=k,
+        gain=camera.gain,
+        gain_of_tags=camera.gain_of_tags,
+    )
 
 
 def _undistort(pixels: UInt8, camera: SparseCamera) -> tuple[UInt8, NDArray[np.float64]]:

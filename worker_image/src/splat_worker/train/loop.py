@@ -15,7 +15,7 @@ from splat_worker.train.core import schedule
 from splat_worker.train.core.backend import Backend, Kind, Setup
 from splat_worker.train.core.checkpoint import CheckpointMismatch, Progress, RunId, pack, unpack
 from splat_worker.train.core.context import Device, TrainContext, Trained, TrainingCancelled
-from splat_worker.train.core.exposure import affines_of, photo_gains
+from splat_worker.train.core.exposure import affines_of, spread_of
 from splat_worker.train.core.floaters import visible_rows
 from splat_worker.train.core.metrics import measure
 from splat_worker.train.core.photos import resized, split_views
@@ -39,8 +39,8 @@ class Training:
         self.training, self.held_out = split_views(posed)
         self.watch = Watch(self.training)
         self.run = RunId(backend=kind.name, preset=preset, photos=tuple(view.name for view in self.training))
-        gains = photo_gains(posed, self.training) if preset.exposure else np.ones((len(self.training), 3))
-        self.spread = float(np.log(gains).std(axis=0).max())
+        self.spread = spread_of(self.training)
+        gains = np.array([view.gain for view in self.training])
         self._coloured = preset.any_background > 0 and not schedule.in_front_of_nothing(self.training)
         self.steps = preset.steps
         self.progress = Progress(rng=np.random.default_rng(ctx.seed), queue=[])
@@ -141,12 +141,13 @@ class Training:
         figures = measure(renders, views, device)
         self.notes.append(
             f"PSNR and SSIM are means over {len(self.held_out)} photos that training never saw, at "
-            f"{figures.width}x{figures.height} px, without any colour correction."
+            f"{figures.width}x{figures.height} px, "
+            + ("at the exposure in each photo's tags." if self.spread > 0 else "without any colour correction.")
         )
         if self.spread > 0:
             self.notes.append(
-                f"The photos differ in exposure by about {100 * self.spread:.0f} %. The scene has the colours of the "
-                f"average photo. After a colour fit per photo, PSNR is {figures.psnr_fitted_db:.1f} dB."
+                f"The photos differ in brightness by about {100 * self.spread:.0f} %. The scene has the exposure of "
+                f"the average photo. Without the exposure of each photo, PSNR is {figures.psnr_plain_db:.1f} dB."
             )
         elif figures.psnr_fitted_db - figures.psnr_db >= EXPOSURE_TOLD_DB:
             self.notes.append(

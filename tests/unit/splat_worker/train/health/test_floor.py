@@ -18,6 +18,7 @@ def figures(psnr_db: float, ssim: float, fitted_db: float, flat_db: float) -> He
     return HeldOut(
         psnr_db=psnr_db,
         ssim=ssim,
+        psnr_plain_db=psnr_db,
         psnr_fitted_db=fitted_db,
         psnr_flat_db=flat_db,
         names=("a.jpg",),

@@ -72,13 +72,15 @@ class TrainContext:
 class HeldOut:
     """Quality on photos that training never saw, means over them.
 
-    psnr_db, ssim: the scene as exported against the photo as taken, at width x height px (the largest photo's).
+    psnr_db, ssim: the scene as exported against the photo as taken, at width x height px (the largest photo's), with
+    the exposure that the photo's tags say. psnr_plain_db: without it.
     psnr_fitted_db: the same after an affine colour fit per photo (what is left when exposure is taken out).
     psnr_flat_db: of a picture in the photo's mean colour, which shows nothing of the scene.
     """
 
     psnr_db: float
     ssim: float
+    psnr_plain_db: float
     psnr_fitted_db: float
     psnr_flat_db: float
     names: tuple[str, ...]

@@ -49,7 +49,6 @@ class Preset:
     opacity_weight: float = 0.01  # of mean opacity in the loss; both as in 3DGS-MCMC, against overfitting
     scale_weight: float = 0.01  # of mean scale over the scene's unit in the loss
     any_background: float = 0.5  # until then a new colour behind the scene in every step, fading to black
-    exposure: bool = False  # compensate for differences in exposure between the photos
     rates_end: float = 1.0  # last rates over first, of all but the means, from the end of growth on
     resample: bool = False  # grow as 3DGS-MCMC does (cuda/densification.py); the CPU's trainer always splits
     start_size: float = 1.0  # of the first Gaussians, times the way to their neighbours
@@ -77,8 +76,6 @@ class Preset:
 
 # What keeps longer runs from overfitting (docs/decisions/0009).
 _LONG: Mapping[str, float] = {"rates_end": 0.1, "opacity_weight": 0.02, "scale_weight": 0.02}
-# No compensation for exposure: gains estimated from sparse points cost 0.4 to 2.4 dB on held-out photos as taken and
-# gave 0 to 1 dB after a colour fit (bench/cpu.md, bench/gpu/README.md).
 _CPU: Mapping[PresetName, Preset] = {
     PresetName.PREVIEW: Preset(steps=1500, size_px=400, gaussians_max=20_000, sh_degree=0),
     PresetName.STANDARD: Preset(steps=4000, size_px=640, gaussians_max=60_000, sh_degree=1, **_LONG),
