@@ -8,7 +8,7 @@ import { ApiError } from "./errors.ts";
 import { documentHeaders, securityHeaders } from "./http/headers.ts";
 import { mount, notConfigured, packError, type App } from "./http/mount.ts";
 import { endpoints, openEndpoints } from "./routes/index.ts";
-import { PAGE_PATHS, isNavigation, missingPage, page } from "./routes/pages.ts";
+import { PAGE_PATHS, isNavigation, missingPage, page, playerPage, sharePage } from "./routes/pages.ts";
 import { HEALTH_PATH, openLoginLink } from "./routes/session.ts";
 import { readSettings } from "./settings.ts";
 import { sweepAbandoned } from "./sweeper.ts";
@@ -31,7 +31,9 @@ app.use("/api/*", async (c, next) => {
 });
 mount(app, endpoints, openEndpoints);
 app.get("/login/:code", openLoginLink);
-for (const path of PAGE_PATHS) app.get(path, documentHeaders, page);
+app.get("/s/:token", documentHeaders, sharePage);
+app.get("/e/:token", playerPage);
+for (const path of PAGE_PATHS) app.get(path, documentHeaders, (c) => page(c));
 // Last of all routes, and so only where nothing else answers.
 app.get("*", async (c, next) => (isNavigation(c.req.raw) ? documentHeaders(c, async () => void (c.res = await missingPage(c))) : next()));
 app.notFound((c) => packError(new ApiError("NOT_FOUND", "There is nothing at this path."), c));

@@ -76,12 +76,33 @@ export const EstimateAnswer = z.object({
 });
 export type Estimate = z.infer<typeof EstimateAnswer>;
 
-export const ShareAnswer = z.object({ id: z.string(), url: z.url(), expires_at: z.nullable(Time) });
+/** Sites that may show the scene in a frame; none: any site. null: no site may. */
+const Embed = z.nullable(z.array(z.string()));
+
+/** embed_url: the address for a frame, or null. */
+export const ShareAnswer = z.object({ id: z.string(), url: z.url(), expires_at: z.nullable(Time), embed: Embed, embed_url: z.nullable(z.url()) });
 export type Share = z.infer<typeof ShareAnswer>;
 
-const ListedShareSchema = z.object({ id: z.string(), created_at: Time, expires_at: z.nullable(Time) });
+const ListedShareSchema = z.object({ id: z.string(), created_at: Time, expires_at: z.nullable(Time), embed: Embed, views: z.int() });
 export const SharesAnswer = z.object({ shares: z.array(ListedShareSchema) });
 export type ListedShare = z.infer<typeof ListedShareSchema>;
+
+export const CoverAnswer = z.object({ cover: z.int() });
+
+/** https://oembed.com, 2.3.4. A link that no site may embed has the type "link", and no html. */
+export const OEmbedAnswer = z.object({
+  version: z.literal("1.0"),
+  type: z.enum(["rich", "link"]),
+  provider_name: z.string(),
+  provider_url: z.url(),
+  title: z.string(),
+  html: z.optional(z.string()),
+  width: z.optional(z.int()),
+  height: z.optional(z.int()),
+  thumbnail_url: z.optional(z.url()),
+  thumbnail_width: z.optional(z.int()),
+  thumbnail_height: z.optional(z.int()),
+});
 
 /** Every answer other than success. The page also reads codes that are new to it. */
 export const ErrorAnswer = z.object({ error: z.object({ code: z.string(), message: z.string(), hint: z.optional(z.string()) }) });

@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 
 import { PRESETS, STATES } from "../stages.ts";
+import { EditSchema } from "./edit.ts";
 import { PreviewSchema, ReportSchema } from "./job-report.ts";
 
 const Time = z.iso.datetime();
@@ -36,6 +37,12 @@ export const ProjectSchema = z.object({
   ),
   report: z.nullable(ReportSchema),
   artifacts: z.record(z.string(), z.object({ bytes: z.int(), sha256: z.string(), url: z.string() })),
+  /** The edit of the scene; null: as the worker made it. Lists of older versions lack it, and what follows. */
+  edit: z._default(z.nullable(EditSchema), null),
+  /** How many edits can be undone. */
+  edits: z._default(z.int(), 0),
+  /** The picture of the scene, large and small; null: it has none. */
+  cover: z._default(z.nullable(z.object({ url: z.string(), thumbnail_url: z.string() })), null),
 });
 export type Project = z.infer<typeof ProjectSchema>;
 export type Progress = NonNullable<Project["progress"]>;
@@ -49,5 +56,7 @@ export const SharedProjectSchema = z.pick(ProjectSchema, {
   photos: true,
   report: true,
   artifacts: true,
+  edit: true,
+  cover: true,
 });
 export type SharedProject = z.infer<typeof SharedProjectSchema>;

@@ -8,5 +8,7 @@ export const keys = {
   attempt: (projectId: string, attempt: number): string => `projects/${projectId}/attempts/${attempt}/`,
   output: (projectId: string, attempt: number, name: OutputName): string =>
     `projects/${projectId}/attempts/${attempt}/${name}`,
+  cover: (projectId: string, attempt: number, cover: number, size: "large" | "small"): string =>
+    `projects/${projectId}/attempts/${attempt}/covers/${cover}-${size}.jpg`,
   checkpoint: (projectId: string): string => `projects/${projectId}/checkpoint`,
 };

@@ -15,7 +15,7 @@ export type Ctx = Context<{ Bindings: Env }>;
 
 /** `any`: signed in, with any scope. `capability`: the address itself is the proof. */
 export type Access = Scope | "any" | "none" | "capability";
-export type Method = "GET" | "POST" | "PATCH" | "DELETE";
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** Answers without asking who calls. */
 export interface OpenEndpoint {

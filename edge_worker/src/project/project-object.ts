@@ -3,6 +3,7 @@
 import { DurableObject } from "cloudflare:workers";
 
 import type { Upload } from "../../shared/contracts/api.ts";
+import type { Edit } from "../../shared/contracts/edit.ts";
 import type { Project as ProjectView } from "../../shared/contracts/project.ts";
 import type { Preset } from "../../shared/stages.ts";
 import type { Env } from "../env.ts";
@@ -11,13 +12,14 @@ import type { Grant } from "../identity/capability.ts";
 import type { Tables } from "../rows.ts";
 import { settingsOf } from "../settings.ts";
 import { Deletion } from "./deletion.ts";
+import { EditBook } from "./edit-book.ts";
 import { JobRunner, type ProgressVerdict } from "./job/runner.ts";
 import { NEW_KEY, earlierAnswer } from "./once.ts";
 import type { PhotoDeclaration, PhotoRow } from "./photos/rules.ts";
 import { PhotoShelf } from "./photos/shelf.ts";
 import { ProjectRecord } from "./record.ts";
 import { ProjectRestore, type Restored } from "./restore.ts";
-import { ShareBook, type ListedShare, type NewShare } from "./share-book.ts";
+import { ShareBook, type ListedShare, type NewShare, type ShareTerms } from "./share-book.ts";
 import { ProjectStore } from "./store.ts";
 import { projectTag, requireMatch } from "./version.ts";
 import { Watchers } from "./watchers.ts";
@@ -27,6 +29,7 @@ const ALARM_FALLBACK_MS = 60_000;
 export class Project extends DurableObject<Env> {
   readonly #store: ProjectStore;
   readonly #watchers: Watchers;
+  readonly #edits: EditBook;
   readonly #record: ProjectRecord;
   readonly #shelf: PhotoShelf;
   readonly #jobs: JobRunner;
@@ -39,7 +42,8 @@ export class Project extends DurableObject<Env> {
     super(ctx, env);
     this.#store = new ProjectStore(ctx.storage.sql);
     this.#watchers = new Watchers(ctx);
-    this.#record = new ProjectRecord(ctx, env, this.#store, this.#watchers);
+    this.#edits = new EditBook(this.#store, env.BUCKET);
+    this.#record = new ProjectRecord(ctx, env, this.#store, this.#watchers, this.#edits);
     this.#shelf = new PhotoShelf(env, this.#store, this.#record);
     this.#jobs = new JobRunner(env, this.#store, this.#record, this.#shelf);
     this.#deletion = new Deletion(ctx.storage, env.BUCKET, { store: this.#store, record: this.#record, jobs: this.#jobs, watchers: this.#watchers });
@@ -133,8 +137,8 @@ export class Project extends DurableObject<Env> {
     return this.#jobs.onProgress(grant, headers, body);
   }
 
-  createShare(expiresInS: number | null, onceKey: string | null): Promise<NewShare | Refusal> {
-    return guard(() => this.#shares.create(this.#record.row().id, expiresInS, onceKey, settingsOf(this.env).hookKeys));
+  createShare(terms: ShareTerms, onceKey: string | null): Promise<NewShare | Refusal> {
+    return guard(() => this.#shares.create(this.#record.row().id, terms, onceKey, settingsOf(this.env).hookKeys));
   }
 
   shares(): Promise<ListedShare[] | Refusal> {
@@ -152,12 +156,29 @@ export class Project extends DurableObject<Env> {
     });
   }
 
-  /** The project for the holder of a share's secret. */
-  openShare(secret: string): Promise<ProjectView | Refusal> {
+  /** The project for the holder of a share's secret, and the link's terms. counted: somebody looks at it now. */
+  openShare(secret: string, counted = false): Promise<{ project: ProjectView; share: ListedShare } | Refusal> {
     return guard(async () => {
-      await this.#shares.check(secret);
+      const share = await this.#shares.open(secret, counted);
+      return { project: this.#record.view(), share };
+    });
+  }
+
+  /** edit null: undoes the last one. */
+  edit(edit: Edit | null, ifMatch: string | null): Promise<ProjectView | Refusal> {
+    return guard(async () => {
+      const row = this.#record.row();
+      requireMatch(ifMatch, projectTag(this.#record.view()));
+      if (edit === null) this.#edits.undo(row);
+      else this.#edits.set(row, edit);
+      this.#record.change({});
+      await this.#record.updateIndex();
       return this.#record.view();
     });
+  }
+
+  addCover(image: Uint8Array, thumbnail: Uint8Array): Promise<number | Refusal> {
+    return guard(() => this.#edits.addCover(this.#record.row(), image, thumbnail));
   }
 
   /** Every row for a backup; null: there is no such project (any more). */

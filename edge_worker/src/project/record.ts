@@ -8,6 +8,7 @@ import type { Env } from "../env.ts";
 import { ApiError } from "../errors.ts";
 import type { Remote } from "../remote.ts";
 import { settingsOf } from "../settings.ts";
+import type { EditBook } from "./edit-book.ts";
 import { confirmArtifacts } from "./job/attempt.ts";
 import { nextAlarm } from "./job/schedule.ts";
 import { settlement } from "./job/settlement.ts";
@@ -28,12 +29,14 @@ export class ProjectRecord {
   readonly #env: Env;
   readonly #store: ProjectStore;
   readonly #watchers: Watchers;
+  readonly #edits: EditBook;
 
-  constructor(ctx: DurableObjectState, env: Env, store: ProjectStore, watchers: Watchers) {
+  constructor(ctx: DurableObjectState, env: Env, store: ProjectStore, watchers: Watchers, edits: EditBook) {
     this.#ctx = ctx;
     this.#env = env;
     this.#store = store;
     this.#watchers = watchers;
+    this.#edits = edits;
   }
 
   /** The project, or NOT_FOUND; while it is being deleted, it is gone for everybody. */
@@ -52,7 +55,8 @@ export class ProjectRecord {
   }
 
   view(): Project {
-    return viewProject(this.row(), this.#store.photoTotals());
+    const row = this.row();
+    return viewProject(row, this.#store.photoTotals(), this.#edits.state(row.job.attempt));
   }
 
   get index(): Remote<Index> {

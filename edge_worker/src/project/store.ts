@@ -1,4 +1,4 @@
-// One project's rows in its object's SQLite: the project, its job, photos, shares, attempts of the past.
+// One project's rows in its object's SQLite: the project, its job, photos, shares, edits.
 // Reads and writes only; every rule is in job/ and photos/.
 import type { PhotoType } from "../../shared/photo-types.ts";
 import { addRows, readRows, type Tables } from "../rows.ts";
@@ -35,8 +35,17 @@ const SCHEMA = `
     id TEXT PRIMARY KEY,
     secret_sha256 TEXT NOT NULL,
     created_at INTEGER NOT NULL,
-    expires_at INTEGER
+    expires_at INTEGER,
+    views INTEGER NOT NULL DEFAULT 0,
+    embed TEXT
   );
+  CREATE TABLE IF NOT EXISTS edit (
+    attempt INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    recipe TEXT NOT NULL,
+    PRIMARY KEY (attempt, number)
+  );
+  CREATE TABLE IF NOT EXISTS cover (attempt INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (attempt, number));
   CREATE TABLE IF NOT EXISTS once (
     call TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -48,9 +57,12 @@ const SCHEMA = `
 `;
 
 /** Columns that rows of older versions lack. */
-const LATER_COLUMNS = { uploads_until: "INTEGER NOT NULL DEFAULT 0" } as const;
+const LATER_COLUMNS = {
+  project: { uploads_until: "INTEGER NOT NULL DEFAULT 0" },
+  share: { views: "INTEGER NOT NULL DEFAULT 0", embed: "TEXT" },
+} as const;
 
-export const PROJECT_TABLES = ["project", "photo", "share", "once"] as const;
+export const PROJECT_TABLES = ["project", "photo", "share", "once", "edit", "cover"] as const;
 /** Left out of backups: they prove a worker's messages. Without them its attempt is followed by asking RunPod. */
 const SECRET_COLUMNS = { grant_nonce: null, progress_secret: null } as const;
 
@@ -92,6 +104,10 @@ export interface ShareRow {
   readonly secret_sha256: string;
   readonly created_at: number;
   readonly expires_at: number | null;
+  /** How often the link was opened. */
+  readonly views: number;
+  /** Sites that may show the scene in a frame; none: any site. null: no site may. */
+  readonly embed: readonly string[] | null;
 }
 
 type SqlRow = Record<string, SqlStorageValue>;
@@ -190,18 +206,59 @@ export class ProjectStore {
     return { count: Number(row["count"]), uploaded: Number(row["uploaded"]), bytes: Number(row["bytes"]) };
   }
 
-  addShare({ id, secret_sha256, created_at, expires_at }: ShareRow): void {
-    this.#sql.exec("INSERT INTO share (id, secret_sha256, created_at, expires_at) VALUES (?, ?, ?, ?)", id, secret_sha256, created_at, expires_at);
+  addShare({ id, secret_sha256, created_at, expires_at, embed }: Omit<ShareRow, "views">): void {
+    this.#sql.exec(
+      "INSERT INTO share (id, secret_sha256, created_at, expires_at, embed) VALUES (?, ?, ?, ?, ?)",
+      ...[id, secret_sha256, created_at, expires_at, embed === null ? null : JSON.stringify(embed)],
+    );
   }
 
   shares(now: number): ShareRow[] {
     return this.#sql
       .exec("SELECT * FROM share WHERE expires_at IS NULL OR expires_at > ? ORDER BY created_at, id", now)
-      .toArray() as unknown as ShareRow[];
+      .toArray()
+      .map((row) => ({ ...(row as unknown as ShareRow), embed: row["embed"] === null ? null : (JSON.parse(String(row["embed"])) as string[]) }));
+  }
+
+  countView(id: string): void {
+    this.#sql.exec("UPDATE share SET views = views + 1 WHERE id = ?", id);
   }
 
   deleteShare(id: string): boolean {
     return this.#sql.exec("DELETE FROM share WHERE id = ? RETURNING 1", id).toArray().length === 1;
+  }
+
+  /** The recipes of an attempt, oldest first. */
+  edits(attempt: number): string[] {
+    return this.#sql.exec("SELECT recipe FROM edit WHERE attempt = ? ORDER BY number", attempt).toArray().map((row) => String(row["recipe"]));
+  }
+
+  /** Keeps the newest `max`. */
+  addEdit(attempt: number, recipe: string, max: number): void {
+    const [last] = this.#sql.exec("SELECT max(number) AS number FROM edit WHERE attempt = ?", attempt).toArray();
+    const number = Number(last?.["number"] ?? 0) + 1;
+    this.#sql.exec("INSERT INTO edit (attempt, number, recipe) VALUES (?, ?, ?)", attempt, number, recipe);
+    this.#sql.exec("DELETE FROM edit WHERE attempt = ? AND number <= ?", attempt, number - max);
+  }
+
+  /** Removes the newest edit; whether there was one. */
+  dropEdit(attempt: number): boolean {
+    const newest = "SELECT max(number) FROM edit WHERE attempt = ?";
+    return this.#sql.exec(`DELETE FROM edit WHERE attempt = ? AND number = (${newest}) RETURNING 1`, attempt, attempt).toArray().length === 1;
+  }
+
+  /** Numbers of the stored covers. */
+  covers(attempt: number): number[] {
+    return this.#sql.exec("SELECT number FROM cover WHERE attempt = ? ORDER BY number", attempt).toArray().map((row) => Number(row["number"]));
+  }
+
+  nextCover(attempt: number): number {
+    return (this.covers(attempt).at(-1) ?? 0) + 1;
+  }
+
+  replaceCovers(attempt: number, removed: readonly number[], added: number): void {
+    for (const number of removed) this.#sql.exec("DELETE FROM cover WHERE attempt = ? AND number = ?", attempt, number);
+    this.#sql.exec("INSERT OR REPLACE INTO cover (attempt, number) VALUES (?, ?)", attempt, added);
   }
 
   recall(call: OnceCall, key: string): Once | undefined {
@@ -220,9 +277,11 @@ export class ProjectStore {
   }
 
   #addLaterColumns(): void {
-    const present = new Set(this.#sql.exec("PRAGMA table_info(project)").toArray().map((row) => String(row["name"])));
-    for (const [name, type] of Object.entries(LATER_COLUMNS)) {
-      if (!present.has(name)) this.#sql.exec(`ALTER TABLE project ADD COLUMN ${name} ${type}`);
+    for (const [table, columns] of Object.entries(LATER_COLUMNS)) {
+      const present = new Set(this.#sql.exec(`PRAGMA table_info(${table})`).toArray().map((row) => String(row["name"])));
+      for (const [name, type] of Object.entries(columns)) {
+        if (!present.has(name)) this.#sql.exec(`ALTER TABLE ${table} ADD COLUMN ${name} ${type}`);
+      }
     }
   }
 

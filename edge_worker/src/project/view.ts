@@ -1,14 +1,17 @@
 // A project's row as the API shows it, complete for members, reduced for share links.
 // Pure mapping; internal ids, nonces, secrets and prices of other jobs are left out.
+import type { Edit } from "../../shared/contracts/edit.ts";
 import { OUTPUT_NAMES, isOutputName } from "../../shared/contracts/job-input.ts";
 import type { Report } from "../../shared/contracts/job-report.ts";
 import type { Project, SharedProject } from "../../shared/contracts/project.ts";
+import type { EditState } from "./edit-book.ts";
 import type { ProjectRow } from "./store.ts";
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-export function viewProject(row: ProjectRow, photos: { readonly count: number; readonly bytes: number }): Project {
+export function viewProject(row: ProjectRow, photos: { readonly count: number; readonly bytes: number }, { edit, undo }: EditState): Project {
   const { job } = row;
+  const base = `/api/projects/${row.id}`;
   return {
     id: row.id,
     name: row.name,
@@ -25,7 +28,10 @@ export function viewProject(row: ProjectRow, photos: { readonly count: number; r
     notice: job.notice === null ? null : { ...job.notice, until: job.notice.until === null ? null : iso(job.notice.until) },
     error: job.error,
     report: job.report,
-    artifacts: listArtifacts(job.report, `/api/projects/${row.id}/artifacts`),
+    artifacts: listArtifacts(job.report, `${base}/artifacts`),
+    edit,
+    edits: undo,
+    cover: coverAt(base, job.attempt, edit, job.report),
   };
 }
 
@@ -39,7 +45,17 @@ export function viewShared(view: Project, token: string): SharedProject {
     photos: view.photos,
     report: view.report,
     artifacts: listArtifacts(view.report, `/api/shared/${token}/artifacts`),
+    edit: view.edit ?? null,
+    cover: coverAt(`/api/shared/${token}`, view.attempt, view.edit ?? null, view.report),
   };
+}
+
+/** The number in the address changes with the picture, so that caches hold it. */
+function coverAt(base: string, attempt: number, edit: Edit | null, report: Report | null): Project["cover"] {
+  const chosen = edit?.cover ?? null;
+  if (chosen === null && report?.artifacts["poster.webp"] === undefined) return null;
+  const url = `${base}/cover?v=${attempt}.${chosen ?? 0}`;
+  return { url, thumbnail_url: `${url}&size=small` };
 }
 
 function listArtifacts(report: Report | null, base: string): Project["artifacts"] {

@@ -1,10 +1,7 @@
-// Results: streamed from the bucket with ranges, for members and for holders of a share link. And the links themselves.
-// Only names of the contract are read; nothing that a user uploaded is served from this origin.
-import * as z from "zod/mini";
-
-import { ShareAnswer, SharesAnswer } from "../../shared/contracts/api.ts";
+// Results: streamed from the bucket with ranges, for members and for holders of a share link.
+// Only names of the contract are read. Of what a user uploaded, only covers are served from this origin: as JPEG, and as nothing else.
 import { OUTPUT_TYPES, isOutputName } from "../../shared/contracts/job-input.ts";
-import { SharedProjectSchema, type Project } from "../../shared/contracts/project.ts";
+import type { Project } from "../../shared/contracts/project.ts";
 import { contentDisposition, downloadName } from "../../shared/download-name.ts";
 import { keys } from "../clients/bucket-keys.ts";
 import type { Env } from "../env.ts";
@@ -12,11 +9,9 @@ import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Ctx, type Endpoint } from "../http/mount.ts";
 import { locate, parseRange, type ByteRange } from "../http/range.ts";
 import { projectStub } from "../project/stub.ts";
-import { isReadable, viewShared } from "../project/view.ts";
+import { isReadable } from "../project/view.ts";
 
 const NAME_SHOWN = 100;
-
-const SHARE_EXPIRY_S = { min: 60, max: 366 * 24 * 3600 } as const;
 
 export const artifactEndpoints: readonly Endpoint[] = [
   endpoint({
@@ -27,68 +22,9 @@ export const artifactEndpoints: readonly Endpoint[] = [
     answers: { 200: "the bytes", 206: "a range of them", 304: "not changed", 416: "a range outside of them" },
     handle: async ({ c, env, param }) => serveArtifact(c, env, unwrap(await projectStub(env, param("id")).view()), param("name")),
   }),
-  endpoint({
-    method: "POST",
-    path: "/api/projects/:id/shares",
-    access: "operate",
-    summary: "Create an unlisted, view-only link to the scene",
-    body: z.strictObject({ expires_in_s: z.nullish(z.int().check(z.gte(SHARE_EXPIRY_S.min), z.lte(SHARE_EXPIRY_S.max))) }),
-    bodyOptional: true,
-    idempotent: true,
-    answers: { 201: ShareAnswer },
-    handle: async ({ c, env, settings, param, body, idempotencyKey }) => {
-      const { id, token, expiresAt } = unwrap(await projectStub(env, param("id")).createShare(body.expires_in_s ?? null, idempotencyKey));
-      return c.json({ id, url: `${settings.workerUrl}/s/${token}`, expires_at: toIso(expiresAt) }, 201);
-    },
-  }),
-  endpoint({
-    method: "GET",
-    path: "/api/projects/:id/shares",
-    access: "operate",
-    summary: "Links that work now, without their addresses",
-    answers: { 200: SharesAnswer },
-    handle: async ({ c, env, param }) => {
-      const shares = unwrap(await projectStub(env, param("id")).shares());
-      return c.json({ shares: shares.map(({ id, created_at, expires_at }) => ({ id, created_at: toIso(created_at), expires_at: toIso(expires_at) })) });
-    },
-  }),
-  endpoint({
-    method: "DELETE",
-    path: "/api/projects/:id/shares/:share_id",
-    access: "operate",
-    summary: "Revoke a link",
-    answers: { 204: "nothing" },
-    handle: async ({ env, param }) => {
-      unwrap(await projectStub(env, param("id")).deleteShare(param("share_id")));
-      return new Response(null, { status: 204 });
-    },
-  }),
-  endpoint({
-    method: "GET",
-    path: "/api/shared/:token",
-    access: "none",
-    summary: "The project behind a share link, without its private fields",
-    answers: { 200: SharedProjectSchema },
-    handle: async ({ c, env, param }) => c.json(viewShared(await openShare(env, param("token")), param("token"))),
-  }),
-  endpoint({
-    method: "GET",
-    path: "/api/shared/:token/artifacts/:name",
-    access: "none",
-    summary: "One result behind a share link",
-    answers: { 200: "the bytes", 206: "a range of them", 304: "not changed", 416: "a range outside of them" },
-    handle: async ({ c, env, param }) => serveArtifact(c, env, await openShare(env, param("token")), param("name")),
-  }),
 ];
 
-async function openShare(env: Env, token: string): Promise<Project> {
-  const match = /^(p_[0-9a-z]{16})\.([A-Za-z0-9_-]{32})$/.exec(token);
-  const [, projectId, secret] = match ?? [];
-  if (projectId === undefined || secret === undefined) throw new ApiError("NOT_FOUND", "This link is invalid or has expired.");
-  return unwrap(await projectStub(env, projectId).openShare(secret));
-}
-
-async function serveArtifact(c: Ctx, env: Env, view: Project, name: string): Promise<Response> {
+export async function serveArtifact(c: Ctx, env: Env, view: Project, name: string): Promise<Response> {
   if (!isOutputName(name) || !isReadable(view, name)) throw noArtifact(name);
   const key = keys.output(view.id, view.attempt, name);
   const range = parseRange(c.req.header("range"));
@@ -113,6 +49,16 @@ async function serveArtifact(c: Ctx, env: Env, view: Project, name: string): Pro
   return new Response(object.body, { status: 206, headers });
 }
 
+/** The picture of a scene: the cover that was chosen, else the poster. */
+export async function serveCover(c: Ctx, env: Env, view: Project, size: "small" | "large"): Promise<Response> {
+  const chosen = view.edit?.cover ?? null;
+  if (chosen === null) return serveArtifact(c, env, view, size === "small" && isReadable(view, "thumbnail.webp") ? "thumbnail.webp" : "poster.webp");
+  const object = await readObject(env.BUCKET, keys.cover(view.id, view.attempt, chosen, size), c.req.raw.headers, null);
+  if (object === null) throw noArtifact("cover");
+  const headers = { "content-type": "image/jpeg", etag: object.httpEtag, "cache-control": "private, max-age=86400" };
+  return "body" in object ? new Response(object.body, { headers }) : new Response(null, { status: preconditionStatus(c), headers });
+}
+
 async function readObject(bucket: R2Bucket, key: string, headers: Headers, range: ByteRange | null): Promise<R2ObjectBody | R2Object | null> {
   try {
     return await bucket.get(key, { onlyIf: headers, ...(range === null ? {} : { range }) });
@@ -133,8 +79,4 @@ function noArtifact(name: string): ApiError {
 
 function preconditionStatus(c: Ctx): number {
   return c.req.header("if-none-match") !== undefined || c.req.header("if-modified-since") !== undefined ? 304 : 412;
-}
-
-function toIso(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString();
 }

@@ -5,12 +5,14 @@ import * as z from "zod/mini";
 import type { Endpoint, OpenEndpoint } from "../http/mount.ts";
 import { artifactEndpoints } from "./artifacts.ts";
 import { backupEndpoints } from "./backup.ts";
+import { editEndpoints } from "./edits.ts";
 import { hookEndpoints } from "./hooks.ts";
 import { jobEndpoints } from "./jobs.ts";
 import { metricsEndpoints } from "./metrics.ts";
 import { operationsEndpoints } from "./operations.ts";
 import { photoEndpoints } from "./photos.ts";
 import { projectEndpoints } from "./projects.ts";
+import { shareEndpoints } from "./shares.ts";
 import { healthEndpoint, sessionEndpoints } from "./session.ts";
 
 export const endpoints: readonly Endpoint[] = [
@@ -19,6 +21,8 @@ export const endpoints: readonly Endpoint[] = [
   ...photoEndpoints,
   ...jobEndpoints,
   ...artifactEndpoints,
+  ...editEndpoints,
+  ...shareEndpoints,
   ...hookEndpoints,
   ...metricsEndpoints,
   ...backupEndpoints,

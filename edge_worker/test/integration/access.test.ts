@@ -177,10 +177,10 @@ describe("share links", () => {
     const token = made.json.url.split("/s/")[1];
     const shared = await cloud.call("GET", `/api/shared/${token}`, { as: null });
     expect(shared.json).toMatchObject({ id, state: "done", name: "Teapot" });
-    expect(Object.keys(shared.json).sort()).toEqual(["artifacts", "created_at", "id", "name", "photos", "report", "state"]);
+    expect(Object.keys(shared.json).sort()).toEqual(["artifacts", "cover", "created_at", "edit", "id", "name", "photos", "report", "state"]);
     const bytes = await cloud.call("GET", shared.json.artifacts["scene.sog"].url, { as: null });
     expect(bytes.text).toBe("sog bytes");
-    expect((await cloud.call("GET", `/api/projects/${id}/shares`)).json.shares).toEqual([{ id: made.json.id, created_at: expect.any(String), expires_at: null }]);
+    expect((await cloud.call("GET", `/api/projects/${id}/shares`)).json.shares).toEqual([{ id: made.json.id, created_at: expect.any(String), expires_at: null, embed: null, views: 1 }]);
     expect((await cloud.call("DELETE", `/api/projects/${id}/shares/${made.json.id}`)).status).toBe(204);
     expect((await cloud.call("GET", `/api/shared/${token}`, { as: null })).status).toBe(404);
     expect((await cloud.call("GET", shared.json.artifacts["scene.sog"].url, { as: null })).status).toBe(404);
@@ -197,7 +197,7 @@ describe("share links", () => {
     expect((await cloud.call("GET", `/api/projects/${one}`, { as: null, headers: { authorization: `Bearer ${secret}` } })).status).toBe(401);
   });
 
-  test.each([{ expires_in_s: 1 }, { expires_in_s: 1e12 }, { expires_in_s: "soon" }, { forever: true }])("%j is refused", async (body) => {
+  test.each([{ expires_in_s: 1 }, { expires_in_s: 1e12 }, { expires_in_s: "soon" }, { forever: true }, { embed: ["example.org"] }, { embed: ["https://a.b; script-src *"] }, { embed: ["https://a.b/path"] }, { embed: "*" }])("%j is refused", async (body) => {
     const id = await newProject(cloud);
     expect((await cloud.call("POST", `/api/projects/${id}/shares`, { body })).status).toBe(400);
   });
@@ -251,7 +251,7 @@ function opened(path: string, headers: Record<string, string>): Promise<{ status
 }
 
 describe("documents and headers", () => {
-  test.each(["/", "/new", "/p/p_0123456789abcdef", "/s/whatever", "/index.html"])("%s is the app, under a policy that names the bucket", async (path) => {
+  test.each(["/", "/new", "/p/p_0123456789abcdef", "/s/whatever", "/s/whatever/else", "/index.html"])("%s is the app, under a policy that names the bucket", async (path) => {
     const { status, text, headers } = await cloud.call("GET", path, { as: null });
     expect([status, text]).toEqual([200, "<!doctype html><title>app</title>"]);
     expect(headers.get("content-security-policy")).toBe(

@@ -49,16 +49,19 @@ async function finished(): Promise<Scene> {
 describe("a project", () => {
   test("comes back as it was, is listed again, and its share link works", async () => {
     const scene = await finished();
-    const share = await scene.inside((project) => project.createShare(null, null));
+    const share = await scene.inside((project) => project.createShare({ expiresInS: null, embed: [] }, null));
     if (isRefusal(share)) throw new Error(share.message);
+    const cover = (await scene.inside((project) => project.addCover(new Uint8Array(9), new Uint8Array(3)))) as number;
+    await scene.inside((project) => project.edit({ version: 1, up: [0, -1, 0], start: null, cover }, null));
     const before = await scene.view();
+    expect(before).toMatchObject({ edit: { cover }, edits: 1 });
     const tables = await backupOf(scene);
     await lose(scene);
     expect(await listed()).not.toContain(scene.id);
     expect(await restore(scene, tables)).toEqual({ result: "restored", missing: 0 });
     expect(await scene.view()).toEqual(before);
     expect(await listed()).toContain(scene.id);
-    expect(await scene.inside((project) => project.openShare(share.token.split(".")[1] ?? ""))).toMatchObject({ id: scene.id });
+    expect(await scene.inside((project) => project.openShare(share.token.split(".")[1] ?? ""))).toMatchObject({ project: { id: scene.id }, share: { embed: [] } });
     expect(await scene.inside((project) => project.photos())).toHaveLength(5);
   });
 

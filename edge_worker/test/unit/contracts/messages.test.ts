@@ -164,6 +164,7 @@ test("the contract's project fits ours, and ours has exactly its fields", () => 
       uploads_until: 0,
     },
     { count: 0, bytes: 0 },
+    { edit: null, undo: 0 },
   );
   expect(Object.keys(view).sort()).toEqual(Object.keys(projectExample).sort());
 });

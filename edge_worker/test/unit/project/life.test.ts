@@ -160,7 +160,7 @@ describe("the same Idempotency-Key", () => {
 
   test("shows a link again, but never brings back one that was revoked", async () => {
     const scene = await Scene.withPhotos(0);
-    const share = (expiresInS: number | null): ReturnType<Parameters<Parameters<Scene["inside"]>[0]>[0]["createShare"]> => scene.inside((project) => project.createShare(expiresInS, "key"));
+    const share = (expiresInS: number | null): ReturnType<Parameters<Parameters<Scene["inside"]>[0]>[0]["createShare"]> => scene.inside((project) => project.createShare({ expiresInS, embed: null }, "key"));
     const made = await share(3600);
     expect(await share(3600)).toEqual(made);
     expect(await share(null)).toMatchObject({ code: "CONFLICT" });
