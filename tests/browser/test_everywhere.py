@@ -55,6 +55,32 @@ def test_the_app_opens_offline_and_reports_it(open_page: OpenPage, complaints: C
     expect(page.get_by_role("heading", level=2, name="Scenes")).to_be_visible(timeout=15_000)
 
 
+def test_several_scenes_are_deleted_after_one_question(made_scene: MadeScene, open_page: OpenPage) -> None:
+    page = open_page("/")
+    origin = {"origin": page.url.rstrip("/")}
+    for name in ("one to delete", "another to delete", "one to keep"):
+        made = page.request.post("/api/projects", data={"name": name}, headers=origin)
+        assert made.status == 201, made.text()
+    page.reload()
+    expect(page.get_by_role("heading", level=3, name="one to keep")).to_be_visible()
+    page.get_by_role("button", name="Select", exact=True).click()
+    for name in ("one to delete", "another to delete"):
+        page.get_by_role("checkbox", name=f"Select {name}").check()
+    assert_accessible(page)
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("Delete 2 scenes?")
+    assert_accessible(page)
+    page.get_by_role("dialog").get_by_role("button", name="Delete permanently").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    for name in ("one to delete", "another to delete"):
+        expect(page.get_by_role("heading", level=3, name=name)).to_have_count(0)
+    expect(page.get_by_role("heading", level=3, name="one to keep")).to_be_visible()
+    page.get_by_role("link", name="one to keep").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", level=2, name="Scenes")).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_an_accessibility_violation(
     made_scene: MadeScene, open_page: OpenPage, photos: list[Path], scheme: str

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import io
 import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.canvas import (
     canvas_picture,
@@ -182,6 +187,115 @@ def test_a_share_link_shows_the_scene_until_it_is_revoked(
     complaints.expect("404")
     stranger.reload()
     expect(stranger.get_by_role("heading")).to_have_text("This share link no longer works.")
+
+
+def test_a_scene_is_edited_and_each_edit_undone(made_scene: MadeScene, open_page: OpenPage) -> None:
+    page = open_page(made_scene.path)
+    wait_for_scene(page)
+    start = region_colours(canvas_picture(page))
+    address = f"/api/projects/{made_scene.project['id']}"
+
+    # Up: the sliders lean the scene at once.
+    page.get_by_role("button", name="Set up").click()
+    assert_accessible(page)
+    page.get_by_label("Tilt sideways").fill("40")
+    page.wait_for_function("document.querySelector('.tilt').textContent.includes('40°')")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("button", name="Undo the last edit")).to_be_visible()
+    project = page.request.get(address).json()
+    up = np.array(project["edit"]["up"])
+    # Seen from above, a part of the lean is a turn about the vertical.
+    assert 15 < np.degrees(np.arccos(-up[1])) < 41
+
+    # The start view and the cover: what the canvas shows now.
+    page.get_by_role("button", name="Use this view").click()
+    expect(page.get_by_text("This is the start view and the cover now.")).to_be_visible()
+    project = page.request.get(address).json()
+    cover = poster_picture(page, project["cover"]["url"])
+    wait_for_scene(page)
+    canvas = canvas_picture(page)
+    assert np.abs(region_colours(cover) - region_colours(canvas)).mean() < 20
+    assert len(page.request.get(project["cover"]["thumbnail_url"]).body()) < 40_000
+
+    for left in (1, 0):
+        page.get_by_role("button", name="Undo the last edit").click()
+        page.wait_for_function(
+            "([address, left]) => fetch(address).then((r) => r.json()).then(({edits}) => edits === left)",
+            arg=[address, left],
+        )
+    expect(page.get_by_role("button", name="Undo the last edit")).to_have_count(0)
+    page.reload()
+    wait_for_scene(page)
+    assert np.abs(region_colours(canvas_picture(page)) - start).mean() < 3
+
+
+@dataclass(frozen=True)
+class Blog:
+    """A site of another origin. Chromium lets no site of an unknown network show one of this machine."""
+
+    url: str
+    folder: Path
+
+
+@pytest.fixture
+def blog(tmp_path: Path) -> Iterator[Blog]:
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield Blog(url=f"http://127.0.0.1:{server.server_port}/", folder=tmp_path)
+        server.shutdown()
+        thread.join()
+
+
+def test_another_site_shows_the_scene_in_a_frame_where_the_link_allows_it(
+    made_scene: MadeScene, open_page: OpenPage, complaints: Complaints, blog: Blog
+) -> None:
+    owner = open_page(made_scene.path)
+
+    def code(embedding: str, sites: str = "") -> str:
+        owner.get_by_label("Embedding").select_option(label=embedding)
+        if sites:
+            owner.get_by_label("Sites, one per line").fill(sites)
+        before = owner.get_by_label("Share link").count()
+        owner.get_by_role("button", name="Create share link").click()
+        expect(owner.get_by_label("Share link")).to_have_count(before + 1)
+        owner.get_by_role("button", name="Embed", exact=True).first.click()
+        html = owner.get_by_label("Code for a page").input_value()
+        owner.get_by_role("button", name="Embed", exact=True).first.click()
+        return html
+
+    def in_a_page(html: str) -> Page:
+        page = open_page(made_scene.path, member=False)
+        (blog.folder / "index.html").write_text(html)
+        page.goto(blog.url)
+        return page
+
+    complaints.expect("40")
+    page = in_a_page(f"<!doctype html><html lang=en><title>Blog</title><main><h1>Blog</h1>{code('on any site')}</main>")
+    frame = page.frame_locator("iframe")
+    frame.locator(".stage.shown").wait_for(timeout=60_000)
+    expect(frame.get_by_role("link")).to_have_attribute("target", "_blank")
+    assert frame.get_by_role("banner").count() == 0
+    assert_accessible(page)
+    # Its own page, and not only its frame, passes as well.
+    page.goto(frame.locator("html").evaluate("() => location.href"))
+    page.locator(".stage.shown").wait_for(timeout=60_000)
+    assert_accessible(page)
+
+    complaints.expect("frame-ancestors")
+    elsewhere = in_a_page(code("on these sites", "https://other.example/page"))
+    elsewhere.wait_for_timeout(1000)
+    assert not elsewhere.frame_locator("iframe").locator(".stage").count()
+
+    # Everybody who looked is counted.
+    owner.reload()
+    expect(owner.locator(".shares")).to_contain_text("Opened")
+    while owner.get_by_role("button", name="Revoke").count():
+        left = owner.get_by_role("button", name="Revoke").count()
+        owner.get_by_role("button", name="Revoke").first.click()
+        owner.get_by_role("dialog").get_by_role("button", name="Revoke the link").click()
+        expect(owner.get_by_role("button", name="Revoke")).to_have_count(left - 1)
 
 
 def test_a_scene_can_be_made_again_at_another_quality_with_its_price(

@@ -89,20 +89,5 @@ export type ListedShare = z.infer<typeof ListedShareSchema>;
 
 export const CoverAnswer = z.object({ cover: z.int() });
 
-/** https://oembed.com, 2.3.4. A link that no site may embed has the type "link", and no html. */
-export const OEmbedAnswer = z.object({
-  version: z.literal("1.0"),
-  type: z.enum(["rich", "link"]),
-  provider_name: z.string(),
-  provider_url: z.url(),
-  title: z.string(),
-  html: z.optional(z.string()),
-  width: z.optional(z.int()),
-  height: z.optional(z.int()),
-  thumbnail_url: z.optional(z.url()),
-  thumbnail_width: z.optional(z.int()),
-  thumbnail_height: z.optional(z.int()),
-});
-
 /** Every answer other than success. The page also reads codes that are new to it. */
 export const ErrorAnswer = z.object({ error: z.object({ code: z.string(), message: z.string(), hint: z.optional(z.string()) }) });

@@ -21,11 +21,3 @@ export const EditSchema = z.strictObject({
 export type Edit = z.infer<typeof EditSchema>;
 
 export const UNEDITED: Edit = { version: 1, up: null, start: null, cover: null };
-
-const COVER_LENGTH_MAX = 700_000;
-const THUMBNAIL_LENGTH_MAX = 70_000;
-const jpeg = (lengthMax: number) => z.string().check(z.regex(/^\/9j\/[A-Za-z0-9+/]+={0,2}$/, "a JPEG in base64"), z.maxLength(lengthMax));
-
-/** Two sizes of one picture, JPEG in base64. */
-export const CoverBody = z.strictObject({ image: jpeg(COVER_LENGTH_MAX), thumbnail: jpeg(THUMBNAIL_LENGTH_MAX) });
-export const COVER_BODY_BYTES_MAX = COVER_LENGTH_MAX + THUMBNAIL_LENGTH_MAX + 1000;

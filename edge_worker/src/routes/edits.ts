@@ -3,7 +3,7 @@
 import * as z from "zod/mini";
 
 import { CoverAnswer } from "../../shared/contracts/api.ts";
-import { COVER_BODY_BYTES_MAX, CoverBody, EditSchema } from "../../shared/contracts/edit.ts";
+import { EditSchema } from "../../shared/contracts/edit.ts";
 import { ProjectSchema } from "../../shared/contracts/project.ts";
 import { fromBase64 } from "../crypto.ts";
 import { ApiError, unwrap } from "../errors.ts";
@@ -11,6 +11,14 @@ import { endpoint, type Endpoint } from "../http/mount.ts";
 import { projectStub } from "../project/stub.ts";
 import { projectTag } from "../project/version.ts";
 import { serveCover } from "./artifacts.ts";
+
+const COVER_LENGTH_MAX = 700_000;
+const THUMBNAIL_LENGTH_MAX = 70_000;
+const jpeg = (lengthMax: number) => z.string().check(z.regex(/^\/9j\/[A-Za-z0-9+/]+={0,2}$/, "a JPEG in base64"), z.maxLength(lengthMax));
+
+/** Two sizes of one picture, JPEG in base64. */
+const CoverBody = z.strictObject({ image: jpeg(COVER_LENGTH_MAX), thumbnail: jpeg(THUMBNAIL_LENGTH_MAX) });
+const COVER_BODY_BYTES_MAX = COVER_LENGTH_MAX + THUMBNAIL_LENGTH_MAX + 1000;
 
 export const editEndpoints: readonly Endpoint[] = [
   endpoint({

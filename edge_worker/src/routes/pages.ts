@@ -1,9 +1,10 @@
 // The app's documents: one HTML file for every page.
 // Files that exist are assets and never reach this Worker; a missing file is never answered with the page.
+import { escapeHtml } from "../../shared/frame-code.ts";
 import { playerHeaders } from "../http/headers.ts";
 import { limitRate, type Ctx } from "../http/mount.ts";
 import { settingsOf } from "../settings.ts";
-import { escapeHtml, findShare, type OpenedShare } from "./shares.ts";
+import { findShare, type OpenedShare } from "./shares.ts";
 
 /** Paths of documents; the same list is in wrangler.jsonc as run_worker_first. */
 export const PAGE_PATHS = ["/", "/index.html", "/new", "/operations", "/p/*", "/s/*", "/e/*"] as const;

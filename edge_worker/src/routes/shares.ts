@@ -2,8 +2,9 @@
 // A link's holder sees one scene, and changes nothing but the count of its views.
 import * as z from "zod/mini";
 
-import { OEmbedAnswer, ShareAnswer, SharesAnswer } from "../../shared/contracts/api.ts";
+import { ShareAnswer, SharesAnswer } from "../../shared/contracts/api.ts";
 import { SharedProjectSchema, type Project } from "../../shared/contracts/project.ts";
+import { FRAME, frameCode } from "../../shared/frame-code.ts";
 import type { Env } from "../env.ts";
 import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Ctx, type Endpoint } from "../http/mount.ts";
@@ -24,12 +25,27 @@ const ShareBody = z.strictObject({
   embed: z.nullish(z.array(SiteSchema).check(z.maxLength(SITES_MAX))),
 });
 
-const PLAYER = { width: 960, height: 600, min: 120, max: 4096 } as const;
+const PLAYER = { ...FRAME, min: 120 } as const;
 const OEmbedQuery = z.object({
   url: z.optional(z.string()),
   maxwidth: z.optional(intParameter(1, 100_000)),
   maxheight: z.optional(intParameter(1, 100_000)),
   format: z.optional(z.string()),
+});
+
+/** https://oembed.com, 2.3.4. A link that no site may embed has the type "link", and no html. */
+const OEmbedAnswer = z.object({
+  version: z.literal("1.0"),
+  type: z.enum(["rich", "link"]),
+  provider_name: z.string(),
+  provider_url: z.url(),
+  title: z.string(),
+  html: z.optional(z.string()),
+  width: z.optional(z.int()),
+  height: z.optional(z.int()),
+  thumbnail_url: z.optional(z.url()),
+  thumbnail_width: z.optional(z.int()),
+  thumbnail_height: z.optional(z.int()),
 });
 
 export const shareEndpoints: readonly Endpoint[] = [
@@ -119,7 +135,7 @@ export const shareEndpoints: readonly Endpoint[] = [
       const height = within(query.maxheight, Math.round((width * PLAYER.height) / PLAYER.width));
       const base = { version: "1.0", provider_name: "Splat", provider_url: settings.workerUrl, title: project.name } as const;
       const picture = project.cover === null ? {} : { thumbnail_url: `${settings.workerUrl}/api/shared/${token}/cover?size=small` };
-      const player = share.embed === null ? { type: "link" } : { type: "rich", html: frameHtml(`${settings.workerUrl}/e/${token}`, project.name, width, height), width, height };
+      const player = share.embed === null ? { type: "link" } : { type: "rich", html: frameCode(`${settings.workerUrl}/e/${token}`, project.name, { width, height }), width, height };
       return c.json({ ...base, ...player, ...picture }, 200, { "access-control-allow-origin": "*" });
     },
   }),
@@ -148,21 +164,12 @@ export async function findShare(c: Ctx, token: string): Promise<OpenedShare | nu
   }
 }
 
-/** Text as content or attribute value of HTML. */
-export function escapeHtml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-}
-
-export function frameHtml(url: string, title: string, width: number, height: number): string {
-  return `<iframe src="${url}" title="${escapeHtml(title)}" width="${width}" height="${height}" style="border:0;max-width:100%" loading="lazy" allow="fullscreen; xr-spatial-tracking" allowfullscreen></iframe>`;
-}
-
 function tokenOf(address: string, workerUrl: string): string {
   const match = new RegExp(`^${workerUrl.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}/[se]/([^/?#]+)`).exec(address);
   return match?.[1] ?? "";
 }
 
-const within = (asked: number | undefined, usual: number): number => Math.max(PLAYER.min, Math.min(asked ?? usual, usual, PLAYER.max));
+const within = (asked: number | undefined, usual: number): number => Math.max(PLAYER.min, Math.min(asked ?? usual, usual));
 
 function toIso(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();

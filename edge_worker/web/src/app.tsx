@@ -17,11 +17,13 @@ import { Home, forgetScenes } from "./views/home/home.tsx";
 import { Invite } from "./views/links/invite.tsx";
 import { Review } from "./views/new/review.tsx";
 import { ProjectPage } from "./views/project/project.tsx";
+import { Player } from "./views/scene/player.tsx";
 import { Shared } from "./views/scene/shared.tsx";
 
 export function App() {
   const route = useRoute();
   useFocusOnMove(route);
+  if (route.page === "player") return <Player key={route.token} token={route.token} />;
   return (
     <>
       <a class="skip" href="#main">

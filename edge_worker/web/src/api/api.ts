@@ -3,6 +3,7 @@
 import * as z from "zod/mini";
 
 import * as answers from "../../../shared/contracts/api.ts";
+import type { Edit } from "../../../shared/contracts/edit.ts";
 import { ProjectSchema, SharedProjectSchema } from "../../../shared/contracts/project.ts";
 
 /** A failed call. `status` is 0 when the server could not be reached. */
@@ -94,8 +95,11 @@ export const api = {
   cancel: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/jobs/cancel`, ProjectSchema),
   retry: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/jobs/retry`, ProjectSchema),
   shares: (projectId: string) => call("GET", `/api/projects/${id(projectId)}/shares`, answers.SharesAnswer),
-  share: (projectId: string, expiresInS: number | null) =>
-    call("POST", `/api/projects/${id(projectId)}/shares`, answers.ShareAnswer, expiresInS === null ? {} : { expires_in_s: expiresInS }),
+  edit: (projectId: string, edit: Edit) => call("PUT", `/api/projects/${id(projectId)}/edit`, ProjectSchema, edit),
+  undoEdit: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/edit/undo`, ProjectSchema),
+  addCover: (projectId: string, image: string, thumbnail: string) => call("POST", `/api/projects/${id(projectId)}/covers`, answers.CoverAnswer, { image, thumbnail }),
+  share: (projectId: string, expiresInS: number | null, embed: readonly string[] | null) =>
+    call("POST", `/api/projects/${id(projectId)}/shares`, answers.ShareAnswer, { expires_in_s: expiresInS, embed }),
   revoke: async (projectId: string, shareId: string): Promise<void> =>
     void (await send("DELETE", `/api/projects/${id(projectId)}/shares/${id(shareId)}`)),
   shared: (token: string) => call("GET", `/api/shared/${id(token)}`, SharedProjectSchema),

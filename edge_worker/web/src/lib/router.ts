@@ -7,6 +7,7 @@ export type Route =
   | { page: "new" }
   | { page: "project"; id: string }
   | { page: "shared"; token: string }
+  | { page: "player"; token: string }
   | { page: "missing" };
 
 export function match(path: string): Route {
@@ -16,6 +17,7 @@ export function match(path: string): Route {
   if (parts.length === 1 && first === "new") return { page: "new" };
   if (parts.length === 2 && first === "p" && second) return { page: "project", id: second };
   if (parts.length === 2 && first === "s" && second) return { page: "shared", token: second };
+  if (parts.length === 2 && first === "e" && second) return { page: "player", token: second };
   return { page: "missing" };
 }
 

@@ -2,6 +2,9 @@
 // Pure. The file uses the frame of scene.ply (OpenCV: x right, y down, z forward).
 import * as z from "zod/mini";
 
+import type { Edit } from "../../../shared/contracts/edit.ts";
+import { inverse, rotate, toUpright, type Turn } from "./turn.ts";
+
 export type Vec3 = [number, number, number];
 
 const vec3 = z.tuple([z.number(), z.number(), z.number()]);
@@ -60,35 +63,43 @@ type FileCamera = CamerasFile["cameras"][number];
 /** Third column of world-from-camera: the optical axis. */
 const forward = ({ rotation }: FileCamera): Vec3 => norm([rotation[0][2], rotation[1][2], rotation[2][2]]);
 
-/** The viewer rotates a scene by 180 degrees about z (its y points up, ours down). */
-export const toViewer = ([x, y, z]: Vec3): Vec3 => [-x, -y, z];
+/** Without an edit the viewer rotates a scene by 180 degrees about z (its y points up, ours down). */
+const AS_MADE = toUpright(null);
 
 /**
  * The view of one photo. Its target lies on the optical axis, at the depth of the subject. The whole photo fits in the
  * stage, whose width over height is `aspect`: a tall photo on a wide stage would lose its top and bottom.
  */
-export function pose(camera: FileCamera, subject: Vec3, aspect: number): Pose {
+export function pose(camera: FileCamera, subject: Vec3, aspect: number, turn: Turn = AS_MADE): Pose {
   const axis = forward(camera);
   const depth = Math.max(dot(sub(subject, camera.position), axis), 1e-2);
   const wide = camera.width / camera.fx;
   const tall = camera.height / camera.fy;
   const longSide = aspect >= 1 ? Math.max(wide, tall * aspect) : Math.max(tall, wide / aspect);
   return {
-    position: toViewer(camera.position),
-    target: toViewer(add(camera.position, scale(axis, depth))),
+    position: rotate(turn, camera.position),
+    target: rotate(turn, add(camera.position, scale(axis, depth))),
     fov: (2 * Math.atan(longSide / 2) * 180) / Math.PI,
   };
 }
 
-/** The pose to open with: the camera named in the file, else the first one. Null without cameras. */
-export function startPose(cameras: CamerasFile, aspect: number): Pose | null {
-  const camera = cameras.cameras.find(({ name }) => name === cameras.start) ?? cameras.cameras[0];
-  return camera ? pose(camera, cameras.target, aspect) : null;
+/** The pose to open with: the edit's, else the camera named in the file, else the first one. Null without any. */
+export function startPose(cameras: CamerasFile | null, aspect: number, edit: Edit | null = null): Pose | null {
+  const turn = toUpright(edit?.up ?? null);
+  if (edit?.start) return { position: rotate(turn, edit.start.position), target: rotate(turn, edit.start.target), fov: edit.start.fov };
+  const camera = cameras?.cameras.find(({ name }) => name === cameras.start) ?? cameras?.cameras[0];
+  return camera && cameras ? pose(camera, cameras.target, aspect, turn) : null;
+}
+
+/** A view of the viewer, in the axes of the scene's file. */
+export function toFile({ position, target, fov }: Pose, turn: Turn): Pose {
+  const back = inverse(turn);
+  return { position: rotate(back, position), target: rotate(back, target), fov };
 }
 
 /** Positions seen from above, scaled so that the farthest camera is at distance 1 from the subject. */
-export function plan(cameras: CamerasFile): PlanCamera[] {
-  const up = norm(cameras.up);
+export function plan(cameras: CamerasFile, upNow: Vec3 | null = null): PlanCamera[] {
+  const up = norm(upNow ?? cameras.up);
   const helper: Vec3 = Math.abs(up[2]) < 0.9 ? [0, 0, 1] : [1, 0, 0];
   const right = norm(cross(helper, up));
   // Down the screen, seen from above. The other sign would mirror the scene.

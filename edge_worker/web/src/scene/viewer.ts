@@ -3,7 +3,9 @@
 import { createViewer, type ViewerHandle } from "@playcanvas/supersplat-viewer/viewer";
 import { defaultSettings } from "@playcanvas/supersplat-viewer/settings";
 
-import { pose, startPose, toViewer, type CamerasFile, type Pose } from "./cameras.ts";
+import type { Edit } from "../../../shared/contracts/edit.ts";
+import { pose, startPose, toFile, type CamerasFile, type Pose, type Vec3 } from "./cameras.ts";
+import { about, multiply, rotate, toUpright, upOf, type Turn } from "./turn.ts";
 
 /** Behind the splats. The same in light and dark mode, so that colours look the same. */
 const BACKGROUND: [number, number, number] = [0.043, 0.067, 0.102];
@@ -22,6 +24,8 @@ export interface OpenOptions {
   url: string;
   fileName: string;
   cameras: CamerasFile | null;
+  /** How the scene is shown other than the worker made it. */
+  edit: Edit | null;
   /** The view to start with, in place of the cameras' own: that of a scene which this one replaces. */
   startAt: Pose | null;
   onPercent: (percent: number) => void;
@@ -43,6 +47,12 @@ export interface OpenScene {
   listen(on: boolean): void;
   /** The view now, or null before the first frame. */
   view(): Pose | null;
+  /** The same in the axes of the scene's file. */
+  fileView(): Pose | null;
+  /** Leans the scene by these degrees, seen from where the camera was at the first call. Returns where up is then, in the file's axes. */
+  tilt(forwardDeg: number, sidewaysDeg: number): Vec3 | null;
+  /** The next frame as a picture, or null if there is none. */
+  picture(): Promise<HTMLCanvasElement | null>;
   close(): void;
 }
 
@@ -58,7 +68,7 @@ export class FetchFailed extends Error {
 }
 
 export async function openScene(options: OpenOptions): Promise<OpenScene> {
-  const { container, frame, url, fileName, cameras, startAt, onPercent, onShown, onBroken, onLost } = options;
+  const { container, frame, url, fileName, cameras, edit, startAt, onPercent, onShown, onBroken, onLost } = options;
   const response = await fetch(url, { credentials: "same-origin" }).catch(() => {
     throw new FetchFailed(fileName, 0);
   });
@@ -69,11 +79,13 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
     contentUrl: new URL(url, location.href).href,
     contentFilename: fileName,
     contents: Promise.resolve(response),
-    settings: settings(cameras, startAt, aspect),
+    settings: settings(cameras, edit, startAt, aspect),
     renderer: (await hasWebGpu()) ? "webgpu" : "webgl",
     ui: false,
     noanim: true,
   });
+  const upright = toUpright(edit?.up ?? null);
+  turnOnceLoaded(viewer, upright);
   viewer.state.inputEnabled = false;
   const release = letPageScroll(frame);
   let shown = false;
@@ -93,6 +105,8 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
     if (!closed) onLost();
   });
   const isOpen = (): boolean => viewer.state.loaded && !closed;
+  const view = (): Pose | null => (isOpen() ? viewNow(viewer, startAt ?? ownStart(cameras, edit, aspect)) : null);
+  let axes: { right: Vec3; forward: Vec3 } | null = null;
   return {
     reset: () => {
       if (isOpen()) viewer.resetCamera();
@@ -107,7 +121,20 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
     listen: (on) => {
       viewer.state.inputEnabled = on;
     },
-    view: () => (isOpen() ? viewNow(viewer, startAt ?? ownStart(cameras, aspect)) : null),
+    view,
+    fileView: () => {
+      const now = view();
+      return now && toFile(now, upright);
+    },
+    tilt: (forwardDeg, sidewaysDeg) => {
+      if (!isOpen()) return null;
+      axes ??= cameraAxes(viewer);
+      if (axes === null) return null;
+      const turn = multiply(multiply(about(axes.right, forwardDeg), about(axes.forward, sidewaysDeg)), upright);
+      applyTurn(viewer, turn);
+      return upOf(turn);
+    },
+    picture: () => (isOpen() ? nextFrame(viewer) : Promise.resolve(null)),
     close: () => {
       if (closed) return;
       closed = true;
@@ -133,24 +160,64 @@ function turn(viewer: ViewerHandle, on: boolean): void {
 }
 
 /** Passes the cameras as annotations: the engine flies to an annotation when it is selected. */
-function settings(cameras: CamerasFile | null, startAt: Pose | null, aspect: number): object {
-  const start = startAt ?? ownStart(cameras, aspect);
+function settings(cameras: CamerasFile | null, edit: Edit | null, startAt: Pose | null, aspect: number): object {
+  const start = startAt ?? ownStart(cameras, edit, aspect);
+  const upright = toUpright(edit?.up ?? null);
   return {
     ...defaultSettings("object"),
     background: { color: BACKGROUND },
     animTracks: [],
     cameras: [{ initial: start }],
     annotations: (cameras?.cameras ?? []).map((camera) => ({
-      position: toViewer(cameras?.target ?? [0, 0, 0]),
+      position: rotate(upright, cameras?.target ?? [0, 0, 0]),
       title: camera.name,
       text: "",
-      camera: { initial: pose(camera, cameras?.target ?? [0, 0, 0], aspect) },
+      camera: { initial: pose(camera, cameras?.target ?? [0, 0, 0], aspect, upright) },
     })),
     startMode: "default",
   };
 }
 
-const ownStart = (cameras: CamerasFile | null, aspect: number): Pose => (cameras && startPose(cameras, aspect)) ?? UNPOSED;
+const ownStart = (cameras: CamerasFile | null, edit: Edit | null, aspect: number): Pose => startPose(cameras, aspect, edit) ?? UNPOSED;
+
+function applyTurn({ app }: ViewerHandle, [x, y, z, w]: Turn): boolean {
+  const entity = app.root.findComponent("gsplat")?.entity;
+  if (!entity) return false;
+  entity.setLocalRotation(x, y, z, w);
+  app.renderNextFrame = true;
+  return true;
+}
+
+/** Before the first frame that has the scene. */
+function turnOnceLoaded(viewer: ViewerHandle, turn: Turn): void {
+  const tick = (): void => {
+    if (applyTurn(viewer, turn)) viewer.app.off("update", tick);
+  };
+  viewer.app.on("update", tick);
+}
+
+function cameraAxes({ app }: ViewerHandle): { right: Vec3; forward: Vec3 } | null {
+  const entity = app.root.findComponent("camera")?.entity;
+  if (!entity) return null;
+  const { right, forward } = entity;
+  return { right: [right.x, right.y, right.z], forward: [forward.x, forward.y, forward.z] };
+}
+
+/** The drawing is gone after its frame, so it is copied at the frame's end. */
+function nextFrame({ app }: ViewerHandle): Promise<HTMLCanvasElement | null> {
+  return new Promise((resolve) => {
+    app.once("frameend", () => {
+      const drawn = app.graphicsDevice.canvas as HTMLCanvasElement;
+      const copy = document.createElement("canvas");
+      copy.width = drawn.width;
+      copy.height = drawn.height;
+      const context = copy.getContext("2d");
+      context?.drawImage(drawn, 0, 0);
+      resolve(context === null ? null : copy);
+    });
+    app.renderNextFrame = true;
+  });
+}
 
 /** The camera as it is now. Its target keeps the depth of the target of `before`. */
 function viewNow({ app }: ViewerHandle, before: Pose): Pose | null {

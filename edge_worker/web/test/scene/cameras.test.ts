@@ -1,7 +1,12 @@
 // Poses and the plan from cameras.json, for known cameras on a circle, y down, as the worker writes them.
 import { describe, expect, it } from "vitest";
 
-import { parseCameras, plan, pose, startPose, toViewer, type CamerasFile, type Vec3 } from "../../src/scene/cameras.ts";
+import type { Edit } from "../../../shared/contracts/edit.ts";
+import { parseCameras, plan, pose, startPose, toFile, type CamerasFile, type Vec3 } from "../../src/scene/cameras.ts";
+
+import { rotate, toUpright } from "../../src/scene/turn.ts";
+
+const asMade = (v: Vec3): Vec3 => rotate(toUpright(null), v);
 
 const WIDTH_PX = 640;
 const FOCAL_PX = 320; // an image twice as wide as its focal length: 90 degrees across
@@ -28,7 +33,7 @@ describe("poses", () => {
   it("put the target on the optical axis at the depth of the subject, in the viewer's frame", () => {
     const file = circle(4);
     const { position, target, fov } = pose(file.cameras[1]!, file.target, WIDTH_PX / 480);
-    expect(position).toEqual(toViewer(file.cameras[1]!.position));
+    expect(position).toEqual(asMade(file.cameras[1]!.position));
     for (const part of target) expect(part).toBeCloseTo(0);
     expect(fov).toBeCloseTo(90);
   });
@@ -65,8 +70,8 @@ describe("poses", () => {
 
   it("start with the named camera, else the first, else none", () => {
     const file = circle(4);
-    expect(startPose(file, 1)?.position).toEqual(toViewer(file.cameras[1]!.position));
-    expect(startPose({ ...file, start: "gone.jpg" }, 1)?.position).toEqual(toViewer(file.cameras[0]!.position));
+    expect(startPose(file, 1)?.position).toEqual(asMade(file.cameras[1]!.position));
+    expect(startPose({ ...file, start: "gone.jpg" }, 1)?.position).toEqual(asMade(file.cameras[0]!.position));
     expect(startPose({ ...file, cameras: [] }, 1)).toBeNull();
   });
 });
@@ -105,5 +110,28 @@ describe("an invalid file", () => {
   it("is rejected", () => {
     expect(() => parseCameras({ cameras: [] })).toThrow();
     expect(() => parseCameras("nonsense")).toThrow();
+  });
+});
+
+describe("an edit", () => {
+  const edit = { version: 1, up: [0, -1, 0], start: { position: [3, -1, 0], target: [0, 0.5, 0], fov: 40 }, cover: null } satisfies Edit;
+
+  it("has its own start view, which reads back as it was stored", () => {
+    const start = startPose(circle(4), 1, edit);
+    expect(start).not.toBeNull();
+    expect(start?.position.map((v) => Math.round(v * 1e9) / 1e9)).toEqual([-3, 1, 0]);
+    const stored = toFile(start!, toUpright(edit.up));
+    expect(stored.position.map((v) => Math.round(v * 1e9) / 1e9)).toEqual(edit.start.position);
+    expect(stored.fov).toBe(40);
+  });
+
+  it("turns every view with the scene, so that photos still fit", () => {
+    const file = circle(4);
+    const turn = toUpright([0.6, -0.8, 0]);
+    const turned = pose(file.cameras[0]!, file.target, 1, turn);
+    const plain = pose(file.cameras[0]!, file.target, 1);
+    const apart = (a: Vec3, b: Vec3): number => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+    expect(apart(turned.position, turned.target)).toBeCloseTo(apart(plain.position, plain.target), 9);
+    expect(turned.position).not.toEqual(plain.position);
   });
 });

@@ -20,6 +20,9 @@ const scene = (n: number): Project => ({
   error: null,
   report: null,
   artifacts: {},
+  edit: null,
+  edits: 0,
+  cover: null,
 });
 const page = (numbers: number[], cursor: string | null = null): Pages => ({ projects: numbers.map(scene), cursor });
 const numbers = ({ projects }: Pages): number[] => projects.map(({ id }) => Number(id.slice(2)));

@@ -16,10 +16,12 @@ import { Store, useStore } from "../../lib/store.ts";
 import { stateWords } from "../../scene/status.ts";
 import { otherUploads } from "../../upload/other-tabs.ts";
 import { current } from "../../upload/session.ts";
+import { BULK } from "../../texts/home.ts";
 import { Dialog } from "../common/dialog.tsx";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
 import { Failure, Link, useAction, useTitle } from "../common/parts.tsx";
 import { Ring } from "../common/ring.tsx";
+import { Selection } from "./selection.tsx";
 import { EVERYTHING, KINDS, KIND_WORDS, ORDERS, ORDER_WORDS, append, narrow, needsAll, refresh, type Kind, type Order, type Pages, type Wanted } from "./scene-list.ts";
 
 import "./home.css";
@@ -77,7 +79,7 @@ export function Home({ session, settings }: { session: Session; settings: Settin
           <p class="panel">You can view scenes. To make your own, ask whoever runs this service for a sign-in link with upload access.</p>
         )}
       </section>
-      <Scenes />
+      <Scenes mayDelete={may(session, "operate")} />
       {asked ? (
         <Dialog title={`Add to the ${plural(chosen, "chosen photo")}?`} onClose={() => setAsked(null)}>
           {() => (
@@ -127,11 +129,12 @@ const kept = new Store<Pages | null>(null);
 /** For a sign-out: the next person must not see the list. */
 export const forgetScenes = (): void => kept.set(null);
 
-function Scenes() {
+function Scenes({ mayDelete }: { mayDelete: boolean }) {
   const pages = useStore(kept);
   const setPages = (change: (old: Pages | null) => Pages): void => kept.update(change);
   const [wanted, setWanted] = useState(EVERYTHING);
   const [error, setError] = useState<ApiError | null>(null);
+  const [picked, setPicked] = useState<ReadonlySet<string> | null>(null);
   useEffect(() => {
     let stopped = false;
     const load = async (): Promise<void> => {
@@ -174,10 +177,18 @@ function Scenes() {
       {pages && (pages.cursor !== null || pages.projects.length > FEW) ? <Search wanted={wanted} onWanted={setWanted} /> : null}
       {all && pages?.cursor ? <p class="quiet" role="status">Loading older scenes…</p> : null}
       {all && pages && !pages.cursor ? <p class="quiet" role="status">{plural(shown.length, "scene")} found.</p> : null}
+      {mayDelete && shown.length > 1 ? (
+        <Selection
+          shown={shown}
+          picked={picked}
+          onPicked={setPicked}
+          onDeleted={(gone) => setPages((old) => ({ projects: (old?.projects ?? []).filter(({ id }) => !gone.includes(id)), cursor: old?.cursor ?? null }))}
+        />
+      ) : null}
       {shown.length > 0 ? (
         <ul class="grid">
           {shown.map((project) => (
-            <Card key={project.id} project={project} />
+            <Card key={project.id} project={project} picked={picked?.has(project.id) ?? null} onPick={() => setPicked((old) => toggled(old ?? new Set(), project.id))} />
           ))}
         </ul>
       ) : null}
@@ -226,13 +237,22 @@ function Search({ wanted, onWanted }: SearchProps) {
   );
 }
 
-function Card({ project }: { project: Project }) {
+const toggled = (set: ReadonlySet<string>, id: string): ReadonlySet<string> => (set.has(id) ? new Set([...set].filter((one) => one !== id)) : new Set([...set, id]));
+
+interface CardProps {
+  project: Project;
+  /** null while nothing is selected for deletion: the card is a link. */
+  picked: boolean | null;
+  onPick: () => void;
+}
+
+function Card({ project, picked, onPick }: CardProps) {
   const here = useStore(current)?.projectId === project.id && current.get()?.progress.get().phase !== "stopped";
   const uploading = useStore(otherUploads).has(project.id) || here;
-  const poster = project.artifacts["poster.webp"] ? ownSource(project.id).artifact("poster.webp", project.attempt) : null;
-  return (
-    <li class={`card ${project.state}`}>
-      <Link href={projectPath(project.id)}>
+  // Rows that an older version listed have no cover.
+  const poster = project.cover?.thumbnail_url ?? (project.artifacts["poster.webp"] ? ownSource(project.id).artifact("poster.webp", project.attempt) : null);
+  const inside = (
+    <>
         <div class="thumb">
           {poster ? <img src={poster} alt="" loading="lazy" decoding="async" /> : <Ring count={Math.min(40, Math.max(8, project.photos.count))} lit={project.photos.count} />}
           {ACTIVE.has(project.state) ? <div class="live-bar" style={{ transform: `scaleX(${project.progress?.fraction ?? 0})` }} /> : null}
@@ -243,7 +263,18 @@ function Card({ project }: { project: Project }) {
           <span>{plural(project.photos.count, "photo")}</span>
           <span>{ago(project.created_at, Date.now())}</span>
         </p>
-      </Link>
+    </>
+  );
+  return (
+    <li class={`card ${project.state}`}>
+      {picked === null ? (
+        <Link href={projectPath(project.id)}>{inside}</Link>
+      ) : (
+        <label class="pick">
+          <input type="checkbox" checked={picked} aria-label={BULK.pick(project.name)} onChange={onPick} />
+          {inside}
+        </label>
+      )}
     </li>
   );
 }

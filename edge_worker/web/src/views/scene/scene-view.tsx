@@ -9,6 +9,7 @@ import { useLoad } from "../../api/use-load.ts";
 import { day, plural } from "../../lib/format.ts";
 import { parseCameras, plan, type CamerasFile } from "../../scene/cameras.ts";
 import type { PhotoNames } from "../../scene/photo-names.ts";
+import type { OpenScene } from "../../scene/viewer.ts";
 import { Failure } from "../common/parts.tsx";
 import { PRESET_WORDS } from "../common/presets.ts";
 import { CameraPlan } from "../common/ring.tsx";
@@ -24,14 +25,35 @@ interface SceneViewProps {
   source: Source;
   names: PhotoNames;
   beside?: ComponentChildren;
+  handle?: { current: OpenScene | null };
 }
 
-export function SceneView({ project, source, names, beside }: SceneViewProps) {
+/** The file that the viewer shows, or undefined if the project has none. */
+const drawnFile = (project: Shown): string | undefined => ["scene.sog", "scene.ply"].find((name) => project.artifacts[name]);
+
+interface DrawnProps {
+  project: Shown;
+  source: Source;
+  cameras: CamerasFile | null | "loading";
+  view?: string | null;
+  handle?: { current: OpenScene | null } | undefined;
+}
+
+function Drawn({ project, source, cameras, view = null, handle }: DrawnProps) {
+  const poster = project.cover?.url ?? null;
+  const drawn = drawnFile(project);
+  if (!drawn || cameras === "loading") return <div class="stage">{poster ? <img class="poster" src={poster} alt={project.name} /> : null}</div>;
+  return <Stage url={source.artifact(drawn, project.attempt)} fileName={drawn} poster={poster} cameras={cameras} edit={project.edit ?? null} handle={handle} label={project.name} view={view} />;
+}
+
+/** The stage alone. */
+export function SceneStage({ project, source }: { project: Shown; source: Source }) {
+  return <Drawn project={project} source={source} cameras={useCameras(project, source)} />;
+}
+
+export function SceneView({ project, source, names, beside, handle }: SceneViewProps) {
   const cameras = useCameras(project, source);
   const [view, setView] = useState<string | null>(null);
-  const version = project.attempt;
-  const poster = project.artifacts["poster.webp"] ? source.artifact("poster.webp", version) : null;
-  const drawn = ["scene.sog", "scene.ply"].find((name) => project.artifacts[name]);
   return (
     <>
       <header class="scene-head">
@@ -43,22 +65,18 @@ export function SceneView({ project, source, names, beside }: SceneViewProps) {
         </p>
       </header>
       <div class="show">
-        {drawn && cameras !== "loading" ? (
-          <Stage url={source.artifact(drawn, version)} fileName={drawn} poster={poster} cameras={cameras} label={project.name} view={view} />
-        ) : (
-          <div class="stage">{poster ? <img class="poster" src={poster} alt={project.name} /> : null}</div>
-        )}
+        <Drawn project={project} source={source} cameras={cameras} view={view} handle={handle} />
         <div class="stack beside">
           {cameras !== "loading" && cameras !== null ? (
             <figure class="stack tight plan">
-              <CameraPlan cameras={plan(cameras)} selected={view} names={names} onSelect={setView} />
+              <CameraPlan cameras={plan(cameras, project.edit?.up)} selected={view} names={names} onSelect={setView} />
               <figcaption class="fine">{view === null ? "The cameras, seen from above. Select one to see the scene from there." : `View from ${names(view)}`}</figcaption>
             </figure>
           ) : null}
           {beside}
         </div>
       </div>
-      {drawn ? null : <Failure error={{ message: "The scene's file is missing.", hint: "Make the scene again, or contact whoever runs this service." }} />}
+      {drawnFile(project) ? null : <Failure error={{ message: "The scene's file is missing.", hint: "Make the scene again, or contact whoever runs this service." }} />}
     </>
   );
 }

@@ -1,27 +1,43 @@
 // A finished scene: viewer, report, downloads, share links, and making it again.
 // Not for share links: they show scene-view.tsx.
+import { useRef } from "preact/hooks";
+
 import type { Source } from "../../api/api.ts";
 import { usePhotoNames } from "../../scene/photo-names.ts";
 import { PRESET_WORDS } from "../common/presets.ts";
+import type { OpenScene } from "../../scene/viewer.ts";
 import { Sharing } from "../links/sharing.tsx";
 import { Again } from "../project/again.tsx";
 import { Manage } from "../project/manage.tsx";
 import type { StateProps } from "../project/state-props.ts";
 import { Downloads } from "./downloads.tsx";
+import { Editing } from "./editing.tsx";
 import { Numbers, Photos } from "./report.tsx";
 import { SceneView } from "./scene-view.tsx";
 
 export function Scene({ source, ...props }: StateProps & { source: Source }) {
   const { project } = props;
   const names = usePhotoNames(project.id);
+  const handle = useRef<OpenScene | null>(null);
   return (
     <article class="stack scene">
-      <SceneView project={project} source={source} names={names} beside={project.report ? <Photos report={project.report} names={names} /> : null} />
+      <SceneView
+        project={project}
+        source={source}
+        names={names}
+        handle={handle}
+        beside={
+          <>
+            {project.report ? <Photos report={project.report} names={names} /> : null}
+            {props.mayUpload ? <Editing {...props} handle={handle} /> : null}
+          </>
+        }
+      />
       <div class="below">
         <Numbers project={project} />
         <div class="aside">
           <Downloads project={project} source={source} />
-          {props.mayOperate ? <Sharing projectId={project.id} /> : null}
+          {props.mayOperate ? <Sharing projectId={project.id} name={project.name} /> : null}
           {props.mayUpload ? <Better {...props} /> : null}
           <Manage {...props} />
         </div>

@@ -2,7 +2,9 @@
 // Never blocks the page: the engine is a separate file, and without a scene the poster is shown.
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import type { Edit } from "../../../../shared/contracts/edit.ts";
 import type { CamerasFile } from "../../scene/cameras.ts";
+import type { OpenScene } from "../../scene/viewer.ts";
 import { useScene } from "./use-scene.ts";
 
 import "./stage.css";
@@ -15,6 +17,8 @@ interface Props {
   poster: string | null;
   /** Null without cameras.json: the view then starts from a default pose. */
   cameras: CamerasFile | null;
+  edit?: Edit | null;
+  handle?: { current: OpenScene | null } | undefined;
   label: string;
   /** The name of the photo whose view is shown. */
   view?: string | null;
@@ -22,9 +26,9 @@ interface Props {
   optional?: boolean;
 }
 
-export function Stage({ url, fileName, poster, cameras, label, view = null, optional = false }: Props) {
+export function Stage({ url, fileName, poster, cameras, edit = null, handle, label, view = null, optional = false }: Props) {
   const frame = useRef<HTMLDivElement>(null);
-  const { showing, scene, again } = useScene({ frame, url, fileName, cameras });
+  const { showing, scene, again } = useScene({ frame, url, fileName, cameras, edit, handle });
   const [full, setFull] = useState(false);
   const [turning, setTurning] = useState(false);
   const [touched, setTouched] = useState(false);

@@ -2,6 +2,7 @@
 // Draws nothing but the engine's own layer; stage.tsx shows the state around it.
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import type { Edit } from "../../../../shared/contracts/edit.ts";
 import { lazily } from "../../lib/lazy.ts";
 import type { CamerasFile } from "../../scene/cameras.ts";
 import { fetchAgainIn, nextRestore, reasonFor, type Reason, type Trouble } from "../../scene/recovery.ts";
@@ -26,12 +27,16 @@ interface Options {
   url: string;
   fileName: string;
   cameras: CamerasFile | null;
+  edit: Edit | null;
+  /** Where the page that edits the scene finds it. */
+  handle?: { current: OpenScene | null } | undefined;
 }
 
 const RESTORE_AFTER_MS = 500;
 
-export function useScene({ frame, url, fileName, cameras }: Options): SceneState {
-  const scene = useRef<OpenScene | null>(null);
+export function useScene({ frame, url, fileName, cameras, edit, handle }: Options): SceneState {
+  const own = useRef<OpenScene | null>(null);
+  const scene = handle ?? own;
   const restores = useRef({ count: 0, shownAt: 0 });
   const [tries, setTries] = useState(0);
   const [showing, setShowing] = useState<Showing>({ is: "loading", percent: 0 });
@@ -93,7 +98,7 @@ export function useScene({ frame, url, fileName, cameras }: Options): SceneState
       };
       // Previews have no cameras: each continues from the view of the one before.
       const startAt = cameras === null ? (before?.view() ?? null) : null;
-      const options = { container: layer, frame: container, url, fileName, cameras, startAt, onPercent, onShown, onBroken: () => fail({ is: "file" }), onLost };
+      const options = { container: layer, frame: container, url, fileName, cameras, edit, startAt, onPercent, onShown, onBroken: () => fail({ is: "file" }), onLost };
       for (let n = 1; !stopped; n += 1) {
         try {
           opened = await viewer.openScene(options);
@@ -112,7 +117,8 @@ export function useScene({ frame, url, fileName, cameras }: Options): SceneState
       // On the screen until its successor is; the last one closes with the page.
       if (scene.current?.close !== close) close();
     };
-  }, [url, cameras, tries]);
+    // A cover changes nothing of the scene.
+  }, [url, cameras, tries, JSON.stringify([edit?.up, edit?.start])]);
 
   useEffect(
     () => () => {
