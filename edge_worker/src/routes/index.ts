@@ -5,7 +5,6 @@ import * as z from "zod/mini";
 import type { Endpoint, OpenEndpoint } from "../http/mount.ts";
 import { artifactEndpoints } from "./artifacts.ts";
 import { backupEndpoints } from "./backup.ts";
-import { editEndpoints } from "./edits.ts";
 import { hookEndpoints } from "./hooks.ts";
 import { jobEndpoints } from "./jobs.ts";
 import { metricsEndpoints } from "./metrics.ts";
@@ -21,7 +20,6 @@ export const endpoints: readonly Endpoint[] = [
   ...photoEndpoints,
   ...jobEndpoints,
   ...artifactEndpoints,
-  ...editEndpoints,
   ...shareEndpoints,
   ...hookEndpoints,
   ...metricsEndpoints,
