@@ -17,7 +17,8 @@ from bench.record import BENCH, ROOT, arguments
 from splat_worker.limits import cpu_count
 from splat_worker.photos import validation
 from splat_worker.scene import PosedPhotos, View
-from splat_worker.sfm import cameras, frame
+from splat_worker.sfm import cameras
+from splat_worker.sfm.frame.similarity import find_frame, transform
 from splat_worker.sfm.preset import SfmPreset
 from splat_worker.sfm.undistort import posed_photos
 from splat_worker.train.core.photos import resized
@@ -49,7 +50,7 @@ def clean_photos(folder: Path, work: Path, side_px: int) -> tuple[validation.Pho
 def found_cameras(folder: Path, work: Path, side_px: int) -> PosedPhotos:
     photos = clean_photos(folder, work, side_px)
     model = cameras.reconstruct(SfmPreset(threads=cpu_count()), photos, work / "sfm")
-    model = frame.transform(model, frame.find_frame(model))
+    model = transform(model, find_frame(model))
     return posed_photos(model, {photo.name: photo.path for photo in photos})
 
 
