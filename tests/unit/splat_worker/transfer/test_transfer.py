@@ -282,6 +282,10 @@ def test_a_missing_checkpoint_is_no_failure(bucket: Bucket, transfer: Transfer, 
     assert transfer.fetch_checkpoint(f"{bucket.url}/ok", tmp_path / "c") is True
 
 
+def test_a_checkpoint_is_worth_as_many_tries_as_a_photo(bucket: Bucket, transfer: Transfer, tmp_path: Path) -> None:
+    assert transfer.fetch_checkpoint(f"{bucket.url}/flaky/{ATTEMPTS - 1}", tmp_path / "c") is True
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [

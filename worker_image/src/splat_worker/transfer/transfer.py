@@ -156,9 +156,10 @@ class Transfer:
         return Fetched(name=photo.name, path=path, bytes=size, sha256=digest)
 
     def fetch_checkpoint(self, url: str, path: Path, *, limit: int = PROJECT_BYTES_MAX) -> bool:
-        """False if there is none, or if it cannot be downloaded: a job can always start from the beginning."""
+        """False if there is none, or if it cannot be downloaded: a job can always start from the beginning. That
+        repeats minutes of GPU work, so a failing bucket is asked as often as for a photo."""
         try:
-            self._attempts(lambda: self._get(url, path, limit), attempts=2)
+            self._attempts(lambda: self._get(url, path, limit))
         except _AttemptFailed as failed:
             log.info("no checkpoint: %s", failed.reason)
             return False
@@ -197,16 +198,16 @@ class Transfer:
         if not answer.is_success:
             raise ConnectionError(f"HTTP {answer.status_code}")
 
-    def _attempts(self, act: Callable[[], T], attempts: int = ATTEMPTS) -> T:
-        for attempt in range(1, attempts + 1):
+    def _attempts(self, act: Callable[[], T]) -> T:
+        for attempt in range(1, ATTEMPTS + 1):
             try:
                 return act()
             except _AttemptFailed as failed:
-                if not failed.retry or attempt == attempts:
+                if not failed.retry or attempt == ATTEMPTS:
                     raise
                 pause_s = min(PAUSE_MAX_S, PAUSE_FIRST_S * 2 ** (attempt - 1)) * random.uniform(0.75, 1.25)  # noqa: S311
                 self._sleep(min(PAUSE_MAX_S, failed.wait_s) if failed.wait_s is not None else pause_s)
-        raise AssertionError("attempts is at least 1")
+        raise AssertionError("ATTEMPTS is at least 1")
 
     def _get(self, url: str, path: Path, limit: int) -> tuple[int, str]:
         digest, size = hashlib.sha256(), 0
