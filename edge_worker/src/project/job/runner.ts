@@ -175,7 +175,15 @@ export class JobRunner {
     if (!this.#grantFits(grant)) return "unknown";
     const { id, progress_secret, job } = this.#stored();
     const rejected = rejectionOf(progress_secret ?? "", headers, body);
-    if (rejected !== null) return { rejected };
+    if (rejected !== null) {
+      // The address is genuine, so the worker's clock may be wrong: RunPod is asked whose job it is.
+      if (!ACTIVE.has(job.state)) {
+        if (runpodId !== null) await this.#stopLate(grant.attempt, runpodId);
+        return "ended";
+      }
+      if (runpodId !== null && job.runpodId === null) await this.#adopt(grant.attempt, runpodId);
+      return { rejected };
+    }
     if (message === null || message.project_id !== id || message.attempt !== grant.attempt) return "unreadable";
     const { seq, stage, fraction, message: text, eta_s, preview, attempt } = message;
     const isOver = !ACTIVE.has(job.state);

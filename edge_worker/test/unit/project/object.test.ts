@@ -482,6 +482,22 @@ describe("a job whose id was lost", () => {
     expect((await scene.view()).state).toBe("cancelled");
   });
 
+  test("is found by RunPod's own word where its worker's clock is wrong, and can be cancelled", async () => {
+    const scene = await lost();
+    runpod.status = () => inProgress(scene, 1);
+    expect(await scene.progress(1, 0.1, 1, "job-1", 3600)).toMatchObject({ rejected: expect.any(String) });
+    await scene.inside((project) => project.cancel());
+    expect(runpod.cancelled).toEqual(["job-1"]);
+  });
+
+  test("and was cancelled is stopped although its worker's clock is wrong", async () => {
+    const scene = await lost();
+    await scene.inside((project) => project.cancel());
+    runpod.status = () => inProgress(scene, 1);
+    expect(await scene.progress(1, 0.1, 1, "job-1", -3600)).toBe("ended");
+    expect(runpod.cancelled).toEqual(["job-1"]);
+  });
+
   test("of an older worker without the field is stopped by the answer", async () => {
     const scene = await lost();
     expect(await scene.progress(1, 0.1)).toBe("ok");

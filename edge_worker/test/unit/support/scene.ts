@@ -147,10 +147,11 @@ export class Scene {
   }
 
   /** A worker's signed progress; returns the verdict. runpodId: absent from older workers. */
-  async progress(seq: number, fraction: number, attempt = 1, runpodId?: string): Promise<unknown> {
+  /** clockAheadS: by how much the worker's clock is wrong. */
+  async progress(seq: number, fraction: number, attempt = 1, runpodId?: string, clockAheadS = 0): Promise<unknown> {
     const secret = runpod.runs.find(({ input }) => input.project_id === this.id && input.attempt === attempt)?.input.progress.secret ?? "";
     const body = JSON.stringify({ project_id: this.id, attempt, runpod_id: runpodId, seq, stage: "train", fraction, message: "", eta_s: 1 });
-    const headers = { "webhook-id": `msg_${seq}`, "webhook-timestamp": String(Math.floor(runpod.now / 1000)) };
+    const headers = { "webhook-id": `msg_${seq}`, "webhook-timestamp": String(Math.floor(runpod.now / 1000) + clockAheadS) };
     const mac = await hmac(secret.slice("whsec_".length), `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`);
     const signed = { ...headers, "webhook-signature": `v1,${toBase64(mac)}` };
     const grant = this.grant(attempt);
