@@ -71,7 +71,10 @@ export class Project extends DurableObject<Env> {
 
   view(): Promise<ProjectView | Refusal> {
     return guard(async () => {
-      if (this.#record.row().job.state === "uploading") await this.#shelf.sync({ exact: false });
+      if (this.#record.row().job.state === "uploading") {
+        // A project is shown as it was known while its bucket cannot be read.
+        await this.#shelf.sync({ exact: false }).catch((error: unknown) => console.error(`photos of ${this.#record.row().id} not listed: ${String(error)}`));
+      }
       return this.#record.view();
     });
   }

@@ -653,6 +653,17 @@ describe("a deletion", () => {
   });
 });
 
+test("a project whose photos cannot be listed is shown as it was known", async () => {
+  const scene = await Scene.withPhotos();
+  await scene.inside((project) => project.declarePhotos([{ name: "last.jpg", type: "image/jpeg", bytes: 4 }], "caller"));
+  await env.BUCKET.put(keys.photo(scene.id, "0006.jpg"), new Uint8Array([0xff, 0xd8, 0xff, 0xe0]));
+  const failing = vi.spyOn(Object.getPrototypeOf(env.BUCKET) as R2Bucket, "list").mockRejectedValue(new Error("R2 is down"));
+  expect(await scene.view()).toMatchObject({ state: "uploading", photos: { count: 6 } });
+  expect(failing).toHaveBeenCalled();
+  failing.mockRestore();
+  expect(await scene.view()).toMatchObject({ state: "ready" });
+});
+
 async function left(scene: Scene): Promise<string[]> {
   return (await env.BUCKET.list({ prefix: keys.project(scene.id) })).objects.map(({ key }) => key);
 }
