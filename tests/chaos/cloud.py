@@ -20,8 +20,9 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from local_cloud import process_group
+from local_cloud import clock_skew, process_group
 from local_cloud.addresses import Ports, StateFolder, write_private
+from local_cloud.runpod.workers import disk
 from local_cloud.supervisor import Keys, Service, services
 from tests.contract.edge.conftest import TOKEN, deploy
 
@@ -39,6 +40,10 @@ SETTINGS = {
     "stop_grace_s": 1,
     "rate_limit_minute": None,
     "job_rate_limits": False,
+    "key_revoked": False,
+    "worker_clock_skew_s": 0,
+    # Room for a job of the suite; a row fills it.
+    "worker_disk_mb": 48 if disk.is_possible() else None,
 }
 
 
@@ -52,6 +57,7 @@ class Cloud:
     processes: dict[str, subprocess.Popen[bytes]]
     endpoint: str = ""
     texts: dict[str, str] = dataclasses.field(default_factory=dict)
+    edge_clock_skew_s: int = 0
 
     @property
     def app(self) -> str:
@@ -98,14 +104,17 @@ class Cloud:
     def log(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
-    def start(self, name: str) -> None:
-        """Start a stand-in (again), on the same ports and the same state; returns once it answers."""
+    def start(self, name: str, clock_skew_s: int = 0) -> None:
+        """Start a stand-in (again), on the same ports and the same state; returns once it answers. clock_skew_s: how
+        far the edge's clock is ahead."""
         service = self.commands[name]
+        if name == "cloudflare":
+            self.edge_clock_skew_s = clock_skew_s
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = process_group.start(
                 service.command,
                 cwd=ROOT,
-                env={**os.environ, **service.environment},
+                env=os.environ | service.environment | clock_skew.environment(clock_skew_s, self.folder / "clock"),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -117,12 +126,16 @@ class Cloud:
         process_group.end(self.processes[name], grace_s=0, ask=signal.SIGKILL)
 
     def heal(self) -> None:
-        """Remove every scripted fault."""
+        """Remove every scripted fault, and accept the key again."""
+        self.runpod("PATCH", "/_control/settings", json={"key_revoked": False})
         self.runpod("DELETE", "/_control/faults")
         self.control("DELETE", "/faults")
 
     def reset(self) -> None:
         """Remove every fault and everything that a row changed, and let jobs start."""
+        if self.edge_clock_skew_s:
+            self.kill("cloudflare")
+            self.start("cloudflare")
         self.heal()
         self.runpod("PATCH", "/_control/settings", json=SETTINGS)
         if not self.endpoint or self.endpoint not in {one["id"] for one in self.endpoints()}:
@@ -165,12 +178,12 @@ def running(folder: Path) -> Iterator[Cloud]:
     ports = Ports(app=_free_port(), runpod=_free_port(), control=_free_port())
     (folder / "gates").mkdir(parents=True)
     image = {
-        "command": [str(ROOT / ".venv-worker/bin/python"), str(ROOT / "tests/chaos/worker.py")],
+        "command": [str(ROOT / ".venv-worker/bin/python"), "-m", "tests.chaos.worker.handler"],
         "cwd": str(ROOT),
         "env": {
             "GATES": str(folder / "gates"),
             "REPORT_USD": str(USD),
-            "PYTHONPATH": str(ROOT / "worker_image/src"),
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "worker_image/src"), str(ROOT)]),
             "SPLAT_ALLOW_PRIVATE_ADDRESSES": "true",
             "RUNPOD_SKIP_AUTO_SYSTEM_CHECKS": "true",
             "RUNPOD_SKIP_GPU_CHECK": "true",
@@ -178,6 +191,8 @@ def running(folder: Path) -> Iterator[Cloud]:
     }
     write_private(state.images_file, json.dumps({IMAGE: image}))
     commands = {one.name: one for one in services(state, ports, root=ROOT, credentials=KEYS)}
+    edge = commands["cloudflare"]
+    commands["cloudflare"] = dataclasses.replace(edge, command=[*edge.command, "--binding-faults"])
     cloud = Cloud(folder=folder, ports=ports, commands=commands, processes={})
     try:
         for name in commands:

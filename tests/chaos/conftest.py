@@ -1,14 +1,15 @@
-"""One cloud for all rows. A whole run of the suite writes the table of docs/reliability.md."""
+"""One cloud for all rows. `scripts/test chaos` writes what it found into the table of docs/reliability.md."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.chaos import table
 from tests.chaos.cloud import Cloud, running
-from tests.chaos.rows import ROWS
+from tests.chaos.rows.all import ROWS
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +23,5 @@ def recovered() -> Iterator[dict[str, float]]:
     """Seconds to recover by row, of the rows that passed."""
     seconds: dict[str, float] = {}
     yield seconds
-    if set(seconds) == {row.what for row in ROWS}:
+    if os.environ.get("SPLAT_CHAOS") == "all":
         table.write(ROWS, seconds)

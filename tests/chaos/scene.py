@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,11 +20,18 @@ PHOTOS = 5
 FINAL = {"done", "failed", "cancelled"}
 # The worker's stages, then `result`: everything is uploaded, the answer to RunPod is not yet sent.
 STAGES = ("download", "photos", "sfm", "train", "export", "upload", "result")
+# Seconds of GPU work that a unit of the suite's training stands for, and how many may be done twice.
+UNIT_S = 5.0
+REPEATED_S_MAX = 30.0
+# Of a job that is not done: the time that its worker ran.
+COST_MAX_USD = 0.05
 
 
 @dataclasses.dataclass(kw_only=True)
 class Scene:
-    """`before` holds the account's figures from before the job. refusal: the answer to a start that was refused."""
+    """`before` holds the account's figures from before the job. refusal: the answer to a start that was refused.
+    started: the fault has started the job. notices: why the job waited, as the person read it. side: what a fault does
+    beside the row."""
 
     cloud: Cloud
     id: str = ""
@@ -28,35 +39,76 @@ class Scene:
     before: dict[str, Any] = dataclasses.field(default_factory=dict)
     log_begins: int = 0
     refusal: dict[str, Any] = dataclasses.field(default_factory=dict)
+    started: bool = False
+    notices: list[str] = dataclasses.field(default_factory=list)
+    side: list[Future[None]] = dataclasses.field(default_factory=list)
+    _ends: list[Callable[[], None]] = dataclasses.field(default_factory=list)
 
     @classmethod
-    def uploaded(cls, cloud: Cloud, name: str) -> Scene:
-        """A project whose photos are in the bucket."""
+    def uploaded(cls, cloud: Cloud, name: str, meanwhile: Callable[[Scene], None] | None = None) -> Scene:
+        """A project whose photos are in the bucket. meanwhile: happens after some of the uploads."""
         scene = cls(cloud=cloud, log_begins=len(cloud.log("cloudflare")))
         # The row before may be booked a moment after its end.
         until(lambda: _figures(cloud)["reserved_usd"] == 0, "the account is settled")
         scene.before = _figures(cloud)
         scene.id = str(_ok(cloud.edge("POST", "/api/projects", json={"name": name[:100]}))["id"])
         contents = [b"\xff\xd8\xff\xe0" + bytes([n]) * (1000 + n) for n in range(PHOTOS)]
-        wanted = [{"name": f"{n}.jpg", "type": "image/jpeg", "bytes": len(one)} for n, one in enumerate(contents)]
-        declared = _ok(cloud.edge("POST", f"/api/projects/{scene.id}/photos", json={"photos": wanted}))["uploads"]
-        for upload, content in zip(declared, contents, strict=True):
-            put = httpx.put(upload["url"], headers=upload["headers"], content=content, timeout=30, trust_env=False)
+        declared = scene.declare(contents)
+        for number, (upload, content) in enumerate(zip(declared, contents, strict=True)):
+            if number == PHOTOS // 2 and meanwhile is not None:
+                meanwhile(scene)
+            put = scene.put(upload, content)
             assert put.status_code == 200, put.text
             scene.photos[upload["as"]] = content
         return scene
 
+    def declare(self, contents: list[bytes]) -> list[dict[str, Any]]:
+        """The edge's addresses for photos of these contents."""
+        wanted = [{"name": f"{len(one)}.jpg", "type": "image/jpeg", "bytes": len(one)} for one in contents]
+        path = f"/api/projects/{self.id}/photos"
+        return list(_ok(self.cloud.edge("POST", path, json={"photos": wanted}))["uploads"])
+
+    def put(self, upload: dict[str, Any], content: bytes) -> httpx.Response:
+        return httpx.put(upload["url"], headers=upload["headers"], content=content, timeout=30, trust_env=False)
+
     def start(self) -> None:
-        """Ask for a job. A refusal is kept, not raised."""
-        answer = self.cloud.edge("POST", f"/api/projects/{self.id}/jobs", json={"preset": "preview"})
-        if not answer.is_success:
-            self.refusal = dict(answer.json()["error"])
+        """Ask for a job. A refusal is kept, not raised; a broken connection leaves open whether it started."""
+        if self.started:
+            return
+        with contextlib.suppress(httpx.TransportError):
+            answer = self.ask_to_start()
+            if not answer.is_success:
+                self.refusal = dict(answer.json()["error"])
+
+    def ask_to_start(self) -> httpx.Response:
+        return self.cloud.edge("POST", f"/api/projects/{self.id}/jobs", json={"preset": "preview"})
 
     def cancel(self) -> None:
-        _ok(self.cloud.edge("POST", f"/api/projects/{self.id}/jobs/cancel"))
+        """Ask to cancel. A broken connection leaves open whether that took effect."""
+        with contextlib.suppress(httpx.TransportError):
+            _ok(self.ask_to_cancel())
+
+    def ask_to_cancel(self) -> httpx.Response:
+        return self.cloud.edge("POST", f"/api/projects/{self.id}/jobs/cancel")
+
+    def at_end(self, act: Callable[[], None]) -> None:
+        """Do this when the row is over, whatever its result."""
+        self._ends.append(act)
+
+    def close(self) -> None:
+        while self._ends:
+            self._ends.pop()()
 
     def project(self) -> dict[str, Any]:
-        return _ok(self.cloud.edge("GET", f"/api/projects/{self.id}"))
+        found = _ok(self.cloud.edge("GET", f"/api/projects/{self.id}"))
+        if found["notice"]:
+            self.notices.append(f"{found['notice']['message']} {found['notice']['hint'] or ''}")
+        return found
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """The project's attempts in the account's books."""
+        listed = _ok(self.cloud.edge("GET", "/api/jobs", params={"limit": 200}))["jobs"]
+        return [one for one in listed if one["project_id"] == self.id]
 
     def wait(self, state: str, limit_s: float) -> float:
         """Wait for the state; returns the seconds. Another final state fails at once."""
@@ -73,6 +125,13 @@ class Scene:
 
         until(reached, f"project {state}", limit_s)
         return time.monotonic() - begin
+
+    def ended(self) -> str:
+        """The final state, or `ready` after a refused start; "" while the job goes on or the edge does not answer."""
+        with contextlib.suppress(httpx.HTTPError, AssertionError):
+            state = str(self.project()["state"])
+            return state if state in FINAL or self.refusal else ""
+        return ""
 
     def gate(self, stage: str, *, closed: bool) -> None:
         """Close the gate before a stage of this project's job, or open it."""
@@ -100,6 +159,33 @@ class Scene:
         """What the edge logged since this project began."""
         return self.cloud.log("cloudflare")[self.log_begins :]
 
+    def check_whole(self, state: str) -> None:
+        """Everything that holds after any fault, with the project in this final state."""
+        self.check_nothing_runs()
+        self.check_work()
+        self.check_photos()
+        self.check_cost(state)
+        if state == "done":
+            self.check_artifacts()
+
+    def check_work(self) -> None:
+        """At most 30 s of GPU work are done twice where a checkpoint was saved, and no child process works on."""
+        done = saved = 0
+        for _, word, *number in self._work():
+            if word == "unit":
+                done = max(done, int(number[0]) + 1)
+            elif word == "saved":
+                saved = max(saved, int(number[0]))
+            elif word == "resumes" and saved > 0:
+                again = (done - int(number[0])) * UNIT_S
+                assert again <= REPEATED_S_MAX, f"{again:.0f} s of GPU work are done again"
+        until(lambda: not _at_work(self._work()), "no child process works on")
+
+    def _work(self) -> list[list[str]]:
+        """The lines of the work's log: process id, word, number."""
+        file = self.cloud.gates / f"{self.id}.work"
+        return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+
     def check_photos(self) -> None:
         """No photo is lost or changed."""
         s3, bucket = self.cloud.bucket(), self.cloud.texts["S3_BUCKET"]
@@ -125,11 +211,13 @@ class Scene:
 
         until(booked, "nothing stays reserved")
         now = _figures(self.cloud)
-        spent = now["month_usd"] - self.before["month_usd"]
+        # Not the month's sum: a row may move the clock into the next month.
+        booked_usd = [one["usd"] for one in self.jobs()]
         if state == "done":
-            assert abs(spent - USD) < 1e-6, f"{spent} US dollars were booked, not {USD}"
+            assert booked_usd == [USD], f"{booked_usd} US dollars were booked, not {USD}"
         else:
-            assert 0 <= spent < 0.05
+            most = COST_MAX_USD + json.loads(self.cloud.texts["PRICE"])["usd_per_s"] * self.cloud.edge_clock_skew_s
+            assert [one for one in booked_usd if not 0 <= one < most] == []
         ended = sum(now["outcomes"].values()) - sum(self.before["outcomes"].values())
         assert ended == (0 if self.refusal else 1), f"{ended} jobs were counted"
 
@@ -145,6 +233,14 @@ class Scene:
 
         until(quiet, "no job is left at RunPod")
 
+    def check_advice(self, state: str) -> None:
+        """After a failure or a refusal the person reads what to do next."""
+        error = self.refusal or self.project()["error"]
+        if state in ("failed", "ready"):
+            assert error, f"no reason for {state}"
+            assert error.get("hint"), f"no advice: {error}"
+            self.check_words(".", "")
+
     def check_words(self, user: str, operator: str) -> None:
         """The person reads `user`, and the log of the edge holds `operator`; both are patterns, "" for nothing."""
         error = self.refusal or self.project()["error"]
@@ -154,6 +250,19 @@ class Scene:
         assert not re.search(r"\{|Traceback|wrangler|pulumi|API key|https?://", said), f"not for a person: {said!r}"
         if operator:
             until(lambda: re.search(operator, self.operator_log()), f"the log says {operator}", 10)
+
+
+def _at_work(lines: list[list[str]]) -> list[str]:
+    """Processes that began a run, did not end it, and are alive."""
+    last = {pid: word for pid, word, *_ in lines if word in ("begins", "ends")}
+    return [pid for pid, word in last.items() if word == "begins" and _is_child(pid)]
+
+
+def _is_child(pid: str) -> bool:
+    try:  # empty for a zombie; another program where the id is in use again
+        return b"tests.chaos.worker.child" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _figures(cloud: Cloud) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from tests.chaos import table
-from tests.chaos.rows import ROWS
+from tests.chaos.rows.all import ROWS
 
 
 def test_the_page_lists_every_row_as_it_is() -> None:
@@ -32,3 +32,21 @@ def test_a_run_replaces_the_table_and_nothing_else(before: str) -> None:
 def test_every_row_has_a_name_of_its_own_and_an_end() -> None:
     assert len({row.what for row in ROWS}) == len(ROWS) >= 40
     assert [row.what for row in ROWS if row.state == "failed" and not row.user] == []
+
+
+def test_a_run_of_some_rows_changes_only_their_lines() -> None:
+    whole = table.render(ROWS, {row.what: 1.0 for row in ROWS})
+    slow = table.merged(whole, ROWS, {ROWS[1].what: 30.0})
+    changed = [one for one, before in zip(slow.splitlines(), whole.splitlines(), strict=True) if one != before]
+    assert changed == [table.line(ROWS[1], "under 1 min")]
+    assert table.merged(table.HEAD, ROWS, {}) == table.HEAD
+
+
+@pytest.mark.parametrize(("seconds", "is_worse"), [(1.0, False), (19.0, False), (21.0, True), (119.0, True)])
+def test_a_row_that_recovers_two_classes_slower_than_recorded_is_a_regression(seconds: float, is_worse: bool) -> None:
+    recorded = table.render(ROWS, {row.what: 4.0 for row in ROWS})
+    assert (table.regression(recorded, ROWS[0], seconds) != "") is is_worse
+
+
+def test_a_row_without_a_record_is_no_regression() -> None:
+    assert table.regression(table.HEAD, ROWS[0], 100.0) == ""
