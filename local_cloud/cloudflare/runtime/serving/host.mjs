@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 
 import { STORAGE_WORKER, bucketBinding, workerOptions } from "./options.mjs";
+import { dropUnusedObjects } from "./unused-objects.mjs";
 
 // One npm lock for the repository: miniflare is a development dependency of the edge worker.
 const require = createRequire(new URL("../../../../edge_worker/package.json", import.meta.url));
@@ -58,6 +59,7 @@ export class Host {
     const options = this.#options(workerOptions({ scripts: loaded, buckets, served, internalKey, strikeUrl: this.#strikeUrl }));
     try {
       if (this.#miniflare === undefined) {
+        await dropUnusedObjects(this.#persistDir);
         this.#miniflare = startMiniflare(options);
       } else {
         await this.#miniflare.setOptions(options);
