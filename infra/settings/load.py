@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from infra.addresses import public_receiver
 from infra.settings.model import NAMESPACE, Settings, all_settings
 
+SHOWN_MAX = 200  # characters of a value in a message
 # Read by the Cloudflare SDK itself; listed so that a misspelt key is found.
 FOREIGN_KEYS = frozenset({"cloudflare:baseUrl"})
 
@@ -106,7 +107,10 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         text = values.get(setting.key, "")
         if text != "":
             place = given.setdefault(setting.section, {}) if setting.section else given
-            place[setting.alias] = _split(text) if setting.is_list else text
+            try:
+                place[setting.alias] = _split(text) if setting.is_list else text
+            except (ValueError, RecursionError):
+                problems.append(f"{setting.key} is {_short(text)}: Input should be a JSON list, or names with commas")
     try:
         settings = Settings.model_validate(given)
     except ValidationError as invalid:
@@ -183,6 +187,11 @@ def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _short(text: str) -> str:
+    """A value as a message shows it: a pasted file would hide the message."""
+    return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}… ({len(text)} characters)"
+
+
 def _sentences(invalid: ValidationError, values: Mapping[str, str]) -> list[str]:
     """`photo-splat:gpuCount is 9: Input should be less than or equal to 8. GPUs per worker.`"""
     known = {(setting.section, setting.alias): setting for setting in all_settings()}
@@ -194,5 +203,5 @@ def _sentences(invalid: ValidationError, values: Mapping[str, str]) -> list[str]
             continue
         setting = known.get(("", str(place[0]))) or known[str(place[0]), str(place[1])]
         given = values.get(setting.key, "")
-        lines.append(f"{setting.key} is {given or 'not set'}: {message}. {setting.info.description}")
+        lines.append(f"{setting.key} is {_short(given) or 'not set'}: {message}. {setting.info.description}")
     return lines

@@ -50,6 +50,18 @@ def test_several_gpus_are_written_with_commas_or_as_a_list(text: str, names: tup
     assert read(gpu=text).gpu.names == names
 
 
+@pytest.mark.parametrize("text", ['["RTX 4090"', "[" * 100_000, "[RTX 4090]"], ids=["cut", "deep", "not JSON"])
+def test_a_list_that_is_no_json_is_reported_by_its_key(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"photo-splat:gpu is .*: Input should be a JSON list"):
+        read(gpu=text)
+
+
+def test_a_long_value_is_cut_short_in_its_message() -> None:
+    with pytest.raises(SettingsError, match=r"a… \(100000 characters\)") as caught:
+        read(gpuCount="a" * 100_000)
+    assert len(str(caught.value)) < 1000
+
+
 def test_a_secret_of_the_environment_is_a_secret_output(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNPOD_API_KEY", "rpa_x")
     assert isinstance(secret(RUNPOD_KEY), pulumi.Output)
