@@ -49,6 +49,18 @@ def test_a_checkpoint_reads_back_complete_and_only_for_its_own_job(tmp_path: Pat
     assert Checkpoint.read(path, "another") is None
 
 
+def test_a_huge_manifest_is_not_parsed(tmp_path: Path) -> None:
+    path = tmp_path / "c.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("manifest.json", json.dumps({"version": VERSION, "fingerprint": "f", "more": [0] * 5_000_000}))
+    tracemalloc.start()
+    try:
+        assert Checkpoint.read(path, "f") is None
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_checkpoint_of_the_search_for_cameras_holds_its_database_and_no_training(tmp_path: Path) -> None:
     (tmp_path / "matches.copy.db").write_bytes(b"rows" * 1000)
     Checkpoint(fingerprint="f", matches=tmp_path / "matches.copy.db").write(tmp_path / "c.zip")

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 VERSION = 3
 PARTS_BYTES_MAX = 8 << 30
 """All parts together; the trainer's state of ten million Gaussians takes 7 GB."""
+MANIFEST_BYTES_MAX = 1 << 16
+"""It has a version and a digest. JSON takes several times its text in memory, so a larger one is not read."""
 PARTIAL = "partial"
 """Folder of the archive for the partial model, in a folder with its rung's name."""
 
@@ -67,6 +69,8 @@ class Checkpoint:
         try:
             with zipfile.ZipFile(path) as archive:
                 check_parts(archive, bytes_max=PARTS_BYTES_MAX, deflated=("matches.db",))
+                if archive.getinfo("manifest.json").file_size > MANIFEST_BYTES_MAX:
+                    raise ValueError("the manifest is too large")
                 manifest = json.loads(read_part(archive, "manifest.json"))
                 if manifest.get("version") != VERSION or manifest.get("fingerprint") != fingerprint:
                     log.info("ignoring the checkpoint: it belongs to other photos or settings")

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,12 +59,27 @@ def unpack(data: bytes, run: RunId) -> tuple[Progress, State]:
     try:
         state = read_arrays(data, bytes_max=len(data))
         facts: dict[str, Any] = json.loads(state.pop(_FACTS).tobytes())
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        version, of = facts.pop("version"), facts.pop("run")
+    # numpy and zipfile raise almost anything on damaged bytes, and the facts may be any JSON.
+    except Exception as error:
         raise CheckpointMismatch(f"not a training checkpoint: {error}") from error
-    if (version := facts.pop("version", None)) != VERSION:
+    if version != VERSION:
         raise CheckpointMismatch(f"checkpoint has version {version}, this trainer reads {VERSION}")
-    if facts.pop("run") != run.as_json():
+    if of != run.as_json():
         raise CheckpointMismatch("the checkpoint belongs to a run with other photos, another preset or another trainer")
+    try:
+        return _progress(facts, photos=len(run.photos)), state
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise CheckpointMismatch(f"not a training checkpoint: {error}") from error
+
+
+def _progress(facts: dict[str, Any], *, photos: int) -> Progress:
+    """Raises ValueError, KeyError, TypeError or OverflowError for facts that `pack` did not write."""
     rng = np.random.default_rng()
     rng.bit_generator.state = facts.pop("rng")
-    return Progress(rng=rng, **facts), state
+    progress = Progress(rng=rng, **facts)
+    if type(progress.step) is not int or progress.step < 0:
+        raise ValueError("its step is no number of steps")
+    if not isinstance(progress.queue, list) or not all(type(i) is int and 0 <= i < photos for i in progress.queue):
+        raise ValueError("its queue names other photos")
+    return replace(progress, seconds=float(progress.seconds), floaters_removed=int(progress.floaters_removed))
