@@ -149,6 +149,8 @@ describe("a project", () => {
   });
 });
 
+const JOB: Row = { project: "p_0000000000000001", attempt: 1, started_at: 1, expires_at: 2, usd: 1, preset: "preview", photos: 5 };
+
 describe("the account", () => {
   test("has every table in a backup, or leaves it out on purpose", async () => {
     const tables = await account((_index, sql) => tablesIn(sql));
@@ -192,6 +194,19 @@ describe("the account", () => {
     expect(await open("b_2", true)).toBeNull();
     await account((index) => index.closeRestore());
     expect(await open("b_2")).toMatchObject({ refused: true });
+  });
+
+  test.each<{ what: string; tables: Tables }>([
+    { what: "stages that are no JSON", tables: { job: [{ ...JOB, stages: "{" }] } },
+    { what: "a price that is a word", tables: { job: [{ ...JOB, usd: "much" }] } },
+    { what: "a start that is a word", tables: { job: [{ ...JOB, started_at: "soon" }] } },
+    { what: "an end after all time", tables: { job: [{ ...JOB, settled_at: 9e15 }] } },
+    { what: "a stop that is no JSON", tables: { breaker: [{ one: 1, state: "{" }] } },
+  ])("takes no row with $what", async ({ tables }) => {
+    expect(await account((index) => index.restoreRows(tables))).toMatchObject({ refused: true, code: "CONFLICT" });
+    expect((await account((index) => index.jobs(10, null))).jobs).toEqual([]);
+    expect((await account((index) => index.figures())).usdMonth).toBe(0);
+    expect(await account((index) => index.restoreRows({ job: [JOB] }))).toBeNull();
   });
 
   test("takes all rows of a call, or none", async () => {
