@@ -115,6 +115,14 @@ CHAOS = (
     # All rows, also those that wait for minutes; writes the table of docs/reliability.md.
     Suite(name="all faults", command=(*PYTEST, "tests/chaos"), environment={"SPLAT_CHAOS": "all"}),
 )
+FUZZ = (
+    # 10,000 cases of each kind, about half an hour; `all` runs 500 of each.
+    Suite(
+        name="fuzz of the worker", command=(WORKER_PYTEST[0], "-m", "tests.fuzz", "job-input", "checkpoints", "photos")
+    ),
+    Suite(name="fuzz of the configuration", command=(".venv/bin/python", "-m", "tests.fuzz", "configuration")),
+    Suite(name="fuzz of the edge worker", command=(*NPM, "run", "attack"), uses=BUILD),
+)
 STEPS = (
     # Interrupts up and destroy at every step: half an hour. `all` runs a selection.
     Suite(
@@ -132,6 +140,7 @@ PARTS: Mapping[str, Sequence[Suite]] = {
     "steps": STEPS,
     "chaos": CHAOS,
     "alerts": ALERTS,
+    "fuzz": FUZZ,
 }
 
 

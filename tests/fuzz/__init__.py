@@ -1,0 +1,1 @@
+"""Fuzzing from a corpus: each case is made from a seed and its number, so that it can be made again."""
