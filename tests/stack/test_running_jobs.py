@@ -20,9 +20,9 @@ from scripts.splat_cli.photos import find_photos
 from scripts.splat_cli.stack import Engine
 from scripts.splat_cli.stack_access import read_stack
 from tests.conftest import need
-from tests.stack.conftest import BUCKET, ROOT, LocalCloud, Project, make_project
+from tests.stack.conftest import BUCKET, ROOT, SCRIPT, LocalCloud, Project, make_project
 
-pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,38 @@ def test_the_doctor_finds_nothing_on_a_healthy_stack_and_each_fault_on_a_broken_
 
     whole.up(refresh=True)  # what `splat doctor --fix` runs
     assert findings(whole) == {}
+
+    change_script(cloud, {"WORKER_URL": "http://127.0.0.1:9"})
+    with EdgeClient(cloud.app_url, str(whole.outputs()["operatorToken"].value)) as client:
+        client.stop_jobs("A test stopped it.")
+        assert findings(whole) == {
+            "webhook address": "webhook-not-received",
+            "Worker script": "script-drift",
+            "service": "service-stopped",
+        }
+        client.resume_jobs()
+    change_script(cloud, {"RUNPOD_API_KEY": "rpa_revoked"})
+    assert findings(whole) == {
+        "webhook address": "webhook-not-received",
+        "Worker script": "script-drift",
+        "secrets in sync": "secrets-out-of-sync",
+    }
+    cloud.cloudflare("DELETE", f"/resources/WorkersScript/{SCRIPT}").raise_for_status()
+    found = findings(whole)
+    assert (found["Worker script"], found["app"]) == ("script-missing", "app-unhealthy")
+
+    whole.up(refresh=True)
+    assert findings(whole) == {}
+
+
+def change_script(cloud: LocalCloud, texts: dict[str, str]) -> None:
+    """Somebody changes text bindings of the deployed script by hand."""
+    props = cloud.resources()["WorkersScript", SCRIPT]
+    bindings = [{**one, "text": texts.get(one["name"], one.get("text"))} for one in props["bindings"]]
+    kept = [{key: value for key, value in one.items() if value is not None} for one in bindings]
+    tag = props["migrationTag"]
+    body = {"props": {**props, "bindings": kept, "migrations": {"oldTag": tag, "newTag": tag}}}
+    cloud.cloudflare("PUT", f"/resources/WorkersScript/{SCRIPT}", json=body).raise_for_status()
 
 
 def test_a_running_job_is_cancelled_first_and_says_why(whole: Project, cloud: LocalCloud) -> None:
