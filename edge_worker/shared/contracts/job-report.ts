@@ -69,6 +69,10 @@ export type Report = z.infer<typeof ReportSchema>;
 
 export const PreviewSchema = z.object({ artifact: text(0, 100), seq: count });
 
+/** Cameras seen from above: position and viewing direction, -100 to 100 each. */
+const Side = z.int().check(z.gte(-100), z.lte(100));
+export const PlanSchema = z.array(z.tuple([Side, Side, Side, Side])).check(z.maxLength(400));
+
 /** runpod_id: absent from older workers. */
 export const ProgressSchema = z.object({
   project_id: z.string(),
@@ -80,4 +84,6 @@ export const ProgressSchema = z.object({
   message: text(0, 2000),
   eta_s: z.nullish(amount),
   preview: z.nullish(PreviewSchema),
+  /** Absent from older workers. */
+  cameras: z.nullish(PlanSchema),
 });

@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 
 import { PRESETS, STATES } from "../stages.ts";
 import { EditSchema } from "./edit.ts";
-import { PreviewSchema, ReportSchema } from "./job-report.ts";
+import { PlanSchema, PreviewSchema, ReportSchema } from "./job-report.ts";
 
 const Time = z.iso.datetime();
 
@@ -27,6 +27,8 @@ export const ProjectSchema = z.object({
       message: z.string(),
       eta_s: z.nullable(z.number()),
       preview: z.nullable(PreviewSchema),
+      /** Those found so far; absent from older rows. */
+      cameras: z._default(z.nullable(PlanSchema), null),
       at: Time,
     }),
   ),

@@ -24,13 +24,15 @@ class Preview:
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """The progress of a job. fraction: 0 to 1 of this stage; eta_s: seconds left in this stage, if known."""
+    """The progress of a job. fraction: 0 to 1 of this stage; eta_s: seconds left in this stage, if known;
+    cameras: those found so far, seen from above (job/plan.py), where they are new."""
 
     stage: Stage
     fraction: float
     message: str
     eta_s: float | None = None
     preview: Preview | None = None
+    cameras: tuple[tuple[int, int, int, int], ...] | None = None
 
     def wire(self) -> dict[str, Any]:
         """The message of docs/contracts/progress.json, without project, attempt and number, which the handler adds."""
@@ -41,6 +43,7 @@ class Event:
             "message": self.message,
             "eta_s": eta_s,
             "preview": asdict(self.preview) if self.preview else None,
+            "cameras": None if self.cameras is None else [list(camera) for camera in self.cameras],
         }
 
 
@@ -52,7 +55,8 @@ def silent(*_: object) -> None:
 
 
 class Throttle:
-    """Passes on an event if it is the first of its stage, has a preview, or comes `interval_s` after the last."""
+    """Passes on an event if it is the first of its stage, has a preview or cameras, or comes `interval_s` after
+    the last."""
 
     def __init__(
         self, send: OnEvent, *, interval_s: float = INTERVAL_S, clock: Callable[[], float] = time.monotonic
@@ -63,7 +67,8 @@ class Throttle:
 
     def __call__(self, event: Event) -> None:
         now = self._clock()
-        if event.stage == self._stage and event.preview is None and now - self._last < self._interval_s:
+        news = event.preview is not None or event.cameras is not None
+        if event.stage == self._stage and not news and now - self._last < self._interval_s:
             return
         self._stage, self._last = event.stage, now
         self._send(event)

@@ -241,9 +241,9 @@ function isOurs(report: Report, projectId: string, attempt: number): boolean {
 function readPolledProgress(attempt: number, projectId: string, output: unknown, now: number): Event {
   const parsed = ProgressSchema.safeParse(output);
   if (!parsed.success || parsed.data.project_id !== projectId || parsed.data.attempt !== attempt) return { type: "in_progress", attempt };
-  const { seq, stage, fraction, message, eta_s, preview } = parsed.data;
+  const { seq, stage, fraction, message, eta_s, preview, cameras } = parsed.data;
   const at = new Date(now).toISOString();
-  return { type: "progress", attempt, seq, progress: { stage, fraction, message, eta_s: eta_s ?? null, preview: preview ?? null, at } };
+  return { type: "progress", attempt, seq, progress: { stage, fraction, message, eta_s: eta_s ?? null, preview: preview ?? null, cameras: cameras ?? null, at } };
 }
 
 function failed(attempt: number, failure: Failure): Extract<Event, { type: "failed" }> {

@@ -185,7 +185,7 @@ export class JobRunner {
       return { rejected };
     }
     if (message === null || message.project_id !== id || message.attempt !== grant.attempt) return "unreadable";
-    const { seq, stage, fraction, message: text, eta_s, preview, attempt } = message;
+    const { seq, stage, fraction, message: text, eta_s, preview, cameras, attempt } = message;
     const isOver = !ACTIVE.has(job.state);
     if (runpodId !== null && job.runpodId === null) await this.#record.apply({ type: "found", attempt, runpodId });
     if (isOver) {
@@ -193,7 +193,7 @@ export class JobRunner {
       await this.confirmCancels();
       return "ended";
     }
-    const progress = { stage, fraction, message: text, eta_s: eta_s ?? null, preview: preview ?? null, at: new Date().toISOString() };
+    const progress = { stage, fraction, message: text, eta_s: eta_s ?? null, preview: preview ?? null, cameras: cameras ?? null, at: new Date().toISOString() };
     await this.#record.apply({ type: "progress", attempt, seq, progress });
     return "ok";
   }

@@ -199,10 +199,10 @@ function run(job: Job, now: number): Job {
   return { ...job, state: "running", startedAt: job.startedAt ?? now, heardAt: now, adoptUntil: null, retryAt: null, notice: null };
 }
 
-/** A message without a preview does not take back the one before: its file is still there. */
+/** A message without a preview or cameras does not take back those before. */
 function onProgress(job: Job, seq: number, progress: Progress): Job {
   if (seq <= job.progressSeq) return job;
-  return { ...job, progressSeq: seq, progress: { ...progress, preview: progress.preview ?? job.progress?.preview ?? null } };
+  return { ...job, progressSeq: seq, progress: { ...progress, preview: progress.preview ?? job.progress?.preview ?? null, cameras: progress.cameras ?? job.progress?.cameras ?? null } };
 }
 
 function onClock(job: Job, now: number): Job {

@@ -13,7 +13,7 @@ const DEADLINE = NOW + 1_000;
 const FAILURE: Failure = { code: "SFM_FAILED", message: "No overlap.", hint: null, stage: "sfm" };
 const REPORT = ReportSchema.parse(reportExample);
 const NOTICE = { message: "RunPod is busy.", hint: null, until: NOW + 5 };
-const PROGRESS = { stage: "train", fraction: 0.5, message: "half", eta_s: 1, preview: null, at: "2026-11-23T00:00:00Z" };
+const PROGRESS = { stage: "train", fraction: 0.5, message: "half", eta_s: 1, preview: null, cameras: null, at: "2026-11-23T00:00:00Z" };
 
 const OPEN_JOB = { ...NEW_JOB };
 const ATTEMPT: Job = { ...NEW_JOB, attempt: 1, preset: "preview", runpodId: "r1", deadlineAt: DEADLINE, submittedAt: NOW - 10 };
@@ -206,6 +206,16 @@ describe("an attempt", () => {
     expect(newer.progress?.preview?.seq).toBe(6);
     const again = transition(transition(newer, EVENTS.failed, NOW), EVENTS.start, NOW);
     expect(again.progress).toBe(null);
+  });
+
+  test("keeps the cameras found so far while messages without them follow", () => {
+    const cameras: [number, number, number, number][] = [[0, -100, 0, 100]];
+    const found = transition(JOBS.running, { type: "progress", attempt: 1, seq: 4, progress: { ...PROGRESS, cameras } }, NOW);
+    expect(transition(found, { type: "progress", attempt: 1, seq: 5, progress: PROGRESS }, NOW).progress?.cameras).toEqual(cameras);
+    // Rows of older versions have no such field.
+    const { cameras: _, ...older } = PROGRESS;
+    const old = { ...JOBS.running, progress: older as typeof PROGRESS };
+    expect(transition(old, { type: "progress", attempt: 1, seq: 9, progress: PROGRESS }, NOW).progress?.cameras).toBeNull();
   });
 
   test("takes progress in order only", () => {

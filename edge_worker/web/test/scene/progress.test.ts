@@ -12,7 +12,7 @@ import { costSoFar, keepForecast, secondsLeft, stageShares, steps } from "../../
 const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`../../../../docs/contracts/${name}.json`, import.meta.url), "utf8"));
 const running = z.parse(ProjectSchema, read("project"));
 const at = (change: Partial<Project>): Project => ({ ...running, ...change });
-const progress = (change: Partial<Progress>): Progress => ({ stage: "train", fraction: 0.5, message: "", eta_s: null, preview: null, at: "2026-11-23T16:54:40Z", ...change });
+const progress = (change: Partial<Progress>): Progress => ({ stage: "train", fraction: 0.5, message: "", eta_s: null, preview: null, cameras: null, at: "2026-11-23T16:54:40Z", ...change });
 const inStage = (stage: string, fraction: number): Project => at({ progress: progress({ stage, fraction }) });
 const short = (project: Project, upload: number | null = null): string => steps(project, upload).map(({ state }) => state.at(0)).join("");
 

@@ -9,12 +9,14 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pycolmap
 import pytest
 
 from splat_worker.job import extras
 from splat_worker.job.checkpoint import Checkpoint
 from splat_worker.job.extras import MATCHES_EVERY_S, TOO_LARGE, Extras
 from splat_worker.job.run import JobRun, SceneJob
+from splat_worker.progress import Event
 from splat_worker.sfm.resume import PartialModel
 from splat_worker.transfer.delivery import Folder
 
@@ -56,13 +58,14 @@ class Search:
 
     def __init__(self, folder: Path) -> None:
         self.now = 0.0
+        self.events: list[Event] = []
         self.database, self.delivery = folder / "matches.db", RecordingFolder(path=folder)
         self.delivery.open.set()
         self.run = JobRun(
             job=SceneJob(project_id="p"),
             scratch=folder,
             delivery=self.delivery,
-            on_event=lambda event: None,
+            on_event=self.events.append,
             clock=lambda: self.now,
         )
 
@@ -187,3 +190,22 @@ def test_a_failed_copy_costs_a_checkpoint_and_not_the_job(search: Search) -> Non
         beside.matches(search.database, complete=False)
         until(beside, search.delivery.saved, 1)
     assert search.delivery.saved == [1]
+
+
+def test_the_cameras_of_a_partial_model_are_shown_with_the_progress_of_the_search(
+    search: Search, tmp_path: Path
+) -> None:
+    options = pycolmap.SyntheticDatasetOptions()
+    options.num_rigs, options.num_cameras_per_rig, options.num_frames_per_rig, options.num_points3D = 1, 1, 7, 20
+    folder = tmp_path / "model"
+    folder.mkdir()
+    pycolmap.synthesize_dataset(options).write_binary(str(folder))
+    with Extras(search.run, "f") as beside:
+        beside.finding(0.4, "Placing cameras: 7 of 12")
+        beside.matches(search.database, complete=True, partial=PartialModel.of("usual", folder))
+        # One that cannot be read shows nothing, and fails nothing.
+        beside.matches(search.database, complete=True, partial=PartialModel(rung="usual", files={"images.bin": b"?"}))
+    shown = [event for event in search.events if event.cameras is not None]
+    assert [(event.fraction, event.message, len(event.cameras or ())) for event in shown] == [
+        (0.4, "Placing cameras: 7 of 12", 7)
+    ]

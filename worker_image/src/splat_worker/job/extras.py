@@ -10,10 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pycolmap
+
 from splat_worker.background import Latest
 from splat_worker.errors import Stage
 from splat_worker.export.sog import without_harmonics, write_sog
 from splat_worker.job.checkpoint import Checkpoint
+from splat_worker.job.plan import plan_of
 from splat_worker.job.run import JobRun
 from splat_worker.progress import Event, Preview
 from splat_worker.scene import Gaussians
@@ -46,6 +50,7 @@ class Extras:
         self._copy_s = 0.0
         self._complete: Path | None = None
         self._fraction, self._seq = 0.0, 0
+        self._finding = (0.0, "Finding camera positions")
         self._latest_preview = Latest("preview", self._send_preview) if "preview.sog" in run.delivery.wanted else None
         self._latest_checkpoint = Latest("checkpoint", self._send) if run.delivery.keeps_checkpoints else None
 
@@ -69,6 +74,8 @@ class Extras:
         cameras may take a while."""
         latest = self._latest_checkpoint
         assert latest is not None
+        if partial is not None:
+            self._show(partial)
         now = self._run.clock()
         if complete and partial is None:
             due = now - self._began >= MATCHES_EVERY_S
@@ -105,8 +112,29 @@ class Extras:
             self._run.warnings.append(TOO_LARGE)
         return True
 
+    def finding(self, fraction: float, message: str) -> None:
+        """Progress of the search for cameras."""
+        self._finding = (fraction, message)
+        self._run.on_event(Event(stage=Stage.SFM, fraction=fraction, message=message))
+
+    def _show(self, partial: PartialModel) -> None:
+        """The cameras of a partial model, for whoever watches the job."""
+        folder = self._run.scratch / "shown"
+        try:
+            partial.write(folder)
+            images = pycolmap.Reconstruction(folder).images.values()
+            poses = [image.cam_from_world().matrix() for image in images if image.has_pose]
+        except Exception as error:  # a drawing is not worth the job
+            log.warning("cannot show the cameras found so far: %s", type(error).__name__)
+            return
+        fraction, message = self._finding
+        self._run.on_event(Event(stage=Stage.SFM, fraction=fraction, message=message, cameras=plan_of(np.array(poses))))
+
     def placed(self, sparse: SparseModel) -> None:
         """The cameras are found; every checkpoint from now on includes them."""
+        plan = plan_of(np.stack([camera.world_to_camera for camera in sparse.cameras]))
+        message = f"Found {len(sparse.cameras)} camera positions"
+        self._run.on_event(Event(stage=Stage.SFM, fraction=1.0, message=message, cameras=plan))
         self._base = replace(self._base, sparse=sparse)
         if self._latest_checkpoint:
             self.checkpoint(None)

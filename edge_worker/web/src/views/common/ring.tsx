@@ -31,6 +31,12 @@ export function Ring({ count, lit, label }: { count: number; lit: number; label?
   return <Drawing glyphs={glyphs} label={label} />;
 }
 
+/** The cameras that a running job has found, as its progress has them (docs/contracts.md). */
+export function FoundCameras({ cameras, label }: { cameras: readonly (readonly [number, number, number, number])[]; label: string }) {
+  const glyphs = cameras.map(([x, y, lookX, lookY]): Glyph => ({ x: (x / 100) * RADIUS, y: (y / 100) * RADIUS, angleDeg: (Math.atan2(lookY, lookX) * 180) / Math.PI, lit: true }));
+  return <Drawing glyphs={glyphs} label={label} />;
+}
+
 interface CameraPlanProps {
   cameras: readonly PlanCamera[];
   selected: string | null;

@@ -6,7 +6,8 @@ import { api, ownSource } from "../../api/api.ts";
 import { about, duration, plural, usd } from "../../lib/format.ts";
 import { costSoFar, secondsLeft, steps } from "../../scene/progress.ts";
 import { cancelQuestion, queueWords } from "../../scene/status.ts";
-import { Ring } from "../common/ring.tsx";
+import { RUNNING } from "../../texts/running.ts";
+import { FoundCameras, Ring } from "../common/ring.tsx";
 import { Ask } from "../common/dialog.tsx";
 import { Stage } from "../scene/stage.tsx";
 import type { StateProps } from "./state-props.ts";
@@ -78,9 +79,14 @@ const AHEAD: readonly { label: string; words: string }[] = [
 /** Until there is a preview: the photos around the subject, and what happens next. */
 function Ahead({ project }: Pick<StateProps, "project">) {
   const line = steps(project);
+  const found = project.progress?.cameras ?? [];
   return (
     <div class="coming">
-      <Ring count={Math.min(72, Math.max(8, project.photos.count))} lit={project.photos.count} label={`${plural(project.photos.count, "photo")} around the subject`} />
+      {found.length > 0 ? (
+        <FoundCameras cameras={found} label={RUNNING.found(found.length, project.photos.count)} />
+      ) : (
+        <Ring count={Math.min(72, Math.max(8, project.photos.count))} lit={project.photos.count} label={RUNNING.around(project.photos.count)} />
+      )}
       <ol class="stack">
         {AHEAD.map(({ label, words }) => (
           <li key={label} class={line.find((step) => step.label === label)?.state}>
