@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.canvas import canvas_picture, drawn_share, region_colours, wait_for_scene
 from tests.browser.checks import assert_accessible, assert_fits
-from tests.browser.conftest import PHONE, Complaints, MadeScene, OpenPage
+from tests.browser.conftest import DESKTOP, PHONE, Complaints, MadeScene, OpenPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -96,6 +97,46 @@ def test_no_page_has_an_accessibility_violation(
     assert_accessible(page)
     page.get_by_role("button", name="Delete").click()
     assert_accessible(page)
+
+
+PROGRESS = {"message": "Working", "eta_s": 90, "preview": None, "at": "2026-11-30T12:00:00.000Z"}
+CAMERAS = [[0, -100, 0, 100], [87, 50, -87, -50], [-87, 50, 87, -50]]
+FAILURE = {"code": "SFM_FAILED", "message": "0 of 8 photos were placed.", "hint": "Use more light.", "stage": "sfm"}
+NONE_YET = {"report": None, "artifacts": {}, "cover": None, "progress": None, "finished_at": None}
+STATES: dict[str, dict[str, Any]] = {
+    "without photos": {**NONE_YET, "state": "new", "photos": {"count": 0, "bytes": 0}},
+    "with an upload that was interrupted": {**NONE_YET, "state": "uploading"},
+    "ready": {**NONE_YET, "state": "ready"},
+    "in the queue": {**NONE_YET, "state": "queued", "place": 2},
+    "waiting for a worker": {**NONE_YET, "state": "queued", "place": None},
+    "with cameras being found": {
+        **NONE_YET,
+        "state": "running",
+        "progress": {**PROGRESS, "stage": "sfm", "fraction": 0.4, "cameras": CAMERAS},
+    },
+    "in training": {**NONE_YET, "state": "running", "progress": {**PROGRESS, "stage": "train", "fraction": 0.5}},
+    "failed": {**NONE_YET, "state": "failed", "error": FAILURE},
+    "cancelled": {**NONE_YET, "state": "cancelled", "error": {**FAILURE, "code": "CANCELLED"}},
+}
+
+
+@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_no_state_of_a_job_has_an_accessibility_violation(
+    made_scene: MadeScene, open_page: OpenPage, device: dict[str, Any]
+) -> None:
+    page = open_page("/", **{**device, "reduced_motion": "reduce"})
+    project = {**made_scene.project}
+    page.route_web_socket("**/events", lambda socket: None)
+    page.route(f"**/api/projects/{project['id']}", lambda route: route.fulfill(json=project))
+    for name, state in STATES.items():
+        project.update(made_scene.project | state)
+        page.goto(made_scene.path)
+        expect(page.locator("h1")).to_be_visible()
+        expect(page.locator(".steps"), name).to_be_visible()
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert_accessible(page)
+        assert_fits(page)
 
 
 def test_everything_fits_and_can_be_touched_on_a_phone(
