@@ -11,11 +11,13 @@ import torch
 from scenes import blobs, photos_of, with_oblique
 
 from splat_worker.scene import Gaussians, PosedPhotos
+from splat_worker.train.backdrop import DIRECTIONS
 from splat_worker.train.core.backend import Shapes
 from splat_worker.train.core.context import Device, OutOfMemory, TrainContext, TrainingCancelled, TrainingFailed
 from splat_worker.train.core.preset import PresetName, resolve_preset
 from splat_worker.train.cpu import backend
 from splat_worker.train.cpu.rasterize import rasterize
+from splat_worker.train.render import render
 from splat_worker.train.trainer import train
 
 
@@ -65,6 +67,7 @@ def test_dark_places_are_closed_not_left_open_unless_the_photos_show_a_subject_i
     def shows_through(photos: PosedPhotos, until: float, steps: int) -> float:
         """Share of a white background that comes through the scene."""
         g = train(photos, preset(any_background=until, steps=steps), TrainContext()).gaussians
+        g = g.select(np.linalg.norm(g.means, axis=1) < 8.0)  # without the backdrop, at 12
         arrays = (g.means, g.quats, np.exp(g.log_scales), 1 / (1 + np.exp(-g.opacity_logits)), g.sh)
         parts = [torch.from_numpy(np.ascontiguousarray(a, dtype=np.float32)) for a in arrays]
         over = [rasterize(Shapes(*parts), photos.views[0].camera, torch.full((3,), value)) for value in (0.0, 1.0)]
@@ -73,6 +76,23 @@ def test_dark_places_are_closed_not_left_open_unless_the_photos_show_a_subject_i
     dark = replace(posed, views=tuple(replace(v, image=np.maximum(v.image, 20)) for v in posed.views))
     assert shows_through(dark, 0.5, 120) < 0.9 * shows_through(dark, 0.0, 120)
     assert shows_through(posed, 0.5, 20) == shows_through(posed, 0.0, 20)
+
+
+def test_a_scene_before_a_sky_gets_a_backdrop_in_its_snapshots_and_its_result(posed):
+    colour = np.array([90, 140, 220], np.uint8)
+    sky = replace(posed, views=tuple(replace(view, image=np.maximum(view.image, colour)) for view in posed.views))
+    snapshots: list[Gaussians] = []
+    ctx = TrainContext(on_snapshot=snapshots.append, snapshot_first_s=0.0, snapshot_every_s=0.5, clock=Clock(0.1))
+    with_dome = train(sky, preset(steps=40), ctx)
+    assert len(snapshots) > 3
+    for scene in (*snapshots, with_dome.gaussians):
+        assert (np.linalg.norm(scene.means, axis=1) > 8.0).sum() >= DIRECTIONS
+    # A picture into a direction that is nothing but sky.
+    away = replace(sky.views[0].camera, world_to_camera=np.diag([1.0, -1.0, -1.0, 1.0]) @ sky.views[0].world_to_camera)
+    assert np.abs(render(with_dome.gaussians, away)[20:40, 30:60] - colour / 255).max() < 0.2
+    without = train(sky, preset(steps=40, any_background=0.0), TrainContext())
+    assert len(without.gaussians) < 300
+    assert with_dome.metrics.psnr_db > without.metrics.psnr_db
 
 
 @pytest.mark.parametrize("limit", [40, 75, 110])

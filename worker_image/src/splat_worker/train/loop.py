@@ -11,6 +11,7 @@ import torch
 
 from splat_worker.limits import peak_memory_mb
 from splat_worker.scene import Gaussians, PosedPhotos
+from splat_worker.train.backdrop import backdrop
 from splat_worker.train.core import schedule
 from splat_worker.train.core.backend import Backend, Kind, Setup
 from splat_worker.train.core.checkpoint import CheckpointMismatch, Progress, RunId, pack, unpack
@@ -42,6 +43,10 @@ class Training:
         self.spread = spread_of(self.training)
         gains = np.array([view.gain for view in self.training])
         self._coloured = preset.any_background > 0 and not schedule.in_front_of_nothing(self.training)
+        self._backdrop = backdrop(self.training, posed.points) if preset.any_background > 0 else None
+        black = np.zeros(3, np.float32)
+        dome = self._backdrop
+        self._behind = [black if dome is None else dome.behind(view.camera) for view in self.training]
         self.steps = preset.steps
         self.progress = Progress(rng=np.random.default_rng(ctx.seed), queue=[])
         # It draws its first Gaussians from the run's random numbers, before the first photo is drawn.
@@ -92,9 +97,9 @@ class Training:
         if not progress.queue:
             progress.queue = rng.permutation(len(self.training)).tolist()
         index = progress.queue.pop()
-        colour = np.zeros(3, np.float32)
+        colour = self._behind[index]
         if self._coloured:
-            colour = schedule.background(progress.step / self.steps, self.preset, rng)
+            colour = schedule.background(progress.step / self.steps, self.preset, rng, colour)
         self.backend.step(index, schedule.Moment(step=progress.step, steps=self.steps, background=colour))
         progress.step += 1
 
@@ -118,10 +123,13 @@ class Training:
             message = f"Step {step} of {self.steps}, {self.backend.count} Gaussians"
             ctx.on_progress(step / self.steps, message, timer.eta_s(step, self.steps, now))
         if ctx.on_snapshot is not None and timer.due("snapshot", now, ctx.snapshot_every_s):
-            ctx.on_snapshot(self.backend.scene())
+            ctx.on_snapshot(self._with_backdrop(self.backend.scene()))
         if ctx.on_checkpoint is not None and timer.due("checkpoint", now, ctx.checkpoint_every_s):
             saved = replace(self.progress, seconds=self.progress.seconds + now - timer.started_s)
             ctx.on_checkpoint(pack(self.run, saved, self.backend.save()))
+
+    def _with_backdrop(self, gaussians: Gaussians) -> Gaussians:
+        return gaussians if self._backdrop is None else self._backdrop.joined(gaussians)
 
     def _shorten(self, steps: int) -> None:
         """Rates and densification follow, because they go by the share of the run."""
@@ -134,7 +142,7 @@ class Training:
     def _result(self, gaussians: Gaussians) -> Trained:
         visible = visible_rows(torch.from_numpy(gaussians.opacity_logits)).numpy()
         removed = self.progress.floaters_removed + len(gaussians) - len(visible)
-        gaussians = gaussians.select(visible)
+        gaussians = self._with_backdrop(gaussians.select(visible))
         views = tuple(resized(view, self.preset.size_px) for view in self.held_out)
         device = self.ctx.device
         renders = {v.name: np.rint(picture_of(gaussians, v.camera, self.kind) * 255.0).astype(np.uint8) for v in views}

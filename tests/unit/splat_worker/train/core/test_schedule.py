@@ -62,15 +62,20 @@ def test_the_coarse_stage_has_half_the_photos_size_however_large_the_preset_woul
     assert [schedule.size_px(preset, 96, part) for part in (0.25, 0.99)] == [whole] * 2
 
 
-def test_the_background_is_random_at_first_and_fades_to_black():
-    preset = replace(PRESET, any_background=0.5)
-    brightest = [
-        max(schedule.background(part, preset, np.random.default_rng(seed)).max() for seed in range(50))
+@pytest.mark.parametrize("behind", [(0.0, 0.0, 0.0), (0.2, 0.5, 0.9)])
+def test_the_background_is_random_at_first_and_fades_to_what_lies_behind_the_scene(behind):
+    preset, behind = replace(PRESET, any_background=0.5), np.array(behind, np.float32)
+    colours = {
+        part: np.array([schedule.background(part, preset, np.random.default_rng(seed), behind) for seed in range(50)])
         for part in (0.0, 0.25, 0.5, 1.0)
-    ]
-    assert brightest[0] > 0.9
-    assert 0.4 < brightest[1] <= 0.5
-    assert brightest[2:] == [0.0, 0.0]
+    }
+    assert colours[0.0].max() > 0.9
+    assert colours[0.0].min() < 0.1
+    halfway = colours[0.25] - 0.5 * behind
+    assert halfway.min() >= 0.0
+    assert 0.4 < halfway.max() <= 0.5
+    for part in (0.5, 1.0):
+        assert (colours[part] == behind).all()
 
 
 def photo(name: str, centre: tuple[float, float, float]) -> View:

@@ -31,7 +31,7 @@ class Preset:
 
     steps: int
     size_px: int  # longest side of the photos that are trained on
-    gaussians_max: int  # hard cap, initial ones included
+    gaussians_max: int  # hard cap in training, initial ones included; the backdrop's come on top
     sh_degree: int  # view-dependent colour: 0 none
     coarse: tuple[tuple[float, float], ...] = ((0.25, 0.5),)  # (until this fraction, at this share of the photos' size)
     densify_from: float = 0.06
@@ -48,7 +48,8 @@ class Preset:
     rate_sh: float = 4e-4
     opacity_weight: float = 0.01  # of mean opacity in the loss; both as in 3DGS-MCMC, against overfitting
     scale_weight: float = 0.01  # of mean scale over the scene's unit in the loss
-    any_background: float = 0.5  # until then a new colour behind the scene in every step, fading to black
+    # Until then a new colour behind the scene in every step, fading to the backdrop's. 0: black, and no backdrop.
+    any_background: float = 0.5
     rates_end: float = 1.0  # last rates over first, of all but the means, from the end of growth on
     resample: bool = False  # grow as 3DGS-MCMC does (cuda/densification.py); the CPU's trainer always splits
     start_size: float = 1.0  # of the first Gaussians, times the way to their neighbours
@@ -81,10 +82,8 @@ _CPU: Mapping[PresetName, Preset] = {
     PresetName.STANDARD: Preset(steps=4000, size_px=640, gaussians_max=60_000, sh_degree=1, **_LONG),
     PresetName.HIGH: Preset(steps=10_000, size_px=960, gaussians_max=150_000, sh_degree=2, **_LONG),
 }
-# Measured on sets of 20 to 50 photos (bench/gpu/README.md). Lower than the CPU's rates, which serve fewer steps. A
-# colour behind the scene was not measured on a GPU.
+# Measured on sets of 20 to 50 photos (bench/gpu/README.md). Lower than the CPU's rates, which serve fewer steps.
 _CUDA_FIT: Mapping[str, float] = {
-    "any_background": 0.0,
     "rate_means": 4e-4,
     "rate_scales": 8e-3,
     "rate_quats": 2e-3,

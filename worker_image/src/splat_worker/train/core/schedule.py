@@ -97,16 +97,16 @@ def target(preset: Preset, start: int, step: int, steps: int) -> int:
     return min(cap, round(start * (cap / start) ** part if preset.resample else start + (cap - start) * part))
 
 
-def background(share: float, preset: Preset, rng: np.random.Generator) -> Float32:
-    """(3,) the colour behind the scene at this share of the run.
+def background(share: float, preset: Preset, rng: np.random.Generator, behind: Float32) -> Float32:
+    """(3,) the colour behind the scene at this share of the run. behind: (3,) what a viewer will see there.
 
-    Over black all the time, a dark wall may as well stay open, and seen from elsewhere it is a hole. A colour that
-    nobody can learn closes it. It fades to black, because the last steps must see what a viewer will.
+    Over one colour all the time, a wall of that colour may as well stay open, and seen from elsewhere it is a hole. A
+    colour that nobody can learn closes it. It fades to `behind`, because the last steps must see what a viewer will.
     """
     left = 1.0 - share / max(preset.any_background, 1e-9)
     if not preset.any_background or left <= 0.0:
-        return np.zeros(3, np.float32)
-    return (left * rng.random(3)).astype(np.float32)
+        return behind
+    return (left * rng.random(3) + (1.0 - left) * behind).astype(np.float32)
 
 
 def in_front_of_nothing(views: tuple[View, ...]) -> bool:
