@@ -139,6 +139,25 @@ def test_no_state_of_a_job_has_an_accessibility_violation(
         assert_fits(page)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_operators_see_the_whole_service_on_desktop_and_phone(open_page: OpenPage, scheme: str) -> None:
+    page = open_page("/", color_scheme=scheme)
+    page.get_by_role("link", name="Operations").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Operations")
+    for check in ("RunPod key", "Bucket", "Bucket CORS", "Webhook address", "Clock", "Budget"):
+        expect(page.get_by_role("heading", level=3, name=f"Fine: {check}", exact=True)).to_be_visible()
+    month = page.get_by_role("button", name="Last 30 days")
+    month.press("Enter")
+    expect(month).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("img", name="Jobs that ended")).to_be_visible()
+    page.get_by_text("The same figures as a table").press("Enter")
+    assert_accessible(page)
+    phone = open_page("/operations", **PHONE, color_scheme=scheme)
+    expect(phone.get_by_role("heading", level=3, name="Fine: Budget")).to_be_visible()
+    assert_accessible(phone)
+    assert_fits(phone)
+
+
 def test_everything_fits_and_can_be_touched_on_a_phone(
     made_scene: MadeScene, open_page: OpenPage, photos: list[Path]
 ) -> None:

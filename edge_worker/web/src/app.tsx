@@ -1,5 +1,6 @@
 // The frame around every page: access, routing, sign-out.
 // Never shows a project's data itself.
+import type { FunctionComponent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { Session } from "../../shared/contracts/api.ts";
@@ -7,12 +8,12 @@ import { account, loadAccount, may } from "./api/account.ts";
 import { api } from "./api/api.ts";
 import { intake } from "./intake/intake.ts";
 import { followLocally, useRoute, type Route } from "./lib/router.ts";
-import { outdated } from "./lib/lazy.ts";
+import { lazily, outdated } from "./lib/lazy.ts";
 import { useStore } from "./lib/store.ts";
 import { Boundary } from "./views/common/boundary.tsx";
 import { Mark } from "./views/common/mark.tsx";
-import { Missing, SignedOut, Trouble, Wait } from "./views/common/notices.tsx";
-import { Failure, useAction } from "./views/common/parts.tsx";
+import { Missing, Notice, SignedOut, Trouble, Wait } from "./views/common/notices.tsx";
+import { Failure, Link, useAction } from "./views/common/parts.tsx";
 import { Home, forgetScenes } from "./views/home/home.tsx";
 import { Invite } from "./views/links/invite.tsx";
 import { Review } from "./views/new/review.tsx";
@@ -89,6 +90,7 @@ function Members() {
     case "in":
       if (route.page === "new") return <Review session={state.session} settings={state.settings} />;
       if (route.page === "project") return <ProjectPage key={route.id} id={route.id} session={state.session} settings={state.settings} />;
+      if (route.page === "operations") return <Operations session={state.session} />;
       return (
         <>
           <Home session={state.session} settings={state.settings} />
@@ -96,6 +98,25 @@ function Members() {
         </>
       );
   }
+}
+
+/** For operators only, so it is no part of what every visit loads. */
+function Operations({ session }: { session: Session }) {
+  const [page, setPage] = useState<{ Page: FunctionComponent } | "failed" | null>(null);
+  const allowed = may(session, "operate");
+  useEffect(() => {
+    if (!allowed) return;
+    lazily(() => import("./views/operations/operations.tsx")).then(
+      ({ OperationsPage }) => setPage({ Page: OperationsPage }),
+      (error: unknown) => {
+        console.error(error);
+        setPage("failed");
+      },
+    );
+  }, [allowed]);
+  if (!allowed) return <Notice title="This page is for operators." lead="Your sign-in link does not include this access. Ask whoever runs this service for another one." />;
+  if (page === "failed") return <Notice alert title="This page could not be loaded." lead="Check your connection, then reload the page." />;
+  return page === null ? <Wait /> : <page.Page />;
 }
 
 function SignedIn({ session }: { session: Session }) {
@@ -112,9 +133,14 @@ function SignedIn({ session }: { session: Session }) {
       <p class="row links">
         Signed in as {session.name}.
         {may(session, "operate") ? (
-          <button class="button text" type="button" onClick={() => setInviting(true)}>
-            Sign in another device
-          </button>
+          <>
+            <Link class="button text" href="/operations">
+              Operations
+            </Link>
+            <button class="button text" type="button" onClick={() => setInviting(true)}>
+              Sign in another device
+            </button>
+          </>
         ) : null}
         <button class="button text" type="button" disabled={signOut.busy} onClick={signOut.run}>
           Sign out

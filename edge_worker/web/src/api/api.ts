@@ -35,7 +35,7 @@ export interface PhotoDeclaration {
   sha256?: string;
 }
 
-async function call<T extends z.ZodMiniType>(method: string, path: string, reply: T, body?: unknown, onceKey?: string): Promise<z.infer<T>> {
+export async function call<T extends z.ZodMiniType>(method: string, path: string, reply: T, body?: unknown, onceKey?: string): Promise<z.infer<T>> {
   const response = await send(method, path, body, onceKey);
   const parsed = z.safeParse(reply, await response.json().catch(() => undefined));
   if (parsed.success) return parsed.data;

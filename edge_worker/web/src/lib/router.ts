@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 export type Route =
   | { page: "home" }
   | { page: "new" }
+  | { page: "operations" }
   | { page: "project"; id: string }
   | { page: "shared"; token: string }
   | { page: "player"; token: string }
@@ -14,7 +15,7 @@ export function match(path: string): Route {
   const parts = path.split("/").filter((part) => part !== "").map(decode);
   const [first, second] = parts;
   if (parts.length === 0) return { page: "home" };
-  if (parts.length === 1 && first === "new") return { page: "new" };
+  if (parts.length === 1 && (first === "new" || first === "operations")) return { page: first };
   if (parts.length === 2 && first === "p" && second) return { page: "project", id: second };
   if (parts.length === 2 && first === "s" && second) return { page: "shared", token: second };
   if (parts.length === 2 && first === "e" && second) return { page: "player", token: second };

@@ -93,7 +93,7 @@ export function costSoFar(project: Project, usdPerS: number, nowMs: number): num
   return (Math.max(0, end - Date.parse(project.started_at)) / 1000) * usdPerS;
 }
 
-const STAGE_WORDS: Record<string, string> = {
+export const STAGE_WORDS: Record<string, string> = {
   download: "Download photos",
   photos: "Check photos",
   sfm: "Camera poses",

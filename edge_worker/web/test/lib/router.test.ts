@@ -8,6 +8,8 @@ describe("match", () => {
     ["/", { page: "home" }],
     ["/new", { page: "new" }],
     ["/new/", { page: "new" }],
+    ["/operations", { page: "operations" }],
+    ["/operations/x", { page: "missing" }],
     ["/p/p_7f3k", { page: "project", id: "p_7f3k" }],
     ["/s/p_7f3k.secret", { page: "shared", token: "p_7f3k.secret" }],
     ["/p", { page: "missing" }],
