@@ -58,10 +58,11 @@ def read_catalog(gpus: Iterable[Mapping[str, Any]]) -> tuple[GpuType, ...]:
             id=str(gpu["id"]),
             name=str(gpu.get("name") or gpu["id"]),
             pool=gpu.get("pool") or None,
-            memory_gb=int(gpu.get("memory") or 0),
-            usd_per_h=_number((gpu.get("price") or {}).get("serverless")),
+            memory_gb=int(_number(gpu.get("memory")) or 0),
+            usd_per_h=_number(price.get("serverless")) if isinstance(price := gpu.get("price"), Mapping) else None,
         )
         for gpu in gpus
+        if gpu.get("id")
     )
 
 
@@ -147,4 +148,4 @@ def _tokens(name: str) -> frozenset[str]:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

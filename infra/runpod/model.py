@@ -10,6 +10,7 @@ from typing import Any
 
 Wire = dict[str, Any]
 QUEUE = "QUEUE"
+TYPES = (QUEUE, "LOAD_BALANCER")
 # Identifies our endpoint across runs: its value is chosen before the first call, so a lost answer can be found again.
 MARKER = "SPLAT_DEPLOYMENT"
 
@@ -63,7 +64,8 @@ class NotInPlace(ValueError):
 
 def canonical(body: Mapping[str, Any]) -> Wire:
     """The endpoint in a read object, a create body or stored props: only FIELDS, whole numbers as integers, nothing
-    empty. Raises ValueError naming the field that has another type than published."""
+    empty. A value of another type than published is kept if nothing here reads it: a newer API must not stop a refresh.
+    Raises ValueError naming a required field that is absent or of another type."""
     found: Wire = {"type": QUEUE, "flashboot": "OFF"}  # what an absent one means
     for name, field in FIELDS.items():
         value = body.get(name)
@@ -71,10 +73,15 @@ def canonical(body: Mapping[str, Any]) -> Wire:
             raise ValueError(f"an endpoint object lacks the field '{name}'")
         if value is None or value == field.empty:
             continue
-        if isinstance(value, bool) or not isinstance(value, field.kind):
+        if field.required and not _as_published(field, value):
             raise ValueError(f"an endpoint object has a field of another type than published: {name} is {value!r}")
-        found[name] = _plain(value) if name != "env" else dict(sorted(body[name].items()))
+        plain = name != "env" or not isinstance(value, Mapping)
+        found[name] = _plain(value) if plain else dict(sorted(value.items()))
     return found
+
+
+def _as_published(field: Field, value: Any) -> bool:
+    return isinstance(value, field.kind) and not isinstance(value, bool)
 
 
 def _plain(value: Any) -> Any:
@@ -89,7 +96,7 @@ def _plain(value: Any) -> Any:
 def diff(old: Wire, new: Wire) -> tuple[Change, ...]:
     """Every value in which two canonical endpoints differ, sorted by path. The order of lists counts: compare a read
     with `align` first."""
-    before, after = _flat(old), _flat(new)
+    before, after = _flat(old, new), _flat(new, old)
     return tuple(
         Change(path=path, old=before.get(path), new=after.get(path))
         for path in sorted(before.keys() | after.keys())
@@ -99,15 +106,17 @@ def diff(old: Wire, new: Wire) -> tuple[Change, ...]:
 
 def patch(old: Wire, new: Wire) -> Wire:
     """The smallest PATCH body that turns `old` into `new`: whole sub-objects, and the explicit empty form of what is
-    no longer set. Raises NotInPlace for an endpoint of another type or without a GPU."""
-    if old["type"] != new["type"] or ("gpu" in old) != ("gpu" in new):
-        what = "type" if old["type"] != new["type"] else "gpu"
+    no longer set. A type that is not published is RunPod's own name for what ours became, and stays. Raises NotInPlace
+    for an endpoint of another published type or without a GPU."""
+    other_type = old["type"] != new["type"] and old["type"] in TYPES
+    if other_type or ("gpu" in old) != ("gpu" in new):
+        what = "type" if other_type else "gpu"
         raise NotInPlace(
             f"{what} cannot change on an existing endpoint. Delete that endpoint first, or remove "
             "photo-splat:adoptEndpointId if it names the wrong one"
         )
     body: Wire = {}
-    for name in sorted({change.path.partition(".")[0] for change in diff(old, new)}):
+    for name in sorted({change.path.partition(".")[0] for change in diff(old, new)} - {"type"}):
         body[name] = new.get(name, FIELDS[name].empty)
     if "gpu" in body:
         body["gpu"] = {**GPU_EMPTY, **body["gpu"]}
@@ -118,6 +127,8 @@ def align(known: Wire, read: Wire) -> Wire:
     """`read` without what is not drift: list orders that the API does not promise to keep, and the variables that the
     platform adds."""
     aligned = {name: _in_order_of(known.get(name), value) for name, value in read.items()}
+    if not isinstance(read.get("env", {}), dict):
+        return aligned
     ours = known.get("env", {})
     env = {key: value for key, value in read.get("env", {}).items() if key in ours or not key.startswith("RUNPOD_")}
     return {**{name: value for name, value in aligned.items() if name != "env"}, **({"env": env} if env else {})}
@@ -144,14 +155,22 @@ def _explain(change: Change) -> str:
             f"workers.max is {change.new} instead of {change.old}. RunPod lowers it after {days} days without a "
             "request, or after repeated unhealthy workers. The next `splat up` raises it again."
         )
+    if change.path in FIELDS and change.new is not None and not _known(change.path, change.new):
+        return (
+            f"{change.path} is {change.new!r} instead of {change.old!r}. This version of the program does not know "
+            "such a value; a newer one may. The next `splat up` sets the value of the settings again."
+        )
     return f"{change.path} is {change.new!r} instead of {change.old!r}: it was changed outside this program."
 
 
-def _flat(endpoint: Wire) -> Wire:
-    """Wire paths to values: objects by their entries, lists whole."""
+def _known(name: str, value: Any) -> bool:
+    return _as_published(FIELDS[name], value) and (name != "type" or value in TYPES)
+
+
+def _flat(endpoint: Wire, other: Wire) -> Wire:
+    """Wire paths to values: objects by their entries unless `other` has something else there, lists whole."""
     flat: Wire = {}
     for name, value in endpoint.items():
-        flat.update(
-            {f"{name}.{key}": entry for key, entry in value.items()} if isinstance(value, dict) else {name: value}
-        )
+        by_entry = isinstance(value, dict) and isinstance(other.get(name, {}), dict)
+        flat.update({f"{name}.{key}": entry for key, entry in value.items()} if by_entry else {name: value})
     return flat

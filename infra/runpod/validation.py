@@ -33,7 +33,7 @@ def within_quota(news: Props, endpoints: Iterable[Props], limits: Props) -> str 
         return None
     marker = marker_of(news)
     others = sum(
-        int((endpoint.get("workers") or {}).get("max", 0))
+        _workers_max(endpoint)
         for endpoint in endpoints
         if marker_of(endpoint) != marker and endpoint.get("id") != news.get("adoptId")
     )
@@ -44,6 +44,13 @@ def within_quota(news: Props, endpoints: Iterable[Props], limits: Props) -> str 
         f"photo-splat:workersMax is {asked}, but the account has room for {max(0, quota - others)}: its quota is "
         f"{quota} workers, and other endpoints use {others}. Lower workersMax, or raise the quota by adding balance"
     )
+
+
+def _workers_max(endpoint: Props) -> int:
+    """0 where the API says it in a way that is not published."""
+    workers = endpoint.get("workers")
+    most = workers.get("max") if isinstance(workers, Mapping) else None
+    return int(most) if isinstance(most, int | float) else 0
 
 
 def _quota(limits: Props) -> int | None:

@@ -43,6 +43,7 @@ def endpoint(id_: str, maximum: int, marker: str = "") -> dict[str, Any]:
         (5, [], False),
         (6, [], True),
         (5, [endpoint("ours", 5, marker="abc.endpoint")], False),
+        (5, [{**endpoint("a", 3), "workers": {"limit": 3}}, {**endpoint("b", 3), "workers": "auto"}], False),
     ],
 )
 def test_the_sum_of_max_workers_must_fit_the_quota(asked: int, others: list[dict[str, Any]], rejected: bool) -> None:
