@@ -47,7 +47,7 @@ def within_quota(news: Props, endpoints: Iterable[Props], limits: Props) -> str 
 
 
 def _workers_max(endpoint: Props) -> int:
-    """0 where the API says it in a way that is not published."""
+    """0 where the API gives it in a way that is not published."""
     workers = endpoint.get("workers")
     most = workers.get("max") if isinstance(workers, Mapping) else None
     return int(most) if isinstance(most, int | float) else 0

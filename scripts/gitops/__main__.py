@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     argument("wanted", nargs="?", default="", help="an image to use instead; printed as it is")
     argument("--tries", type=int, default=image.WAIT_TRIES, help="tries, one a minute (default: %(default)s)")
 
+    argument = add("published", compare_published, "compare RunPod's API with its copy; exit code 3 if it differs")
+    argument("--url", help="the document to compare with (default: what RunPod serves)")
+
     argument = add("comment", github.comment, "comment on a pull request, over the older comment with its mark")
     argument("number")
     argument("file", type=Path)
@@ -111,6 +114,12 @@ def drift(engine: Engine, stack: str) -> int:
         raise Failed("\n".join(problems))
     print(plan.render(found, stack=stack, heading="Drift"), end="")
     return DRIFTED if plan.steps(found) else 0
+
+
+def compare_published(url: str | None) -> int:
+    from scripts.gitops import published  # httpx is not installed where images are built
+
+    return DRIFTED if published.compare(url or published.LIVE_URL) else 0
 
 
 def review_open(engine: Engine, number: str, settings: list[tuple[str, str]]) -> None:

@@ -19,12 +19,21 @@ from local_cloud.runpod.core.problems import Problem, not_modelled
 from local_cloud.runpod.faults.transport import FaultyTransport
 from local_cloud.runpod.platform import Platform
 
+# Paths that guides name for what REST v2 calls otherwise.
+OTHER_NAMES = {
+    "/v2/endpoints": ": REST v2 calls endpoints /v2/serverless",
+    "/v1/endpoints": ": REST v1 has ended, use /v2/serverless",
+    "/graphql": ": the GraphQL API has no place in this program, use /v2/serverless",
+}
+
 
 async def _unknown(request: Request, error: Exception) -> Response:
     """Paths without a route: REST v1, GraphQL, and every product that this stand-in does not model."""
     if isinstance(error, HTTPException) and error.status_code != HTTPStatus.NOT_FOUND:
         return problem_response(Problem(error.status_code, error.detail))
-    return problem_response(not_modelled(request.url.path, status=HTTPStatus.NOT_FOUND))
+    path = request.url.path
+    hint = OTHER_NAMES.get("/".join(path.split("/")[:3]), "")
+    return problem_response(not_modelled(path + hint, status=HTTPStatus.NOT_FOUND))
 
 
 def make_app(platform: Platform) -> ASGIApp:

@@ -7,13 +7,12 @@ import functools
 import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-FILE = Path(__file__).parents[1] / "specs" / "runpod-rest-v2.openapi.json"
-PATCH = FILE.with_name("runpod-rest-v2.pagination.json")
+from scripts.gitops.published import copy
+
 # Documented on newer pages only; see specs/README.md.
 NOT_IN_THE_DOCUMENT = re.compile(r"/v2/account/limits")
 MANAGEMENT = re.compile(r"/v2/(serverless|registries|network-volumes|catalog|billing|account)(/|$)")
@@ -22,21 +21,7 @@ MANAGEMENT = re.compile(r"/v2/(serverless|registries|network-volumes|catalog|bil
 @functools.cache
 def document() -> dict[str, Any]:
     """The published document with the patch of specs/README.md."""
-    found: dict[str, Any] = _merged(json.loads(FILE.read_text()), json.loads(PATCH.read_text()))
-    return found
-
-
-def _merged(target: Any, patch: Any) -> Any:
-    """A JSON merge patch (RFC 7396) applied."""
-    if not isinstance(patch, dict):
-        return patch
-    merged = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = _merged(merged.get(name), value)
-    return merged
+    return copy()
 
 
 @functools.cache

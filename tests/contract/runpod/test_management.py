@@ -86,6 +86,11 @@ def test_a_path_that_is_not_modelled_is_404_with_the_reason(standin: StandIn, pa
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("path", ["/v2/endpoints", "/v1/endpoints", "/graphql"])
+def test_a_path_of_an_older_guide_names_todays(standin: StandIn, path: str) -> None:
+    assert "/v2/serverless" in refused(standin.http.post(path, json={"gpu_type_id": "NVIDIA L4"}), 404)
+
+
 def test_an_integral_float_is_an_integer_as_in_json_schema(standin: StandIn) -> None:
     made = standin.create(timeout=60_000.0, workers={"min": 0.0, "max": 1.0, "idleTimeout": 60.0})
     numbers = [made["timeout"], *made["workers"].values()]
