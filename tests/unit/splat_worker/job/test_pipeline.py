@@ -147,8 +147,8 @@ def test_the_poster_has_no_tags(made) -> None:  # type: ignore[no-untyped-def]
     assert max(poster.size) == 960
     assert len(poster.getexif()) == 0
     assert np.asarray(poster.convert("L"), float).std() > 10
-    small = Image.open(out / "thumbnail.webp")
-    assert max(small.size) == 400
+    with Image.open(out / "thumbnail.webp") as small:
+        assert max(small.size) == 400
     assert (out / "thumbnail.webp").stat().st_size < 30_000
     assert small.width / small.height == pytest.approx(poster.width / poster.height, abs=0.01)
 
