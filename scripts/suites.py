@@ -123,6 +123,10 @@ FUZZ = (
     Suite(name="fuzz of the configuration", command=(".venv/bin/python", "-m", "tests.fuzz", "configuration")),
     Suite(name="fuzz of the edge worker", command=(*NPM, "run", "attack"), uses=BUILD),
 )
+SOAK = (
+    # Mixes of faults from a seed; a failure prints the command that replays it.
+    Suite(name="soak", command=(*PYTEST, "-rP", "tests/chaos/test_soak.py")),
+)
 STEPS = (
     # Interrupts up and destroy at every step: half an hour. `all` runs a selection.
     Suite(
@@ -139,6 +143,7 @@ PARTS: Mapping[str, Sequence[Suite]] = {
     "machines": MACHINES,
     "steps": STEPS,
     "chaos": CHAOS,
+    "soak": SOAK,
     "alerts": ALERTS,
     "fuzz": FUZZ,
 }
@@ -236,12 +241,22 @@ def environment() -> dict[str, str]:
     }
 
 
+def soak_environment(options: argparse.Namespace) -> dict[str, str]:
+    """What tests/chaos/test_soak.py reads."""
+    given = {name: getattr(options, name) for name in ("minutes", "seed", "step")}
+    return {f"SPLAT_SOAK_{name.upper()}": str(value) for name, value in given.items() if value is not None}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/test", description=__doc__)
     parser.add_argument("part", nargs="?", default="all", choices=sorted(PARTS))
     parser.add_argument("--lanes", type=int, default=LANES, help="suites at a time (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, help="of `soak`: how long (default: 1)")
+    parser.add_argument("--seed", type=int, help="of `soak`: which mixes of faults (default: 1)")
+    parser.add_argument("--step", type=int, help="of `soak`: only this one")
     options = parser.parse_args(argv)
     os.environ.update(environment())
+    os.environ.update(soak_environment(options))
     stop_as_ctrl_c()
     began = time.monotonic()
     try:

@@ -131,11 +131,15 @@ class Cloud:
         self.runpod("DELETE", "/_control/faults")
         self.control("DELETE", "/faults")
 
-    def reset(self) -> None:
-        """Remove every fault and everything that a row changed, and let jobs start."""
+    def set_clock_right(self) -> None:
+        """Start the edge again with the real clock, if it had another."""
         if self.edge_clock_skew_s:
             self.kill("cloudflare")
             self.start("cloudflare")
+
+    def reset(self) -> None:
+        """Remove every fault and everything that a row changed, and let jobs start."""
+        self.set_clock_right()
         self.heal()
         self.runpod("PATCH", "/_control/settings", json=SETTINGS)
         if not self.endpoint or self.endpoint not in {one["id"] for one in self.endpoints()}:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,6 +96,28 @@ class Limit(Lasting):
 
     def end(self, scene: Scene) -> None:
         scene.cloud.deploy()
+
+
+@dataclass(frozen=True)
+class HookKeysRotated(Lasting):
+    """The key of addresses and sessions is replaced. times: more than once invalidates those of a job that runs."""
+
+    times: int = 1
+
+    def strike(self, scene: Scene) -> None:
+        for _ in range(self.times):
+            current = json.loads(scene.cloud.texts["HOOK_KEYS"])[0]
+            fresh = b64encode(os.urandom(32)).decode()
+            scene.cloud.texts["HOOK_KEYS"] = json.dumps([fresh, current])
+        scene.cloud.deploy()
+
+
+@dataclass(frozen=True)
+class TwoDeployments(Lasting):
+    """Two operators deploy at the same time."""
+
+    def strike(self, scene: Scene) -> None:
+        at_once([scene.cloud.deploy, scene.cloud.deploy])
 
 
 def at_once(calls: list[Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from tests.chaos.faults.base import Fault, Lasting
-from tests.chaos.faults.edge import at_once
+from tests.chaos.faults.edge import EdgeClock, at_once
 from tests.chaos.scene import Scene
 
 
@@ -42,6 +42,27 @@ class PhotoReplaced(Lasting):
 
 
 @dataclass(frozen=True)
+class UploadExpired(Lasting):
+    """A browser comes back with an upload whose address has expired, and asks for another."""
+
+    seconds: int
+
+    def strike(self, scene: Scene) -> None:
+        late = b"\xff\xd8\xff\xe0" + bytes(5000)
+        [upload] = scene.declare([late])
+        EdgeClock(self.seconds).strike(scene)
+        assert scene.put(upload, late).status_code == 403
+        [again] = scene.declare([late])
+        assert again["as"] == upload["as"], "the photo has two places"
+        assert scene.put(again, late).status_code == 200
+        scene.photos[again["as"]] = late
+
+    @property
+    def is_possible(self) -> bool:
+        return EdgeClock(self.seconds).is_possible
+
+
+@dataclass(frozen=True)
 class StartedInTwoTabs(Lasting):
     """Two tabs start the same project at the same time: one job."""
 
@@ -49,6 +70,24 @@ class StartedInTwoTabs(Lasting):
         answers = at_once([scene.ask_to_start, scene.ask_to_start])
         _one_wins(answers)
         scene.started = True
+
+
+@dataclass(frozen=True)
+class CancelledInTwoTabs(Lasting):
+    """Two tabs cancel at the same time."""
+
+    def strike(self, scene: Scene) -> None:
+        _one_wins(at_once([scene.ask_to_cancel, scene.ask_to_cancel]))
+
+
+@dataclass(frozen=True)
+class PhotoDeletedWhileItRuns(Lasting):
+    """Another tab deletes a photo of a job that runs: refused."""
+
+    def strike(self, scene: Scene) -> None:
+        name = next(iter(scene.photos))
+        answer = scene.cloud.edge("DELETE", f"/api/projects/{scene.id}/photos/{name}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "CONFLICT"), answer.text
 
 
 def _one_wins(answers: list[httpx.Response]) -> None:

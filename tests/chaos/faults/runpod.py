@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-from tests.chaos.cloud import until
+from tests.chaos.cloud import IMAGE, until
 from tests.chaos.faults.base import Lasting
 from tests.chaos.scene import Scene
 
@@ -65,6 +66,15 @@ class EndpointDeleted(Lasting):
     def strike(self, scene: Scene) -> None:
         scene.cloud.runpod("DELETE", f"/v2/serverless/{scene.cloud.endpoint}")
         until(lambda: not scene.cloud.workers(), "its workers end")
+
+
+@dataclass(frozen=True)
+class Release(Lasting):
+    """A new image is rolled out."""
+
+    def strike(self, scene: Scene) -> None:
+        image = f"{IMAGE}@sha256:{secrets.token_hex(32)}"
+        scene.cloud.runpod("PATCH", f"/v2/serverless/{scene.cloud.endpoint}", json={"image": image})
 
 
 @dataclass(frozen=True)

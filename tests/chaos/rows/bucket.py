@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from tests.chaos.faults.people import PhotoReplaced
-from tests.chaos.rows.row import FOREVER, POLLED_S, QUICK_S, S3, START, Row, port
+import signal
+
+from tests.chaos.faults.base import Both
+from tests.chaos.faults.people import PhotoReplaced, UploadExpired
+from tests.chaos.faults.worker import WorkerSignal
+from tests.chaos.rows.row import AGAIN, FOREVER, POLLED_S, QUICK_S, S3, START, Row, port
 
 # The edge's own way to its bucket.
 BINDING = "BINDING /BUCKET"
-# Beyond an attempt's deadline, at which the addresses of its worker expire.
-DEADLINE_S = 2 * 3600 + 300
 
 ROWS = (
     Row(
@@ -17,6 +19,14 @@ ROWS = (
         when=START,
         state="done",
         within_s=QUICK_S,
+    ),
+    Row(
+        what="Bucket answers 500 to every download",
+        fault=port("status", f"GET {S3}", status=500, **FOREVER),
+        when="download",
+        state="failed",
+        within_s=QUICK_S,
+        user=f"download.*({AGAIN})",
     ),
     Row(
         what="Bucket answers 503 to uploads, twice",
@@ -58,12 +68,49 @@ ROWS = (
         nightly=False,
     ),
     Row(
+        what="Bucket refuses every checkpoint",
+        fault=port("status", f"PUT {S3}checkpoint*", **FOREVER),
+        when=START,
+        state="done",
+        within_s=60,
+    ),
+    Row(
+        what="Bucket answers 503 three times for the checkpoint of a lost worker",
+        fault=Both((port("status", f"GET {S3}checkpoint*", times=3), WorkerSignal(signal.SIGKILL, "train"))),
+        when="train",
+        state="done",
+        within_s=60,
+    ),
+    Row(
+        what="Edge cannot read its bucket at the start",
+        fault=port("status", f"{BINDING}/*", **FOREVER),
+        when=START,
+        state="uploading",
+        within_s=QUICK_S,
+        user=AGAIN,
+        nightly=False,
+    ),
+    Row(
         what="Edge cannot read its bucket when the result comes",
         fault=port("status", f"{BINDING}/list/*", times=2),
         when="result",
         state="done",
         within_s=POLLED_S,
         nightly=False,
+    ),
+    Row(
+        what="Edge cannot read the report that a lost worker left",
+        fault=Both((port("status", f"{BINDING}/get/*", times=2), WorkerSignal(signal.SIGKILL, "result", times=2))),
+        when="result",
+        state="done",
+        within_s=POLLED_S,
+    ),
+    Row(
+        what="Edge's bucket 3 s slow",
+        fault=port("latency", f"{BINDING}/*", latency_s=3, times=6),
+        when=START,
+        state="done",
+        within_s=60,
     ),
     Row(
         what="Photo replaced by another file between upload and start",
@@ -74,5 +121,12 @@ ROWS = (
         user="not JPEG.*Delete them from the project",
         heals=False,
         nightly=False,
+    ),
+    Row(
+        what="Address of an upload expired in the browser",
+        fault=UploadExpired(2 * 3600),
+        when=START,
+        state="done",
+        within_s=QUICK_S,
     ),
 )

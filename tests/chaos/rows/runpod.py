@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from tests.chaos.faults.base import Both, Later
+from tests.chaos.faults.edge import EdgeClock
 from tests.chaos.faults.people import Cancelled
 from tests.chaos.faults.runpod import (
     EndpointDeleted,
     KeyRevoked,
+    Release,
     RunPodFault,
     TimePasses,
     WorkersMax,
 )
+from tests.chaos.faults.worker import WorkerClock
 from tests.chaos.rows.row import AGAIN, CANCEL, FOREVER, POLLED_S, QUICK_S, RUN, START, STATUS, Row, sent
 
 BUSY = r"RunPod is busy\. The next try is in 5 s\."
@@ -51,12 +54,30 @@ ROWS = (
         within_s=QUICK_S,
     ),
     Row(
+        what="/run answers 500 and nothing was taken",
+        fault=Both((sent("status", RUN, status=500), Later("queued", EdgeClock(ADOPT_S + 60)))),
+        when=START,
+        state="failed",
+        within_s=QUICK_S,
+        user=f"did not confirm.*({AGAIN})",
+        notice=UNKNOWN,
+    ),
+    Row(
         what="/run answers 500 although it took the job",
         fault=sent("failed_answer", RUN, status=500),
         when=START,
         state="done",
         within_s=QUICK_S,
         nightly=False,
+    ),
+    Row(
+        what="Connection reset at /run",
+        fault=Both((sent("reset", RUN), Later("queued", EdgeClock(ADOPT_S + 60)))),
+        when=START,
+        state="failed",
+        within_s=QUICK_S,
+        user=f"did not confirm.*({AGAIN})",
+        notice=UNKNOWN,
     ),
     Row(
         what="Answer to /run lost",
@@ -75,6 +96,14 @@ ROWS = (
         within_s=QUICK_S,
     ),
     Row(
+        what="Answer to /run lost, the worker's clock wrong, the job cancelled",
+        before=Both((WorkerClock(3600), sent("lost_answer", RUN), RunPodFault("webhook_dropped"))),
+        fault=Cancelled(),
+        when="train",
+        state="cancelled",
+        within_s=QUICK_S,
+    ),
+    Row(
         what="/status answers 500 until the job is over",
         fault=sent("status", STATUS, **FOREVER),
         when=START,
@@ -83,12 +112,33 @@ ROWS = (
         nightly=False,
     ),
     Row(
+        what="/status answers 500 for five minutes",
+        fault=Both((sent("status", STATUS, **FOREVER), EdgeClock(300))),
+        when="train",
+        state="done",
+        within_s=POLLED_S,
+    ),
+    Row(
+        what="/status answers 404 although the job is done",
+        fault=sent("status", STATUS, status=404, **FOREVER),
+        when="result",
+        state="done",
+        within_s=POLLED_S,
+    ),
+    Row(
         what="RunPod key revoked while the job runs",
         fault=KeyRevoked(),
         when="train",
         state="done",
         within_s=POLLED_S,
         nightly=False,
+    ),
+    Row(
+        what="RunPod key revoked, then cancelled while it trains",
+        fault=Both((KeyRevoked(), Cancelled())),
+        when="train",
+        state="cancelled",
+        within_s=QUICK_S,
     ),
     Row(
         what="RunPod key revoked before the start",
@@ -109,12 +159,26 @@ ROWS = (
         user=AGAIN,
     ),
     Row(
+        what="RunPod's clock ten minutes ahead",
+        fault=TimePasses(600),
+        when="train",
+        state="done",
+        within_s=QUICK_S,
+    ),
+    Row(
         what="Endpoint lowered to no worker, then raised",
         fault=WorkersMax(),
         when=START,
         state="done",
         within_s=QUICK_S,
         nightly=False,
+    ),
+    Row(
+        what="Endpoint lowered to no worker while the job runs",
+        fault=WorkersMax(for_good=True),
+        when="train",
+        state="done",
+        within_s=QUICK_S,
     ),
     Row(
         what="Endpoint deleted while the job runs",
@@ -124,6 +188,7 @@ ROWS = (
         within_s=POLLED_S,
         user=AGAIN,
     ),
+    Row(what="Release while the job runs", fault=Release(), when="train", state="done", within_s=QUICK_S),
     Row(
         what="Cancelled while /cancel answers 500 twice",
         fault=Cancelled((sent("status", CANCEL, times=2),)),

@@ -3,6 +3,7 @@ The suites here are small programs; the last test checks the real list."""
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import signal
@@ -117,3 +118,8 @@ def test_every_test_folder_belongs_to_a_suite() -> None:
     words = [word for one in (*suites.ALL, *suites.IMAGE, *suites.MACHINES, *suites.ALERTS) for word in one.command]
     named = {word.split("/")[1] for word in words if word.startswith("tests/")}
     assert {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")} <= named
+
+
+def test_the_options_of_a_soak_reach_its_test() -> None:
+    given = argparse.Namespace(minutes=20.0, seed=7, step=None)
+    assert suites.soak_environment(given) == {"SPLAT_SOAK_MINUTES": "20.0", "SPLAT_SOAK_SEED": "7"}
