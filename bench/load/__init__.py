@@ -1,0 +1,1 @@
+"""How the edge carries load (python -m bench.load)."""
