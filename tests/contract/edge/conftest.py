@@ -124,6 +124,8 @@ def deploy(control: httpx.Client, url: str, folder: Path, texts: dict[str, str])
     assets = folder / "web"
     assets.mkdir(exist_ok=True)
     (assets / "index.html").write_text("<!doctype html><title>app</title>")
+    # The build writes the description of the API among the assets.
+    (assets / "openapi.json").write_bytes((bundle.assets / "openapi.json").read_bytes())
     put(
         "WorkersScript",
         "edge",

@@ -23,6 +23,7 @@ NEVER_DONE = {
     "GET /api/projects/{id}/artifacts/{name}",
     "GET /api/projects/{id}/events",
     "GET /api/shared/{token}/artifacts/{name}",
+    "POST /api/alerts/test",
     "POST /api/hooks/progress/{capability}",
     "POST /api/hooks/runpod/{capability}",
     "POST /api/projects/{id}/jobs",
@@ -79,5 +80,6 @@ def test_every_exchange_is_as_described(document: BaseSchema, mode: GenerationMo
         with subtests.test(f"{operation.label}"):
             exchange()
     if mode is GenerationMode.POSITIVE:
-        # The others get valid requests and refuse them: no scene, no job, no worker's signature, no websocket.
+        # The others get valid requests and refuse them: no scene, no job, no worker's signature, no websocket,
+        # no receiver of alerts.
         assert {operation.label for operation in operations(document)} - succeeded == NEVER_DONE
