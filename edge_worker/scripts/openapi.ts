@@ -110,6 +110,14 @@ function queryParameters(query: z.ZodMiniType | undefined): Json[] {
 }
 
 function toSchema(schema: z.ZodMiniType, io: "input" | "output"): Json {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any", override: ({ jsonSchema }) => plainTuple(jsonSchema) });
   return rest;
+}
+
+/** A tuple of equal items as a list of that length: several readers of OpenAPI, such as schemathesis, reject `prefixItems`. */
+function plainTuple(schema: z.core.JSONSchema.BaseSchema): void {
+  const [first, ...others] = schema.prefixItems ?? [];
+  if (first === undefined || others.some((one) => JSON.stringify(one) !== JSON.stringify(first))) return;
+  Object.assign(schema, { items: first, minItems: 1 + others.length, maxItems: 1 + others.length });
+  delete schema.prefixItems;
 }
