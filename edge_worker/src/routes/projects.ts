@@ -31,7 +31,7 @@ const ListQuery = z.object({
 
 const COVER_LENGTH_MAX = 700_000;
 const THUMBNAIL_LENGTH_MAX = 70_000;
-const jpeg = (lengthMax: number) => z.string().check(z.regex(/^\/9j\/[A-Za-z0-9+/]+={0,2}$/, "a JPEG in base64"), z.maxLength(lengthMax));
+const jpeg = (lengthMax: number) => z.string().check(z.regex(/^\/9j\/([A-Za-z0-9+/]{4})+([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, "a JPEG in base64"), z.maxLength(lengthMax));
 
 /** Two sizes of one picture, JPEG in base64. */
 const CoverBody = z.strictObject({ image: jpeg(COVER_LENGTH_MAX), thumbnail: jpeg(THUMBNAIL_LENGTH_MAX) });

@@ -20,16 +20,24 @@ pytestmark = [pytest.mark.local_cloud, pytest.mark.slow]
 EXAMPLES = 8
 BOUNDED = settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 NEVER_DONE = {
+    "GET /api/oembed",
     "GET /api/projects/{id}/artifacts/{name}",
+    "GET /api/projects/{id}/cover",
     "GET /api/projects/{id}/events",
     "GET /api/shared/{token}/artifacts/{name}",
+    "GET /api/shared/{token}/cover",
     "POST /api/alerts/test",
     "POST /api/hooks/progress/{capability}",
     "POST /api/hooks/runpod/{capability}",
+    "POST /api/projects/{id}/covers",
+    "POST /api/projects/{id}/edit/undo",
     "POST /api/projects/{id}/jobs",
     "POST /api/projects/{id}/jobs/cancel",
     "POST /api/projects/{id}/jobs/retry",
+    "PUT /api/projects/{id}/edit",
 }
+OEMBED = "GET /api/oembed"
+EDIT = "PUT /api/projects/{id}/edit"
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -53,9 +61,14 @@ def document(edge: Edge) -> BaseSchema:
     return schema
 
 
-def excluded(status: int) -> list[Any]:
-    """A request that fits the schema can still exceed a configured limit (413) or miss the websocket upgrade (426)."""
-    return [checks.positive_data_acceptance] if status in (413, 426) else []
+def excluded(case: schemathesis.Case, response: schemathesis.Response) -> list[Any]:
+    """A request that fits the schema can still hold another tag than the project's (412), exceed a configured limit
+    (413), miss the websocket upgrade (426), ask oEmbed for a format that its specification answers with 501, or turn
+    a scene up by a vector without a length, which no schema can tell."""
+    no_length = case.operation.label == EDIT and response.status_code == 400 and "must have length 1" in response.text
+    if case.operation.label == OEMBED and response.status_code == 501:
+        return [checks.positive_data_acceptance, checks.not_a_server_error]
+    return [checks.positive_data_acceptance] if no_length or response.status_code in (412, 413, 426) else []
 
 
 def operations(schema: BaseSchema) -> list[APIOperation[Any, Any, Any]]:
@@ -75,11 +88,11 @@ def test_every_exchange_is_as_described(document: BaseSchema, mode: GenerationMo
             response = case.call(headers=HEADERS)
             if response.status_code < 300:
                 succeeded.add(case.operation.label)
-            case.validate_response(response, headers=HEADERS, excluded_checks=excluded(response.status_code))
+            case.validate_response(response, headers=HEADERS, excluded_checks=excluded(case, response))
 
         with subtests.test(f"{operation.label}"):
             exchange()
     if mode is GenerationMode.POSITIVE:
         # The others get valid requests and refuse them: no scene, no job, no worker's signature, no websocket,
-        # no receiver of alerts.
+        # no receiver of alerts, no address of a link.
         assert {operation.label for operation in operations(document)} - succeeded == NEVER_DONE

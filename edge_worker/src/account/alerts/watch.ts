@@ -29,7 +29,7 @@ export class Alerts {
     const { open, changes } = advance(this.#outbox.open, situation, now);
     this.#outbox.open = open;
     for (const change of changes) {
-      console.error(`alert ${change.kind}: ${change.alert.name}. ${change.alert.summary}`);
+      console.warn(`alert ${change.kind}: ${change.alert.name}. ${change.alert.summary}`);
       if (alertWebhook !== null) this.#outbox.add(randomId("msg", 20), noticeOf(change), now);
     }
   }
