@@ -212,8 +212,9 @@ def estimate_cost(
         print_json(estimate.as_json(found, model, as_of=today))
         return
     print_table(estimate.table(found))
-    for line in estimate.basis_lines(model, as_of=today):
-        console.print(line, soft_wrap=True)
+    for line in [*estimate.basis_lines(model, as_of=today), estimate.guide_line(model, catalog)]:
+        if line is not None:
+            console.print(line, soft_wrap=True)
 
 
 def scale(

@@ -14,6 +14,9 @@ from infra.runpod.job_model import CARDS, MEASURED, Model, slowness
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.show import seconds, usd
 
+GUIDE_CARD, GUIDE_USD = "RTX 4090", ((20, 0.12), (30, 0.25))
+"""What a guide of 2025 names: (photos, USD) of 7,000 and 15,000 iterations on this card."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -73,6 +76,21 @@ def basis_lines(model: Model, *, as_of: str) -> list[str]:
         "Other cards are scaled by their published FP32 and memory figures and were not measured: half to double.",
         f"A cold worker adds its start, {seconds(round(model.start_s))} of it in the worker itself.",
     ]
+
+
+def guide_line(model: Model, catalog: tuple[GpuType, ...]) -> str | None:
+    """The same jobs in an older guide and here; None where that card is not offered."""
+    try:
+        usd_per_h = select((GUIDE_CARD,), catalog).usd_per_h
+    except NotOffered:
+        return None
+    factor = slowness(GUIDE_CARD) or 1.0
+    theirs = " and ".join(f"${price:.2f} for {photos}" for photos, price in GUIDE_USD)
+    prices = [model.seconds("standard", photos, factor) * usd_per_h / 3600 for photos, _ in GUIDE_USD]
+    return (
+        f"A guide of 2025 names {theirs} photos on an {GUIDE_CARD}, of community clouds. Here they are "
+        f"{' and '.join(usd(price) for price in prices)} with preset standard, at ${usd_per_h:.2f}/h of serverless."
+    )
 
 
 def as_json(found: Sequence[Row], model: Model, *, as_of: str) -> dict[str, Any]:

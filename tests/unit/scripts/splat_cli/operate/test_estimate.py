@@ -8,7 +8,8 @@ from infra.runpod.catalog import GpuType, read_catalog
 from infra.runpod.job_model import recorded_model
 from local_cloud.runpod.account import catalog as stand_in
 from scripts.splat_cli.errors import CommandError
-from scripts.splat_cli.operate.estimate import as_json, basis_lines, rows
+from scripts.splat_cli.operate.estimate import as_json, basis_lines, guide_line, rows
+from scripts.splat_cli.show import usd
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +52,16 @@ def test_what_cannot_be_estimated_is_refused(
 ) -> None:
     with pytest.raises(CommandError, match=message):
         rows(recorded_model(), names, catalog, preset=preset, photos=50)
+
+
+def test_the_price_of_an_older_guide_stands_beside_todays(catalog: tuple[GpuType, ...]) -> None:
+    model = recorded_model()
+    [small, large] = [
+        rows(model, ["RTX 4090"], catalog, preset="standard", photos=photos)[0].usd for photos in (20, 30)
+    ]
+    line = guide_line(model, catalog)
+    assert line is not None
+    assert "$0.12 for 20 and $0.25 for 30 photos" in line
+    assert usd(small) in line
+    assert usd(large) in line
+    assert guide_line(model, tuple(one for one in catalog if "4090" not in one.name)) is None
