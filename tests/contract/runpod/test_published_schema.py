@@ -27,7 +27,7 @@ MODELLED = "|".join(
 schema = schemathesis.openapi.from_dict(spec.document()).include(path_regex=MODELLED)
 
 
-@schemathesis.hook
+@schema.hook  # of this document only: a hook of the library would also change the requests of other suites
 def map_body(context: Any, body: Any) -> Any:
     """Names that no generator can know: an image that exists here, a pool of the catalogue.
 
