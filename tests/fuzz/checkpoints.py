@@ -16,6 +16,7 @@ import numpy as np
 
 from splat_worker.job.checkpoint import Checkpoint
 from splat_worker.photos.validation import Photo
+from splat_worker.sfm.matching.chosen import write_chosen
 from splat_worker.sfm.resume import reusable_work
 from splat_worker.sfm.sparse import SparseCamera, SparseModel
 from splat_worker.train.core.checkpoint import CheckpointMismatch, Progress, RunId, pack, unpack
@@ -29,7 +30,7 @@ PHOTOS = tuple(
     Photo(name=f"{n}.jpg", path=Path(f"{n:04d}.jpg"), width=100, height=80, sharpness=1.0, camera_key="c")
     for n in range(3)
 )
-PAIRS = [(0, 1), (1, 2), (0, 2)]
+PAIRS = ((0, 1), (1, 2), (0, 2))
 
 
 @functools.cache
@@ -80,6 +81,7 @@ def _matches(file: Path) -> None:
             db.execute("INSERT INTO descriptors VALUES (?, ?)", (number, bytes(900)))
         db.execute("INSERT INTO two_view_geometries VALUES (2147483649, ?)", (bytes(600),))
     db.close()
+    write_chosen(file, [photo.path.name for photo in PHOTOS], [PAIRS[:2], PAIRS[2:]])
 
 
 def make(rng: random.Random) -> bytes:
@@ -128,7 +130,7 @@ def check(case: bytes, folder: Path) -> None:
     if found is None:
         return
     if found.matches is not None:
-        reusable_work(found.matches, PHOTOS, PAIRS)
+        reusable_work(found.matches, PHOTOS)
     if found.train is not None:
         with contextlib.suppress(CheckpointMismatch):
             progress, _ = unpack(found.train, run())

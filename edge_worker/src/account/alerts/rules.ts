@@ -44,7 +44,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     holds: ({ breaker: { failures } }) => when(failures >= 2, `${failures} starts of workers failed in a row.`),
     action: "Run `splat doctor`. At startFailuresMax the service stops by itself.",
   },
-  SplatNoWorkers: {
+  SplatNoWorker: {
     severity: "page",
     forMs: MINUTE_MS,
     holds: ({ breaker: { noWorker } }) => when(noWorker, "Jobs wait, and the endpoint starts no worker."),

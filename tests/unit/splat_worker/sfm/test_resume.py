@@ -145,3 +145,23 @@ def test_pairs_are_chosen_once_even_where_the_features_that_chose_them_are_gone(
     assert len(pairs) < 60 * 59 // 2
     copy_database(path, tmp_path / "copy.db", descriptors=False)
     assert first_round(SfmPreset(), photos, tmp_path / "copy.db") == (ways, pairs)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("0000.jpg", "0001.jpg", 1 << 40),
+        ("0000.jpg", "0001.jpg", -1),
+        ("0000.jpg", "0001.jpg", "soon"),
+        ("0000.jpg", "0001.jpg", None),
+        ("0000.jpg", "0000.jpg", 0),
+        (None, "0001.jpg", 0),
+        (b"\xff", "0001.jpg", 0),
+    ],
+    ids=str,
+)
+def test_a_damaged_table_of_pairs_is_as_if_none_were_chosen(row: tuple[object, ...], database: Path) -> None:
+    choose(database, ALL_PAIRS)
+    with contextlib.closing(sqlite3.connect(database)) as db, db:
+        db.execute("INSERT INTO chosen_pairs VALUES (?, ?, ?)", row)
+    assert read_chosen(database, [photo.path.name for photo in PHOTOS]) is None

@@ -15,7 +15,7 @@ describe("a condition", () => {
     ["a stopped service", { breaker: { ...CLOSED, stopped: { at: 0, reason: "Maintenance." } } }, ["SplatServiceStopped"]],
     ["one failed start", { breaker: { ...CLOSED, failures: 1 } }, []],
     ["two failed starts", { breaker: { ...CLOSED, failures: 2 } }, ["SplatWorkersFailToStart"]],
-    ["no worker", { breaker: { ...CLOSED, noWorker: true } }, ["SplatNoWorkers"]],
+    ["no worker", { breaker: { ...CLOSED, noWorker: true } }, ["SplatNoWorker"]],
     ["a wait of ten minutes", { oldestWaitS: 600 }, []],
     ["a longer wait", { oldestWaitS: 601 }, ["SplatJobsWaitTooLong"]],
     ["one failed job", { failedLately: 1 }, []],
