@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from splat_worker import __main__ as shell
+from splat_worker.contract.job_report import Report
 from splat_worker.errors import Code, JobError
+from splat_worker.export.portable import ALSO
+from splat_worker.job.run import JobRun
 from splat_worker.shell.stopping import SOON
 from splat_worker.shell.words import STOPPED
 
@@ -116,3 +119,17 @@ def test_a_file_in_place_of_the_output_folder_is_reported(
     assert shell.main([str(photos), str(tmp_path / "scene")]) == 1
     assert "is a file, not a folder" in capsys.readouterr().err
     assert (tmp_path / "scene").read_text() == "mine"
+
+
+def test_each_word_of_also_asks_for_its_file(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted: list[frozenset[str]] = []
+
+    def run(job: JobRun, sources: object) -> Report:
+        wanted.append(job.delivery.wanted)
+        raise JobError(Code.TOO_FEW_PHOTOS, "enough seen")
+
+    monkeypatch.setattr("splat_worker.job.pipeline.run_folder", run)
+    words = [part for word in ALSO for part in ("--also", word)]
+    assert shell.main([str(photos), str(tmp_path / "out"), *words]) == 1
+    assert shell.main([str(photos), str(tmp_path / "out")]) == 1
+    assert wanted[0] - wanted[1] == {"scene.glb", "scene.html", "dataset.zip"} == set(ALSO.values())

@@ -15,7 +15,7 @@ from pathlib import Path
 from splat_worker.contract.job_input import Matching, Preset, SfmOptions, TrainOverrides
 from splat_worker.contract.job_report import Report
 from splat_worker.errors import Code, JobError, as_job_error
-from splat_worker.export.portable import PORTABLE
+from splat_worker.export.portable import ALSO
 from splat_worker.progress import Throttle
 from splat_worker.shell.folder import PERMISSION_HINT, find_sources, shown
 from splat_worker.shell.stopping import stoppable
@@ -62,10 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-seconds", type=float, help="finish within this time by shortening training")
     parser.add_argument(
         "--also",
-        choices=[Path(name).suffix[1:] for name in PORTABLE],
+        choices=list(ALSO),
         action="append",
         default=[],
-        help="also write scene.html, a page with viewer and scene in one file, or scene.glb",
+        help="also write scene.html, a page with viewer and scene in one file, scene.glb, or dataset.zip, the photos "
+        "with their cameras for COLMAP and nerfstudio",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print the report instead of a table")
@@ -87,7 +88,7 @@ def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
         seed=options.seed,
         seconds_max=options.max_seconds,
     )
-    delivery = Folder(path=options.out, wanted=ALL_ARTIFACTS | {f"scene.{suffix}" for suffix in options.also})
+    delivery = Folder(path=options.out, wanted=ALL_ARTIFACTS | {ALSO[name] for name in options.also})
     with tempfile.TemporaryDirectory(prefix="splat-") as scratch:
         run = JobRun(job=job, scratch=Path(scratch), delivery=delivery, on_event=on_event)
         report = run_folder(run, sources)

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from splat_worker.export.dataset import write_dataset
 from splat_worker.export.ply import read_ply, write_ply
-from splat_worker.export.portable import PORTABLE, write_portable
+from splat_worker.export.portable import ALSO, PORTABLE, write_portable
 from splat_worker.export.sog import write_sog
 from splat_worker.export.splat_transform import convert
 from splat_worker.export.start_view import start_view
@@ -97,6 +98,10 @@ def export_scene(
         on_progress(0.9, f"Writing {name}")
         files[name] = folder / name
         write_portable(files[name], files["scene.ply"], start.camera, threads=threads)
+    if ALSO["dataset"] in wanted:
+        on_progress(0.95, "Writing the posed photos")
+        files[ALSO["dataset"]] = folder / ALSO["dataset"]
+        write_dataset(files[ALSO["dataset"]], posed)
     on_progress(1.0, "Exported all files")
     return Exported(files=files, fidelity_db=fidelity)
 

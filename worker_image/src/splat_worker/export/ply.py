@@ -1,4 +1,4 @@
-"""Reads and writes Gaussians in the PLY layout of the original 3D Gaussian splatting, which every viewer reads.
+"""Reads and writes PLY: Gaussians in the layout of the original 3D Gaussian splatting, which every viewer reads.
 Converts no axes: a scene is already in its final frame.
 """
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from plyfile import PlyData
 
-from splat_worker.scene import Gaussians
+from splat_worker.scene import Float32, Gaussians, UInt8
 
 
 def write_ply(path: Path, gaussians: Gaussians) -> None:
@@ -61,6 +61,18 @@ def read_ply(path: Path) -> Gaussians:
         opacity_logits=np.asarray(vertex["opacity"], dtype=np.float32),
         sh=np.ascontiguousarray(sh),
     )
+
+
+def points_ply(points: Float32, colours: UInt8) -> bytes:
+    """A cloud of coloured points as binary PLY: x y z float32, red green blue uint8. points, colours: (P, 3)."""
+    layout = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")])
+    table = np.empty(len(points), layout)
+    for axis, (place, colour) in enumerate((("x", "red"), ("y", "green"), ("z", "blue"))):
+        table[place], table[colour] = points[:, axis], colours[:, axis]
+    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(points)}"]
+    header += [f"property float {name}" for name in ("x", "y", "z")]
+    header += [f"property uchar {name}" for name in ("red", "green", "blue")]
+    return "\n".join([*header, "end_header", ""]).encode("ascii") + table.tobytes()
 
 
 def _names(rest_count: int) -> list[str]:

@@ -10,6 +10,8 @@ import numpy as np
 from splat_worker.export.splat_transform import convert
 from splat_worker.scene import Camera
 
+ALSO = {"glb": "scene.glb", "html": "scene.html", "dataset": "dataset.zip"}
+"""Files on request, by the word that asks for them. `dataset.zip` is of dataset.py."""
 PORTABLE = ("scene.glb", "scene.html")
 """`scene.glb` holds the Gaussians as glTF with KHR_gaussian_splatting, `scene.html` a viewer and the scene as .sog."""
 FOV_MIN_DEG, FOV_MAX_DEG = 10.0, 120.0
