@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from splat_worker.contract.job_input import Preset
+from splat_worker.job.pipeline import SIDE_PX
 from splat_worker.scene import View
 from splat_worker.train.core.context import Device
 from splat_worker.train.core.preset import PresetName, resolve_preset
@@ -23,6 +25,7 @@ from splat_worker.train.cuda.photos import Photos
 from splat_worker.train.cuda.rooms import RoomPlan
 
 GIB = 1 << 30
+PHOTOS = 300  # the default of a stack's photosMax
 PER_GAUSSIAN_USUAL = 40  # instances: 600 Gaussians in each tile of 1600x1200 px, of 450,000
 
 
@@ -49,20 +52,32 @@ def test_the_arrays_of_a_run_are_those_that_the_plan_counts():
     assert planned == pytest.approx(fixed, abs=100)
 
 
-@pytest.mark.parametrize(("preset", "side_px"), [(PresetName.PREVIEW, 1200), (PresetName.STANDARD, 1600)])
-@pytest.mark.parametrize("card_gib", [24, 80, 141])
-def test_300_photos_fit_on_a_card_of_24_gb(preset, side_px, card_gib):
-    numbers = resolve_preset(preset, Device.CUDA, 300)
+def room_on(card_gib, preset, side_px, count):
+    """Instances per Gaussian that a card leaves room for, with photos of 4 to 3."""
+    numbers = resolve_preset(preset, Device.CUDA, count)
     width, height = side_px, side_px * 3 // 4
-    photos = 300 * 3 * width * height
+    photos = count * 3 * width * height
     room = instances_max(
         round(0.95 * card_gib * GIB) - photos,  # the context of CUDA takes some
         gaussians=numbers.gaussians_max,
         pixels=width * height,
         tiles=layout.tiles_of(width, height),
-        photo_bytes=300 * 4 * width * height,
+        photo_bytes=count * 4 * width * height,
     )
-    assert PER_GAUSSIAN_USUAL * numbers.gaussians_max < room <= INSTANCES_LIMIT
+    assert room <= INSTANCES_LIMIT
+    return room / numbers.gaussians_max
+
+
+@pytest.mark.parametrize("preset", list(PresetName))
+def test_300_photos_fit_on_the_smallest_card_of_a_pool(preset):
+    """So that neither an estimate nor a job has to refuse a set of the usual limit for its card."""
+    assert room_on(16, preset, SIDE_PX["cuda", Preset(preset.value)], PHOTOS) > PER_GAUSSIAN_MIN
+
+
+@pytest.mark.parametrize("preset", [PresetName.PREVIEW, PresetName.STANDARD])
+@pytest.mark.parametrize("card_gib", [24, 80, 141])
+def test_300_photos_have_usual_room_on_a_card_of_24_gb(preset, card_gib):
+    assert room_on(card_gib, preset, SIDE_PX["cuda", Preset(preset.value)], PHOTOS) > PER_GAUSSIAN_USUAL
 
 
 def test_a_cards_ceiling_leaves_what_the_rest_needs():
