@@ -15,7 +15,8 @@ import yaml
 from local_cloud import clock_skew
 from tests.alerts.prometheus import FILES, Prometheus
 from tests.chaos.cloud import Cloud, until
-from tests.chaos.faults import Limit, RunPodFault, WorkersMax
+from tests.chaos.faults.edge import Limit
+from tests.chaos.faults.runpod import RunPodFault, WorkersMax
 from tests.chaos.scene import Scene
 
 RULES: list[dict[str, Any]] = yaml.safe_load((FILES / "alerts.yml").read_text())["groups"][0]["rules"]
