@@ -215,6 +215,7 @@ def test_the_next_worker_resumes_the_training_of_a_lost_worker(
     runpod_server, worker: subprocess.Popen[bytes], still_life, tmp_path: Path
 ) -> None:  # type: ignore[no-untyped-def]
     long = {"train": {"steps": 100_000, "size_px": 160}}
+    limit_s = 75.0  # of a worker that starts, restores and exports beside other work
     submit(runpod_server, still_life, "job-lost", project="lost", **long)
     until(
         "a checkpoint with training in it",
@@ -232,14 +233,15 @@ def test_the_next_worker_resumes_the_training_of_a_lost_worker(
     os.killpg(child, signal.SIGKILL)
     assert runpod_server.result("job-lost", 20)["error"]["code"] == "OUT_OF_MEMORY"
 
-    submit(runpod_server, still_life, "job-again", project="lost", attempt=1, limits={"max_seconds": 45.0}, **long)
+    submit(runpod_server, still_life, "job-again", project="lost", attempt=1, limits={"max_seconds": limit_s}, **long)
     answer = runpod_server.result("job-again", START_LIMIT_S + JOB_LIMIT_S)
-    report = Report.model_validate(answer.get("output"))
+    assert "output" in answer, answer
+    report = Report.model_validate(answer["output"])
     seconds = {stage.stage.value: stage.seconds for stage in report.stages}
     assert report.resumed_from == "train"
     assert report.photos.registered == 12
     assert seconds["sfm"] < 2
-    assert sum(seconds.values()) < 45.0 + 20.0
+    assert sum(seconds.values()) < limit_s + 20.0
 
 
 CHILD_THAT_COUNTS = """

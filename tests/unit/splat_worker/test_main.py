@@ -61,6 +61,9 @@ def test_a_signal_ends_the_run_with_one_sentence_and_leaves_no_scratch_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A compiled kernel turns the interrupt into a SystemError."""
+    # Not what this process inherited: a shell starts what runs in the background without Ctrl-C.
+    usual = signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
+    inherited = signal.signal(number, usual)
 
     def work(run: object, sources: object) -> None:
         try:
@@ -73,13 +76,15 @@ def test_a_signal_ends_the_run_with_one_sentence_and_leaves_no_scratch_folder(
     scratch = tmp_path / "tmp"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    before = signal.getsignal(number)
-    assert shell.main([str(photos), str(tmp_path / "out")]) == code
+    try:
+        assert shell.main([str(photos), str(tmp_path / "out")]) == code
+        assert signal.getsignal(number) == usual
+    finally:
+        signal.signal(number, inherited)
     captured = capfd.readouterr()
     assert captured.err == f"{SOON.decode()}{STOPPED}\n"
     assert captured.out == ""
     assert list(scratch.iterdir()) == []
-    assert signal.getsignal(number) == before
 
 
 @pytest.mark.parametrize(
