@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def binary() -> Path:
     if not os.environ.get(ASKED_VARIABLE):
-        pytest.skip("THE ALERTS ARE NOT TESTED on a real Prometheus: they take two minutes. Run `scripts/test alerts`")
+        pytest.skip("THE ALERTS ARE NOT TESTED on a real Prometheus: they take four minutes. Run `scripts/test alerts`")
     found = prometheus.find("prometheus")
     if found is None:
         words = "THE ALERTS ARE NOT TESTED: prometheus is not installed (scripts/install-prometheus)"
