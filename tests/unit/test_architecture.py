@@ -86,8 +86,9 @@ WORKER = ROOT / "worker_image" / "src" / "splat_worker"
 WORKER_MAY: dict[str, set[str]] = {
     "shell": {"photos", "contract", "."},
     "selftest": {"job", "photos", "train", "transfer", "contract", "."},
-    "job": {"photos", "sfm", "train", "export", "transfer", "contract", "."},
-    "export": {"sfm", "."},
+    "job": {"photos", "sfm", "train", "export", "edit", "transfer", "contract", "."},
+    "export": {"sfm", "edit", "."},
+    "edit": {"contract", "."},
     "sfm": {"photos", "contract", "."},
     "photos": {"contract", "."},
     "train": {"."},

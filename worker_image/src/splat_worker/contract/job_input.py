@@ -4,12 +4,12 @@ docs/contracts.md explains them; tests parse the examples in docs/contracts/*.js
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from splat_worker.contract.faults import first_fault
 from splat_worker.errors import Code, JobError
 from splat_worker.limits import PHOTO_BYTES_MAX, PHOTOS_MAX
 
@@ -184,14 +184,4 @@ def parse_input(value: Any) -> JobInput:
             return PlainJobInput.model_validate(value).expanded()
         return JobInput.model_validate(value)
     except ValidationError as error:
-        raise JobError(Code.BAD_INPUT, _sentence(error)) from None
-
-
-def _sentence(error: ValidationError) -> str:
-    faults = error.errors(include_url=False, include_input=False, include_context=False)
-    first = faults[0]
-    where = ".".join(str(part) for part in first["loc"]) or "input"
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    where = re.sub(r"[^A-Za-z0-9_. -]", "?", where)[:120]
-    fault = "its format is invalid" if first["type"] == "string_pattern_mismatch" else first["msg"]
-    return f"{where}: {fault}{more}."
+        raise JobError(Code.BAD_INPUT, first_fault(error, "input")) from None

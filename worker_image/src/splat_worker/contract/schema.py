@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
 
+from splat_worker.contract.edit import Edit
 from splat_worker.contract.job_input import JobInput, PlainJobInput
 from splat_worker.contract.job_report import FailedOutput, Report
 
@@ -19,12 +20,13 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "job-input-plain.schema.json": PlainJobInput,
     "job-report.schema.json": Report,
     "job-failure.schema.json": FailedOutput,
+    "edit.schema.json": Edit,
 }
 
 
 def schema_text(model: type[BaseModel]) -> str:
     """The schema as published: draft 2020-12, stable order, a newline at the end."""
-    mode: Any = "validation" if model in (JobInput, PlainJobInput) else "serialization"
+    mode: Any = "validation" if model in (JobInput, PlainJobInput, Edit) else "serialization"
     schema = TypeAdapter(model).json_schema(mode=mode)
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
 

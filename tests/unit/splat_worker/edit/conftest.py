@@ -1,0 +1,6 @@
+"""The known Gaussians and cameras of train/scenes.py are used here too."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "train"))
