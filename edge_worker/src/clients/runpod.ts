@@ -93,9 +93,9 @@ export class RunPod {
     return readStatus(parsed.data);
   }
 
-  /** Ends a job; a job that is gone or finished counts as ended. */
-  async cancel(jobId: string): Promise<void> {
-    await this.#call("POST", `cancel/${encodeURIComponent(jobId)}`, undefined, { 400: null, 404: null });
+  /** Ends a job; a job that is gone or finished counts as ended. Returns whether the endpoint knows the job. */
+  async cancel(jobId: string): Promise<boolean> {
+    return (await this.#call("POST", `cancel/${encodeURIComponent(jobId)}`, undefined, { 400: {}, 404: null })) !== null;
   }
 
   async health(): Promise<Health> {

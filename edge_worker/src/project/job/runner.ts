@@ -3,7 +3,7 @@
 import { ProgressSchema } from "../../../shared/contracts/job-report.ts";
 import { ACTIVE, FINAL, type Preset } from "../../../shared/stages.ts";
 import { estimate, roundUsd } from "../../account/estimate.ts";
-import { RunPod, RunPodError, asJobId } from "../../clients/runpod.ts";
+import { RunPod, RunPodError, asJobId, type RemoteStatus } from "../../clients/runpod.ts";
 import { randomBytes, randomToken, toBase64 } from "../../crypto.ts";
 import type { Env } from "../../env.ts";
 import { ApiError, isRefusal, type Refusal } from "../../errors.ts";
@@ -57,8 +57,26 @@ export class JobRunner {
     return settingsOf(this.#env);
   }
 
-  get #runpod(): RunPod {
-    return new RunPod(this.#settings.runpod);
+  /**
+   * Asks the endpoints that may hold a job of this project, the newest attempt's own first, until one knows it. Returns
+   * an answer of one that does not if none does. A replaced endpoint that refuses to answer is gone.
+   */
+  async #ask<T>(question: (runpod: RunPod) => Promise<T>, isKnown: (answer: T) => boolean): Promise<T> {
+    const { runpod } = this.#settings;
+    let answer: T | undefined;
+    for (const endpointId of new Set([...this.#stored().job.endpoints, runpod.endpointId])) {
+      try {
+        answer = await question(new RunPod({ ...runpod, endpointId }));
+        if (isKnown(answer)) return answer;
+      } catch (error) {
+        if (endpointId === runpod.endpointId || !(error instanceof RunPodError) || error.kind !== "refused") throw error;
+      }
+    }
+    return answer as T; // the deployed endpoint has answered, or its error was thrown
+  }
+
+  #status(runpodId: string): Promise<RemoteStatus> {
+    return this.#ask((runpod) => runpod.status(runpodId), ({ kind }) => kind !== "gone");
   }
 
   /**
@@ -109,8 +127,9 @@ export class JobRunner {
   }
 
   async #submit(plan: AttemptPlan, usdLeft: number): Promise<void> {
-    await this.#record.apply({ type: "submit_unknown", attempt: plan.attempt, adoptUntil: plan.now + ADOPT_MS });
-    await this.#record.apply(await submit({ ...plan, usdMax: roundUsd(Math.min(usdLeft, plan.usdMax ?? usdLeft)) }, this.#settings, this.#runpod));
+    const { runpod } = this.#settings;
+    await this.#record.apply({ type: "submit_unknown", attempt: plan.attempt, adoptUntil: plan.now + ADOPT_MS, endpoint: runpod.endpointId });
+    await this.#record.apply(await submit({ ...plan, usdMax: roundUsd(Math.min(usdLeft, plan.usdMax ?? usdLeft)) }, this.#settings, new RunPod(runpod)));
   }
 
   /** An attempt in the account's queue asks whether it is its turn: submitted, still waiting, or ended by a limit. */
@@ -222,7 +241,7 @@ export class JobRunner {
   async confirmCancels(): Promise<void> {
     for (const runpodId of this.#store.row?.job.toCancel ?? []) {
       try {
-        await this.#runpod.cancel(runpodId);
+        await this.#ask((runpod) => runpod.cancel(runpodId), (isKnown) => isKnown);
         const { attempt, runpodId: own, startedAt } = this.#stored().job;
         // A job that had started ran until now, however long its cancel was not accepted.
         if (runpodId === own && startedAt !== null) await this.#bookLate(attempt);
@@ -245,7 +264,7 @@ export class JobRunner {
     if (job.retryAt !== null) return this.#record.arm();
     if (job.runpodId === null) return this.#takeFromBucket();
     try {
-      const status = await this.#runpod.status(job.runpodId);
+      const status = await this.#status(job.runpodId);
       const event = await interpret(job, id, status, () => readBucketReport(this.#env.BUCKET, id, job.attempt), Date.now());
       // The webhook can be ahead of /status: ask again soon.
       if (hook && (event.type === "in_queue" || event.type === "in_progress" || event.type === "progress")) this.#store.update({ hurry: true });
@@ -280,7 +299,7 @@ export class JobRunner {
   /** An id that a hook's body names becomes an attempt's only if RunPod itself confirms whose job it is. */
   async #adopt(attempt: number, hintedId: string): Promise<void> {
     try {
-      const status = await this.#runpod.status(hintedId);
+      const status = await this.#status(hintedId);
       if (provesAttempt(status, this.#stored().id, attempt)) await this.#record.apply({ type: "found", attempt, runpodId: hintedId });
     } catch (error) {
       if (!(error instanceof RunPodError)) throw error;
@@ -338,10 +357,9 @@ export class JobRunner {
       submittedAt: current.submittedAt ?? now,
       refusals: current.refusals,
       now,
-      usdMax: roundUsd(Math.min(reserved.usdLeft, usdMax ?? reserved.usdLeft)),
+      usdMax,
     };
-    await this.#record.apply({ type: "submit_unknown", attempt, adoptUntil: now + ADOPT_MS });
-    await this.#record.apply(await submit(plan, this.#settings, this.#runpod));
+    await this.#submit(plan, reserved.usdLeft);
   }
 
   #checkStart({ job }: ProjectRow, preset: Preset | null): Preset {

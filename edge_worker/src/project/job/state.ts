@@ -22,6 +22,8 @@ export interface Job {
   readonly usdMax: number | null;
   /** RunPod's id of the current attempt; null before its answer came (or if it never came). */
   readonly runpodId: string | null;
+  /** RunPod endpoints that this project's attempts were submitted to, the newest first: a deployment may replace the endpoint while a job runs. */
+  readonly endpoints: readonly string[];
   /** The place in the account's queue (1: next) of an attempt that waits for other jobs to end; else null, and absent in rows of older versions. */
   readonly place?: number | null;
   /** Until when an attempt without an id may still be recognised, after a submission whose outcome is unknown. */
@@ -53,6 +55,7 @@ export const NEW_JOB: Job = {
   preset: null,
   usdMax: null,
   runpodId: null,
+  endpoints: [],
   place: null,
   adoptUntil: null,
   retryAt: null,
@@ -81,7 +84,7 @@ export type Event =
   | { readonly type: "turn"; readonly attempt: number; readonly deadlineAt: number }
   | { readonly type: "submitted"; readonly attempt: number; readonly runpodId: string }
   | { readonly type: "submit_refused"; readonly attempt: number; readonly failure: Failure }
-  | { readonly type: "submit_unknown"; readonly attempt: number; readonly adoptUntil: number; readonly notice?: Notice }
+  | { readonly type: "submit_unknown"; readonly attempt: number; readonly adoptUntil: number; readonly notice?: Notice; readonly endpoint?: string }
   | { readonly type: "submit_busy"; readonly attempt: number; readonly retryAt: number; readonly notice: Notice }
   /** notice null: workers can start again. */
   | { readonly type: "workers"; readonly attempt: number; readonly notice: Notice | null }
@@ -99,6 +102,9 @@ export type Event =
   | { readonly type: "cancel_confirmed"; readonly runpodId: string };
 
 export type EventType = Event["type"];
+
+/** Earlier endpoints than these have no job of the project any more. */
+const ENDPOINTS_MAX = 3;
 
 /** States in which photos may be added and removed. */
 export const OPEN: ReadonlySet<State> = new Set<State>(["new", "uploading", "ready"]);
@@ -140,7 +146,7 @@ function onAttempt(job: Job, event: AttemptEvent, now: number): Job {
       // An attempt that has an id was accepted; a late rejection can only belong to a repeated request.
       return job.runpodId === null ? end(job, "failed", now, { failure: event.failure }) : job;
     case "submit_unknown":
-      return isUnsent(job) ? { ...job, adoptUntil: event.adoptUntil, retryAt: null, notice: event.notice ?? null } : job;
+      return isUnsent(job) ? { ...job, adoptUntil: event.adoptUntil, retryAt: null, notice: event.notice ?? null, endpoints: newestFirst(event.endpoint, job.endpoints) } : job;
     case "submit_busy":
       return isUnsent(job) ? { ...job, adoptUntil: null, retryAt: event.retryAt, refusals: job.refusals + 1, notice: event.notice } : job;
     case "workers":
@@ -166,6 +172,10 @@ function onAttempt(job: Job, event: AttemptEvent, now: number): Job {
   }
 }
 
+function newestFirst(endpoint: string | undefined, before: readonly string[]): readonly string[] {
+  return endpoint === undefined ? before : [endpoint, ...before.filter((one) => one !== endpoint)].slice(0, ENDPOINTS_MAX);
+}
+
 function isUnsent(job: Job): boolean {
   return job.runpodId === null && job.state === "queued";
 }
@@ -182,7 +192,7 @@ export function isWaiting(job: Job): boolean {
 }
 
 function begin(job: Job, { preset, usdMax }: Extract<Event, { type: "start" | "wait" }>, deadlineAt: number | null, now: number): Job {
-  return { ...NEW_JOB, state: "queued", attempt: job.attempt + 1, preset, usdMax: usdMax ?? null, deadlineAt, submittedAt: now, toCancel: job.toCancel };
+  return { ...NEW_JOB, state: "queued", attempt: job.attempt + 1, preset, usdMax: usdMax ?? null, deadlineAt, submittedAt: now, endpoints: job.endpoints, toCancel: job.toCancel };
 }
 
 /** The id of an attempt became known: store it, or cancel the job if nobody waits for that attempt any more. */

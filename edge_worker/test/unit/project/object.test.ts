@@ -140,6 +140,67 @@ describe("a job of two hours", () => {
   });
 });
 
+describe("a job whose endpoint a deployment replaced", () => {
+  test("is followed to its end at the endpoint that took it", async () => {
+    const scene = await Scene.withPhotos();
+    runpod.status = (minutes) => ({ status: 200, body: minutes < 30 ? { status: "IN_PROGRESS" } : { status: "COMPLETED", output: scene.report() } });
+    await scene.start();
+    await scene.tookEndpoint("replaced");
+    await scene.pass(20 * MINUTE);
+    expect((await scene.view()).state).toBe("running");
+    await scene.pass(20 * MINUTE);
+    expect((await scene.view()).state).toBe("done");
+  });
+
+  test("is cancelled there", async () => {
+    const scene = await Scene.withPhotos();
+    await scene.start();
+    await scene.tookEndpoint("replaced");
+    await scene.inside((project) => project.cancel());
+    expect(runpod.cancelled).toEqual(["job-1"]);
+    expect(await scene.alarmAt()).toBeNull();
+  });
+
+  test.each([404, 401])("fails once that endpoint answers %d, and its retry runs at the deployed one", async (status) => {
+    const scene = await Scene.withPhotos();
+    runpod.status = () => ({ status: 200, body: { status: "IN_PROGRESS" } });
+    await scene.start();
+    await scene.tookEndpoint("replaced");
+    runpod.gone.set("replaced", status);
+    await scene.pass(MINUTE);
+    expect(await scene.view()).toMatchObject({ state: "failed", error: { code: "UPSTREAM", hint: "Start it again." } });
+    await scene.start();
+    await scene.pass(MINUTE);
+    expect(await scene.view()).toMatchObject({ state: "running", attempt: 2 });
+    expect(runpod.runs.map(({ endpoint }) => endpoint)).toEqual(["replaced", "ep123"]);
+  });
+
+  test("is not given up while the deployed endpoint cannot be asked", async () => {
+    const scene = await Scene.withPhotos();
+    await scene.start();
+    await scene.tookEndpoint("replaced");
+    runpod.gone.set("replaced", 401).set("ep123", 401);
+    await scene.pass(10 * MINUTE);
+    expect((await scene.view()).state).toBe("queued");
+    await scene.inside((project) => project.cancel());
+    expect(await scene.alarmAt()).not.toBeNull();
+  });
+
+  test("of an attempt whose id came late is cancelled there, too", async () => {
+    const scene = await Scene.withPhotos();
+    runpod.run = () => "takes effect, answer lost";
+    await scene.start();
+    await scene.tookEndpoint("replaced");
+    await scene.inside((project) => project.cancel());
+    runpod.run = () => ({ status: 200 });
+    await scene.start();
+    runpod.status = () => ({ status: 200, body: { status: "IN_PROGRESS", output: { project_id: scene.id, attempt: 1, seq: 1, stage: "train", fraction: 0.5, message: "" } } });
+    await scene.progress(1, 0.5, 1, "job-1");
+    expect(runpod.cancelled).toEqual(["job-1"]);
+    expect(runpod.runs.map(({ endpoint }) => endpoint)).toEqual(["replaced", "ep123"]);
+  });
+});
+
 /** US dollars that the account has settled. */
 async function booked(): Promise<number> {
   return (await env.INDEX.get(env.INDEX.idFromName("account")).figures()).usdMonth;

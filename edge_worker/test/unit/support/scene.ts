@@ -26,8 +26,9 @@ export class RunPodScript {
   set now(ms: number) {
     vi.setSystemTime(ms);
   }
-  readonly runs: { readonly id: string; readonly webhook: string; readonly input: JobInput }[] = [];
+  readonly runs: { endpoint: string; readonly id: string; readonly webhook: string; readonly input: JobInput }[] = [];
   readonly cancelled: string[] = [];
+  readonly gone = new Map<string, number>();
   asked = 0;
   run: () => Reply = () => ({ status: 200 });
   /** Runs after a job was queued and before the answer leaves. */
@@ -37,17 +38,20 @@ export class RunPodScript {
   health: (minutes: number) => Reply = () => ({ status: 200, body: { jobs: { inQueue: 1 }, workers: { initializing: 1 } } });
 
   async fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-    const [call = "", id = ""] = new URL(String(input)).pathname.split("/").slice(3);
+    const [endpoint = "", call = "", id = ""] = new URL(String(input)).pathname.split("/").slice(2);
     if (call === "run") {
       const reply = this.run();
       if (reply === "takes effect, answer lost" || (typeof reply === "object" && reply.status === 200)) {
-        const made = { ...(JSON.parse(String(init?.body)) as { webhook: string; input: JobInput }), id: `job-${this.runs.length + 1}` };
+        const made = { ...(JSON.parse(String(init?.body)) as { webhook: string; input: JobInput }), endpoint, id: `job-${this.runs.length + 1}` };
         this.runs.push(made);
         this.queued();
         return this.#answer(reply, { id: made.id, status: "IN_QUEUE" });
       }
       return this.#answer(reply);
     }
+    // An endpoint knows only its own jobs; `gone`: it was deleted.
+    const isElsewhere = this.runs.some((run) => run.id === id && run.endpoint !== endpoint);
+    if (isElsewhere || this.gone.has(endpoint)) return this.#answer({ status: this.gone.get(endpoint) ?? 404 });
     if (call === "status") {
       this.asked += 1;
       return this.#answer(this.status((this.now - T0) / MINUTE));
@@ -110,6 +114,16 @@ export class Scene {
     const answer = await this.inside((project) => project.start("preview"));
     if ("refused" in answer) throw new Error(answer.message);
     return answer;
+  }
+
+  /** From here on another endpoint is deployed than `endpoint`, which took the newest attempt. */
+  async tookEndpoint(endpoint: string): Promise<void> {
+    const run = runpod.runs.at(-1);
+    if (run !== undefined) run.endpoint = endpoint;
+    await runInDurableObject(this.stub, (_instance, state) => {
+      state.storage.sql.exec("UPDATE project SET job = replace(job, ?, ?)", `"endpoints":["ep123"`, `"endpoints":["${endpoint}"`);
+    });
+    await this.evict();
   }
 
   async view(): Promise<ProjectView> {
