@@ -193,6 +193,9 @@ def test_a_failed_download_names_the_photo_and_the_reason_but_no_url(  # noqa: P
     assert "0001.jpg" in caught.value.message
     assert words in caught.value.message
     assert bucket.count(path) == requests
+    # Where the stored photo is the cause, another job fails in the same way.
+    again = "Delete 0001.jpg from the project, upload it again"
+    assert (again in caught.value.hint) is (path in ("/ok", "/gone"))
     for text in (caught.value.message, caught.value.hint, caplog.text):
         assert "127.0.0.1" not in text
         assert "Signature" not in text

@@ -67,11 +67,12 @@ class Gone(ConnectionError):
 
 
 class _AttemptFailed(Exception):
-    """One attempt failed; retry: whether another one may succeed."""
+    """One attempt failed. retry: whether another one may succeed. stored: what the bucket holds is the cause, so
+    another job would fail in the same way."""
 
-    def __init__(self, reason: str, *, retry: bool, wait_s: float | None = None) -> None:
+    def __init__(self, reason: str, *, retry: bool, wait_s: float | None = None, stored: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.retry, self.wait_s = reason, retry, wait_s
+        self.reason, self.retry, self.wait_s, self.stored = reason, retry, wait_s, stored
 
 
 class _Allowance:
@@ -145,12 +146,12 @@ class Transfer:
         limit = photo.bytes if photo.bytes is not None else PHOTO_BYTES_MAX
         try:
             size, digest = self._attempts(lambda: self._get(photo.url, path, limit))
+            _check_announced(photo, size, digest)
         except _AttemptFailed as failed:
-            raise JobError(Code.DOWNLOAD_FAILED, f"Could not download {photo.name}: {failed.reason}.") from None
-        if photo.bytes is not None and size != photo.bytes:
-            raise JobError(Code.DOWNLOAD_FAILED, f"{photo.name} has {size} bytes, not {photo.bytes} as announced.")
-        if photo.sha256 is not None and digest != photo.sha256:
-            raise JobError(Code.DOWNLOAD_FAILED, f"{photo.name} is not the announced photo: its SHA-256 differs.")
+            again = f"Delete {photo.name} from the project, upload it again, then start the job again."
+            hint = again if failed.stored else None
+            message = f"Could not download {photo.name}: {failed.reason}."
+            raise JobError(Code.DOWNLOAD_FAILED, message, hint=hint) from None
         if not allowance.take(size):
             raise _too_many_bytes()
         return Fetched(name=photo.name, path=path, bytes=size, sha256=digest)
@@ -218,7 +219,7 @@ class Transfer:
                 for chunk in answer.iter_raw(CHUNK_BYTES):
                     size += len(chunk)
                     if size > limit:
-                        raise _AttemptFailed(f"it is larger than {limit} bytes", retry=False)
+                        raise _AttemptFailed(f"it is larger than {limit} bytes", retry=False, stored=True)
                     digest.update(chunk)
                     file.write(chunk)
             promised = answer.headers.get("content-length")
@@ -250,6 +251,13 @@ def _network() -> Iterator[None]:
         raise _AttemptFailed(f"the connection failed ({str(error) or type(error).__name__})", retry=True) from None
 
 
+def _check_announced(photo: PhotoSource, size: int, digest: str) -> None:
+    if photo.bytes is not None and size != photo.bytes:
+        raise _AttemptFailed(f"it has {size} bytes, not {photo.bytes} as announced", retry=False, stored=True)
+    if photo.sha256 is not None and digest != photo.sha256:
+        raise _AttemptFailed("it is not the announced photo (its SHA-256 differs)", retry=False, stored=True)
+
+
 def _too_many_bytes() -> JobError:
     return JobError(
         Code.BAD_INPUT,
@@ -263,14 +271,17 @@ def _check(answer: httpx.Response) -> None:
         return
     status = answer.status_code
     reason = REASONS.get(status, "the server returned an error" if status >= 400 else "redirects are not followed")
-    raise _AttemptFailed(f"{reason} (HTTP {status})", retry=status in RETRIED, wait_s=_retry_after_s(answer))
+    raise _AttemptFailed(
+        f"{reason} (HTTP {status})",
+        retry=status in RETRIED,
+        wait_s=_retry_after_s(answer),
+        stored=status == httpx.codes.NOT_FOUND,
+    )
 
 
 def _check_not_encoded(answer: httpx.Response) -> None:
     if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        raise _AttemptFailed(
-            "it arrived compressed (Content-Encoding); upload it again without that header", retry=False
-        )
+        raise _AttemptFailed("it is stored compressed (Content-Encoding)", retry=False, stored=True)
 
 
 def _drop_body(answer: httpx.Response) -> None:
