@@ -33,7 +33,7 @@ def drill(cloud: Cloud, row: Row) -> float:
         _check_notice(scene, row.notice)
         scene.check_words(row.user, row.operator)
         scene.check_whole(row.state)
-        if row.state != "done" and row.heals:
+        if row.state != "done":
             once_more(scene)
         return seconds
     finally:
@@ -47,6 +47,8 @@ def once_more(scene: Scene) -> None:
     scene.cloud.reset()
     scene.refusal = {}
     scene.started = False
+    while scene.advised:
+        scene.advised.pop()()
     scene.start()
     assert scene.refusal == {}, scene.refusal
     scene.wait("done", 60)

@@ -31,7 +31,7 @@ COST_MAX_USD = 0.05
 class Scene:
     """`before` holds the account's figures from before the job. refusal: the answer to a start that was refused.
     started: the fault has started the job. notices: why the job waited, as the person read it. side: what a fault does
-    beside the row."""
+    beside the row. advised: what the person does by the advice, before the project starts again."""
 
     cloud: Cloud
     id: str = ""
@@ -42,6 +42,7 @@ class Scene:
     started: bool = False
     notices: list[str] = dataclasses.field(default_factory=list)
     side: list[Future[None]] = dataclasses.field(default_factory=list)
+    advised: list[Callable[[], None]] = dataclasses.field(default_factory=list)
     _ends: list[Callable[[], None]] = dataclasses.field(default_factory=list)
 
     @classmethod
@@ -64,7 +65,10 @@ class Scene:
 
     def declare(self, contents: list[bytes]) -> list[dict[str, Any]]:
         """The edge's addresses for photos of these contents."""
-        wanted = [{"name": f"{len(one)}.jpg", "type": "image/jpeg", "bytes": len(one)} for one in contents]
+        wanted = [
+            {"name": f"{len(one)}.jpg", "type": "image/jpeg", "bytes": len(one), "sha256": sha256(one)}
+            for one in contents
+        ]
         path = f"/api/projects/{self.id}/photos"
         return list(_ok(self.cloud.edge("POST", path, json={"photos": wanted}))["uploads"])
 
@@ -168,14 +172,21 @@ class Scene:
         if state == "done":
             self.check_artifacts()
 
+    def work(self) -> str:
+        """What the job's processes have done, a line each (worker/signs.py)."""
+        file = self.cloud.gates / f"{self.id}.work"
+        return file.read_text() if file.exists() else ""
+
     def check_work(self) -> None:
-        """At most 30 s of GPU work are done twice where a checkpoint was saved, and no child process works on."""
+        """At most 30 s of GPU work are done twice where checkpoints can be saved, and no child process works on."""
         done = saved = 0
+        is_refused = False
         for _, word, *number in self._work():
-            if word == "unit":
+            if word == "unit" and not is_refused:
                 done = max(done, int(number[0]) + 1)
-            elif word == "saved":
-                saved = max(saved, int(number[0]))
+            elif word in ("saved", "refused"):
+                is_refused = word == "refused"
+                saved = saved if is_refused else max(saved, int(number[0]))
             elif word == "resumes" and saved > 0:
                 again = (done - int(number[0])) * UNIT_S
                 assert again <= REPEATED_S_MAX, f"{again:.0f} s of GPU work are done again"
@@ -183,15 +194,17 @@ class Scene:
 
     def _work(self) -> list[list[str]]:
         """The lines of the work's log: process id, word, number."""
-        file = self.cloud.gates / f"{self.id}.work"
-        return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+        return [line.split() for line in self.work().splitlines()]
 
     def check_photos(self) -> None:
         """No photo is lost or changed."""
         self.cloud.set_clock_right()  # the bucket refuses requests of another time
         s3, bucket = self.cloud.bucket(), self.cloud.texts["S3_BUCKET"]
         for name, content in self.photos.items():
-            stored = s3.get_object(Bucket=bucket, Key=f"projects/{self.id}/photos/{name}")["Body"].read()
+            key = f"projects/{self.id}/photos/{name}"
+            url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key})
+            with httpx.stream("GET", url, timeout=30, trust_env=False) as answer:
+                stored = answer.read()  # workerd compresses what is marked as compressed, httpx unpacks it
             assert stored == content, f"photo {name} changed"
 
     def check_artifacts(self) -> None:
@@ -227,9 +240,9 @@ class Scene:
 
         def quiet() -> bool:
             waiting = 0
-            if self.cloud.endpoint in {one["id"] for one in self.cloud.endpoints()}:
-                health = self.cloud.runpod("GET", f"/v2/{self.cloud.endpoint}/health").json()["jobs"]
-                waiting = health["inQueue"] + health["inProgress"]
+            for endpoint in self.cloud.endpoints():
+                health = self.cloud.runpod("GET", f"/v2/{endpoint['id']}/health").json()["jobs"]
+                waiting += health["inQueue"] + health["inProgress"]
             return waiting == 0 and not [one for one in self.cloud.workers() if one["jobs"]]
 
         until(quiet, "no job is left at RunPod")

@@ -15,8 +15,8 @@ from tests.chaos.faults.people import Cancelled, CancelledInTwoTabs, PhotoDelete
 from tests.chaos.faults.runpod import KeyRevoked, Release, RunPodFault, Webhook
 from tests.chaos.faults.worker import Frozen, InChild, WorkerSignal
 from tests.chaos.rows.bucket import BINDING
-from tests.chaos.rows.messages import HOOK, PROGRESS
-from tests.chaos.rows.row import CANCEL, RESULT, RUN, S3, STATUS, port, sent
+from tests.chaos.rows.messages import HOOK
+from tests.chaos.rows.row import CANCEL, PROGRESS, RESULT, RUN, S3, STATUS, port, sent
 from tests.chaos.scene import STAGES, Scene
 
 # Every fault below ends, so the job must, too.

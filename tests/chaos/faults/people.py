@@ -29,16 +29,29 @@ class Cancelled(Lasting):
 
 @dataclass(frozen=True)
 class PhotoReplaced(Lasting):
-    """After its upload, a photo is overwritten with other bytes of the same length."""
+    """After its upload, a photo is overwritten with other bytes, past the app. length: None for the same as before.
+    more: what else the bucket stores with them."""
 
     content: bytes
+    length: int | None = None
+    more: tuple[tuple[str, str], ...] = ()
 
     def strike(self, scene: Scene) -> None:
         name, before = next(iter(scene.photos.items()))
-        body = self.content * (len(before) // len(self.content) + 1)
-        scene.photos[name] = body[: len(before)]
+        scene.advised.append(lambda: self._upload_again(scene, name, before))
+        length = self.length or len(before)
+        scene.photos[name] = (self.content * (length // len(self.content) + 1))[:length]
         key = f"projects/{scene.id}/photos/{name}"
-        scene.cloud.bucket().put_object(Bucket=scene.cloud.texts["S3_BUCKET"], Key=key, Body=scene.photos[name])
+        bucket = scene.cloud.texts["S3_BUCKET"]
+        scene.cloud.bucket().put_object(Bucket=bucket, Key=key, Body=scene.photos[name], **dict(self.more))
+
+    def _upload_again(self, scene: Scene, name: str, content: bytes) -> None:
+        """As the app advises: delete the photo, and upload it again."""
+        assert scene.cloud.edge("DELETE", f"/api/projects/{scene.id}/photos/{name}").is_success
+        del scene.photos[name]
+        [upload] = scene.declare([content])
+        assert scene.put(upload, content).status_code == 200
+        scene.photos[upload["as"]] = content
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,28 @@ class UploadExpired(Lasting):
         assert again["as"] == upload["as"], "the photo has two places"
         assert scene.put(again, late).status_code == 200
         scene.photos[again["as"]] = late
+
+    @property
+    def is_possible(self) -> bool:
+        return EdgeClock(self.seconds).is_possible
+
+
+@dataclass(frozen=True)
+class JobAddressesExpired(Lasting):
+    """Time passes until the addresses of a job that trains have expired. Its worker can save nothing any more."""
+
+    seconds: int
+
+    def strike(self, scene: Scene) -> None:
+        EdgeClock(self.seconds).strike(scene)
+        trained = scene.work()
+        scene.at_end(lambda: self._check_refused(scene.work().removeprefix(trained)))
+
+    def _check_refused(self, work: str) -> None:
+        """The worker trained on to the end, and the bucket took none of its checkpoints."""
+        first, _, _ = work.partition(" begins")
+        assert "unit 19" in first, f"the worker was stopped before it met an expired address: {work}"
+        assert "saved" not in first, f"the bucket took a checkpoint: {work}"
 
     @property
     def is_possible(self) -> bool:

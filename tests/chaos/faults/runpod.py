@@ -64,8 +64,23 @@ class EndpointDeleted(Lasting):
     """Somebody deletes the endpoint in RunPod's console."""
 
     def strike(self, scene: Scene) -> None:
-        scene.cloud.runpod("DELETE", f"/v2/serverless/{scene.cloud.endpoint}")
-        until(lambda: not scene.cloud.workers(), "its workers end")
+        _delete(scene, scene.cloud.endpoint)
+
+
+@dataclass(frozen=True)
+class EndpointReplaced(Lasting):
+    """A deployment brings another endpoint, and the old one is deleted. keeps_old: at the end of the row only."""
+
+    keeps_old: bool = False
+
+    def strike(self, scene: Scene) -> None:
+        old = scene.cloud.endpoint
+        scene.cloud.endpoint = scene.cloud.make_endpoint()
+        scene.cloud.deploy()
+        if self.keeps_old:
+            scene.at_end(lambda: _delete(scene, old))
+        else:
+            _delete(scene, old)
 
 
 @dataclass(frozen=True)
@@ -105,6 +120,12 @@ class Webhook(Lasting):
         body = {"id": "not-a-job-of-ours", "status": "FAILED", "error": "forged"}
         answer = httpx.post(address, content=json.dumps(body), timeout=30, trust_env=False)
         assert answer.status_code == (403 if self.forged else 204), answer.text
+
+
+def _delete(scene: Scene, endpoint: str) -> None:
+    workers = {one["id"] for one in scene.cloud.workers() if one["endpoint_id"] == endpoint}
+    scene.cloud.runpod("DELETE", f"/v2/serverless/{endpoint}")
+    until(lambda: not workers & {one["id"] for one in scene.cloud.workers()}, "its workers end")
 
 
 def set_workers_max(scene: Scene, count: int) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import signal
 
-from tests.chaos.faults.base import Both
-from tests.chaos.faults.people import PhotoReplaced, UploadExpired
+from tests.chaos.faults.base import Both, Later
+from tests.chaos.faults.people import JobAddressesExpired, PhotoReplaced, UploadExpired
+from tests.chaos.faults.runpod import WorkersMax
 from tests.chaos.faults.worker import WorkerSignal
-from tests.chaos.rows.row import AGAIN, FOREVER, POLLED_S, QUICK_S, S3, START, Row, port
+from tests.chaos.rows.row import AGAIN, CANCEL, FOREVER, POLLED_S, PROGRESS, QUICK_S, S3, START, Row, port, sent
 
 # The edge's own way to its bucket.
 BINDING = "BINDING /BUCKET"
+# Addresses of a job live until its deadline: its time limit, an hour in the queue and 3 minutes.
+DEADLINE_S = 3600 + 3600 + 180
 
 ROWS = (
     Row(
@@ -119,8 +122,37 @@ ROWS = (
         state="ready",
         within_s=QUICK_S,
         user="not JPEG.*Delete them from the project",
-        heals=False,
         nightly=False,
+    ),
+    *(
+        Row(
+            what=f"Photo replaced by {what} while the job is queued",
+            fault=Both((WorkersMax(for_good=True), Later("queued", replaced), WorkersMax())),
+            when=START,
+            state="failed",
+            within_s=QUICK_S,
+            user=f"{user}.*Delete .* from the project, upload it again",
+        )
+        for what, replaced, user in (
+            ("another", PhotoReplaced(b"\xff\xd8\xff\xe0"), "not the announced photo"),
+            ("a shorter one", PhotoReplaced(b"\xff\xd8\xff\xe0", length=100), "has 100 bytes"),
+            ("a longer one", PhotoReplaced(b"\xff\xd8\xff\xe0", length=100_000), "larger than"),
+            ("a compressed one", PhotoReplaced(b"\x0b", more=(("ContentEncoding", "gzip"),)), "compressed"),
+        )
+    ),
+    Row(
+        what="Addresses of a job expired while it trains, and nobody can stop it",
+        fault=Both(
+            (
+                sent("status", CANCEL, **FOREVER),
+                JobAddressesExpired(DEADLINE_S + 60),
+                port("reset", PROGRESS, **FOREVER),
+            )
+        ),
+        when="train",
+        state="failed",
+        within_s=POLLED_S,
+        user=f"deadline.*({AGAIN})",
     ),
     Row(
         what="Address of an upload expired in the browser",

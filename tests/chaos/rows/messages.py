@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from tests.chaos.faults.base import Both
 from tests.chaos.faults.runpod import RunPodFault, TimePasses, Webhook
-from tests.chaos.rows.row import FOREVER, POLLED_S, QUICK_S, RESULT, START, Row, port, sent
+from tests.chaos.rows.row import FOREVER, POLLED_S, PROGRESS, QUICK_S, RESULT, START, Row, port, sent
 
 HOOK = "POST /api/hooks/runpod/*"
-PROGRESS = "POST /api/hooks/progress/*"
 
 ROWS = (
     Row(

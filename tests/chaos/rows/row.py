@@ -16,6 +16,7 @@ FOREVER = {"times": None}
 RUN = "POST /v2/*/run"
 STATUS = "GET /v2/*/status/*"
 CANCEL = "POST /v2/*/cancel/*"
+PROGRESS = "POST /api/hooks/progress/*"
 RESULT = "POST /v2/*/job-done/*"
 S3 = "/cdn-cgi/local/r2/s3/*"
 # The edge asks RunPod every 15 s to 30 s about a job that runs.
@@ -29,8 +30,8 @@ class Row:
     """when: `uploads` (half of the photos are uploaded), `start`, or the stage of the job at whose beginning the fault
     strikes (`result`: all files are uploaded). state: how the project ends. within_s: at the latest, after the fault.
     user, operator: patterns of what the person reads and of what the log says; "" for nothing. notice: what the person
-    reads while the job waits. before: a second fault, from before the start. heals: whether the same project can start
-    again when the faults are gone. nightly: too slow for every run of the tests."""
+    reads while the job waits. before: a second fault, from before the start. nightly: too slow for every run of the
+    tests."""
 
     what: str
     fault: Fault
@@ -41,7 +42,6 @@ class Row:
     operator: str = ""
     notice: str = ""
     before: Fault | None = None
-    heals: bool = True
     nightly: bool = True
 
     @property

@@ -7,6 +7,7 @@ from tests.chaos.faults.edge import EdgeClock
 from tests.chaos.faults.people import Cancelled
 from tests.chaos.faults.runpod import (
     EndpointDeleted,
+    EndpointReplaced,
     KeyRevoked,
     Release,
     RunPodFault,
@@ -14,7 +15,20 @@ from tests.chaos.faults.runpod import (
     WorkersMax,
 )
 from tests.chaos.faults.worker import WorkerClock
-from tests.chaos.rows.row import AGAIN, CANCEL, FOREVER, POLLED_S, QUICK_S, RUN, START, STATUS, Row, sent
+from tests.chaos.rows.row import (
+    AGAIN,
+    CANCEL,
+    FOREVER,
+    POLLED_S,
+    PROGRESS,
+    QUICK_S,
+    RUN,
+    START,
+    STATUS,
+    Row,
+    port,
+    sent,
+)
 
 BUSY = r"RunPod is busy\. The next try is in 5 s\."
 UNKNOWN = r"may or may not run.*reports by \d\d:\d\d UTC"
@@ -187,6 +201,28 @@ ROWS = (
         state="failed",
         within_s=POLLED_S,
         user=AGAIN,
+    ),
+    Row(
+        what="Endpoint replaced while the job runs",
+        fault=EndpointReplaced(),
+        when="train",
+        state="failed",
+        within_s=POLLED_S,
+        user=AGAIN,
+    ),
+    Row(
+        what="Endpoint replaced while the job runs, the old one kept",
+        fault=EndpointReplaced(keeps_old=True),
+        when="train",
+        state="done",
+        within_s=POLLED_S,
+    ),
+    Row(
+        what="Endpoint replaced, the old one kept, the job cancelled",
+        fault=Both((EndpointReplaced(keeps_old=True), port("reset", PROGRESS, **FOREVER), Cancelled())),
+        when="train",
+        state="cancelled",
+        within_s=QUICK_S,
     ),
     Row(what="Release while the job runs", fault=Release(), when="train", state="done", within_s=QUICK_S),
     Row(

@@ -90,6 +90,7 @@ def _save(run: JobRun, units: int) -> None:
     try:
         run.delivery.save_checkpoint(path)
     except JobError:
+        log_work(run.job.project_id, f"refused {units}")
         return
     log_work(run.job.project_id, f"saved {units}")
 
