@@ -34,6 +34,12 @@ def still_life(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-unt
     return _load("drawn_scene").draw(tmp_path_factory.mktemp("still-life"), count=12, width=480, height=360)
 
 
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """StillLife: 12 photos with an alpha channel that cuts out the boxes and their table."""
+    return _load("drawn_scene").draw(tmp_path_factory.mktemp("alone"), count=12, width=480, height=360, alone=True)
+
+
 @pytest.fixture
 def runpod_server() -> Iterator:  # type: ignore[type-arg]
     with _load("runpod_server").RunPodServer() as server:

@@ -12,6 +12,9 @@ from PIL import Image
 BOXES = (((-0.55, -0.45), (0.5, 0.42), 0.5), ((0.25, -0.1), (0.42, 0.6), 0.32), ((-0.35, 0.4), (0.5, 0.3), 0.22))
 """(x, z of the corner), (width, depth), height; the table is y = 0 and up is -y."""
 TABLE = 2.2
+ALONE = 0.75
+"""Half the side of the table, and of the smaller table that is cut out with the boxes."""
+BEHIND = 205.0
 
 
 @dataclass(frozen=True)
@@ -53,18 +56,25 @@ def look_at(centre: np.ndarray, target: np.ndarray) -> np.ndarray:
     return pose
 
 
-def draw(folder: Path, *, count: int, width: int, height: int) -> StillLife:
+def draw(folder: Path, *, count: int, width: int, height: int, alone: bool = False) -> StillLife:
+    """alone: PNGs with an alpha channel, which cuts everything out but the boxes and their table; the pixels beyond are
+    white."""
     rng = np.random.default_rng(7)
     textures = [_texture(rng) for _ in range(1 + len(BOXES))]
     focal_px = 1.15 * width
     poses = orbit(count)
     names = []
     for i, pose in enumerate(poses):
-        names.append(f"{i:02d}.jpg")
-        picture = _picture(pose, focal_px, (width, height), textures)
+        names.append(f"{i:02d}.{'png' if alone else 'jpg'}")
+        picture, cover = _picture(pose, focal_px, (width, height), textures, table=ALONE if alone else TABLE)
+        if alone:
+            share = cover[..., None] / 255.0
+            straight = (picture - (1 - share) * BEHIND) / np.maximum(share, 1e-3)
+            picture = np.where(share > 0, straight, 255.0).clip(0, 255).astype(np.uint8)
+            picture = np.dstack([picture, cover])
         exif = Image.Exif()
         exif.get_ifd(0x8769)[0xA405] = round(focal_px * 43.2666 / np.hypot(width, height))
-        Image.fromarray(picture).save(folder / names[-1], quality=92, exif=exif)
+        Image.fromarray(picture).save(folder / names[-1], exif=exif, **({} if alone else {"quality": 92}))
     return StillLife(folder, tuple(names), poses, focal_px, width, height)
 
 
@@ -77,16 +87,18 @@ def _texture(rng: np.random.Generator) -> np.ndarray:
     return out
 
 
-def _picture(pose: np.ndarray, focal_px: float, size: tuple[int, int], textures: list[np.ndarray]) -> np.ndarray:
-    """(H, W, 3) uint8 with 2x2 samples per pixel."""
+def _picture(
+    pose: np.ndarray, focal_px: float, size: tuple[int, int], textures: list[np.ndarray], *, table: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W, 3) uint8 with 2x2 samples per pixel, and (H, W) uint8 how much of a pixel shows anything."""
     width, height = size[0] * 2, size[1] * 2
     u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     rays = np.stack([(u - width / 2) / (2 * focal_px), (v - height / 2) / (2 * focal_px), np.ones_like(u)], -1)
     rays = rays @ pose[:3, :3]
     origin = -pose[:3, :3].T @ pose[:3, 3]
     depth = np.full(u.shape, np.inf)
-    colour = np.full((*u.shape, 3), 205.0)
-    faces = [(1, 0.0, (-TABLE, -TABLE), (TABLE, TABLE), textures[0], 1.0)]
+    colour = np.full((*u.shape, 3), BEHIND)
+    faces = [(1, 0.0, (-table, -table), (table, table), textures[0], 1.0)]
     for (corner, extent, tall), texture in zip(BOXES, textures[1:], strict=True):
         x0, z0, x1, z1 = corner[0], corner[1], corner[0] + extent[0], corner[1] + extent[1]
         faces += [
@@ -104,4 +116,5 @@ def _picture(pose: np.ndarray, focal_px: float, size: tuple[int, int], textures:
         i, j = ((w[hit] * 230).astype(int) % 512 for w in (a, b))
         colour[hit] = shade * texture[i, j]
     mean = colour.reshape(size[1], 2, size[0], 2, 3).mean(axis=(1, 3))
-    return mean.clip(0, 255).astype(np.uint8)
+    cover = np.isfinite(depth).reshape(size[1], 2, size[0], 2).mean(axis=(1, 3))
+    return mean.clip(0, 255).astype(np.uint8), np.rint(255 * cover).astype(np.uint8)

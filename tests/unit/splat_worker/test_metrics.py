@@ -58,3 +58,16 @@ def test_the_colour_fit_undoes_an_exposure_change():
     affine = fit_colour(0.5 * PHOTO + 0.05, PHOTO)
     assert np.allclose(affine.numpy(), np.concatenate([2 * np.eye(3), np.full((3, 1), -0.1)], axis=1))
     assert psnr_db(apply_colour(affine, 0.5 * PHOTO + 0.05), PHOTO) > 100
+
+
+def test_ssim_counts_only_windows_around_valid_pixels():
+    rng = np.random.default_rng(0)
+    a = torch.from_numpy(rng.random((200, 40, 3)))
+    b = a.clone()
+    b[:, 20:] = torch.from_numpy(rng.random((200, 20, 3)))
+    left, right = torch.zeros(200, 40, dtype=torch.bool), torch.zeros(200, 40, dtype=torch.bool)
+    left[:, :14], right[:, 26:] = True, True
+    assert ssim(a, b, left) == pytest.approx(1.0, abs=1e-9)
+    assert ssim(a, b, right) < 0.2
+    assert ssim(a, b, left | right) == pytest.approx((9 * ssim(a, b, left) + 9 * ssim(a, b, right)) / 18)
+    assert np.isnan(ssim(a, b, torch.zeros(200, 40, dtype=torch.bool)))

@@ -25,10 +25,11 @@ def psnr_db(a: Tensor, b: Tensor, valid: Tensor | None = None) -> float:
     return math.inf if mean == 0.0 else -10.0 * math.log10(mean)
 
 
-def ssim(a: Tensor, b: Tensor) -> float:
+def ssim(a: Tensor, b: Tensor, valid: Tensor | None = None) -> float:
     """Structural similarity, mean over channels and all 11x11 windows that lie inside the picture.
 
-    a, b: (H, W, 3) in 0..1, at least 11x11. Wang et al. 2004: sigma 1.5, K1 0.01, K2 0.03.
+    a, b: (H, W, 3) in 0..1, at least 11x11; valid: (H, W) bool, the middles of windows that count; NaN if none does.
+    Wang et al. 2004: sigma 1.5, K1 0.01, K2 0.03.
     """
     _same_shape(a, b)
     height, width, channels = a.shape
@@ -39,11 +40,15 @@ def ssim(a: Tensor, b: Tensor) -> float:
     windows = height - _WINDOW_PX + 1
     at_once = _BAND_ROWS if a.device.type == "cpu" else windows
     total = torch.zeros((), dtype=torch.float64, device=a.device)
+    half = _WINDOW_PX // 2
+    middles = None if valid is None else valid[half : height - half, half : width - half]
     for channel in range(channels):
         for top in range(0, windows, at_once):
             rows = slice(top, min(top + at_once, windows) + _WINDOW_PX - 1)
-            total += _similarity(a[rows, :, channel], b[rows, :, channel]).sum()
-    return float(total) / (channels * windows * (width - _WINDOW_PX + 1))
+            similar = _similarity(a[rows, :, channel], b[rows, :, channel])
+            total += (similar if middles is None else similar[middles[top : top + len(similar)]]).sum()
+    counted = windows * (width - _WINDOW_PX + 1) if middles is None else int(middles.sum())
+    return float(total) / (channels * counted) if counted else math.nan
 
 
 def _similarity(a: Tensor, b: Tensor) -> Tensor:

@@ -53,8 +53,9 @@ class View:
     """One undistorted photo with its pose.
 
     image: (H, W, 3) uint8; world_to_camera: (4, 4) float64 rigid; k: (3, 3) float64 pinhole, px;
-    mask: (H, W) bool, true where the pixel may be trained on, or None for all of them. gain: brightness of the photo
-    over the scene's; gain_of_tags: the same, known from the photo's tags alone.
+    mask: (H, W) bool, true where the pixel may be trained on, or None for all of them. cover: (H, W) uint8, how much of
+    a pixel the subject covers in a photo that shows it in front of nothing, or None; the image is then over black.
+    gain: brightness of the photo over the scene's; gain_of_tags: the same, known from the photo's tags alone.
     """
 
     name: str
@@ -62,6 +63,7 @@ class View:
     world_to_camera: Float64
     k: Float64
     mask: Bool | None = None
+    cover: UInt8 | None = None
     gain: float = 1.0
     gain_of_tags: float = 1.0
 
@@ -70,10 +72,19 @@ class View:
             raise ValueError(
                 f"view {self.name}: image is {self.image.dtype} {self.image.shape}, uint8 (H, W, 3) is needed"
             )
-        if self.mask is not None and self.mask.shape != self.image.shape[:2]:
-            raise ValueError(f"view {self.name}: mask is {self.mask.shape}, image {self.image.shape[:2]}")
+        for what, plane in (("mask", self.mask), ("cover", self.cover)):
+            if plane is not None and plane.shape != self.image.shape[:2]:
+                raise ValueError(f"view {self.name}: {what} is {plane.shape}, image {self.image.shape[:2]}")
         _want(f"view {self.name}: world_to_camera", self.world_to_camera, (4, 4))
         _want(f"view {self.name}: k", self.k, (3, 3))
+
+    @property
+    def counts(self) -> Bool | None:
+        """(H, W) where a picture is compared with this photo, or None for everywhere."""
+        inside = None if self.cover is None else self.cover > 127
+        if self.mask is None or inside is None:
+            return inside if self.mask is None else self.mask
+        return self.mask & inside
 
     @property
     def camera(self) -> Camera:
@@ -98,6 +109,11 @@ class PosedPhotos:
         names = [view.name for view in self.views]
         if len(set(names)) != len(names):
             raise ValueError("two views have the same name; held-out photos are chosen by name")
+
+    @property
+    def cut_out(self) -> bool:
+        """Whether the photos show the subject in front of nothing, so that a scene has nothing around it."""
+        return bool(self.views) and all(view.cover is not None for view in self.views)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -341,3 +341,35 @@ def test_the_table_of_sets_is_complete_in_the_docs() -> None:
     page = PAGE.read_text()
     missing = [name for name, _, code, words in SETS if not re.search(rf"\| {name} \| `{code}` \| .*{words}", page)]
     assert not missing, "run: python -m tests.unit.splat_worker.photo_sets"
+
+
+@pytest.mark.slow
+def test_photos_with_an_alpha_channel_become_the_subject_alone(alone, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "out"
+    run = JobRun(job=JOB, scratch=tmp_path / "scratch", delivery=Folder(path=out), on_event=Events())
+    run.scratch.mkdir()
+    report = run_folder(run, sources_of(alone.folder))
+    assert report.photos.registered >= 11
+    assert report.metrics.psnr_db is not None
+    assert report.metrics.psnr_db > 12
+    scene, cameras = read_ply(out / "scene.ply"), json.loads((out / "cameras.json").read_text())["cameras"]
+    placed = np.array([camera["position"] for camera in cameras])
+    true = alone.centres[[alone.names.index(camera["name"]) for camera in cameras]]
+    scale, rotation, shift = similarity(placed, true)
+    means = scale * scene.means @ rotation.T + shift
+    beyond = np.abs(means[:, [0, 2]]).max(axis=1) > 0.75 + 0.1
+    assert beyond.mean() < 0.01, "nothing around the table, and no backdrop"
+    poster = Image.open(out / "poster.webp")
+    alpha = np.asarray(poster.getchannel("A"))
+    assert alpha[2:20, 2:-2].max() < 30, "the poster is transparent around the subject"
+    assert (alpha > 200).mean() > 0.15
+
+
+def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """(scale, rotation, shift) with the least squared error of scale * rotation @ source + shift (Umeyama 1991)."""
+    a, b = source - source.mean(0), target - target.mean(0)
+    u, s, vt = np.linalg.svd(b.T @ a)
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    rotation = (u * sign) @ vt
+    scale = float((s * sign).sum() / (a**2).sum())
+    return scale, rotation, target.mean(0) - scale * rotation @ source.mean(0)

@@ -7,6 +7,7 @@ import pycolmap
 import pytest
 from PIL import Image
 
+from splat_worker.scene import View
 from splat_worker.sfm.sparse import SparseCamera, SparseModel
 from splat_worker.sfm.undistort import K1_NONE, posed_photos
 
@@ -21,15 +22,24 @@ def camera(k1: float) -> SparseCamera:
 
 
 def straightened(k1: float, pixels: np.ndarray, folder) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[no-untyped-def]
+    view = view_of(k1, pixels, folder)
+    return view.image, view.k
+
+
+def view_of(k1: float, pixels: np.ndarray, folder, mask: np.ndarray | None = None) -> View:  # type: ignore[no-untyped-def]
     Image.fromarray(pixels).save(folder / "a.png")
+    masks = {}
+    if mask is not None:
+        masks["a.png"] = folder / "mask.png"
+        Image.fromarray(mask).save(masks["a.png"])
     none = np.zeros((0, 3))
     model = SparseModel(
         cameras=(camera(k1),), points=none.astype(np.float32), colours=none.astype(np.uint8),
         tracks=np.zeros(0, np.int32), reprojection_error_px=0.5, rung="default", matching="exhaustive", tried={},
         rejected=(),
     )  # fmt: skip
-    (view,) = posed_photos(model, {"a.png": folder / "a.png"}).views
-    return view.image, view.k
+    (view,) = posed_photos(model, {"a.png": folder / "a.png"}, masks).views
+    return view
 
 
 def colmaps(k1: float, pixels: np.ndarray) -> np.ndarray:
@@ -72,3 +82,27 @@ def test_colmaps_image_of_an_odd_size_change_is_blurred() -> None:
     odd = [image for image in blurred if (WIDTH - image.shape[1]) % 2]
     assert odd
     assert all(contrast(image) < 0.75 * contrast(noise) for image in odd)
+
+
+def disc(radius: float) -> np.ndarray:
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    return np.where(np.hypot(x - WIDTH / 2, y - HEIGHT / 2) < radius, 255, 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize("k1", [-0.09, 0.0, 0.05])
+def test_a_subject_that_is_cut_out_keeps_its_share_of_every_pixel_and_is_over_black(tmp_path, k1) -> None:
+    kept = disc(90)
+    view = view_of(k1, np.full((HEIGHT, WIDTH, 3), 200, np.uint8), tmp_path, kept)
+    assert view.mask is None
+    assert view.cover is not None
+    assert view.image[view.cover == 0].max() == 0
+    assert (view.image[view.cover == 255] > 190).all()
+    straight, _ = straightened(k1, np.repeat(kept[..., None], 3, axis=2), tmp_path)
+    assert np.array_equal(view.cover, straight[..., 0]), "bent as its photo is"
+
+
+def test_a_mask_that_hides_a_part_of_the_surroundings_hides_it_from_training_alone(tmp_path) -> None:
+    kept = 255 - disc(40)
+    view = view_of(0.0, np.full((HEIGHT, WIDTH, 3), 200, np.uint8), tmp_path, kept)
+    assert view.cover is None
+    assert np.array_equal(view.mask, kept == 255)

@@ -89,3 +89,21 @@ def test_a_folder_without_read_permission_is_named(tmp_path: Path, monkeypatch: 
     with pytest.raises(JobError, match=r"no permission to read .*private") as caught:
         find_sources(inner.parent, tmp_path / "out")
     assert "--user" in caught.value.hint
+
+
+def test_a_folder_of_masks_gives_each_photo_its_mask_and_is_no_folder_of_photos(tmp_path: Path) -> None:
+    for name in ("a.jpg", "day 1/b.jpg", "c.jpg", "masks/a.png", "masks/day 1/b.jpg.png", "masks/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"never read")
+    masks = {
+        s.name: s.mask and s.mask.relative_to(tmp_path).as_posix() for s in find_sources(tmp_path, tmp_path / "out")
+    }
+    assert masks == {"a.jpg": "masks/a.png", "c.jpg": None, "day 1/b.jpg": "masks/day 1/b.jpg.png"}
+
+
+def test_masks_that_belong_to_no_photo_are_reported(tmp_path: Path) -> None:
+    (tmp_path / "masks").mkdir()
+    for name in ("a.jpg", "masks/0001.png"):
+        (tmp_path / name).write_bytes(b"never read")
+    with pytest.raises(JobError, match=r"No mask in .*/masks has the name of a photo; the first is 0001\.png\."):
+        find_sources(tmp_path, tmp_path / "out")

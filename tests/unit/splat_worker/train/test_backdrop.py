@@ -139,7 +139,7 @@ def test_masked_pixels_give_no_colour():
         pytest.param(
             (photo(0, np.pad(np.full((32, 32, 3), 200, np.uint8), ((16, 16), (16, 16), (0, 0)))),), id="over black"
         ),
-        pytest.param((photo(0, mask=np.arange(64)[:, None].repeat(64, 1) < 40),), id="cut out by masks"),
+        pytest.param((replace(photo(0), cover=np.full((64, 64), 255, np.uint8)),), id="cut out"),
     ],
 )
 def test_a_subject_in_front_of_nothing_gets_no_dome(views):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -32,8 +33,11 @@ THUMBNAIL_QUALITY = 78
 FIDELITY_SIDE_PX = 480
 FIDELITY_MAX_DB = 99.0
 
-Render = Callable[[Gaussians, Camera], Float32]
-"""Returns an (H, W, 3) float32 image, 0 to 1."""
+
+class Render(Protocol):
+    """Returns an (H, W, 3) float32 image, 0 to 1, over black or another grey."""
+
+    def __call__(self, gaussians: Gaussians, camera: Camera, *, grey: float = 0.0) -> Float32: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +88,10 @@ def export_scene(
     if "poster.webp" in wanted:
         on_progress(0.85, "Rendering the poster")
         files["poster.webp"] = folder / "poster.webp"
-        poster = _pixels(render(gaussians, _sized(start.camera, POSTER_WIDTH_PX)))
+        camera = _sized(start.camera, POSTER_WIDTH_PX)
+        poster = _pixels(render(gaussians, camera))
+        if posed.cut_out:
+            poster = transparent(poster, _pixels(render(gaussians, camera, grey=1.0)))
         poster.save(files["poster.webp"], "WEBP", quality=POSTER_QUALITY, method=6)
         if "thumbnail.webp" in wanted:
             files["thumbnail.webp"] = folder / "thumbnail.webp"
@@ -124,6 +131,14 @@ def fidelity_db(before: Float32, after: Float32) -> float:
 
 def _pixels(picture: Float32) -> Image.Image:
     return Image.fromarray((np.clip(np.nan_to_num(picture), 0, 1) * 255 + 0.5).astype(np.uint8))
+
+
+def transparent(over_black: Image.Image, over_white: Image.Image) -> Image.Image:
+    """RGBA of two pictures of one scene: what is behind it shows as much as white is brighter than black."""
+    black, white = (np.asarray(picture, dtype=np.float32) for picture in (over_black, over_white))
+    alpha = np.clip(255.0 - (white - black).mean(axis=2), 0.0, 255.0)
+    colours = np.minimum(black * (255.0 / np.maximum(alpha, 1.0))[..., None], 255.0)
+    return Image.fromarray(np.dstack([colours, alpha]).round().astype(np.uint8))
 
 
 def cameras_json(posed: PosedPhotos, *, frame: Similarity, start: str, held_out: Collection[str]) -> dict[str, object]:

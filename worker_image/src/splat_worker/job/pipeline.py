@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pycolmap  # noqa: F401 - before train/, whose runtime.py configures OpenMP pools that load later
@@ -84,6 +85,7 @@ def run_folder(run: JobRun, sources: Sequence[Source]) -> Report:
     """A local job: the photos are on this machine."""
     with run.stage(Stage.DOWNLOAD, f"Reading {len(sources)} photos"):
         digests = [(source.name, _digest(source.path)) for source in sources]
+        digests += [(f"mask of {source.name}", _digest(source.mask)) for source in sources if source.mask]
         resumed = _load_checkpoint(run, digests)
     return make_scene(run, sources, resumed)
 
@@ -278,7 +280,10 @@ def _train_stage(
     resumed: _Resumed,
 ) -> tuple[PosedPhotos, Trained]:
     with run.stage(Stage.TRAIN, "Starting training"):
-        posed = posed_photos(sparse, {photo.name: photo.path for photo in prepared.photos})
+        photos = {photo.name: photo for photo in prepared.photos}
+        masks = {name: photo.mask for name, photo in photos.items() if photo.mask is not None}
+        posed = posed_photos(sparse, {name: photo.path for name, photo in photos.items()}, masks)
+        run.warnings.extend(_about_masks(posed, masks))
         try:
             preset = resolve_preset(
                 PresetName(run.job.preset.value),
@@ -309,6 +314,19 @@ def _train_stage(
         return without(posed, trained.left_out), trained
 
 
+def _about_masks(posed: PosedPhotos, masked: Collection[str]) -> list[str]:
+    """What the owner of photos with masks should know about the scene."""
+    if not masked or posed.cut_out:
+        return []
+    without_mask = sum(view.name not in masked for view in posed.views)
+    if not without_mask:
+        return []
+    return [
+        f"{without_mask} of {len(posed.views)} photos have no mask. What the masks hide was left out of training, but"
+        " the scene has its surroundings. Mask every photo to get the subject alone."
+    ]
+
+
 def _export_stage(
     run: JobRun, prepared: Prepared, trained: Trained, posed: PosedPhotos, *, placed: Similarity, device: Device
 ) -> Exported:
@@ -320,7 +338,7 @@ def _export_stage(
             frame=placed,
             held_out=trained.metrics.names,
             sharpness={photo.name: photo.sharpness for photo in prepared.photos},
-            render=lambda gaussians, camera: render(gaussians, camera, TrainDevice(device.kind)),
+            render=partial(render, device=TrainDevice(device.kind)),
             wanted=run.delivery.wanted,
             threads=cpu_count(),
             on_progress=report,

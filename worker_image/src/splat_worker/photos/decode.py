@@ -34,7 +34,8 @@ _big_photo_lock = threading.Lock()
 
 
 def decode(path: Path, pillow_format: str, side_max_px: int) -> tuple[Image.Image, Exif, int, int]:
-    """The upright sRGB image, at most `side_max_px` on its longer side; its tags; its upright full size in px."""
+    """The upright sRGB image (RGB, or RGBA if it has an alpha channel), at most `side_max_px` on its longer side; its
+    tags; its upright full size in px."""
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=[pillow_format]) as opened:
             width, height = opened.size
@@ -114,10 +115,13 @@ def _in_strips(decoded: Image.Image, factor: int) -> Image.Image:
     if factor < 2:
         return to_srgb(decoded)
     width, height = decoded.size
-    out = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    out: Image.Image | None = None
     for top in range(0, height, STRIP_ROWS * factor):
         strip = to_srgb(decoded.crop((0, top, width, min(height, top + STRIP_ROWS * factor))))
+        if out is None:
+            out = Image.new(strip.mode, (-(-width // factor), -(-height // factor)))
         out.paste(strip.reduce(factor), (0, top // factor))
+    assert out is not None
     if orientation := decoded.getexif().get(Base.Orientation):
         out.getexif()[Base.Orientation] = orientation
     return out

@@ -12,23 +12,25 @@ _SRGB = ImageCms.createProfile("sRGB")
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """An RGB copy that keeps the orientation tag for exif_transpose. Transparent pixels become white."""
+    """A copy in RGB, or in RGBA where the image has an alpha channel, that keeps the orientation tag for
+    exif_transpose."""
     exif = image.getexif()
     profile = image.info.get("icc_profile")
     if image.mode in _SIXTEEN_BIT:
-        rgb = Image.fromarray((np.asarray(image, dtype=np.uint32) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
+        copy = Image.fromarray((np.asarray(image, dtype=np.uint32) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
     elif image.mode == "F":
-        rgb = Image.fromarray(np.nan_to_num(np.asarray(image)).clip(0, 255).astype(np.uint8)).convert("RGB")
+        copy = Image.fromarray(np.nan_to_num(np.asarray(image)).clip(0, 255).astype(np.uint8)).convert("RGB")
     elif image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        rgb = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+        straight = image.convert("RGBA")
+        copy = _by_profile(straight.convert("RGB"), profile) if profile else straight.convert("RGB")
+        copy.putalpha(straight.getchannel("A"))
     else:
-        rgb = _by_profile(image, profile) if profile else image.convert("RGB")
-    rgb.info.clear()
+        copy = _by_profile(image, profile) if profile else image.convert("RGB")
+    copy.info.clear()
     orientation = exif.get(0x0112)
     if orientation:
-        rgb.getexif()[0x0112] = orientation
-    return rgb
+        copy.getexif()[0x0112] = orientation
+    return copy
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image:

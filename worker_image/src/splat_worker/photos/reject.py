@@ -17,6 +17,7 @@ class Reject(StrEnum):
     PLAIN = "PLAIN"
     DUPLICATE = "DUPLICATE"
     BLURRED = "BLURRED"
+    MASK = "MASK"
 
 
 class Refused(Exception):

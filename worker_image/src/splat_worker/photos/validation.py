@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from splat_worker.contract.job_report import Rejected
 from splat_worker.hashing import sha256_of
 from splat_worker.limits import PHOTO_BYTES_MAX, cpu_count
 from splat_worker.photos.decode import decode
+from splat_worker.photos.mask import mask_path, read_mask, split
 from splat_worker.photos.panorama import panorama, panorama_by_picture
 from splat_worker.photos.reject import Refused, Reject
 from splat_worker.photos.sniff import sniff
@@ -42,10 +43,11 @@ JPEG_QUALITY = 96
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A file as received: its original name, and where it lies."""
+    """A file as received: its original name, where it lies, and the mask beside it, if there is one."""
 
     name: str
     path: Path
+    mask: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +57,8 @@ class Photo:
     detail: the sharpness relative to the contrast, below BLURRED_BELOW in a blurred photo.
     focal_px refers to the copy's size; camera_key is equal for photos that share a lens setting and a size.
     down: gravity in the copy's camera axes (x right, y down, z forward). exposure: log2, of the light on the sensor.
+    mask: what is kept of the photo, a grey PNG of the copy's size where 255 keeps; beyond it the copy is black. None if
+    all of it is kept.
     """
 
     name: str
@@ -68,6 +72,7 @@ class Photo:
     position: tuple[float, float, float] | None = field(default=None, repr=False)
     down: tuple[float, float, float] | None = None
     exposure: float | None = None
+    mask: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +116,8 @@ def prepare(
     for item in seen:
         if item.photo.name in rejected:
             item.photo.path.unlink()
+            if item.photo.mask is not None:
+                item.photo.mask.unlink()
     return Prepared(
         photos=tuple(item.photo for item in seen if item.photo.name not in rejected),
         rejected=tuple(rejected[source.name] for source in sources if source.name in rejected),
@@ -138,8 +145,10 @@ def _read(source: Source, target: Path, side_max_px: int) -> _Read:
         raise Refused(Reject.TOO_LARGE, f"The file has {size >> 20} MiB; the limit is {PHOTO_BYTES_MAX >> 20} MiB.")
     pillow_format = sniff(source.path, source.name)
     image, exif, full_width, full_height = decode(source.path, pillow_format, side_max_px)
+    beside = None if source.mask is None else read_mask(source.mask, image.size, exif.orientation)
+    image, kept = split(image, beside)
     grey = image.convert("L")
-    pixels = np.asarray(grey)
+    pixels = np.asarray(grey) if kept is None else np.asarray(grey)[np.asarray(kept) > 127]
     if kind := panorama_by_picture(grey):
         raise panorama(kind)
     if pixels.std() < PLAIN_SPREAD:
@@ -147,6 +156,11 @@ def _read(source: Source, target: Path, side_max_px: int) -> _Read:
         what = "almost black" if brightness < 64 else "almost white" if brightness > 192 else "a single flat colour"
         raise Refused(Reject.PLAIN, f"The photo is {what}. Take it again.")
     image.save(target, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    mask = None
+    if kept is not None:
+        mask = mask_path(target)
+        mask.parent.mkdir(exist_ok=True)
+        kept.save(mask, "PNG")
     scale = max(image.size) / max(full_width, full_height)
     focal_px = exif.focal_px(full_width, full_height)
     return _Read(
@@ -155,28 +169,30 @@ def _read(source: Source, target: Path, side_max_px: int) -> _Read:
             path=target,
             width=image.width,
             height=image.height,
-            sharpness=sharpness(grey),
-            detail=detail(grey),
+            sharpness=sharpness(grey, kept),
+            detail=detail(grey, kept),
             camera_key=f"{exif.camera_key}|{image.width}x{image.height}",
             focal_px=None if focal_px is None else focal_px * scale,
             position=exif.position,
             down=exif.down,
             exposure=exif.exposure,
+            mask=mask,
         ),
         sha256=sha256_of(source.path),
         thumb=np.asarray(grey.resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX), dtype=np.float32),
     )
 
 
-def sharpness(grey: Image.Image) -> float:
-    """Variance of the Laplacian at SHARPNESS_SIDE_PX, in squared grey levels. Blur lowers it, noise raises it."""
-    laplacian, _ = _laplacian(grey)
+def sharpness(grey: Image.Image, kept: Image.Image | None = None) -> float:
+    """Variance of the Laplacian at SHARPNESS_SIDE_PX, in squared grey levels. Blur lowers it, noise raises it.
+    kept: the photo's mask, whose edge does not count."""
+    laplacian, _ = _laplacian(grey, kept)
     return float(laplacian.var())
 
 
-def detail(grey: Image.Image) -> float:
+def detail(grey: Image.Image, kept: Image.Image | None = None) -> float:
     """Variance of the Laplacian over the variance of the picture, so that a dull photo does not count as blurred."""
-    laplacian, inside = _laplacian(grey)
+    laplacian, inside = _laplacian(grey, kept)
     return float(laplacian.var() / max(float(inside.var()), 1e-6))
 
 
@@ -186,13 +202,18 @@ def most_blurred(photos: Sequence[Photo]) -> int:
     return count if 2 * count > len(photos) else 0
 
 
-def _laplacian(grey: Image.Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The Laplacian at SHARPNESS_SIDE_PX, and the pixels that it is of, in grey levels."""
+def _laplacian(grey: Image.Image, kept: Image.Image | None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The Laplacian at SHARPNESS_SIDE_PX, and the pixels that it is of, in grey levels; (H, W), or (P,) of the pixels
+    inside a mask."""
     small = grey.copy()
     small.thumbnail((SHARPNESS_SIDE_PX, SHARPNESS_SIDE_PX), Image.Resampling.BOX)
     v = np.asarray(small, dtype=np.float32)
     inside = v[1:-1, 1:-1]
-    return v[:-2, 1:-1] + v[2:, 1:-1] + v[1:-1, :-2] + v[1:-1, 2:] - 4 * inside, inside
+    laplacian = v[:-2, 1:-1] + v[2:, 1:-1] + v[1:-1, :-2] + v[1:-1, 2:] - 4 * inside
+    if kept is None:
+        return laplacian, inside
+    whole = np.asarray(kept.resize(small.size, Image.Resampling.BOX).filter(ImageFilter.MinFilter(5)))[1:-1, 1:-1] > 250
+    return (laplacian[whole], inside[whole]) if whole.any() else (laplacian, inside)
 
 
 def _duplicates(seen: Sequence[_Read]) -> list[tuple[str, Refused]]:

@@ -1,11 +1,12 @@
 """From a sparse model and clean photos to the posed pinhole photos that training starts from.
-Removes lens distortion; never moves a camera.
+Removes lens distortion, from masks alike; never moves a camera.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,25 +21,65 @@ from splat_worker.sfm.sparse import SparseCamera, SparseModel
 K1_NONE = 1e-6
 """Below this distortion no pixel of a 10,000 px photo moves by a tenth of a pixel; the photo is used unchanged."""
 
+MASKED_BELOW = 128
+OPEN_BORDER_MIN = 0.5
+"""Share of a photo's border that a mask leaves out where a subject is cut out of it."""
+KEPT_MIN = 250
+"""Of 255: a pixel that a mask hides even a little is not trained on."""
 
-def posed_photos(model: SparseModel, files: Mapping[str, Path]) -> PosedPhotos:
-    """files: clean photo by name, at the size that its camera was found with."""
+
+def posed_photos(model: SparseModel, files: Mapping[str, Path], masks: Mapping[str, Path] | None = None) -> PosedPhotos:
+    """files: clean photo by name, at the size that its camera was found with. masks: what is kept of a photo, by name,
+    of that size.
+
+    Where masks cut a subject out of all photos, nothing is around it, and the views have a `cover`. Other masks hide
+    what is not wanted, such as people who pass by: the views have a `mask`.
+    """
+    masks = masks or {}
     with ThreadPoolExecutor(cpu_count()) as pool:
-        views = tuple(pool.map(lambda camera: _view(camera, files[camera.name]), model.cameras))
+        views = tuple(pool.map(lambda c: _view(c, files[c.name], masks.get(c.name)), model.cameras))
+    if not _cut_out(views):
+        views = tuple(_hidden(view) for view in views)
     return PosedPhotos(views=views, points=model.points, point_colours=model.colours)
 
 
-def _view(camera: SparseCamera, path: Path) -> View:
+def _cut_out(views: Sequence[View]) -> bool:
+    """Whether masks leave out most of the border of most photos, and every photo has one."""
+    open_borders = []
+    for view in views:
+        if view.cover is None:
+            return False
+        border = np.concatenate([view.cover[0], view.cover[-1], view.cover[:, 0], view.cover[:, -1]])
+        open_borders.append(float((border < MASKED_BELOW).mean()))
+    return bool(open_borders) and float(np.median(open_borders)) >= OPEN_BORDER_MIN
+
+
+def _hidden(view: View) -> View:
+    """The view with its cover as a mask."""
+    return view if view.cover is None else replace(view, cover=None, mask=view.cover >= KEPT_MIN)
+
+
+def _view(camera: SparseCamera, path: Path, mask: Path | None) -> View:
     with Image.open(path) as photo:  # pillow releases the GIL; pycolmap's reader does not
         pixels: UInt8 = np.array(photo.convert("RGB"))
+    cover: UInt8 | None = None
+    if mask is not None:
+        with Image.open(mask) as opened:
+            cover = np.array(opened.convert("L"))
     k = np.array([[camera.focal_px, 0, camera.cx], [0, camera.focal_px, camera.cy], [0, 0, 1]], dtype=np.float64)
     if abs(camera.k1) > K1_NONE:
+        if cover is not None:
+            cover = _undistort(np.repeat(cover[..., None], 3, axis=2), camera)[0][..., 0]
         pixels, k = _undistort(pixels, camera)
+    if cover is not None:  # over black; JPEG leaves traces beyond the edge
+        cover = np.ascontiguousarray(cover)
+        pixels = np.minimum(pixels, cover[..., None])
     return View(
         name=camera.name,
         image=np.ascontiguousarray(pixels),
         world_to_camera=camera.world_to_camera,
         k=k,
+        cover=cover,
         gain=camera.gain,
         gain_of_tags=camera.gain_of_tags,
     )

@@ -7,9 +7,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from splat_worker.errors import Code, JobError
+from splat_worker.photos.mask import FOLDER as MASKS
+from splat_worker.photos.mask import masks_by_photo
 from splat_worker.photos.sniff import meant_as_photo
 from splat_worker.photos.validation import Source
 
@@ -20,8 +23,12 @@ PERMISSION_HINT = (
 
 
 def find_sources(photos: Path, out: Path) -> list[Source]:
-    """The files of `photos` and its subfolders that somebody may take for photos, in natural order. Leaves out hidden
-    files and everything in `out`. Raises JobError if the folder cannot be read, holds none, or is `out` itself."""
+    """The files of `photos` and its subfolders that somebody may take for photos, in natural order, with their masks
+    from the folder `masks`.
+
+    Leaves out hidden files and everything in `out`. Raises JobError if the folder cannot be read, holds none, or is
+    `out` itself.
+    """
     if not photos.is_dir():
         what = "is not a folder" if photos.exists() else "does not exist"
         raise JobError(Code.BAD_INPUT, f"{shown(photos)} {what}.", hint="Pass the folder with your photos.")
@@ -35,6 +42,8 @@ def find_sources(photos: Path, out: Path) -> list[Source]:
     taken: set[str] = set()
     try:
         for path in _files(photos, out):
+            if path.is_relative_to(photos / MASKS):
+                continue
             if meant_as_photo(path):
                 name = _unused(readable(path.relative_to(photos).as_posix()), taken)
                 taken.add(name)
@@ -44,7 +53,23 @@ def find_sources(photos: Path, out: Path) -> list[Source]:
         raise JobError(Code.BAD_INPUT, f"You have no permission to read {place}.", hint=PERMISSION_HINT) from None
     if not found:
         raise JobError(Code.TOO_FEW_PHOTOS, f"{shown(photos)} contains no photos.")
-    return found
+    return _with_masks(found, photos)
+
+
+def _with_masks(found: list[Source], photos: Path) -> list[Source]:
+    """Each photo with its mask from the folder `masks`. Raises JobError if none of them belongs to a photo."""
+    folder = photos / MASKS
+    if not folder.is_dir():
+        return found
+    masks = {path.relative_to(folder).as_posix(): path for path in _files(folder, folder / "-") if path.suffix}
+    of_photo = masks_by_photo((source.path.relative_to(photos).as_posix() for source in found), masks)
+    if masks and not of_photo:
+        raise JobError(
+            Code.BAD_INPUT,
+            f"No mask in {shown(folder)} has the name of a photo; the first is {readable(min(masks))}.",
+            hint="Name each mask like its photo, for example masks/IMG_1.png for IMG_1.jpg. White is what is kept.",
+        )
+    return [replace(source, mask=of_photo.get(source.path.relative_to(photos).as_posix())) for source in found]
 
 
 def readable(name: str) -> str:

@@ -24,7 +24,6 @@ BLUR = 0.12  # radians: how far the colours of directions run into each other
 SIZE = 0.7  # standard deviation of a Gaussian over the way to its neighbours: closes the gaps between them
 OPACITY = 0.98
 BLOCK_PX = 16  # photos are averaged over blocks of this side
-MASKED_MAX = 0.05  # share of pixels; with more of them the photos show a subject that was cut out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +63,7 @@ def backdrop(views: Sequence[View], points: Float32) -> Backdrop | None:
 
     None where the photos show a subject over black, or one that masks cut out: nothing belongs behind it.
     """
-    masked = float(np.mean([0.0 if view.mask is None else 1.0 - view.mask.mean() for view in views]))
-    if masked > MASKED_MAX or in_front_of_nothing(tuple(views)):
+    if all(view.cover is not None for view in views) or in_front_of_nothing(tuple(views)):
         return None
     centres = np.stack([view.camera.centre for view in views])
     middle = centres.mean(axis=0)

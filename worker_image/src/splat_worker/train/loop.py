@@ -42,6 +42,7 @@ class Training:
         self.run = RunId(backend=kind.name, preset=preset, photos=tuple(view.name for view in self.training))
         self.spread = spread_of(self.training)
         gains = np.array([view.gain for view in self.training])
+        self._cut_out = posed.cut_out
         self._coloured = preset.any_background > 0 and not schedule.in_front_of_nothing(self.training)
         self._backdrop = backdrop(self.training, posed.points) if preset.any_background > 0 else None
         black = np.zeros(3, np.float32)
@@ -98,7 +99,9 @@ class Training:
             progress.queue = rng.permutation(len(self.training)).tolist()
         index = progress.queue.pop()
         colour = self._behind[index]
-        if self._coloured:
+        if self._cut_out:
+            colour = schedule.behind_nothing(rng, self.training[index].gain)
+        elif self._coloured:
             colour = schedule.background(progress.step / self.steps, self.preset, rng, colour)
         self.backend.step(index, schedule.Moment(step=progress.step, steps=self.steps, background=colour))
         progress.step += 1

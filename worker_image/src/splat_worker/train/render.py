@@ -12,16 +12,14 @@ from splat_worker.train.backends import choose
 from splat_worker.train.core.backend import Kind, Shapes
 from splat_worker.train.core.context import Device
 
-BACKGROUND = (0.0, 0.0, 0.0)
+
+def render(gaussians: Gaussians, camera: Camera, device: Device | str = Device.CPU, *, grey: float = 0.0) -> Float32:
+    """(H, W, 3) float32 in 0..1 over black or another grey, by the device's trainer."""
+    return picture_of(gaussians, camera, choose(Device(device)), grey=grey)
 
 
-def render(gaussians: Gaussians, camera: Camera, device: Device | str = Device.CPU) -> Float32:
-    """(H, W, 3) float32 in 0..1 over black, by the device's trainer."""
-    return picture_of(gaussians, camera, choose(Device(device)))
-
-
-def picture_of(gaussians: Gaussians, camera: Camera, kind: Kind) -> Float32:
-    """(H, W, 3) float32 in 0..1 over black, by this trainer."""
+def picture_of(gaussians: Gaussians, camera: Camera, kind: Kind, *, grey: float = 0.0) -> Float32:
+    """(H, W, 3) float32 in 0..1 over black or another grey, by this trainer."""
 
     def put(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(str(kind.device))
@@ -34,5 +32,5 @@ def picture_of(gaussians: Gaussians, camera: Camera, kind: Kind) -> Float32:
         sh=put(gaussians.sh),
     )
     with torch.no_grad():
-        picture = kind.draw(shapes, camera, torch.tensor(BACKGROUND, device=str(kind.device)))
+        picture = kind.draw(shapes, camera, torch.full((3,), grey, device=str(kind.device)))
         return picture.clamp(0.0, 1.0).permute(1, 2, 0).contiguous().cpu().numpy()

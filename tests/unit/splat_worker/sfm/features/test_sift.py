@@ -13,6 +13,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from splat_worker.photos.mask import mask_path
 from splat_worker.progress import silent
 from splat_worker.sfm.features import gpu
 from splat_worker.sfm.features.extract import extract_features
@@ -191,7 +192,7 @@ def photos_in(folder: Path, camera_keys: list[str]) -> list[SimpleNamespace]:
     for i, key in enumerate(camera_keys):
         path = folder / f"{i}.png"
         drawn(i, (320, 240)).save(path)
-        photos.append(SimpleNamespace(path=path, camera_key=key, focal_px=None, width=320, height=240))
+        photos.append(SimpleNamespace(path=path, camera_key=key, focal_px=None, width=320, height=240, mask=None))
     return photos
 
 
@@ -240,3 +241,27 @@ def test_the_database_matches_colmaps_and_known_photos_stay_unchanged(tmp_path):
     i, j = pairs(keypoints, mine)
     assert share(i, keypoints) > 0.9
     assert np.median(cosines(descriptors[i], held.data[j])) > 0.998
+
+
+@pytest.mark.parametrize("gpu_device", ["cpu", None], ids=["ours", "COLMAP's"])
+def test_features_beyond_a_mask_are_dropped_and_photos_without_one_keep_theirs(tmp_path, gpu_device):
+    photos = photos_in(tmp_path / "photos", ["wide", "wide"])
+    kept = np.zeros((240, 320), np.uint8)
+    kept[60:200, 80:240] = 255
+    mask = mask_path(photos[0].path)
+    mask.parent.mkdir()
+    Image.fromarray(kept).save(mask)
+    photos[0].mask = mask
+    database = tmp_path / "matches.db"
+    extract_features(SfmPreset(gpu=gpu_device, threads=2), photos, database, silent)
+    with pycolmap.Database.open(database) as db:
+        images = db.read_all_images()
+        points = {image.name: db.read_keypoints(image.image_id) for image in images}
+        counts = {image.name: db.num_descriptors_for_image(image.image_id) for image in images}
+    assert [image.name for image in images] == ["0.png", "1.png"]
+    assert {name: len(found) for name, found in points.items()} == counts
+    inside = points["0.png"]
+    assert len(inside) > 50
+    assert (inside[:, :2].min(axis=0) >= (80, 60)).all()
+    assert (inside[:, :2].max(axis=0) <= (240, 200)).all()
+    assert points["1.png"][:, 0].min() < 40

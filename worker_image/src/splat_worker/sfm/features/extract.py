@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pycolmap
 
+from splat_worker.photos.mask import FOLDER as MASKS
 from splat_worker.photos.validation import Photo
 from splat_worker.sfm.preset import OnProgress, SfmPreset
 
@@ -54,15 +55,19 @@ def _extract(preset: SfmPreset, photos: Sequence[Photo], database: Path, camera_
     folder, names = photos[0].path.parent, [photo.path.name for photo in photos]
     # Threads write photos as they finish; the mapper's choices depend on the order, so that is fixed here.
     pycolmap.import_images(database, folder, pycolmap.CameraMode.SINGLE, names, reader)
-    pycolmap.extract_features(
-        database,
-        folder,
-        image_names=names,
-        camera_mode=pycolmap.CameraMode.SINGLE,
-        reader_options=reader,
-        extraction_options=options,
-        device=pycolmap.Device.cpu,
-    )
+    for masked in (False, True):  # COLMAP drops features beyond a mask, and fails where one is missing
+        some = [photo.path.name for photo in photos if (photo.mask is not None) == masked]
+        reader.mask_path = folder / MASKS if masked else ""
+        if some:
+            pycolmap.extract_features(
+                database,
+                folder,
+                image_names=some,
+                camera_mode=pycolmap.CameraMode.SINGLE,
+                reader_options=reader,
+                extraction_options=options,
+                device=pycolmap.Device.cpu,
+            )
 
 
 def _extract_on_gpu(preset: SfmPreset, gpu: str, photos: Sequence[Photo], database: Path, camera_id: int) -> bool:

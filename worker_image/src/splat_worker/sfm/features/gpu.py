@@ -45,16 +45,29 @@ def write_features(
     reader = pycolmap.ImageReaderOptions()
     reader.existing_camera_id = camera_id
     names = [photo.path.name for photo in photos]
+    masks = {photo.path.name: photo.mask for photo in photos}
     pycolmap.import_images(database, photos[0].path.parent, pycolmap.CameraMode.SINGLE, names, reader)
     with pycolmap.Database.open(database) as db, ThreadPoolExecutor(threads) as pool:
         ids = {image.name: image.image_id for image in db.read_all_images()}
         greys = zip(names, pool.map(_grey, [photo.path for photo in photos]), strict=True)
         for batch in _batches(greys, side_max_px):
             found = _within_memory([grey for _, grey in batch], side_max_px, features_max=features_max, device=device)
-            for (name, _), features in zip(batch, found, strict=True):
+            for (name, _), everywhere in zip(batch, found, strict=True):
+                features = kept_by(masks[name], everywhere)
                 db.write_keypoints(ids[name], features.keypoints)
                 kind = pycolmap.FeatureExtractorType.SIFT
                 db.write_descriptors(ids[name], pycolmap.FeatureDescriptors(kind, features.descriptors))
+
+
+def kept_by(mask: Path | None, features: Features) -> Features:
+    """The features that a photo's mask keeps, as in COLMAP: the pixel of the mask under each is not black."""
+    if mask is None:
+        return features
+    with Image.open(mask) as opened:
+        kept = np.asarray(opened) > 0
+    x, y = features.keypoints[:, 0].astype(int), features.keypoints[:, 1].astype(int)
+    inside = kept[y.clip(0, kept.shape[0] - 1), x.clip(0, kept.shape[1] - 1)]
+    return Features(keypoints=features.keypoints[inside], descriptors=features.descriptors[inside])
 
 
 def _within_memory(

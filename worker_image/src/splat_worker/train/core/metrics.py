@@ -5,6 +5,7 @@ exposure in the photo's tags.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -30,7 +31,7 @@ def measure(pictures: Mapping[str, UInt8], views: tuple[View, ...], device: Devi
     with ThreadPoolExecutor(at_once) as pool:
         figures = list(pool.map(lambda view: _compared(pictures[view.name], view, device), views))
     taken, plain, fitted, flat = ([f[i] for f in figures] for i in range(4))
-    similar = [f[4] for f in figures if f[4] is not None]
+    similar = [f[4] for f in figures if f[4] is not None and not math.isnan(f[4])]
     largest = max(views, key=lambda view: view.image.shape[0] * view.image.shape[1])
     height, width = largest.image.shape[:2]
     return HeldOut(
@@ -54,11 +55,11 @@ def _compared(eight_bits: UInt8, view: View, device: Device) -> tuple[float, flo
 
     scene, photo = put(eight_bits).double() / 255.0, put(view.image).double() / 255.0
     picture = put(as_taken(eight_bits, view.gain_of_tags)).double() / 255.0
-    mask = None if view.mask is None else put(view.mask)
+    mask = None if view.counts is None else put(view.counts)
     matched = apply_colour(fit_colour(scene, photo, mask), scene)
     similar = None
     if min(photo.shape[:2]) >= _SSIM_MIN_PX:
-        similar = ssim(picture if mask is None else torch.where(mask[..., None], picture, photo), photo)
+        similar = ssim(picture if mask is None else torch.where(mask[..., None], picture, photo), photo, mask)
     mean = (photo if mask is None else photo[mask]).reshape(-1, 3).mean(0)
     flat = psnr_db(mean.expand_as(photo), photo, mask)
     return psnr_db(picture, photo, mask), psnr_db(scene, photo, mask), psnr_db(matched, photo, mask), flat, similar

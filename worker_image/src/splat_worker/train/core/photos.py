@@ -47,4 +47,7 @@ def resized(view: View, longest_px: int) -> View:
     mask = view.mask
     if mask is not None:
         mask = np.asarray(Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)) > 250
-    return replace(view, image=image, mask=mask, k=view.camera.scaled(*size).k)
+    cover = view.cover
+    if cover is not None:
+        cover = np.asarray(Image.fromarray(cover).resize(size, Image.Resampling.BOX))
+    return replace(view, image=image, mask=mask, cover=cover, k=view.camera.scaled(*size).k)

@@ -97,6 +97,12 @@ def target(preset: Preset, start: int, step: int, steps: int) -> int:
     return min(cap, round(start * (cap / start) ** part if preset.resample else start + (cap - start) * part))
 
 
+def behind_nothing(rng: np.random.Generator, gain: float) -> Float32:
+    """(3,) the colour behind a subject in front of nothing: a new one in every step to the end, so that no Gaussian
+    around the subject can imitate it. gain: of the photo's brightness, which must not make it brighter than white."""
+    return (rng.random(3) / max(gain, 1.0)).astype(np.float32)
+
+
 def background(share: float, preset: Preset, rng: np.random.Generator, behind: Float32) -> Float32:
     """(3,) the colour behind the scene at this share of the run. behind: (3,) what a viewer will see there.
 

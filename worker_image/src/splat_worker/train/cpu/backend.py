@@ -45,12 +45,14 @@ class CpuBackend:
     def step(self, index: int, moment: schedule.Moment) -> None:
         preset, splats = self._preset, self._splats
         store = self.photos_at(moment.part)
-        view, target = store.views[index], store.target(index)
+        affine = self._affines[index]
+        behind = affine[:, :3].numpy() @ moment.background + affine[:, 3].numpy()
+        view, target = store.views[index], store.target(index, behind)
         step = moment.step + 1
         rates = schedule.rates(preset, self._setup.unit, step / moment.steps)
         trace, shapes = Trace(), splats.shapes()
         picture = rasterize(shapes, view.camera, torch.from_numpy(moment.background), trace)
-        loss, trace.errors = photometric_loss(picture, target, self._affines[index])
+        loss, trace.errors = photometric_loss(picture, target, affine)
         self._errors.setdefault(index, []).append(float(trace.errors.mean()))
         if rates.opacity_weight:
             loss = loss + rates.opacity_weight * shapes.opacities.mean()

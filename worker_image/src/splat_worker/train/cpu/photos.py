@@ -27,12 +27,15 @@ class PhotoStore:
         pixels = max(view.image.shape[0] * view.image.shape[1] for view in self.views)
         self._room = max(1, _ALLOWANCE_BYTES // (pixels * _VALUES_PER_PIXEL * _BYTES_PER_VALUE))
 
-    def target(self, index: int) -> Target:
-        """Photo `index`, ready for the loss."""
+    def target(self, index: int, behind: np.ndarray) -> Target:
+        """Photo `index`, ready for the loss. behind: (3,) the colour, 0..1, behind a subject in front of nothing."""
+        view = self.views[index]
+        if view.cover is not None:  # a new picture in every step
+            open_share = 1.0 - view.cover[..., None].astype(np.float32) / 255.0
+            return prepare_target(view.image.astype(np.float32) / 255.0 + open_share * behind, view.mask)
         if index in self._prepared:
             self._prepared.move_to_end(index)
             return self._prepared[index]
-        view = self.views[index]
         target = prepare_target(view.image.astype(np.float32) / 255.0, view.mask)
         self._prepared[index] = target
         if len(self._prepared) > self._room:

@@ -88,8 +88,11 @@ class CudaBackend:
 
     def step(self, index: int, moment: schedule.Moment) -> None:
         preset, part, step = self._preset, moment.part, moment.step + 1
+        view = self.views_at(part)[index]
+        if view.cover is not None:
+            view = view.over(torch.from_numpy(moment.background).to(self._setup.device))
         self.engine.step(
-            self.views_at(part)[index],
+            view,
             schedule.rates(preset, self._setup.unit, part, seen_share=self._seen_share),
             degree=self.degree_at(part),
             seed=self._setup.seed,

@@ -5,7 +5,7 @@ Decides nothing (rates, sizes, who splits: see backend.py) and never waits for t
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -29,7 +29,8 @@ FIRST_ROOM = 1 << 20
 class DeviceView:
     """One photo at one size on the GPU. rgb: (H, W, 3) uint8; mask: (H, W) uint8 or None; slot: its number.
 
-    map: (3, 4) float32 or None: what the photo's exposure makes of the scene's colours.
+    map: (3, 4) float32 or None: what the photo's exposure makes of the scene's colours. cover: (H, W) uint8 or None:
+    how much of a pixel the subject covers, where it is in front of nothing; rgb is then over black.
     """
 
     camera: layout.CCamera
@@ -37,6 +38,7 @@ class DeviceView:
     mask: Tensor | None
     slot: int
     map: Tensor | None = None
+    cover: Tensor | None = None
 
     def __post_init__(self) -> None:
         want = (self.camera.height, self.camera.width, 3)
@@ -45,6 +47,14 @@ class DeviceView:
             raise ValueError(
                 f"rgb is {self.rgb.dtype} {tuple(self.rgb.shape)}{order}, contiguous uint8 {want} is needed"
             )
+
+    def over(self, background: Tensor) -> DeviceView:
+        """The photo with this colour of the scene, (3,) 0..1, behind a subject in front of nothing."""
+        assert self.cover is not None
+        shown = background if self.map is None else self.map[:, :3] @ background + self.map[:, 3]
+        open_share = (255 - self.cover.to(torch.float32))[..., None]
+        rgb = self.rgb.to(self.cover.device, torch.float32) + open_share * shown
+        return replace(self, rgb=rgb.add_(0.5).clamp_(0, 255).to(torch.uint8))
 
     @property
     def photo(self) -> layout.CPhoto:

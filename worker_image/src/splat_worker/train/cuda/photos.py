@@ -40,10 +40,12 @@ class Photos:
         out = []
         for slot, (view, rgb) in enumerate(zip(self.views, self._full, strict=True)):
             width, height = size_at(view, longest_px)
-            mask = None
+            mask, cover = None, None
             if view.mask is not None:
-                grey = torch.from_numpy(view.mask.astype(np.uint8) * 255).to(self.device)[:, :, None].expand(-1, -1, 3)
-                mask = (resize(grey.contiguous(), width, height)[:, :, 0] > 127).to(torch.uint8).contiguous()
+                shares = self._plane(view.mask.astype(np.uint8) * 255, width, height)
+                mask = (shares > 127).to(torch.uint8).contiguous()
+            if view.cover is not None:
+                cover = self._plane(view.cover, width, height)
             small = resize(rgb if self.resident else rgb.to(self.device), width, height)
             out.append(
                 DeviceView(
@@ -52,9 +54,15 @@ class Photos:
                     mask=mask,
                     slot=slot,
                     map=None if self.maps is None else self.maps[slot],
+                    cover=cover,
                 )
             )
         return tuple(out)
+
+    def _plane(self, grey: np.ndarray, width: int, height: int) -> Tensor:
+        """(H, W) uint8 to (height, width) uint8 on the device."""
+        colours = torch.tensor(grey, device=self.device)[:, :, None].expand(-1, -1, 3).contiguous()
+        return resize(colours, width, height)[:, :, 0].contiguous()
 
     def bytes_to_come(self, longest_px: int) -> int:
         """Of copies at `longest_px` px or less, on the GPU; one photo at a time where they stay on the host."""

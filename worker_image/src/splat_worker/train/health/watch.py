@@ -89,9 +89,10 @@ def flat_error(view: View) -> float:
     """Mean absolute error, 0..1, of a picture in the photo's mean colour; masked pixels count as right, as in the
     loss."""
     pixels = view.image[::_STRIDE, ::_STRIDE].reshape(-1, 3) / 255.0
-    if view.mask is None:
+    counts = view.counts
+    if counts is None:
         return float(np.abs(pixels - pixels.mean(0)).mean())
-    valid = view.mask[::_STRIDE, ::_STRIDE].reshape(-1)
+    valid = counts[::_STRIDE, ::_STRIDE].reshape(-1)
     inside = pixels[valid]
     return float(np.abs(inside - inside.mean(0)).mean() * valid.mean()) if len(inside) else 0.0
 
