@@ -18,9 +18,9 @@ export function downloadName(sceneName: string, artifact: string): string {
   return kind === "scene" ? `${stem}${ending}` : `${stem}-${kind}${ending}`;
 }
 
-/** The value of Content-Disposition: plain ASCII for old clients, and the exact name (RFC 6266, RFC 5987). */
-export function contentDisposition(fileName: string): string {
-  const ascii = fileName.normalize("NFKD").replaceAll(/[\u0300-\u036f]/g, "").replaceAll(/[^\x20-\x7e]+/g, "_");
+/** The value of Content-Disposition: plain ASCII for old clients, and the exact name (RFC 6266, RFC 5987). attachment: only ever saved. */
+export function contentDisposition(fileName: string, how: "inline" | "attachment" = "inline"): string {
+  const ascii = fileName.normalize("NFKD").replaceAll(/[\u0300-\u036f]/g, "").replaceAll(/[^\x20-\x7e]+/g, "_").replaceAll(/["\\]/g, "-");
   const exact = encodeURIComponent(fileName.replaceAll(/\p{Cs}/gu, "\ufffd")).replaceAll(/['()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`);
-  return `inline; filename="${ascii}"; filename*=UTF-8''${exact}`;
+  return `${how}; filename="${ascii}"; filename*=UTF-8''${exact}`;
 }

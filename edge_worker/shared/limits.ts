@@ -25,6 +25,8 @@ export const PhotoLimitsSchema = z.pick(LimitsSchema, { photos_min: true, photos
 export type PhotoLimits = z.infer<typeof PhotoLimitsSchema>;
 
 export const PHOTOS_PER_CALL_MAX = 50;
+/** The free plan allows 50 subrequests a call; each thumbnail is one. */
+export const THUMBNAILS_PER_CALL_MAX = 40;
 export const PHOTO_NAME_LENGTH_MAX = 255;
 export const PROJECT_NAME_LENGTH_MAX = 120;
 

@@ -20,6 +20,8 @@ export interface Env {
   readonly API_TOKENS: string;
   /** Absent unless Cloudflare Access stands in front. */
   readonly ACCESS?: string;
+  /** Absent where no messages are sent to browsers. */
+  readonly PUSH_KEY?: string;
   /** Absent unless alerts are sent somewhere. */
   readonly ALERT_WEBHOOK?: string;
 }

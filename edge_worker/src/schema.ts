@@ -4,6 +4,8 @@ import * as z from "zod/mini";
 import en from "zod/v4/locales/en.js";
 
 import { INVISIBLE } from "../shared/limits.ts";
+import { fromBase64 } from "./crypto.ts";
+import { ApiError } from "./errors.ts";
 
 z.config(en());
 
@@ -27,6 +29,20 @@ export function words(lengthMax: number, ...tidy: z.core.$ZodCheck<string>[]): z
 export function intParameter(min: number, max: number): z.ZodMiniType<number> {
   const digits = z.string().check(z.regex(/^-?[0-9]{1,15}$/, "a whole number"));
   return z.pipe(z.pipe(digits, z.transform(Number)), z.int().check(z.gte(min), z.lte(max)));
+}
+
+/** A JPEG in base64, of at most this many characters. */
+export function jpeg(lengthMax: number): z.ZodMiniString {
+  return z.string().check(z.regex(/^\/9j\/([A-Za-z0-9+/]{4})+([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, "a JPEG in base64"), z.maxLength(lengthMax));
+}
+
+/** Throws BAD_REQUEST for a text that is no base64 after all. */
+export function bytesOf(base64: string): Uint8Array {
+  try {
+    return fromBase64(base64);
+  } catch {
+    throw new ApiError("BAD_REQUEST", "body: a JPEG in base64");
+  }
 }
 
 /** The value of a JSON text; undefined, which no schema accepts, for any other text. */

@@ -26,7 +26,8 @@ const AccessSchema = z.object({
 });
 export type AccessSettings = z.infer<typeof AccessSchema>;
 
-const HookKeysSchema = z.array(z.string().check(z.regex(/^[A-Za-z0-9+/]{43}=$/, "32 bytes in base64"))).check(z.minLength(1), z.maxLength(2));
+const SECRET_FORM = /^[A-Za-z0-9+/]{43}=$/;
+const HookKeysSchema = z.array(z.string().check(z.regex(SECRET_FORM, "32 bytes in base64"))).check(z.minLength(1), z.maxLength(2));
 
 export interface Settings {
   readonly stack: string;
@@ -39,6 +40,8 @@ export interface Settings {
   readonly hookKeys: readonly string[];
   readonly tokens: readonly ApiToken[];
   readonly access: AccessSettings | null;
+  /** Signs messages to browsers (VAPID): 32 bytes in base64. null: none are sent. */
+  readonly pushKey: string | null;
   /** Where alerts go; null: nowhere. */
   readonly alertWebhook: URL | null;
 }
@@ -89,6 +92,8 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsR
   const limits = json("LIMITS", LimitsSchema);
   const hookKeys = json("HOOK_KEYS", HookKeysSchema);
   const tokens = json("API_TOKENS", z.array(TokenSchema));
+  const pushKey = env["PUSH_KEY"] === undefined ? null : text("PUSH_KEY");
+  if (pushKey !== null && pushKey !== "" && !SECRET_FORM.test(pushKey)) problems.push("PUSH_KEY is not 32 bytes in base64");
   const access = env["ACCESS"] === undefined ? null : (json("ACCESS", AccessSchema) ?? null);
   if (tokens?.length === 0 && access === null) {
     problems.push("API_TOKENS is empty and ACCESS is not set, so nobody can sign in");
@@ -107,7 +112,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsR
     runpod: { jobUrl: url("RUNPOD_JOB_URL"), endpointId: text("RUNPOD_ENDPOINT_ID"), apiKey: text("RUNPOD_API_KEY") },
   };
   if (problems.length > 0 || !price || !limits || !hookKeys || !tokens) return { ok: false, problems };
-  return { ok: true, settings: { ...settings, price, limits, hookKeys, tokens, access } };
+  return { ok: true, settings: { ...settings, price, limits, hookKeys, tokens, access, pushKey } };
 }
 
 /** For code that runs only behind the configuration check (objects and routes below it). */

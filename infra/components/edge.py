@@ -80,6 +80,8 @@ class Edge(pulumi.ComponentResource):
             keep_previous=secrets.keep_previous_secrets,
             opts=mine,
         )
+        # One generation: with another key every browser would have to subscribe again.
+        push_key = GeneratedSecret(f"{name}-push-key", opts=mine)
         self.operator_token = pulumi.Output.secret(operator.current.apply(bearer_token))
         upload = script_arguments(
             account_id=account_id,
@@ -92,6 +94,7 @@ class Edge(pulumi.ComponentResource):
                 script_name=script_name,
                 hook_keys=hook_keys,
                 operator=operator,
+                push_key=push_key,
             ),
         )
         history = DurableObjectMigration(
@@ -181,6 +184,7 @@ def script_bindings(
     script_name: str,
     hook_keys: GeneratedSecret,
     operator: GeneratedSecret,
+    push_key: GeneratedSecret,
 ) -> list[dict[str, Any]]:
     """Every binding of the contract, sorted by name: the API returns this order, and another order is a diff."""
     jurisdiction = None if parts.jurisdiction == "default" else parts.jurisdiction
@@ -207,6 +211,7 @@ def script_bindings(
         "S3_ACCESS_KEY_ID": _secret(parts.s3_access_key_id),
         "S3_SECRET_ACCESS_KEY": _secret(parts.s3_secret_access_key),
         "HOOK_KEYS": _secret(pulumi.Output.all(hook_keys.current, hook_keys.previous).apply(key_list)),
+        "PUSH_KEY": _secret(push_key.current),
         "API_TOKENS": _secret(pulumi.Output.all(operator.current, operator.previous).apply(token_list)),
     }
     if settings.access is not None:

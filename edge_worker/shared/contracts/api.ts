@@ -13,7 +13,8 @@ const Time = z.iso.datetime();
 export const SessionAnswer = z.object({ name: z.string(), scopes: z.array(z.enum(SCOPES)) });
 export type Session = z.infer<typeof SessionAnswer>;
 
-export const SettingsAnswer = z.object({ limits: PhotoLimitsSchema, presets: z.array(z.enum(PRESETS)), price: PriceSchema });
+/** push_key: what a browser subscribes to messages with (applicationServerKey); null: there are none. */
+export const SettingsAnswer = z.object({ limits: PhotoLimitsSchema, presets: z.array(z.enum(PRESETS)), price: PriceSchema, push_key: z._default(z.nullable(z.string()), null) });
 export type Settings = z.infer<typeof SettingsAnswer>;
 
 export const LoginLinkAnswer = z.object({ url: z.url(), expires_at: Time });
@@ -58,7 +59,15 @@ const UploadSchema = z.object({
 export const UploadsAnswer = z.object({ uploads: z.array(UploadSchema) });
 export type Upload = z.infer<typeof UploadSchema>;
 
-const StoredPhotoSchema = z.object({ name: z.string(), as: z.string(), type: z.enum(MEDIA_TYPES), bytes: z.int(), uploaded: z.boolean() });
+/** thumbnail: whether a small picture of it is stored. */
+const StoredPhotoSchema = z.object({
+  name: z.string(),
+  as: z.string(),
+  type: z.enum(MEDIA_TYPES),
+  bytes: z.int(),
+  uploaded: z.boolean(),
+  thumbnail: z._default(z.boolean(), false),
+});
 export const PhotosAnswer = z.object({ photos: z.array(StoredPhotoSchema) });
 export type StoredPhoto = z.infer<typeof StoredPhotoSchema>;
 

@@ -9,6 +9,7 @@ import { ACTIVE, PRESETS, type Preset } from "../../shared/stages.ts";
 import { sha256Hex } from "../crypto.ts";
 import type { Env } from "../env.ts";
 import type { Sent } from "../clients/alert-webhook.ts";
+import type { Subscription } from "../clients/web-push.ts";
 import { RunPod, RunPodError, type Health } from "../clients/runpod.ts";
 import { guard, type Refusal } from "../errors.ts";
 import type { Tables } from "../rows.ts";
@@ -22,6 +23,7 @@ import { DAY_MS, HOUR_MS, History, periods } from "./history.ts";
 import { readJob, type JobPlace } from "./jobs.ts";
 import { failures, stageTimes, underWay } from "./overview.ts";
 import { checkQuota, checkUploadQuota, placeInQueue, startOfDay, startOfMonth, type Reached, type Usage } from "./quota.ts";
+import { News } from "./push/news.ts";
 import { Queue } from "./queue.ts";
 
 const SCHEMA = `
@@ -122,6 +124,7 @@ export class Index extends DurableObject<Env> {
   readonly #backup: AccountBackup;
   readonly #history: History;
   readonly #alerts: Alerts;
+  readonly #news: News;
   #asked: { readonly at: number; readonly health: Promise<Health | null> } | undefined;
   /** When the alarm rings, ms. */
   #rings = Number.POSITIVE_INFINITY;
@@ -137,6 +140,7 @@ export class Index extends DurableObject<Env> {
     this.#backup = new AccountBackup(ctx.storage.sql);
     this.#history = new History(ctx.storage.sql);
     this.#alerts = new Alerts(ctx.storage.sql);
+    this.#news = new News(ctx.storage.sql);
     void ctx.blockConcurrencyWhile(async () => {
       this.#rings = (await ctx.storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
     });
@@ -158,11 +162,18 @@ export class Index extends DurableObject<Env> {
     if (settlement !== null) this.settle(settlement);
     if (view.state !== "queued") this.#queue.leave(view.id);
     if (settlement !== null || ACTIVE.has(view.state)) this.#lookBy(Date.now() + LOOK_EVERY_MS);
+    if (settlement !== null && this.#news.ended(view, Date.now())) this.#lookBy(Date.now());
   }
 
   remove(projectId: string): void {
     this.#queue.leave(projectId);
+    this.#news.forget(projectId);
     this.#sql.exec("DELETE FROM project WHERE id = ?", projectId);
+  }
+
+  /** Sends a message to this browser once the project's job has ended. */
+  watchEnd(projectId: string, browser: Subscription): void {
+    this.#news.watch(projectId, browser);
   }
 
   /** A page of projects, newest first. after: {createdAt, id} of the last one of the page before. */
@@ -294,6 +305,7 @@ export class Index extends DurableObject<Env> {
   /** Looks at the whole service: writes history, raises and clears alerts, sends reports. Every minute while jobs are under way, else every hour. */
   async look(): Promise<void> {
     const settings = settingsOf(this.env);
+    await this.#news.deliver(settings);
     if (this.#books.count("queued") > 0) await this.watchStarts();
     const health = await this.#askHealth(Date.now());
     const now = Date.now();
@@ -315,8 +327,7 @@ export class Index extends DurableObject<Env> {
       settings,
     );
     await this.#alerts.deliver(settings);
-    const next = this.#alerts.nextLook(Date.now());
-    if (next !== null) this.#lookBy(next);
+    for (const next of [this.#alerts.nextLook(Date.now()), this.#news.nextDue()]) if (next !== null) this.#lookBy(next);
     if (this.#books.count("queued") + this.#books.count("running") > 0) this.#lookBy(Date.now() + LOOK_EVERY_MS);
   }
 

@@ -5,6 +5,7 @@ export const keys = {
   project: (projectId: string): string => `projects/${projectId}/`,
   photos: (projectId: string): string => `projects/${projectId}/photos/`,
   photo: (projectId: string, as: string): string => `projects/${projectId}/photos/${as}`,
+  thumbnail: (projectId: string, as: string): string => `projects/${projectId}/thumbnails/${as.replace(/\.\w+$/, "")}.jpg`,
   attempt: (projectId: string, attempt: number): string => `projects/${projectId}/attempts/${attempt}/`,
   output: (projectId: string, attempt: number, name: OutputName): string =>
     `projects/${projectId}/attempts/${attempt}/${name}`,

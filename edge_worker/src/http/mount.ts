@@ -57,6 +57,8 @@ export interface Endpoint<Query = unknown, Body = unknown> {
   readonly bodyOptional?: boolean;
   /** Accepts an Idempotency-Key. */
   readonly idempotent?: boolean;
+  /** A page shows many of them at once: members' calls do not count against their rate. */
+  readonly manyAtOnce?: boolean;
   /** Honours If-Match. */
   readonly conditional?: boolean;
   /** status -> schema of the JSON, or a description of what is not JSON. */
@@ -92,7 +94,7 @@ async function serve(c: Ctx, one: Endpoint): Promise<Response> {
   const signedIn = one.access !== "none" && one.access !== "capability";
   // The rate of strangers is limited by address before anything is computed for them, of members by identity.
   const identity = signedIn ? await identify(c, settings, now) : null;
-  await limitRate(c, identity);
+  if (identity === null || one.manyAtOnce !== true) await limitRate(c, identity);
   if (identity !== null) {
     if (one.access !== "any") requireScope(identity, one.access as Scope);
     if (one.method !== "GET" || isWebSocket(c)) requireOwnOrigin(c, identity, settings);

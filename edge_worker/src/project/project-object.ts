@@ -17,6 +17,7 @@ import { JobRunner, type ProgressVerdict } from "./job/runner.ts";
 import { NEW_KEY, earlierAnswer } from "./once.ts";
 import type { PhotoDeclaration, PhotoRow } from "./photos/rules.ts";
 import { PhotoShelf } from "./photos/shelf.ts";
+import { Thumbnails, type Thumbnail } from "./photos/thumbnails.ts";
 import { ProjectRecord } from "./record.ts";
 import { ProjectRestore, type Restored } from "./restore.ts";
 import { ShareBook, type ListedShare, type NewShare, type ShareTerms } from "./share-book.ts";
@@ -32,6 +33,7 @@ export class Project extends DurableObject<Env> {
   readonly #edits: EditBook;
   readonly #record: ProjectRecord;
   readonly #shelf: PhotoShelf;
+  readonly #thumbnails: Thumbnails;
   readonly #jobs: JobRunner;
   readonly #deletion: Deletion;
   readonly #shares: ShareBook;
@@ -45,6 +47,7 @@ export class Project extends DurableObject<Env> {
     this.#edits = new EditBook(this.#store, env.BUCKET);
     this.#record = new ProjectRecord(ctx, env, this.#store, this.#watchers, this.#edits);
     this.#shelf = new PhotoShelf(env, this.#store, this.#record);
+    this.#thumbnails = new Thumbnails(env.BUCKET, this.#store, this.#record);
     this.#jobs = new JobRunner(env, this.#store, this.#record, this.#shelf);
     this.#deletion = new Deletion(ctx.storage, env.BUCKET, { store: this.#store, record: this.#record, jobs: this.#jobs, watchers: this.#watchers });
     this.#shares = new ShareBook(this.#store);
@@ -104,6 +107,21 @@ export class Project extends DurableObject<Env> {
 
   photos(): Promise<PhotoRow[] | Refusal> {
     return guard(() => this.#shelf.sync({ exact: true }));
+  }
+
+  /** Those that are known, without asking the bucket. */
+  knownPhotos(): Promise<PhotoRow[] | Refusal> {
+    return guard(async () => {
+      this.#record.row();
+      return this.#store.photos();
+    });
+  }
+
+  addThumbnails(thumbnails: readonly Thumbnail[]): Promise<null | Refusal> {
+    return guard(async () => {
+      await this.#thumbnails.add(thumbnails);
+      return null;
+    });
   }
 
   deletePhoto(as: string): Promise<null | Refusal> {

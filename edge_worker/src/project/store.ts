@@ -29,7 +29,8 @@ const SCHEMA = `
     bytes INTEGER NOT NULL,
     sha256 TEXT,
     uploaded INTEGER NOT NULL DEFAULT 0,
-    real_type TEXT
+    real_type TEXT,
+    thumbnail INTEGER NOT NULL DEFAULT 0
   );
   CREATE TABLE IF NOT EXISTS share (
     id TEXT PRIMARY KEY,
@@ -59,6 +60,7 @@ const SCHEMA = `
 /** Columns that rows of older versions lack. */
 const LATER_COLUMNS = {
   project: { uploads_until: "INTEGER NOT NULL DEFAULT 0" },
+  photo: { thumbnail: "INTEGER NOT NULL DEFAULT 0" },
   share: { views: "INTEGER NOT NULL DEFAULT 0", embed: "TEXT" },
 } as const;
 
@@ -196,6 +198,10 @@ export class ProjectStore {
     this.#sql.exec('UPDATE photo SET real_type = ? WHERE "as" = ?', realType, as);
   }
 
+  markThumbnail(as: string): void {
+    this.#sql.exec('UPDATE photo SET thumbnail = 1 WHERE "as" = ?', as);
+  }
+
   /** Whether there was such a photo. */
   deletePhoto(as: string): boolean {
     return this.#sql.exec('DELETE FROM photo WHERE "as" = ? RETURNING 1', as).toArray().length === 1;
@@ -314,5 +320,6 @@ function readPhoto(row: SqlRow): PhotoRow {
     sha256: row["sha256"] === null ? null : String(row["sha256"]),
     uploaded: row["uploaded"] === 1,
     realType: row["real_type"] as PhotoType | "" | null,
+    thumbnail: row["thumbnail"] === 1,
   };
 }

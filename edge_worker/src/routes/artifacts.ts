@@ -1,5 +1,5 @@
 // Results: streamed from the bucket with ranges, for members and for holders of a share link.
-// Only names of the contract are read. Of what a user uploaded, only covers are served from this origin: as JPEG, and as nothing else.
+// Only names of the contract are read. Of what a user uploaded, covers and thumbnails are shown from this origin, as JPEG; photos are only saved.
 import { OUTPUT_TYPES, isOutputName } from "../../shared/contracts/job-input.ts";
 import type { Project } from "../../shared/contracts/project.ts";
 import { contentDisposition, downloadName } from "../../shared/download-name.ts";
@@ -8,6 +8,7 @@ import type { Env } from "../env.ts";
 import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Ctx, type Endpoint } from "../http/mount.ts";
 import { locate, parseRange, type ByteRange } from "../http/range.ts";
+import type { PhotoRow } from "../project/photos/rules.ts";
 import { projectStub } from "../project/stub.ts";
 import { isReadable } from "../project/view.ts";
 
@@ -58,6 +59,25 @@ export async function serveCover(c: Ctx, env: Env, view: Project, size: "small" 
   const headers = { "content-type": "image/jpeg", etag: object.httpEtag, "cache-control": "private, max-age=86400" };
   return "body" in object ? new Response(object.body, { headers }) : new Response(null, { status: preconditionStatus(c), headers });
 }
+
+/**
+ * A photo for its owner. The original is what somebody uploaded, so it is only ever saved, never shown from this origin;
+ * its thumbnail is a JPEG and nothing else.
+ */
+export async function servePhoto(c: Ctx, env: Env, projectId: string, photo: PhotoRow | undefined, small: boolean): Promise<Response> {
+  const object = photo === undefined ? null : await readObject(env.BUCKET, small ? keys.thumbnail(projectId, photo.as) : keys.photo(projectId, photo.as), c.req.raw.headers, null);
+  if (photo === undefined || object === null) throw new ApiError("NOT_FOUND", small ? "This photo has no thumbnail." : "This project has no such photo.");
+  const headers = new Headers({
+    "content-type": small ? "image/jpeg" : "application/octet-stream",
+    etag: object.httpEtag,
+    "cache-control": "private, max-age=86400",
+    ...(small ? {} : { "content-disposition": contentDisposition(photo.name, "attachment") }),
+  });
+  return isWhole(object) ? new Response(object.body, { headers }) : new Response(null, { status: preconditionStatus(c), headers });
+}
+
+/** Without its bytes if the caller has them already. */
+const isWhole = (object: R2ObjectBody | R2Object): object is R2ObjectBody => "body" in object;
 
 async function readObject(bucket: R2Bucket, key: string, headers: Headers, range: ByteRange | null): Promise<R2ObjectBody | R2Object | null> {
   try {

@@ -1,15 +1,17 @@
-// Jobs: start, cancel, retry; the list of all attempts.
+// Jobs: start, cancel, retry, a message at the end; the list of all attempts.
 // First bytes are checked in rounds, so that each call of the object stays within the platform's subrequests.
 import * as z from "zod/mini";
 
 import { JobsAnswer } from "../../shared/contracts/api.ts";
 import { ProjectSchema, type Project } from "../../shared/contracts/project.ts";
-import { PRESETS, type Preset } from "../../shared/stages.ts";
+import { ACTIVE, PRESETS, type Preset } from "../../shared/stages.ts";
 import type { JobPlace } from "../account/jobs.ts";
 import { indexStub } from "../account/stub.ts";
+import { isPoint } from "../clients/web-push.ts";
 import type { Env } from "../env.ts";
-import { unwrap } from "../errors.ts";
+import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Endpoint } from "../http/mount.ts";
+import { outgoingAddress } from "../outgoing.ts";
 import { projectStub } from "../project/stub.ts";
 import { intParameter, words } from "../schema.ts";
 
@@ -22,6 +24,13 @@ const PAGE_MAX = 200;
 /** US dollars; far above the price of any job, so that a typing error does not look like a limit. */
 const MaxCost = z.optional(z.number().check(z.positive(), z.lte(10_000)));
 const RetryBody = z.strictObject({ max_cost_usd: MaxCost });
+
+/** As PushSubscription.toJSON() has it. */
+const BrowserBody = z.strictObject({
+  endpoint: z.url().check(z.maxLength(1000)),
+  expirationTime: z.nullish(z.number()),
+  keys: z.strictObject({ p256dh: z.string().check(z.regex(/^[A-Za-z0-9_-]{87}$/)), auth: z.string().check(z.regex(/^[A-Za-z0-9_-]{22}$/)) }),
+});
 
 /** Time, project and number of the last attempt of a page. */
 const CURSOR_FORM = /^(\d{13})~(p_[0-9a-z]{16})~(\d{1,6})$/;
@@ -74,6 +83,25 @@ export const jobEndpoints: readonly Endpoint[] = [
     bodyOptional: true,
     answers: { 202: ProjectSchema },
     handle: async ({ c, env, param, body }) => c.json(unwrap(await projectStub(env, param("id")).cancel(body.reason)), 202),
+  }),
+  endpoint({
+    method: "POST",
+    path: "/api/projects/:id/notifications",
+    access: "view",
+    summary: "Send this browser a message (Web Push) once the job under way has ended",
+    body: BrowserBody,
+    answers: { 204: "nothing" },
+    handle: async ({ env, settings, param, body }) => {
+      const { id, state } = unwrap(await projectStub(env, param("id")).view());
+      if (settings.pushKey === null) throw new ApiError("CONFLICT", "This service sends no messages to browsers.");
+      if (!ACTIVE.has(state)) throw new ApiError("CONFLICT", `Only the end of a queued or running job can be announced. This project is ${state}.`);
+      const { endpoint: address, keys } = body;
+      const url = outgoingAddress(address, settings.workerUrl);
+      if (typeof url === "string") throw new ApiError("BAD_REQUEST", `body.endpoint: ${url}`);
+      if (!(await isPoint(keys.p256dh))) throw new ApiError("BAD_REQUEST", "body.keys.p256dh: not a point of P-256");
+      await indexStub(env).watchEnd(id, { endpoint: url.href, ...keys });
+      return new Response(null, { status: 204 });
+    },
   }),
 ];
 

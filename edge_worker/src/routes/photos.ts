@@ -3,7 +3,7 @@
 import * as z from "zod/mini";
 
 import { EstimateAnswer, PhotosAnswer, UploadsAnswer } from "../../shared/contracts/api.ts";
-import { PHOTOS_PER_CALL_MAX } from "../../shared/limits.ts";
+import { PHOTOS_PER_CALL_MAX, THUMBNAILS_PER_CALL_MAX } from "../../shared/limits.ts";
 import { PRESETS, type Preset } from "../../shared/stages.ts";
 import { estimate } from "../account/estimate.ts";
 import { indexStub } from "../account/stub.ts";
@@ -11,9 +11,16 @@ import { unwrap } from "../errors.ts";
 import { endpoint, type Call, type Endpoint } from "../http/mount.ts";
 import { PhotoDeclarationSchema } from "../project/photos/rules.ts";
 import { projectStub } from "../project/stub.ts";
-import { intParameter } from "../schema.ts";
+import { bytesOf, intParameter, jpeg } from "../schema.ts";
+import { servePhoto } from "./artifacts.ts";
 
 const DeclareBody = z.strictObject({ photos: z.array(PhotoDeclarationSchema).check(z.minLength(1), z.maxLength(PHOTOS_PER_CALL_MAX)) });
+
+/** Characters of base64: 45 kB, three times what the page makes. */
+const THUMBNAIL_LENGTH_MAX = 60_000;
+const ThumbnailsBody = z.strictObject({
+  thumbnails: z.array(z.strictObject({ as: z.string().check(z.maxLength(20)), image: jpeg(THUMBNAIL_LENGTH_MAX) })).check(z.minLength(1), z.maxLength(THUMBNAILS_PER_CALL_MAX)),
+});
 
 const PHOTOS_IN_ESTIMATE_MAX = 10_000;
 
@@ -40,7 +47,31 @@ export const photoEndpoints: readonly Endpoint[] = [
     answers: { 200: PhotosAnswer },
     handle: async ({ c, env, param }) => {
       const photos = unwrap(await projectStub(env, param("id")).photos());
-      return c.json({ photos: photos.map(({ name, as, type, bytes, uploaded }) => ({ name, as, type, bytes, uploaded })) });
+      return c.json({ photos: photos.map(({ name, as, type, bytes, uploaded, thumbnail }) => ({ name, as, type, bytes, uploaded, thumbnail })) });
+    },
+  }),
+  endpoint({
+    method: "GET",
+    path: "/api/projects/:id/photos/:as",
+    access: "view",
+    summary: "One photo: to download as it was uploaded, or size=small: its thumbnail",
+    query: z.object({ size: z.optional(z.enum(["small", "original"])) }),
+    manyAtOnce: true,
+    answers: { 200: "the bytes", 304: "not changed" },
+    handle: async ({ c, env, param, query }) => servePhoto(c, env, param("id"), unwrap(await projectStub(env, param("id")).knownPhotos()).find(({ as }) => as === param("as")), query.size === "small"),
+  }),
+  endpoint({
+    method: "POST",
+    path: "/api/projects/:id/thumbnails",
+    access: "upload",
+    summary: "Store thumbnails of photos, JPEG in base64",
+    body: ThumbnailsBody,
+    bodyBytesMax: THUMBNAILS_PER_CALL_MAX * (THUMBNAIL_LENGTH_MAX + 100),
+    answers: { 204: "nothing" },
+    handle: async ({ env, param, body }) => {
+      const thumbnails = body.thumbnails.map(({ as, image }) => ({ as, image: bytesOf(image) }));
+      unwrap(await projectStub(env, param("id")).addThumbnails(thumbnails));
+      return new Response(null, { status: 204 });
     },
   }),
   endpoint({

@@ -7,13 +7,13 @@ import { EditSchema } from "../../shared/contracts/edit.ts";
 import { ProjectSchema } from "../../shared/contracts/project.ts";
 import { PROJECT_NAME_LENGTH_MAX } from "../../shared/limits.ts";
 import { indexStub } from "../account/stub.ts";
-import { derivedId, fromBase64, randomId } from "../crypto.ts";
+import { derivedId, randomId } from "../crypto.ts";
 import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Endpoint } from "../http/mount.ts";
 import { PROJECT_ID_LETTERS, projectStub } from "../project/stub.ts";
 import { isKnown, projectTag } from "../project/version.ts";
 import { WATCH_UNTIL_HEADER } from "../project/watchers.ts";
-import { intParameter, words } from "../schema.ts";
+import { bytesOf, intParameter, jpeg, words } from "../schema.ts";
 import { serveCover } from "./artifacts.ts";
 
 const PAGE_DEFAULT = 50;
@@ -31,7 +31,6 @@ const ListQuery = z.object({
 
 const COVER_LENGTH_MAX = 700_000;
 const THUMBNAIL_LENGTH_MAX = 70_000;
-const jpeg = (lengthMax: number) => z.string().check(z.regex(/^\/9j\/([A-Za-z0-9+/]{4})+([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, "a JPEG in base64"), z.maxLength(lengthMax));
 
 /** Two sizes of one picture, JPEG in base64. */
 const CoverBody = z.strictObject({ image: jpeg(COVER_LENGTH_MAX), thumbnail: jpeg(THUMBNAIL_LENGTH_MAX) });
@@ -170,12 +169,4 @@ export const projectEndpoints: readonly Endpoint[] = [
 export function readCursor(text: string): { createdAt: string; id: string } {
   const [createdAt = "", id = ""] = text.split("~");
   return { createdAt, id };
-}
-
-function bytesOf(base64: string): Uint8Array {
-  try {
-    return fromBase64(base64);
-  } catch {
-    throw new ApiError("BAD_REQUEST", "body: a JPEG in base64");
-  }
 }

@@ -6,6 +6,7 @@ import { LoginLinkAnswer, SessionAnswer, SettingsAnswer } from "../../shared/con
 import { PRESETS } from "../../shared/stages.ts";
 import { STARTS, type Starts } from "../account/breaker.ts";
 import { indexStub } from "../account/stub.ts";
+import { pushKeyOf } from "../clients/web-push.ts";
 import type { Env } from "../env.ts";
 import { ApiError } from "../errors.ts";
 import { endpoint, limitRate, type Ctx, type Endpoint, type OpenEndpoint } from "../http/mount.ts";
@@ -60,8 +61,9 @@ export const sessionEndpoints: readonly Endpoint[] = [
     summary: "Limits, presets and the price of a job",
     answers: { 200: SettingsAnswer },
     handle: async ({ c, settings }) => {
+      const push_key = settings.pushKey === null ? null : (await pushKeyOf(settings.pushKey)).publicKey;
       const { photos_min, photos_max, photo_bytes_max } = settings.limits;
-      return c.json({ limits: { photos_min, photos_max, photo_bytes_max }, presets: PRESETS, price: settings.price });
+      return c.json({ limits: { photos_min, photos_max, photo_bytes_max }, presets: PRESETS, price: settings.price, push_key });
     },
   }),
 ];

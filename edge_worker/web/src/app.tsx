@@ -1,6 +1,5 @@
 // The frame around every page: access, routing, sign-out.
 // Never shows a project's data itself.
-import type { FunctionComponent } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { Session } from "../../shared/contracts/api.ts";
@@ -8,9 +7,10 @@ import { account, loadAccount, may } from "./api/account.ts";
 import { api } from "./api/api.ts";
 import { intake } from "./intake/intake.ts";
 import { followLocally, useRoute, type Route } from "./lib/router.ts";
-import { lazily, outdated } from "./lib/lazy.ts";
+import { outdated } from "./lib/lazy.ts";
 import { useStore } from "./lib/store.ts";
 import { Boundary } from "./views/common/boundary.tsx";
+import { later } from "./views/common/later.tsx";
 import { Mark } from "./views/common/mark.tsx";
 import { Missing, Notice, SignedOut, Trouble, Wait } from "./views/common/notices.tsx";
 import { Failure, Link, useAction } from "./views/common/parts.tsx";
@@ -18,8 +18,10 @@ import { Home, forgetScenes } from "./views/home/home.tsx";
 import { Invite } from "./views/links/invite.tsx";
 import { Review } from "./views/new/review.tsx";
 import { ProjectPage } from "./views/project/project.tsx";
-import { Player } from "./views/scene/player.tsx";
-import { Shared } from "./views/scene/shared.tsx";
+
+const OperationsPage = later(async () => (await import("./views/operations/operations.tsx")).OperationsPage);
+const Player = later(async () => (await import("./views/scene/player.tsx")).Player);
+const Shared = later(async () => (await import("./views/scene/shared.tsx")).Shared);
 
 export function App() {
   const route = useRoute();
@@ -100,23 +102,10 @@ function Members() {
   }
 }
 
-/** For operators only, so it is no part of what every visit loads. */
+/** For operators. */
 function Operations({ session }: { session: Session }) {
-  const [page, setPage] = useState<{ Page: FunctionComponent } | "failed" | null>(null);
-  const allowed = may(session, "operate");
-  useEffect(() => {
-    if (!allowed) return;
-    lazily(() => import("./views/operations/operations.tsx")).then(
-      ({ OperationsPage }) => setPage({ Page: OperationsPage }),
-      (error: unknown) => {
-        console.error(error);
-        setPage("failed");
-      },
-    );
-  }, [allowed]);
-  if (!allowed) return <Notice title="This page is for operators." lead="Your sign-in link does not include this access. Ask whoever runs this service for another one." />;
-  if (page === "failed") return <Notice alert title="This page could not be loaded." lead="Check your connection, then reload the page." />;
-  return page === null ? <Wait /> : <page.Page />;
+  if (!may(session, "operate")) return <Notice title="This page is for operators." lead="Your sign-in link does not include this access. Ask whoever runs this service for another one." />;
+  return <OperationsPage />;
 }
 
 function SignedIn({ session }: { session: Session }) {

@@ -41,6 +41,25 @@ self.addEventListener("fetch", (event) => {
   else event.respondWith(cachedOrFetched(request));
 });
 
+/** The server has encrypted it for this browser (edge_worker/src/account/push/news.ts). */
+self.addEventListener("push", (event) => {
+  const { title, body, path } = event.data?.json() as { title: string; body: string; path: string };
+  event.waitUntil(self.registration.showNotification(title, { body, tag: path, icon: "/icons/icon-192.png", data: path }));
+});
+
+/** The page of the scene: the tab that shows it, any other tab of the app, or a new one. */
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(open(new URL(String(event.notification.data), self.location.origin)));
+});
+
+async function open(page: URL): Promise<void> {
+  const tabs = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const shown = tabs.find(({ url }) => new URL(url).pathname === page.pathname);
+  if (shown) await shown.focus();
+  else await self.clients.openWindow(page.href);
+}
+
 /** Fails the installation unless the server has this file: the old shell then stays until the next try. */
 async function add(cache: Cache, path: string): Promise<void> {
   const response = await fetch(new Request(path, { cache: "reload" }));

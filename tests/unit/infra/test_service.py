@@ -184,7 +184,7 @@ def test_every_secret_binding_is_a_pulumi_secret_and_no_other_is(deploy: Any, mo
 
     for name in secrecy:
         assert outputs[name][1] == (kinds[name] == "secret_text"), name
-    assert sum(kind == "secret_text" for kind in kinds.values()) == 6
+    assert sum(kind == "secret_text" for kind in kinds.values()) == 7
 
 
 def test_the_script_gets_what_its_bindings_promise(deploy: Any) -> None:

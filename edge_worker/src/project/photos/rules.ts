@@ -26,9 +26,10 @@ export interface Photo {
   readonly uploaded: boolean;
 }
 
-/** realType: by its first bytes; null before the check, "" for no accepted type. */
+/** realType: by its first bytes; null before the check, "" for no accepted type. thumbnail: whether one is stored. */
 export interface PhotoRow extends Photo {
   readonly realType: PhotoType | "" | null;
+  readonly thumbnail: boolean;
 }
 
 export interface Plan {

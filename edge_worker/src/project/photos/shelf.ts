@@ -66,7 +66,7 @@ export class PhotoShelf {
   async delete(as: string): Promise<void> {
     const { id } = this.#record.changeable();
     if (!this.#store.deletePhoto(as)) throw new ApiError("NOT_FOUND", `This project has no photo "${as}".`);
-    await this.#env.BUCKET.delete(keys.photo(id, as));
+    await this.#env.BUCKET.delete([keys.photo(id, as), keys.thumbnail(id, as)]);
     await this.#changed();
   }
 

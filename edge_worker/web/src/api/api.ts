@@ -86,12 +86,15 @@ export const api = {
   declare: (projectId: string, photos: readonly PhotoDeclaration[]) =>
     call("POST", `/api/projects/${id(projectId)}/photos`, answers.UploadsAnswer, { photos }),
   photos: (projectId: string) => call("GET", `/api/projects/${id(projectId)}/photos`, answers.PhotosAnswer),
+  addThumbnails: async (projectId: string, thumbnails: readonly { as: string; image: string }[]): Promise<void> =>
+    void (await send("POST", `/api/projects/${id(projectId)}/thumbnails`, { thumbnails })),
   removePhoto: async (projectId: string, as: string): Promise<void> =>
     void (await send("DELETE", `/api/projects/${id(projectId)}/photos/${id(as)}`)),
   estimate: (preset: string, photos: number) =>
     call("GET", `/api/estimate?preset=${id(preset)}&photos=${photos}`, answers.EstimateAnswer),
   start: (projectId: string, preset: string, onceKey?: string) =>
     call("POST", `/api/projects/${id(projectId)}/jobs`, ProjectSchema, { preset }, onceKey),
+  notify: async (projectId: string, browser: PushSubscriptionJSON): Promise<void> => void (await send("POST", `/api/projects/${id(projectId)}/notifications`, browser)),
   cancel: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/jobs/cancel`, ProjectSchema),
   retry: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/jobs/retry`, ProjectSchema),
   shares: (projectId: string) => call("GET", `/api/projects/${id(projectId)}/shares`, answers.SharesAnswer),
@@ -118,5 +121,7 @@ function source(base: string): Source {
 
 export const ownSource = (projectId: string): Source => source(`/api/projects/${id(projectId)}`);
 export const sharedSource = (token: string): Source => source(`/api/shared/${id(token)}`);
+/** Where a photo is saved from, or its thumbnail shown from. */
+export const photoUrl = (projectId: string, as: string, small = false): string => `/api/projects/${id(projectId)}/photos/${id(as)}${small ? "?size=small" : ""}`;
 export const eventsUrl = (projectId: string): string =>
   `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/projects/${id(projectId)}/events`;

@@ -13,6 +13,8 @@ export interface Chosen {
   path: string;
   facts: Facts;
   thumbnail: string | null;
+  /** The same as a file; null if this browser cannot decode the photo. */
+  small: Blob | null;
   /** False until all facts are known. */
   examined: boolean;
 }
@@ -24,6 +26,8 @@ export interface PhotoToSend {
   bytes: number;
   sha256: string | null;
   file: File;
+  /** A small picture of it, if this browser could make one. */
+  small: Blob | null;
 }
 
 /** What a browser keeps of a chosen file until the page is open again. */
@@ -68,7 +72,7 @@ export class Intake {
     if (files.length === 0) return;
     const fresh = files.map(({ key, file, path }): Chosen => {
       const facts: Facts = { name: file.name, bytes: file.size, type: null, sha256: null, sharpness: null, opens: true };
-      return { key, file, path, facts, thumbnail: null, examined: false };
+      return { key, file, path, facts, thumbnail: null, small: null, examined: false };
     });
     const all = where === "last" ? [...this.chosen.get(), ...fresh] : [...fresh, ...this.chosen.get()];
     const names = uniqueNames(all.map(({ file }) => file.name));
@@ -100,7 +104,7 @@ export class Intake {
   /** The usable photos among those already examined. */
   toSend(limits: PhotoLimits): PhotoToSend[] {
     const verdicts = this.verdicts(limits);
-    return this.chosen.get().flatMap(({ file, facts: { name, type, bytes, sha256 } }, i) => (verdicts[i]?.use && type !== null ? [{ name, type, bytes, sha256, file }] : []));
+    return this.chosen.get().flatMap(({ file, small, facts: { name, type, bytes, sha256 } }, i) => (verdicts[i]?.use && type !== null ? [{ name, type, bytes, sha256, file, small }] : []));
   }
 
   #pump(): void {
@@ -123,13 +127,13 @@ export class Intake {
     const [sha256, seen] = await Promise.all([digest(file), picture(file)]);
     // Only Safari decodes HEIC. In other browsers a HEIC photo is uploaded unseen, and the worker decodes it.
     const opens = seen !== null || type === "image/heic";
-    const url = seen === null ? null : URL.createObjectURL(seen.thumbnail);
-    this.#learn(key, { type, sha256, opens, sharpness: seen?.sharpness ?? null }, url);
+    this.#learn(key, { type, sha256, opens, sharpness: seen?.sharpness ?? null }, seen?.thumbnail ?? null);
   }
 
-  #learn(key: number, facts: Partial<Facts>, thumbnail: string | null): void {
+  #learn(key: number, facts: Partial<Facts>, small: Blob | null): void {
+    const thumbnail = small === null ? null : URL.createObjectURL(small);
     this.chosen.update((all) =>
-      all.map((one) => (one.key === key ? { ...one, facts: { ...one.facts, ...facts }, thumbnail, examined: true } : one)),
+      all.map((one) => (one.key === key ? { ...one, facts: { ...one.facts, ...facts }, thumbnail, small, examined: true } : one)),
     );
   }
 }

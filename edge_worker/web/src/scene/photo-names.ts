@@ -6,7 +6,7 @@ import { useLoad } from "../api/use-load.ts";
 
 export type PhotoNames = (serverName: string) => string;
 
-const stem = (name: string): string => name.replace(/\.[^.]*$/, "");
+export const stem = (name: string): string => name.replace(/\.[^.]*$/, "");
 
 /** Compares stems, because the worker may change a photo's extension (HEIC becomes JPEG). */
 export function photoNames(photos: readonly StoredPhoto[]): PhotoNames {
@@ -19,7 +19,7 @@ export function inOwnNames(sentence: string, names: PhotoNames): string {
   return sentence.replaceAll(/\b\d{4,}\.\w+\b/g, (serverName) => names(serverName));
 }
 
-export function usePhotoNames(projectId: string): PhotoNames {
-  const { value } = useLoad(() => api.photos(projectId), [projectId]);
-  return photoNames(value?.photos ?? []);
+/** The stored photos, empty while they load. on: what they are loaded again for. */
+export function usePhotos(projectId: string, on: readonly unknown[] = []): readonly StoredPhoto[] {
+  return useLoad(() => api.photos(projectId), [projectId, ...on]).value?.photos ?? [];
 }

@@ -53,7 +53,7 @@ function currentStep(project: Project, uploadFraction: number | null): { index: 
       return { index: stepOf(project.progress?.stage), state: "now", fraction: stepFraction(project) };
     case "failed":
     case "cancelled":
-      return { index: project.started_at === null ? QUEUE : stepOf(project.error?.stage ?? project.progress?.stage), state: "stopped", fraction: null };
+      return { index: project.started_at === null && !project.error?.stage ? QUEUE : stepOf(project.error?.stage ?? project.progress?.stage), state: "stopped", fraction: null };
     case "done":
       return { index: STEPS.length, state: "done", fraction: null };
   }
@@ -67,6 +67,12 @@ function stepFraction(project: Project): number | null {
   const index = Math.max(0, stages.indexOf(progress.stage));
   const fraction = Math.min(1, Math.max(0, progress.fraction));
   return (index + fraction) / Math.max(1, stages.length);
+}
+
+/** How far the worker is, 0 to 1: each of its steps counts the same. */
+export function wholeFraction(project: Project): number {
+  const all = STEPS.length - FIRST_OF_WORKER;
+  return (stepOf(project.progress?.stage) - FIRST_OF_WORKER + (stepFraction(project) ?? 0)) / all;
 }
 
 /** Seconds until the scene is done, counted down from the last message. Null while unknown. */

@@ -2,7 +2,9 @@
 // Pure. `uploading`: this or another tab of the app uploads its photos now.
 import type { Project } from "../../../shared/contracts/project.ts";
 import { ACTIVE } from "../../../shared/stages.ts";
+import { RUNNING } from "../texts/running.ts";
 import { plural } from "../lib/format.ts";
+import { wholeFraction } from "./progress.ts";
 
 type Known = Pick<Project, "state" | "place" | "photos" | "started_at">;
 
@@ -27,6 +29,13 @@ export function stateWords({ state, place }: Pick<Known, "state" | "place">, upl
     case "cancelled":
       return "Cancelled";
   }
+}
+
+/** The name of the tab. unseen: the job ended while nobody looked. */
+export function tabWords(project: Project, unseen: boolean): string {
+  if (unseen) return project.state === "done" ? RUNNING.tabEnded(project.name) : RUNNING.tabFailed(project.name);
+  if (project.state === "queued") return RUNNING.tabQueued(project.name);
+  return project.state === "running" ? RUNNING.tabRunning(Math.floor(100 * wholeFraction(project)), project.name) : project.name;
 }
 
 /** The heading and the sentence of a job that waits. */

@@ -48,6 +48,15 @@ export function match<P extends LocalPhoto>(local: readonly P[], server: readonl
   return { found, fresh: local.filter((photo) => !declared.has(same(photo))), stillMissing: missing.size - new Set(found.map(same)).size };
 }
 
+/** Stored photos that have no thumbnail yet, each with the thumbnail of this browser. */
+export function without<P extends LocalPhoto & { small: Blob | null }>(local: readonly P[], server: readonly StoredPhoto[]): { as: string; small: Blob }[] {
+  const made = new Map(local.map((photo) => [same(photo), photo.small]));
+  return server.flatMap((photo) => {
+    const small = photo.uploaded && !photo.thumbnail ? (made.get(same(photo)) ?? null) : null;
+    return small === null ? [] : [{ as: photo.as, small }];
+  });
+}
+
 export function batches<T>(items: readonly T[], size = PHOTOS_PER_CALL_MAX): T[][] {
   const out: T[][] = [];
   for (let i = 0; i < items.length; i += size) out.push(items.slice(i, i + size));

@@ -7,6 +7,7 @@ import { Store } from "../lib/store.ts";
 import { batches, outcome, plan, TRIES_MAX, waitMs, worthRepeating } from "./plan.ts";
 import { tell } from "./other-tabs.ts";
 import { put, type Put } from "./put.ts";
+import { sendThumbnails } from "./thumbnails.ts";
 
 export type ItemState = "waiting" | "sending" | "sent" | "rejected";
 
@@ -31,6 +32,13 @@ export interface Progress {
   error: ApiError | null;
 }
 
+export interface UploadOptions {
+  /** The scene's attempt so far, when photos are added to one that was made. */
+  readonly attempt?: number;
+  /** The job has started: the choice of photos is no longer needed. */
+  readonly onStarted?: () => void;
+}
+
 const AT_ONCE = 4;
 
 export class UploadSession {
@@ -50,6 +58,7 @@ export class UploadSession {
     readonly projectId: string,
     photos: readonly PhotoToSend[],
     readonly preset: string,
+    readonly options: UploadOptions = {},
   ) {
     this.#photos = photos;
     this.#items = new Map(photos.map(({ name, bytes }) => [name, { name, bytes, sent: 0, state: "waiting", repeats: 0, reason: null }]));
@@ -68,8 +77,10 @@ export class UploadSession {
       await this.#sendAll(turn);
       if (this.#over(turn)) return;
       this.#enter("starting");
+      await sendThumbnails(this.projectId, this.#photos);
       await patiently(() => api.start(this.projectId, this.preset, this.#startKey));
       this.#enter("started");
+      this.options.onStarted?.();
     } catch (error) {
       if (this.#over(turn)) return;
       this.#error = asApiError(error);
@@ -217,8 +228,8 @@ async function stayAwake(): Promise<() => void> {
 /** The upload in progress, if any. It continues while another page is shown. */
 export const current = new Store<UploadSession | null>(null);
 
-export function startUpload(projectId: string, photos: readonly PhotoToSend[], preset: string): void {
-  const upload = new UploadSession(projectId, photos, preset);
+export function startUpload(projectId: string, photos: readonly PhotoToSend[], preset: string, options: UploadOptions): void {
+  const upload = new UploadSession(projectId, photos, preset, options);
   current.set(upload);
   void upload.run();
 }

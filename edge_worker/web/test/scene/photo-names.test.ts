@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { inOwnNames, photoNames } from "../../src/scene/photo-names.ts";
 
 describe("photo names", () => {
-  const names = photoNames([{ as: "0001.heic", name: "IMG_7.HEIC", type: "image/heic", bytes: 1, uploaded: true }]);
+  const names = photoNames([{ as: "0001.heic", name: "IMG_7.HEIC", type: "image/heic", bytes: 1, uploaded: true, thumbnail: false }]);
 
   it("are the owner's, even if the worker changed the extension", () => expect(names("0001.jpg")).toBe("IMG_7.HEIC"));
   it("replace the server's in the worker's messages", () =>

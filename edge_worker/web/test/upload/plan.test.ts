@@ -2,10 +2,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { batches, match, outcome, plan, waitMs } from "../../src/upload/plan.ts";
+import { batches, match, outcome, plan, waitMs, without } from "../../src/upload/plan.ts";
 
 const local = (name: string, bytes = 10) => ({ name, bytes, type: "image/jpeg", sha256: null });
-const server = (name: string, uploaded: boolean, bytes = 10) => ({ name, as: `${name}-as`, type: "image/jpeg" as const, bytes, uploaded });
+const server = (name: string, uploaded: boolean, bytes = 10) => ({ name, as: `${name}-as`, type: "image/jpeg" as const, bytes, uploaded, thumbnail: false });
+
+describe("without", () => {
+  it("finds the uploaded photos that lack a thumbnail, where this browser made one", () => {
+    const small = new Blob(["jpeg"]);
+    const here = [{ ...local("a"), small }, { ...local("b"), small: null }, { ...local("c"), small }, { ...local("d"), small }];
+    const there = [server("a", true), server("b", true), { ...server("c", true), thumbnail: true }, server("d", false), server("other", true)];
+    expect(without(here, there)).toEqual([{ as: "a-as", small }]);
+  });
+});
 
 describe("match", () => {
   const declared = [server("a", true), server("b", false), server("c", false)];

@@ -1,11 +1,19 @@
 // One chosen photo on a contact sheet: picture, name, verdict, and a button that removes it.
 // Without a picture (HEIC in most browsers), its type stands in its place.
-import { intake, type Chosen } from "../../intake/intake.ts";
+import { intake, type Chosen, type Intake } from "../../intake/intake.ts";
 import type { Verdict } from "../../intake/rules.ts";
 
 import "./frame.css";
 
-export function Frame({ one, verdict, number }: { one: Chosen; verdict: Verdict | undefined; number: number }) {
+interface FrameProps {
+  one: Chosen;
+  verdict: Verdict | undefined;
+  number: number;
+  /** Holds the choice that the photo is of. */
+  from?: Intake;
+}
+
+export function Frame({ one, verdict, number, from = intake }: FrameProps) {
   const { key, facts, thumbnail, examined } = one;
   const words = verdict?.use === false ? verdict.reason : (verdict?.hint ?? null);
   const look = verdict?.use === false ? "frame rejected" : words ? "frame doubtful" : "frame";
@@ -13,7 +21,7 @@ export function Frame({ one, verdict, number }: { one: Chosen; verdict: Verdict 
     <li class={look}>
       <div class="thumb">
         {thumbnail ? <img src={thumbnail} alt={facts.name} decoding="async" /> : <span class="blank fine">{examined ? (facts.name.split(".").at(-1) ?? "?") : ""}</span>}
-        <button class="remove" type="button" onClick={() => intake.remove(key)}>
+        <button class="remove" type="button" onClick={() => from.remove(key)}>
           <span aria-hidden="true">×</span>
           <span class="unseen">Remove {facts.name}</span>
         </button>

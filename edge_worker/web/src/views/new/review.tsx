@@ -42,7 +42,7 @@ export function Review({ session, settings }: { session: Session; settings: Sett
   const start = useAction(async () => {
     const project = await api.createProject(sceneName.slice(0, PROJECT_NAME_LENGTH_MAX));
     remember(project);
-    startUpload(project.id, intake.toSend(settings.limits), quality.preset);
+    startUpload(project.id, intake.toSend(settings.limits), quality.preset, { onStarted: () => intake.clear() });
     go(projectPath(project.id), "replace");
   });
 

@@ -1,8 +1,11 @@
 // A job that failed or was cancelled: what happened, what helps, and another try.
 // Shows no more of a failure than the server reports.
+import { useState } from "preact/hooks";
+
 import { api } from "../../api/api.ts";
 import { plural } from "../../lib/format.ts";
-import { inOwnNames, usePhotoNames } from "../../scene/photo-names.ts";
+import { inOwnNames, photoNames, usePhotos } from "../../scene/photo-names.ts";
+import { MyPhotos } from "../photos/my-photos.tsx";
 import { Failure, Link, useAction } from "../common/parts.tsx";
 import { Again } from "./again.tsx";
 import { Manage } from "./manage.tsx";
@@ -29,7 +32,9 @@ export function Ended({ project, ...rest }: StateProps) {
   const retry = useAction(async () => rest.onProject(await api.retry(project.id)));
   const cancelled = project.state === "cancelled";
   const { error } = project;
-  const names = usePhotoNames(project.id);
+  const [changes, setChanges] = useState(0);
+  const photos = usePhotos(project.id, [project.photos.count, changes]);
+  const names = photoNames(photos);
   const otherPhotosFirst = !cancelled && PHOTOS_AT_FAULT.has(error?.code ?? "");
   const same = (
     <button key="same" class={otherPhotosFirst ? "button quiet" : "button"} type="button" disabled={retry.busy} onClick={retry.run}>
@@ -44,6 +49,8 @@ export function Ended({ project, ...rest }: StateProps) {
   return (
     <section class="stack going">
       <Head project={project} heading={cancelled ? "Cancelled" : (TITLES[error?.code ?? ""] ?? "Something went wrong")} />
+      <div class="at-work">
+      <div class="stack">
       {cancelled ? (
         <p class="lead">
           {error ? inOwnNames(error.message, names) : "The job was cancelled."} Your {plural(project.photos.count, "photo")} are still here.
@@ -69,6 +76,11 @@ export function Ended({ project, ...rest }: StateProps) {
       <Failure error={retry.error} />
       {error?.code ? <p class="small">Error code {error.code}, attempt {project.attempt}.</p> : null}
       <Manage project={project} {...rest} />
+      </div>
+      <div class="stack beside-job">
+        <MyPhotos project={project} {...rest} photos={photos} onChanged={() => setChanges(changes + 1)} />
+      </div>
+      </div>
     </section>
   );
 }

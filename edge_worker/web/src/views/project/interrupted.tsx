@@ -76,7 +76,7 @@ export function Interrupted({ project, settings, ...rest }: StateProps) {
           {adds > 0 && stillMissing > 0 && !examining ? <p class="small">{plural(stillMissing, "photo")} will be left out of the scene.</p> : null}
           <PresetChoice {...quality} />
           <div class="row">
-            <button class="button" type="button" disabled={examining || adds === 0 || adds + received.length < settings.limits.photos_min} onClick={() => startUpload(project.id, toSend, quality.preset)}>
+            <button class="button" type="button" disabled={examining || adds === 0 || adds + received.length < settings.limits.photos_min} onClick={() => startUpload(project.id, toSend, quality.preset, { onStarted: () => intake.clear() })}>
               Upload and make the scene
             </button>
             {enough && missing.length > 0 ? (

@@ -9,12 +9,14 @@ import { may, noticeFailure } from "../../api/account.ts";
 import { api, ownSource, type ApiError } from "../../api/api.ts";
 import { forget, lastSeen, remember } from "../../api/last-seen.ts";
 import { watch, type Watch } from "../../api/live.ts";
+import { useMark } from "../../lib/badge.ts";
 import { useStore } from "../../lib/store.ts";
 import { keepForecast } from "../../scene/progress.ts";
+import { tabWords } from "../../scene/status.ts";
 import { current, type UploadSession } from "../../upload/session.ts";
+import { later } from "../common/later.tsx";
 import { Missing, Notice, Trouble, Wait } from "../common/notices.tsx";
 import { Link, useTitle } from "../common/parts.tsx";
-import { Scene } from "../scene/scene.tsx";
 import { Ended } from "./ended.tsx";
 import { Interrupted } from "./interrupted.tsx";
 import { Ready } from "./ready.tsx";
@@ -23,6 +25,8 @@ import { Sending } from "./sending.tsx";
 import type { StateProps } from "./state-props.ts";
 
 import "./project.css";
+
+const Scene = later(async () => (await import("../scene/scene.tsx")).Scene);
 
 interface Props {
   id: string;
@@ -37,7 +41,7 @@ export function ProjectPage({ id, session, settings }: Props) {
   const upload = useStore(current);
   const watching = useRef<Watch | null>(null);
   // A final state needs no watching once the server has confirmed it.
-  const settled = fresh && project !== null && FINAL.has(project.state);
+  const settled = fresh && project !== null && FINAL.has(project.state) && !(upload?.projectId === id && adds(upload, project));
 
   useEffect(() => {
     if (settled) return;
@@ -62,7 +66,7 @@ export function ProjectPage({ id, session, settings }: Props) {
     return () => document.removeEventListener("visibilitychange", look);
   }, [id, settled]);
 
-  useTitle(project ? `${ACTIVE.has(project.state) ? "… " : ""}${project.name} · Splat` : "Splat");
+  useTab(project);
 
   if (project && error?.status === 404) return <Deleted name={project.name} id={id} />;
   if (!project) {
@@ -88,6 +92,24 @@ export function ProjectPage({ id, session, settings }: Props) {
   );
 }
 
+/** The tab follows the job, and keeps its end until somebody looks. */
+function useTab(project: Project | null): void {
+  const state = project?.state;
+  const [unseen, setUnseen] = useState(false);
+  const before = useRef(state);
+  useEffect(() => {
+    const ended = before.current !== undefined && ACTIVE.has(before.current) && state !== undefined && FINAL.has(state);
+    before.current = state;
+    if (!ended || document.visibilityState === "visible") return;
+    setUnseen(true);
+    const seen = (): void => setUnseen(false);
+    document.addEventListener("visibilitychange", seen, { once: true });
+    return () => document.removeEventListener("visibilitychange", seen);
+  }, [state]);
+  useMark(unseen ? "ended" : state !== undefined && ACTIVE.has(state) ? "live" : "none");
+  useTitle(project ? `${tabWords(project, unseen)} · Splat` : "Splat");
+}
+
 /** It was there a moment ago: deleted in another tab or by another member. */
 function Deleted({ name, id }: { name: string; id: string }) {
   useEffect(() => {
@@ -107,7 +129,11 @@ function Deleted({ name, id }: { name: string; id: string }) {
   );
 }
 
+/** Whether the upload adds photos to a scene that was made. Until its job has started, the scene before is still there. */
+const adds = (upload: UploadSession, { state, attempt }: Project): boolean => FINAL.has(state) && upload.options.attempt === attempt;
+
 function ByState({ state, upload }: { state: StateProps; upload: UploadSession | null }) {
+  if (upload !== null && adds(upload, state.project)) return <Sending {...state} upload={upload} />;
   switch (state.project.state) {
     case "new":
     case "uploading":

@@ -2,6 +2,8 @@
 // Never starts by itself.
 import { api } from "../../api/api.ts";
 import { bytes, plural } from "../../lib/format.ts";
+import { usePhotos } from "../../scene/photo-names.ts";
+import { PhotoSheet } from "../photos/sheet.tsx";
 import { Failure, useAction } from "../common/parts.tsx";
 import { PresetChoice, useChoice } from "../common/preset-choice.tsx";
 import { Manage } from "./manage.tsx";
@@ -10,11 +12,14 @@ import { Head } from "./steps.tsx";
 
 export function Ready({ project, settings, ...rest }: StateProps) {
   const quality = useChoice(settings, project.photos.count, project.preset);
+  const photos = usePhotos(project.id, [project.photos.count]);
   const start = useAction(async () => rest.onProject(await api.start(project.id, quality.preset)));
   return (
     <section class="stack going">
       <Head project={project} heading={`${plural(project.photos.count, "photo")} ready`} />
       <p class="lead">{bytes(project.photos.bytes)} uploaded. Choose a quality to start.</p>
+      <div class="at-work">
+      <div class="stack">
       {rest.mayUpload ? (
         <>
           <PresetChoice {...quality} />
@@ -25,6 +30,11 @@ export function Ready({ project, settings, ...rest }: StateProps) {
         </>
       ) : null}
       <Manage project={project} settings={settings} {...rest} />
+      </div>
+      <div class="stack beside-job">
+        <PhotoSheet project={project} photos={photos} />
+      </div>
+      </div>
     </section>
   );
 }

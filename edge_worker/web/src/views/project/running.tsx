@@ -3,19 +3,23 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { api, ownSource } from "../../api/api.ts";
-import { about, duration, plural, usd } from "../../lib/format.ts";
+import { about, duration, usd } from "../../lib/format.ts";
 import { costSoFar, secondsLeft, steps } from "../../scene/progress.ts";
 import { cancelQuestion, queueWords } from "../../scene/status.ts";
+import { usePhotos } from "../../scene/photo-names.ts";
 import { RUNNING } from "../../texts/running.ts";
 import { FoundCameras, Ring } from "../common/ring.tsx";
 import { Ask } from "../common/dialog.tsx";
+import { PhotoSheet } from "../photos/sheet.tsx";
 import { Stage } from "../scene/stage.tsx";
+import { NotifyMe } from "./notify.tsx";
 import type { StateProps } from "./state-props.ts";
 import { Head } from "./steps.tsx";
 
 export function Running({ project, settings, mayUpload, onProject }: StateProps) {
   const now = useNow(1000);
   const [asking, setAsking] = useState(false);
+  const photos = usePhotos(project.id);
   const left = secondsLeft(project, now);
   const cost = costSoFar(project, settings.price.usd_per_s, now);
   const queued = project.state === "queued";
@@ -27,29 +31,40 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
   const elapsedS = project.started_at ? Math.max(0, (now - Date.parse(project.started_at)) / 1000) : null;
   return (
     <section class="stack going">
-      <Head project={project} heading={queued ? waiting.heading : left === null ? "Making your scene" : left < 3 ? "Almost done" : <>{capital(about(left))} <span class="of">left</span></>} />
+      <Head project={project} heading={queued ? waiting.heading : left === null ? RUNNING.making : left < 3 ? RUNNING.almost : <>{capital(about(left))} <span class="of">{RUNNING.left}</span></>} />
       <p class="unseen" role="status">
-        {queued ? waiting.heading : `${current?.label ?? ""} in progress`}
+        {queued ? waiting.heading : RUNNING.inProgress(current?.label ?? "")}
       </p>
       <p class="status-line">
-        <span>{queued ? [project.notice?.message, project.notice?.hint].filter(Boolean).join(" ") || waiting.sentence : (project.progress?.message ?? "A worker has accepted the job.")}</span>
+        <span>{queued ? [project.notice?.message, project.notice?.hint].filter(Boolean).join(" ") || waiting.sentence : (project.progress?.message ?? RUNNING.accepted)}</span>
         <span class="figures quiet">
-          {elapsedS === null ? null : `${duration(elapsedS < 10 ? Math.floor(elapsedS) : elapsedS).replace(".0", "")} so far`}
+          {elapsedS === null ? null : RUNNING.soFar(duration(elapsedS < 10 ? Math.floor(elapsedS) : elapsedS).replace(".0", ""))}
           {cost === null ? null : ` · ${usd(cost)}`}
         </span>
       </p>
       <p class="small">
-        {plural(project.photos.count, "photo")}, {settings.price.gpu} at {usd(settings.price.usd_per_s * 3600)} per hour. You can close this page. The job continues, and your scene will be here.
+        {RUNNING.terms(project.photos.count, settings.price.gpu, usd(settings.price.usd_per_s * 3600))}
       </p>
-      {preview ? <Preview projectId={project.id} artifact={preview.artifact} seq={preview.seq} /> : null}
-      {preview ? null : <Ahead project={project} />}
-      {mayUpload ? (
-        <div class="row">
-          <button class="button quiet" type="button" onClick={() => setAsking(true)}>
-            Cancel the job
-          </button>
+      <div class={preview ? "at-work" : "at-work in-three"}>
+        {preview ? <Preview projectId={project.id} artifact={preview.artifact} seq={preview.seq} /> : <Cameras project={project} />}
+        <div class="stack">
+          <Ahead project={project} />
+          {mayUpload ? (
+            <div class="row">
+              <button class="button quiet" type="button" onClick={() => setAsking(true)}>
+                {RUNNING.cancel}
+              </button>
+            </div>
+          ) : null}
+          <div class="stack tight notify">
+            <NotifyMe projectId={project.id} attempt={project.attempt} pushKey={settings.push_key} />
+          </div>
+          {preview ? <Cameras project={project} /> : null}
         </div>
-      ) : null}
+        <div class="beside-job">
+          <PhotoSheet project={project} photos={photos} />
+        </div>
+      </div>
       {asking ? (
         <Ask
           title={question.title}
@@ -69,33 +84,32 @@ export function Running({ project, settings, mayUpload, onProject }: StateProps)
   );
 }
 
-const AHEAD: readonly { label: string; words: string }[] = [
-  { label: "Photos", words: "Each photo is checked for blur, size and duplicates." },
-  { label: "Camera poses", words: "What the photos share shows where each one was taken." },
-  { label: "Training", words: "The scene takes shape. A preview appears here and gets sharper." },
-  { label: "Export", words: "The scene is written for the web, for viewers and for editors." },
-];
-
-/** Until there is a preview: the photos around the subject, and what happens next. */
+/** What is done, what happens now, and what comes next. */
 function Ahead({ project }: Pick<StateProps, "project">) {
   const line = steps(project);
-  const found = project.progress?.cameras ?? [];
   return (
-    <div class="coming">
-      {found.length > 0 ? (
-        <FoundCameras cameras={found} label={RUNNING.found(found.length, project.photos.count)} />
-      ) : (
-        <Ring count={Math.min(72, Math.max(8, project.photos.count))} lit={project.photos.count} label={RUNNING.around(project.photos.count)} />
-      )}
-      <ol class="stack">
-        {AHEAD.map(({ label, words }) => (
-          <li key={label} class={line.find((step) => step.label === label)?.state}>
-            <h2>{label}</h2>
-            <p class="small">{words}</p>
-          </li>
-        ))}
-      </ol>
-    </div>
+    <ol class="to-come">
+      {RUNNING.ahead.map(({ label, words }) => (
+        <li key={label} class={line.find((step) => step.label === label)?.state}>
+          <h2>{label}</h2>
+          <p class="small">{words}</p>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+/** The cameras that were found so far; before that, one for each photo. */
+function Cameras({ project }: Pick<StateProps, "project">) {
+  const found = project.progress?.cameras ?? [];
+  const { count } = project.photos;
+  return (
+    <figure class="stack tight cameras">
+      {found.length > 0 ? <FoundCameras cameras={found} label={RUNNING.found(found.length, count)} /> : <Ring count={Math.min(72, Math.max(8, count))} lit={count} label={RUNNING.around(count)} />}
+      <figcaption class="fine" aria-hidden="true">
+        {found.length > 0 ? RUNNING.found(found.length, count) : RUNNING.around(count)}
+      </figcaption>
+    </figure>
   );
 }
 
@@ -108,10 +122,10 @@ function Preview({ projectId, artifact, seq }: { projectId: string; artifact: st
         fileName={artifact}
         poster={null}
         cameras={null}
-        label="Preview of the scene"
+        label={RUNNING.preview}
         optional
       />
-      <figcaption class="fine">A preview of your scene. It gets sharper as training continues.</figcaption>
+      <figcaption class="fine">{RUNNING.previewLead}</figcaption>
     </figure>
   );
 }

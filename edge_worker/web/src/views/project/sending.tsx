@@ -1,12 +1,11 @@
 // The upload in progress, photo by photo.
 // Shows the upload only: it continues while another page is shown.
-import { useEffect } from "preact/hooks";
-
-import { intake } from "../../intake/intake.ts";
+import { FINAL } from "../../../../shared/stages.ts";
 import { bytes, plural } from "../../lib/format.ts";
 import { useOnline } from "../../lib/online.ts";
 import { useStore } from "../../lib/store.ts";
-import type { Item, Phase, UploadSession } from "../../upload/session.ts";
+import { current, type Item, type Phase, type UploadSession } from "../../upload/session.ts";
+import { SENDING } from "../../texts/sending.ts";
 import { Bar, Failure } from "../common/parts.tsx";
 import { Manage } from "./manage.tsx";
 import type { StateProps } from "./state-props.ts";
@@ -27,9 +26,6 @@ export function Sending({ project, upload, ...rest }: StateProps & { upload: Upl
   const sent = items.filter(({ state }) => state === "sent").length;
   const stopped = phase === "stopped";
   const offline = !useOnline() && !stopped && phase !== "started";
-  useEffect(() => {
-    if (phase === "started") intake.clear();
-  }, [phase]);
   return (
     <section class="stack going">
       <Head project={{ ...project, state: "uploading" }} heading={<>{sent} <span class="of">of {plural(items.length, "photo")} uploaded</span></>} uploadFraction={fraction} />
@@ -43,9 +39,16 @@ export function Sending({ project, upload, ...rest }: StateProps & { upload: Upl
       <Failure error={error} />
       <div class="row">
         {stopped ? (
+          <>
           <button class="button" type="button" onClick={() => void upload.run()}>
             Resume upload
           </button>
+          {FINAL.has(project.state) ? (
+            <button class="button quiet" type="button" onClick={() => current.set(null)}>
+              {SENDING.back}
+            </button>
+          ) : null}
+          </>
         ) : (
           <button class="button quiet" type="button" onClick={() => upload.stop()} disabled={phase !== "sending"}>
             Pause

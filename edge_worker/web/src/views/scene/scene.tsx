@@ -1,13 +1,14 @@
 // A finished scene: viewer, report, downloads, share links, and making it again.
 // Not for share links: they show scene-view.tsx.
-import { useRef } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 
 import type { Source } from "../../api/api.ts";
-import { usePhotoNames } from "../../scene/photo-names.ts";
+import { photoNames, usePhotos } from "../../scene/photo-names.ts";
 import { PRESET_WORDS } from "../common/presets.ts";
 import type { OpenScene } from "../../scene/viewer.ts";
 import { Sharing } from "../links/sharing.tsx";
 import { Again } from "../project/again.tsx";
+import { MyPhotos } from "../photos/my-photos.tsx";
 import { Manage } from "../project/manage.tsx";
 import type { StateProps } from "../project/state-props.ts";
 import { Downloads } from "./downloads.tsx";
@@ -17,7 +18,9 @@ import { SceneView } from "./scene-view.tsx";
 
 export function Scene({ source, ...props }: StateProps & { source: Source }) {
   const { project } = props;
-  const names = usePhotoNames(project.id);
+  const [changes, setChanges] = useState(0);
+  const photos = usePhotos(project.id, [project.photos.count, changes]);
+  const names = photoNames(photos);
   const handle = useRef<OpenScene | null>(null);
   return (
     <article class="stack scene">
@@ -41,6 +44,7 @@ export function Scene({ source, ...props }: StateProps & { source: Source }) {
           {props.mayUpload ? <Better {...props} /> : null}
           <Manage {...props} />
         </div>
+        <MyPhotos {...props} photos={photos} onChanged={() => setChanges(changes + 1)} />
       </div>
     </article>
   );

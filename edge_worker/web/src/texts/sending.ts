@@ -1,0 +1,4 @@
+// Texts of an upload in progress.
+export const SENDING = {
+  back: "Back to the scene",
+} as const;
