@@ -23,5 +23,6 @@ export const BINDINGS: Readonly<Record<string, string>> = {
   S3_ACCESS_KEY_ID: "id",
   S3_SECRET_ACCESS_KEY: "secret",
   HOOK_KEYS: JSON.stringify([`${"A".repeat(43)}=`, `${"B".repeat(42)}A=`]),
+  PUSH_KEY: `${"C".repeat(42)}A=`,
   API_TOKENS: JSON.stringify([{ name: "owner", sha256: "0".repeat(64), scopes: ["operate"] }]),
 };
