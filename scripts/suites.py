@@ -29,6 +29,7 @@ WORKER_PYTEST = (
     *(".venv-worker/bin/python", "-m", "pytest", "-q", "-c", "worker_image/pyproject.toml", "--rootdir", "."),
     "tests/unit/splat_worker",
 )
+PROGRAM_TESTS = ("tests/unit", "tests/contract", "tests/live", "--ignore", "tests/unit/splat_worker")
 NPM = ("npm", "--prefix", "edge_worker", "--silent")
 NOT_FAST = "not slow and not engine and not local_cloud and not browser and not docker"
 
@@ -73,7 +74,7 @@ ALL = (
     Suite(name="worker", command=(*WORKER_PYTEST, "-m", "not gpu")),
     Suite(
         name="program, provider and stand-ins",
-        command=(*PYTEST, "tests/unit", "tests/contract", "--ignore", "tests/unit/splat_worker"),
+        command=(*PYTEST, *PROGRAM_TESTS),
     ),
     Suite(name="stacks", command=(*PYTEST, "tests/stack")),
     Suite(name="edge worker", command=(*NPM, "test"), uses=BUILD),
@@ -91,7 +92,7 @@ FAST = (
     PAGE,
     Suite(
         name="unit tests",
-        command=(*PYTEST, "tests/unit", "tests/contract", "--ignore", "tests/unit/splat_worker", "-m", NOT_FAST),
+        command=(*PYTEST, *PROGRAM_TESTS, "-m", NOT_FAST),
     ),
     Suite(name="worker unit tests", command=(*WORKER_PYTEST, "-m", "not slow and not gpu")),
 )

@@ -28,6 +28,7 @@ from scripts.splat_cli.show import report_table, scene_lines
 from scripts.splat_cli.smoke.command import smoke
 from scripts.splat_cli.stack import LOCAL, Engine, check_stack, up_hint
 from scripts.splat_cli.stack_access import find_engine, open_edge
+from scripts.splat_cli.verify_live.command import verify_live
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 SAMPLES = ROOT / "samples/photos"
@@ -263,6 +264,7 @@ app.command()(restore)
 app.command()(doctor)
 app.command()(logs)
 app.command()(smoke)
+app.command()(verify_live)
 shell.add_to(app)
 
 

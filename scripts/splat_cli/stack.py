@@ -53,6 +53,8 @@ class Engine:
     stack: str
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     config_file: Path | None = None
+    on_stand_ins: bool = False
+    """Whether a stack of another name than `local` deploys to the local cloud."""
 
     def run(self, *arguments: str, quiet: bool = False, passed_on: bool = False) -> str:
         """Run a command that changes the stack. Its output goes to stderr as it comes, or is returned when `quiet`. On
@@ -221,9 +223,10 @@ class Engine:
 
     def _environment(self) -> dict[str, str]:
         # The engine must find the Cloudflare stand-in as a plugin for this stack, and for no other.
-        stand_in = [self.root / "local_cloud/cloudflare/bin"] if self.stack == LOCAL else []
+        local = self.stack == LOCAL or self.on_stand_ins
+        stand_in = [self.root / "local_cloud/cloudflare/bin"] if local else []
         # This stack is complete in itself: what a shell exports (passphrase, backend, flags) is meant for others.
-        without = "PULUMI_" if self.stack == LOCAL else None
+        without = "PULUMI_" if local else None
         found = pulumi_engine.environment(self.root, first_on_path=stand_in, without=without)
         return {**found, **self.environment, "PATH": found["PATH"]}
 

@@ -36,6 +36,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "infra.settings.presets",
         "infra.image.labels",
         "infra.image.registry",
+        "infra.addresses",
         "infra.runpod.catalog",
         "infra.runpod.cheapest",
         "infra.runpod.client",

@@ -54,6 +54,16 @@ export class Registry {
     return this.#exclusive(() => this.#delete(type, id));
   }
 
+  /** Other bindings for a script whose code stays, as after a secret was set. */
+  bind(name, bindings) {
+    return this.#exclusive(async () => {
+      const script = this.#store.get("WorkersScript", name);
+      if (script === undefined) throw new NotFound(`WorkersScript "${name}" does not exist.`);
+      await this.#store.put({ ...script, props: { ...script.props, bindings } });
+      await this.#applyHost();
+    });
+  }
+
   async #put(type, givenId, props) {
     const rule = RULES[type];
     if (rule === undefined) throw new NotFound(`Resource type "${type}" is unknown. Known types: ${Object.keys(RULES).join(", ")}.`);

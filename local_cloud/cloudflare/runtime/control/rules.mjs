@@ -174,6 +174,8 @@ function checkBindings(bindings, classes, world) {
     for (const field of fields) {
       if (binding[field] === undefined || binding[field] === null) refuse("INVALID_BINDING", `Binding ${binding.name} (${binding.type}) has no ${field}.`);
     }
+    // The API names a jurisdiction only where it is not the default.
+    if (binding.type === "r2_bucket" && binding.jurisdiction === "default") refuse("INVALID_BINDING", `Binding ${binding.name}: jurisdiction "default" is not allowed here; leave it out.`);
     if (binding.type === "r2_bucket") needBucket(binding.bucketName, binding, world);
     if (binding.type === "ratelimit") oneOf(`${binding.name}.simple.period`, Number(binding.simple.period), RATE_LIMIT_PERIODS_S);
     if (binding.type === "durable_object_namespace" && !classes.some(({ name }) => name === binding.className)) {

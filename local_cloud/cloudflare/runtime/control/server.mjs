@@ -3,12 +3,11 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 
-import { answerRealApi } from "./real-api.mjs";
+import { BadBody, readJson } from "./envelope.mjs";
+import { answerRealApi, answerUploadOfAssets } from "./real-api.mjs";
 import { NotFound } from "./registry.mjs";
 import { Refused } from "./rules.mjs";
 import { FaultInvalid } from "../serving/faults.mjs";
-
-const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
 export function createControlServer({ registry, faults, apiToken, log }) {
   return createServer(async (incoming, outgoing) => {
@@ -24,6 +23,8 @@ export function createControlServer({ registry, faults, apiToken, log }) {
 async function dispatch(incoming, { registry, faults, apiToken }) {
   const { pathname } = new URL(incoming.url, "http://control");
   if (pathname === "/health" && incoming.method === "GET") return { status: 200, body: { status: "ok" } };
+  const uploaded = await answerUploadOfAssets(incoming);
+  if (uploaded !== undefined) return uploaded;
   if (!isAuthorized(incoming.headers.authorization, apiToken)) {
     return { status: 401, body: errorBody("UNAUTHENTICATED", "The bearer key differs from the CLOUDFLARE_API_TOKEN of this runtime.") };
   }
@@ -63,25 +64,6 @@ async function readProps(incoming) {
   return withoutNulls(body.props);
 }
 
-/** The body as an object. */
-async function readJson(incoming) {
-  const chunks = [];
-  let bytes = 0;
-  for await (const chunk of incoming) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) throw new BadBody(`The body is over ${MAX_BODY_BYTES} bytes.`);
-    chunks.push(chunk);
-  }
-  let body;
-  try {
-    body = JSON.parse(Buffer.concat(chunks).toString("utf8"));
-  } catch {
-    throw new BadBody("The body is not JSON.");
-  }
-  if (body === null || typeof body !== "object" || Array.isArray(body)) throw new BadBody("The body must be an object.");
-  return body;
-}
-
 /** Pulumi sends null for values that are not set; the rules expect them to be absent. */
 function withoutNulls(value) {
   if (Array.isArray(value)) return value.map(withoutNulls);
@@ -92,8 +74,6 @@ function withoutNulls(value) {
       .map(([name, inner]) => [name, withoutNulls(inner)]),
   );
 }
-
-class BadBody extends Error {}
 
 function describe(error, log) {
   if (error instanceof NotFound) return [404, errorBody("NOT_FOUND", error.message)];

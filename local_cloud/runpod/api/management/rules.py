@@ -134,6 +134,9 @@ _RELEASE_FIELDS: Mapping[str, str] = {
 def release_diff(old: EndpointSpec, new: EndpointSpec) -> tuple[FieldChange, ...]:
     """The changes that make a new release; name, workers, scaling, timeout and flashboot take effect without one."""
     changes: list[FieldChange] = []
+    if old.gpu.count != new.gpu.count:
+        changes.append(FieldChange(field="gpuCount", old=old.gpu.count, new=new.gpu.count))
+        old = dataclasses.replace(old, gpu=dataclasses.replace(old.gpu, count=new.gpu.count))
     for field, name in _RELEASE_FIELDS.items():
         before, after = getattr(old, field), getattr(new, field)
         if before != after:

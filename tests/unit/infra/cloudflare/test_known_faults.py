@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parents[4]
 
 def test_every_known_fault_has_a_test_that_exists() -> None:
     page = (ROOT / "docs" / "cloudflare-provider.md").read_text()
-    rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
+    avoided = page.partition("\n## ")[0]
+    rows = [line for line in avoided.splitlines() if line.startswith("| ")][1:]
     named = [re.findall(r"`(test_\w+)`", row.rpartition("|")[0].rpartition("|")[2]) for row in rows]
     assert len(rows) >= 15
     assert all(named)
