@@ -24,6 +24,8 @@ UV_ENVIRONMENT = {
 def package_steps(root: Path, *, test: bool, worker: bool) -> list[Step]:
     """All steps but the engine, in no particular order."""
     steps = [_uv(root), _deploy(root, test=test), _edge_packages(root), _edge_build(root)]
+    if test:
+        steps.append(_next_sdk(root))
     if worker:
         steps += [_worker(root, test=test), _export_tools(root), _kernels(root)]
     return steps
@@ -143,6 +145,28 @@ def _worker(root: Path, *, test: bool) -> Step:
         action=act,
         inputs=[lock, _interpreter(environment)],
         made=[_bin(environment) / "python"],
+        after=["uv"],
+    )
+
+
+def _next_sdk(root: Path) -> Step:
+    """The next major version of RunPod's SDK, without its packages: a folder that tests put before the pinned one."""
+    folder = root / ".tools/runpod-next"
+    lock = root / "requirements/runpod-next.txt"
+
+    def act(context: Context) -> None:
+        context.update("installing the next RunPod SDK, for the tests")
+        shutil.rmtree(folder, ignore_errors=True)
+        uv = _bin(root / ".tools/uv") / "uv"
+        install = [uv, "pip", "install", "--quiet", "--no-deps", "--require-hashes", "--python", sys.executable]
+        context.run([*install, "--target", folder, "-r", lock], cwd=root, env=UV_ENVIRONMENT)
+
+    return Step(
+        name="next RunPod SDK",
+        stamp=_stamp(root, "next-runpod-sdk"),
+        action=act,
+        inputs=[lock, _interpreter(folder)],
+        made=[folder / "runpod/__init__.py"],
         after=["uv"],
     )
 

@@ -22,6 +22,8 @@ from . import spec
 HERE = Path(__file__).parent
 KEY = "rpa_test_key_of_the_account"
 REPOSITORY = "test.local/worker"
+# The next major version of the SDK (requirements/runpod-next.txt), which set-up installs for the tests.
+NEXT_SDK = HERE.parents[2] / ".tools/runpod-next"
 # Of the private image: the registry takes an old and a new password while one replaces the other.
 LOGINS = [{"username": "robot", "password": password} for password in ("pa55", "pa56")]
 
@@ -138,6 +140,9 @@ def images(folder: Path) -> Path:
         }
         for kind in kinds
     }
+    for kind in ("async", "generator"):
+        command = table[REPOSITORY if kind == "async" else f"{REPOSITORY}-{kind}"]["command"]
+        table[f"{REPOSITORY}-{kind}-next"] = {"command": command, "env": env | {"PYTHONPATH": str(NEXT_SDK)}}
     table[f"{REPOSITORY}-private"] = {**table[REPOSITORY], "private": LOGINS}
     table[f"{REPOSITORY}-checked"] = {"command": [sys.executable, str(HERE / "worker_of_all_kinds.py"), "async"]}
     for name in ("says", "deaf"):

@@ -34,6 +34,7 @@ from splat_worker.job.child_host import ChildHost, ReportedFailure
 from splat_worker.transfer.outbox import sign
 
 WORKER_IMAGE = Path(__file__).parents[3] / "worker_image"
+NEXT_SDK = WORKER_IMAGE.parent / ".tools/runpod-next"
 SECRET = "whsec_c2VjcmV0LW9mLXRoaXMtYXR0ZW1wdA=="
 START_LIMIT_S = 90
 JOB_LIMIT_S = 240
@@ -65,10 +66,18 @@ def children_of(pid: int) -> list[int]:
 
 @pytest.fixture
 def worker(runpod_server, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:  # type: ignore[no-untyped-def]
+    with started_worker(runpod_server, tmp_path) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def started_worker(runpod_server: Any, tmp_path: Path, *first: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The shipped handler; packages in the folders `first` come before those of the worker."""
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("RUNPOD_", "SPLAT_", "PYTEST"))
     } | runpod_server.environment()
-    environment |= {"PYTHONPATH": str(WORKER_IMAGE / "src"), "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    search = os.pathsep.join(str(folder) for folder in (*first, WORKER_IMAGE / "src"))
+    environment |= {"PYTHONPATH": search, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
     with (tmp_path / "worker.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "splat_worker.handler"],
@@ -164,6 +173,18 @@ def test_a_job_runs_end_to_end_and_a_second_job_starts_warm(
     assert set(child) <= set(children_of(worker.pid)), "the second job should run in the same warm child"
     assert "never-show-this" not in log_of(tmp_path)
     assert "never-show-this" not in json.dumps([body for _, body in runpod_server.done])
+
+
+@pytest.mark.slow
+def test_the_handler_runs_on_the_next_sdk(runpod_server, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    if not (NEXT_SDK / "runpod").exists():
+        assert not os.environ.get("CI"), "run scripts/bootstrap --test"
+        pytest.skip("the next SDK is not installed: run scripts/bootstrap --test")
+    with started_worker(runpod_server, tmp_path, NEXT_SDK):
+        runpod_server.jobs.put({"id": "job-1", "input": {"project_id": "first", "image_urls": []}})
+        answer = runpod_server.result("job-1", START_LIMIT_S)
+    assert answer["error"]["code"] == "BAD_INPUT"
+    assert "Traceback" not in json.dumps(answer)
 
 
 def _check_progress(server: Any, job_id: str) -> None:
