@@ -39,8 +39,8 @@ alerts: bootstrap-test ## every Prometheus alert under its fault on the local cl
 
 photos-there: # before set-up, which takes minutes
 	@$(call at_home,SPLAT_PHOTOS); \
-	if [ -n "$$SPLAT_PHOTOS" ] && [ ! -d "$$SPLAT_PHOTOS" ]; then \
-	  printf '%s is not a folder.\nhint: set PHOTOS to the folder that holds your photos\n' "$$SPLAT_PHOTOS" >&2; exit 1; fi
+	if [ -n "$$SPLAT_PHOTOS" ] && [ ! -e "$$SPLAT_PHOTOS" ]; then \
+	  printf '%s does not exist.\nhint: set PHOTOS to the folder that holds your photos, or to a clip\n' "$$SPLAT_PHOTOS" >&2; exit 1; fi
 
 bootstrap:
 	@scripts/bootstrap
@@ -49,9 +49,9 @@ bootstrap-test:
 	@scripts/bootstrap --test
 
 folders-named:
-	@[ -n "$$SPLAT_PHOTOS" ] && [ -n "$$SPLAT_OUT" ] || { echo "hint: make worker PHOTOS=dir OUT=dir [PRESET=preview|standard|high]" >&2; exit 1; }
+	@[ -n "$$SPLAT_PHOTOS" ] && [ -n "$$SPLAT_OUT" ] || { echo "hint: make worker PHOTOS=dir-or-clip.mp4 OUT=dir [PRESET=preview|standard|high]" >&2; exit 1; }
 
-worker: folders-named photos-there bootstrap ## make a scene without a cloud: make worker PHOTOS=dir OUT=dir PRESET=standard
+worker: folders-named photos-there bootstrap ## make a scene without a cloud: make worker PHOTOS=dir-or-clip.mp4 OUT=dir PRESET=standard
 	@$(call at_home,SPLAT_PHOTOS); $(call at_home,SPLAT_OUT); \
 	kernels=$$(scripts/gpu-kernels) || exit 1; [ -z "$$kernels" ] || export SPLAT_KERNELS="$$kernels"; \
 	NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m splat_worker $(if $(PRESET),--preset $(PRESET)) $(addprefix --also ,$(ALSO)) -- "$$SPLAT_PHOTOS" "$$SPLAT_OUT"

@@ -87,10 +87,11 @@ WORKER = ROOT / "worker_image" / "src" / "splat_worker"
 WORKER_MAY: dict[str, set[str]] = {
     "shell": {"photos", "contract", "."},
     "selftest": {"job", "photos", "train", "transfer", "contract", "."},
-    "job": {"photos", "sfm", "train", "export", "edit", "transfer", "contract", "."},
+    "job": {"photos", "video", "sfm", "train", "export", "edit", "transfer", "contract", "."},
     "export": {"sfm", "edit", "."},
     "edit": {"contract", "."},
     "sfm": {"photos", "contract", "."},
+    "video": {"photos", "contract", "."},
     "photos": {"contract", "."},
     "train": {"."},
     "transfer": {"contract", "."},

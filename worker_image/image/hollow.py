@@ -1,5 +1,6 @@
 """Makes a hollow copy of a shared library: its name, symbols and versions without their code.
-Needs gcc and binutils. A call of any symbol prints the library's name and aborts.
+Needs gcc and binutils. A call of any symbol prints the library's name and aborts; or, where the program asks what
+the library offers before it uses any of it, returns 0.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ def exported(nm_output: str) -> tuple[Symbol, ...]:
     return tuple(found)
 
 
-def source(symbols: tuple[Symbol, ...], *, soname: str, purpose: str) -> str:
-    """C source that defines every symbol as a function that prints the library's name and aborts."""
+def source(symbols: tuple[Symbol, ...], *, soname: str, purpose: str, asked: bool = False) -> str:
+    """C source that defines every symbol as a function that prints the library's name and aborts, or returns 0 if it is
+    asked."""
     text = f"{soname} ({purpose}) is left out of this image but was called: remove it from left_out.py\\n"
     lines = [
         "#include <stdlib.h>",
@@ -55,8 +57,9 @@ def source(symbols: tuple[Symbol, ...], *, soname: str, purpose: str) -> str:
         if symbol.bytes:
             lines.append(f'char d{number}[{symbol.bytes}] __asm__("{symbol.name}");')
         else:
-            lines.append(f'void f{number}(void) __asm__("{symbol.name}");')
-            lines.append(f"void f{number}(void) {{ left_out(); }}")
+            lines.append(f'long f{number}(void) __asm__("{symbol.name}");')
+            body = "return 0;" if asked else "left_out(); return 0;"
+            lines.append(f"long f{number}(void) {{ {body} }}")
     return "\n".join(lines) + "\n"
 
 
@@ -77,8 +80,8 @@ def soname_of(library: Path) -> str:
     return found[1] if found else library.name
 
 
-def hollow_out(library: Path, purpose: str) -> int:
-    """Replace `library` by its hollow copy; returns the bytes saved."""
+def hollow_out(library: Path, purpose: str, *, asked: bool = False) -> int:
+    """Replace `library` by its hollow copy; returns the bytes saved. asked: its functions return 0 and do not abort."""
     before = library.stat().st_size
     soname = soname_of(library)
     versioned = _run("nm", "-DS", "--defined-only", "--with-symbol-versions", str(library))
@@ -87,7 +90,7 @@ def hollow_out(library: Path, purpose: str) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         code, script = Path(scratch) / "hollow.c", Path(scratch) / "hollow.map"
         out = Path(scratch) / soname
-        code.write_text(source(symbols, soname=soname, purpose=purpose))
+        code.write_text(source(symbols, soname=soname, purpose=purpose, asked=asked))
         command = ["gcc", "-w", "-O1", "-fno-builtin", "-shared", "-fPIC", "-s"]
         command += [f"-Wl,-soname,{soname}", "-o", str(out), str(code)]
         nodes = tuple(node for node in nodes if node != soname)

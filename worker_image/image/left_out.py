@@ -58,6 +58,14 @@ FILES = (
     LeftOut(pattern="tools/node_modules/playcanvas/scripts", why="editor scripts"),
 )
 
+HOLLOW_ENCODERS = {
+    "av.libs/libx264-d6533a8d.so.165": "encodes video; GPL",
+    "av.libs/libx265-f5385bb8.so.216": "encodes video; GPL",
+    "av.libs/libSvtAv1Enc-9393c086.so.4.1.0": "encodes video",
+}
+"""Under site-packages; the names are those of the locked wheel. FFmpeg asks each encoder what it offers before it
+decodes anything, so their functions return 0 instead of aborting."""
+
 HOLLOW_CUDA = {
     "nvidia/cu13/lib/libcufft.so.12": "Fourier transforms",
     "nvidia/cu13/lib/libcurand.so.10": "random numbers by cuRAND; torch has its own generator",

@@ -73,6 +73,8 @@ def main() -> int:
     (site,) = options.site.glob("lib/python3*/site-packages")
     for path, why in (left_out.HOLLOW_CUDA if cuda else left_out.HOLLOW_CPU).items():
         rows.append({"what": path, "why": why, "bytes": hollow_out(site / path, why)})
+    for path, why in left_out.HOLLOW_ENCODERS.items():
+        rows.append({"what": path, "why": why, "bytes": hollow_out(site / path, why, asked=True)})
     # Bytecode without source timestamps, so that copied layers stay valid and a worker compiles nothing at start.
     compileall.compile_dir(site, quiet=2, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
     layers: Path = options.layers

@@ -19,7 +19,7 @@ EMULATOR = HERE / "train/cuda/emulator"
 
 
 def _load(name: str):  # type: ignore[no-untyped-def]
-    spec = importlib.util.spec_from_file_location(f"splat_worker_test_{name}", HERE / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"splat_worker_test_{Path(name).name}", HERE / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -83,3 +83,12 @@ def machine(request: pytest.FixtureRequest) -> SimpleNamespace:
         return SimpleNamespace(device="cuda", kernels=load())
     except KernelsMissing as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def drawn_clip(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    """`film` (drawn_clip.Film), `path`, an MP4 of it, and `encode`."""
+    module = _load("video/drawn_clip")
+    film = module.film()
+    path = module.encode(tmp_path_factory.mktemp("clip") / "walk.mp4", film.frames)
+    return SimpleNamespace(film=film, path=path, encode=module.encode)

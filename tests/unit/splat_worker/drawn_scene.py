@@ -33,12 +33,14 @@ class StillLife:
         return -np.einsum("nij,ni->nj", self.poses[:, :3, :3], self.poses[:, :3, 3])
 
 
-def orbit(count: int, *, radius: float = 2.6, up_deg: float = 32.0, arc_deg: float = 150.0) -> np.ndarray:
-    """(N, 4, 4) level cameras on an arc around the origin, at two heights."""
+def orbit(
+    count: int, *, radius: float = 2.6, up_deg: float = 32.0, arc_deg: float = 150.0, sway_deg: float = 7.0
+) -> np.ndarray:
+    """(N, 4, 4) level cameras on an arc around the origin, in turn `sway_deg` above and below its middle."""
     poses = []
     for i in range(count):
         azimuth = np.radians(-arc_deg / 2 + arc_deg * i / max(1, count - 1))
-        height = np.radians(up_deg + (8 if i % 2 else -6))
+        height = np.radians(up_deg + 1 + (sway_deg if i % 2 else -sway_deg))
         centre = radius * np.array(
             [np.sin(azimuth) * np.cos(height), -np.sin(height), -np.cos(azimuth) * np.cos(height)]
         )
@@ -59,23 +61,28 @@ def look_at(centre: np.ndarray, target: np.ndarray) -> np.ndarray:
 def draw(folder: Path, *, count: int, width: int, height: int, alone: bool = False) -> StillLife:
     """alone: PNGs with an alpha channel, which cuts everything out but the boxes and their table; the pixels beyond are
     white."""
-    rng = np.random.default_rng(7)
-    textures = [_texture(rng) for _ in range(1 + len(BOXES))]
+    surfaces = textures()
     focal_px = 1.15 * width
     poses = orbit(count)
     names = []
     for i, pose in enumerate(poses):
         names.append(f"{i:02d}.{'png' if alone else 'jpg'}")
-        picture, cover = _picture(pose, focal_px, (width, height), textures, table=ALONE if alone else TABLE)
+        drawn, cover = picture(pose, focal_px, (width, height), surfaces, table=ALONE if alone else TABLE)
         if alone:
             share = cover[..., None] / 255.0
-            straight = (picture - (1 - share) * BEHIND) / np.maximum(share, 1e-3)
-            picture = np.where(share > 0, straight, 255.0).clip(0, 255).astype(np.uint8)
-            picture = np.dstack([picture, cover])
+            straight = (drawn - (1 - share) * BEHIND) / np.maximum(share, 1e-3)
+            drawn = np.where(share > 0, straight, 255.0).clip(0, 255).astype(np.uint8)
+            drawn = np.dstack([drawn, cover])
         exif = Image.Exif()
         exif.get_ifd(0x8769)[0xA405] = round(focal_px * 43.2666 / np.hypot(width, height))
-        Image.fromarray(picture).save(folder / names[-1], exif=exif, **({} if alone else {"quality": 92}))
+        Image.fromarray(drawn).save(folder / names[-1], exif=exif, **({} if alone else {"quality": 92}))
     return StillLife(folder, tuple(names), poses, focal_px, width, height)
+
+
+def textures() -> list[np.ndarray]:
+    """Of the table and of each box."""
+    rng = np.random.default_rng(7)
+    return [_texture(rng) for _ in range(1 + len(BOXES))]
 
 
 def _texture(rng: np.random.Generator) -> np.ndarray:
@@ -87,13 +94,20 @@ def _texture(rng: np.random.Generator) -> np.ndarray:
     return out
 
 
-def _picture(
-    pose: np.ndarray, focal_px: float, size: tuple[int, int], textures: list[np.ndarray], *, table: float
+def picture(
+    pose: np.ndarray,
+    focal_px: float,
+    size: tuple[int, int],
+    textures: list[np.ndarray],
+    *,
+    table: float = TABLE,
+    samples: int = 2,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W, 3) uint8 with 2x2 samples per pixel, and (H, W) uint8 how much of a pixel shows anything."""
-    width, height = size[0] * 2, size[1] * 2
+    """(H, W, 3) uint8 with samples x samples per pixel, and (H, W) uint8 how much of a pixel shows anything."""
+    width, height = size[0] * samples, size[1] * samples
     u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    rays = np.stack([(u - width / 2) / (2 * focal_px), (v - height / 2) / (2 * focal_px), np.ones_like(u)], -1)
+    focal = samples * focal_px
+    rays = np.stack([(u - width / 2) / focal, (v - height / 2) / focal, np.ones_like(u)], -1)
     rays = rays @ pose[:3, :3]
     origin = -pose[:3, :3].T @ pose[:3, 3]
     depth = np.full(u.shape, np.inf)
@@ -115,6 +129,6 @@ def _picture(
         depth[hit] = t[hit]
         i, j = ((w[hit] * 230).astype(int) % 512 for w in (a, b))
         colour[hit] = shade * texture[i, j]
-    mean = colour.reshape(size[1], 2, size[0], 2, 3).mean(axis=(1, 3))
-    cover = np.isfinite(depth).reshape(size[1], 2, size[0], 2).mean(axis=(1, 3))
+    mean = colour.reshape(size[1], samples, size[0], samples, 3).mean(axis=(1, 3))
+    cover = np.isfinite(depth).reshape(size[1], samples, size[0], samples).mean(axis=(1, 3))
     return mean.clip(0, 255).astype(np.uint8), np.rint(255 * cover).astype(np.uint8)

@@ -67,6 +67,11 @@ def test_a_call_names_the_library_and_its_purpose_and_ends_the_process(program: 
     assert "libsplat.so.3 (adding) is left out of this image" in done.stderr
 
 
+def test_a_library_that_is_asked_first_answers_nothing(program: Path) -> None:
+    hollow.hollow_out(program.parent / "libsplat.so.3", "adding", asked=True)
+    assert subprocess.run([program, "call"], check=False).returncode == 0
+
+
 def test_versions_and_names_equal_those_of_the_real_library(program: Path) -> None:
     library = program.parent / "libsplat.so.3"
     command = ["nm", "-DS", "--defined-only", "--with-symbol-versions", str(library)]

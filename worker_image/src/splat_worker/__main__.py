@@ -1,4 +1,4 @@
-"""The pipeline from a shell, without a cloud: `python -m splat_worker PHOTOS_DIR OUT_DIR`.
+"""The pipeline from a shell, without a cloud: `python -m splat_worker PHOTOS_DIR_OR_CLIP OUT_DIR`.
 Files go to OUT_DIR, a table to stdout, progress and errors to stderr. Exit status: 0 done, 1 user error, 2 our error,
 128 and the signal's number after Ctrl-C and the like.
 """
@@ -52,7 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m splat_worker", description="Makes a 3D Gaussian-splat scene from photos."
     )
-    parser.add_argument("photos", type=Path, help="folder of JPEG, PNG, WebP or HEIC photos of one subject")
+    parser.add_argument(
+        "photos",
+        type=Path,
+        help="folder of JPEG, PNG, WebP or HEIC photos and MP4 or MOV clips of one subject, or one clip",
+    )
     parser.add_argument("out", type=Path, help="folder for the scene; created if missing")
     parser.add_argument("--preset", choices=[p.value for p in Preset], default=Preset.PREVIEW.value)
     parser.add_argument("--steps", type=int, help="training steps, instead of the preset's")

@@ -31,6 +31,19 @@ PHOTO_WORK_SIDE_MIN_PX = 100
 """Shorter side at the working size below which a photo is rejected: a panorama of more than about 10 to 1."""
 PROJECT_BYTES_MAX = 8 * 1024 * MIB
 
+VIDEO_BYTES_MAX = 4 * 1024 * MIB
+"""Largest file of one clip: 10 minutes of 4K at the 50 Mbit/s of phones."""
+VIDEO_SECONDS_MAX = 600
+VIDEO_PIXELS_MAX = 36_000_000
+"""Largest frame: 8K (7680x4320)."""
+VIDEO_STREAMS_MAX = 32
+"""Phones write up to 8: picture, sound, and tracks of sensor data."""
+VIDEO_FRAMES_PER_S = 2
+"""Frames of a clip that become photos, at most: a walk around a subject in a minute gives 120."""
+VIDEO_FRAMES_MIN, VIDEO_FRAMES_MAX = 20, 200
+VIDEO_MEMORY_BYTES = 6 * 1024 * MIB
+"""For the process that decodes a clip. An 8K clip of 10 bits takes 2.6 GB in its decoder."""
+
 DISK_BASE_BYTES = 300 * MIB
 """Space for the match database, the exports and the checkpoint of a small job."""
 MEMORY_BASE_BYTES = 700 * MIB

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from splat_worker.photos.reject import Refused
-from splat_worker.photos.sniff import FORMATS, TAKEN_SUFFIXES, sniff
+from splat_worker.photos.sniff import FORMATS, TAKEN_SUFFIXES, is_video, sniff
 
 CONTRACT = json.loads((Path(__file__).parents[4] / "docs/contracts/photo-types.json").read_text())
 ACCEPTED = [
@@ -44,3 +44,23 @@ def test_other_first_bytes_are_no_photo(tmp_path: Path, rejected: dict[str, str]
 def test_the_types_and_extensions_are_those_of_the_contract() -> None:
     assert [name for name, _, _ in FORMATS] == [kind["name"] for kind in CONTRACT["types"]]
     assert {f".{extension}" for kind in CONTRACT["types"] for extension in kind["extensions"]} == TAKEN_SUFFIXES
+
+
+def test_clips_are_those_of_the_contract(tmp_path: Path) -> None:
+    kind, brands = CONTRACT["video"]["magic"]
+    heads = [f"\0\0\0\x18{kind['any_of'][0]}{brand}" for brand in brands["any_of"]]
+    assert all(is_video(written(tmp_path / "clip", head)) for head in heads)
+    assert not any(is_video(written(tmp_path / "clip", head[:-1])) for head in heads)
+    for _, parts in ACCEPTED:
+        assert not is_video(
+            written(tmp_path / "photo", "".join(text.rjust(offset + len(text), "\0") for offset, text in parts))
+        )
+
+
+def test_the_limits_of_clips_are_those_of_the_contract() -> None:
+    from splat_worker import limits
+
+    video = CONTRACT["video"]
+    assert (video["bytes_max"], video["seconds_max"]) == (limits.VIDEO_BYTES_MAX, limits.VIDEO_SECONDS_MAX)
+    assert video["frames_per_s"] == limits.VIDEO_FRAMES_PER_S
+    assert (video["frames_min"], video["frames_max"]) == (limits.VIDEO_FRAMES_MIN, limits.VIDEO_FRAMES_MAX)

@@ -43,6 +43,15 @@ def test_links_that_lead_nowhere_videos_and_raw_files_get_a_reason_later_and_pip
     assert names(tmp_path) == ["clip.MP4", "gone.jpg", "loop.jpg", "raw.nef"]
 
 
+def test_one_clip_needs_no_folder_but_one_photo_does(tmp_path: Path) -> None:
+    (tmp_path / "walk.mov").write_bytes(b"\0\0\0\x14ftypqt  ")
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    assert names(tmp_path / "walk.mov") == ["walk.mov"]
+    assert names(tmp_path) == ["a.jpg", "walk.mov"]
+    with pytest.raises(JobError, match="not a folder"):
+        names(tmp_path / "a.jpg")
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [

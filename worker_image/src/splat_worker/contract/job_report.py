@@ -26,7 +26,28 @@ class Rejected(_Report):
     reason: str
 
 
+class DroppedSpan(_Report):
+    """A stretch of a clip without a frame, and why. code: video.choice.Dropped."""
+
+    from_s: float
+    to_s: float
+    code: str
+    reason: str
+
+
+class VideoReport(_Report):
+    """Which seconds of a clip became photos. Each of them is named after the clip and its time in `photos`."""
+
+    name: str
+    seconds: float
+    frames: int
+    used_s: tuple[float, ...] = Field(description="Seconds from the clip's begin of each frame that became a photo.")
+    dropped: tuple[DroppedSpan, ...] = ()
+
+
 class PhotosReport(_Report):
+    """given: photos, and frames that were chosen from clips."""
+
     given: int
     registered: int
     rejected: tuple[Rejected, ...] = ()
@@ -110,6 +131,7 @@ class Report(_Report):
     preset: Preset
     device: Device
     photos: PhotosReport
+    videos: tuple[VideoReport, ...] = Field(default=(), description="Clips that photos were taken from.")
     metrics: Metrics
     sfm: SfmReport | None = None
     up: UpReport | None = Field(default=None, description="Absent from reports of older workers.")

@@ -25,7 +25,7 @@ from splat_worker.job.machine import find_device, reset_peak_memory
 from splat_worker.job.quality import check_quality
 from splat_worker.job.reporting import Outcome, build_report
 from splat_worker.job.run import JobRun, SceneJob
-from splat_worker.limits import PHOTO_BYTES_USUAL, PHOTOS_MAX, PHOTOS_MIN, check_room, cpu_count, need_of
+from splat_worker.limits import PHOTO_BYTES_USUAL, PHOTOS_MIN, check_room, cpu_count, need_of
 from splat_worker.photos.reject import Reject
 from splat_worker.photos.validation import Prepared, Source, most_blurred, prepare
 from splat_worker.progress import Event, OnEvent
@@ -45,6 +45,7 @@ from splat_worker.train.render import render
 from splat_worker.train.trainer import train
 from splat_worker.transfer.delivery import Presigned
 from splat_worker.transfer.transfer import Transfer
+from splat_worker.video.expand import Expanded, File, expand, has_clips
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ EXTRACT_PX: dict[tuple[str, Preset], int] = {("cuda", Preset.PREVIEW): 1000, ("c
 """Longer side at which features are found, if not the photos' own size. Of 50 phone photos at 1600 px all were placed
 either way, in 27 s instead of 34 s, with errors of 1.10 px instead of 1.03 px (bench/gpu/README.md)."""
 REGISTERED_WARN_SHARE = 0.7
+CLIPS_SHARE = 0.8
+"""Of the progress of the photos' stage, where there are clips: decoding takes longest."""
 
 
 def run_input(job: JobInput, scratch: Path, on_event: OnEvent, transfer: Transfer) -> Report:
@@ -76,18 +79,19 @@ def run_input(job: JobInput, scratch: Path, on_event: OnEvent, transfer: Transfe
             scratch / "download",
             on_progress=lambda done, total: report(done / total, f"Downloaded {done} of {total} photos"),
         )
-        sources = [Source(name=item.name, path=item.path) for item in fetched]
-        resumed = _load_checkpoint(run, [(item.name, item.sha256) for item in fetched])
-    return make_scene(run, sources, resumed)
+    return make_scene(run, [File(source=Source(name=f.name, path=f.path), digest=f.sha256) for f in fetched])
 
 
 def run_folder(run: JobRun, sources: Sequence[Source]) -> Report:
-    """A local job: the photos are on this machine."""
-    with run.stage(Stage.DOWNLOAD, f"Reading {len(sources)} photos"):
-        digests = [(source.name, _digest(source.path)) for source in sources]
-        digests += [(f"mask of {source.name}", _digest(source.mask)) for source in sources if source.mask]
-        resumed = _load_checkpoint(run, digests)
-    return make_scene(run, sources, resumed)
+    """A local job: photos and clips are on this machine."""
+    with run.stage(Stage.DOWNLOAD, f"Reading {len(sources)} files"):
+        files = [File(source=source, digest=_digest_of(source)) for source in sources]
+    return make_scene(run, files)
+
+
+def _digest_of(source: Source) -> str:
+    """Of the file, and of its mask where it has one."""
+    return _digest(source.path) + ("" if source.mask is None else f" {_digest(source.mask)}")
 
 
 def _digest(path: Path) -> str:
@@ -113,7 +117,7 @@ class _Resumed:
         return Stage.SFM if self.checkpoint.sparse else Stage.PHOTOS
 
 
-def _load_checkpoint(run: JobRun, digests: list[tuple[str, str]]) -> _Resumed:
+def _load_checkpoint(run: JobRun, digests: Sequence[tuple[str, str]]) -> _Resumed:
     device = find_device()
     shaping = {"side_px": _side_px(run, device), "cameras": shaping_settings(_sfm_preset(run, device))}
     own = fingerprint(digests, {**run.job.settings(), **shaping})
@@ -140,12 +144,12 @@ def _checked(resumed: _Resumed, prepared: Prepared) -> _Resumed:
     return replace(resumed, checkpoint=None)
 
 
-def make_scene(run: JobRun, sources: Sequence[Source], resumed: _Resumed) -> Report:
+def make_scene(run: JobRun, files: Sequence[File]) -> Report:
     """All stages after the download."""
     reset_peak_memory()
     device = find_device()
     _check_trainer(device)
-    prepared = _photos_stage(run, sources, _side_px(run, device))
+    taken, prepared, resumed = _photos_stage(run, files, _side_px(run, device))
     resumed = _checked(resumed, prepared)
     with _blur_named(prepared), Extras(run, resumed.fingerprint) as extras:
         sparse = _sfm_stage(run, prepared, device, extras, resumed=resumed)
@@ -154,7 +158,8 @@ def make_scene(run: JobRun, sources: Sequence[Source], resumed: _Resumed) -> Rep
         posed, trained = _train_stage(run, prepared, transform(sparse, placed), device, extras, resumed=resumed)
     exported = _export_stage(run, prepared, trained, posed, placed=placed, device=device)
     outcome = Outcome(
-        given=tuple(source.name for source in sources),
+        given=taken.given,
+        videos=taken.videos,
         prepared=prepared,
         sparse=sparse,
         up=placed.up,
@@ -209,20 +214,30 @@ def _sfm_preset(run: JobRun, device: Device) -> SfmPreset:
     )
 
 
-def _photos_stage(run: JobRun, sources: Sequence[Source], side_px: int) -> Prepared:
+def _photos_stage(run: JobRun, files: Sequence[File], side_px: int) -> tuple[Expanded, Prepared, _Resumed]:
+    clips_share = CLIPS_SHARE if has_clips(files) else 0.0
     with run.stage(Stage.PHOTOS, "Checking the photos") as report:
-        if len(sources) > PHOTOS_MAX:
-            raise JobError(Code.BAD_INPUT, f"There are {len(sources)} photos; the limit is {PHOTOS_MAX}.")
-        check_room(need_of(len(sources), 0, side_px), run.scratch)
+        taken = expand(
+            files,
+            run.scratch / "frames",
+            side_max_px=side_px,
+            seconds_left=None if run.deadline is None else run.deadline - run.clock(),
+            on_progress=lambda share, text: report(clips_share * share, text),
+        )
+        resumed = _load_checkpoint(run, taken.digests)
+        check_room(need_of(len(taken.sources), 0, side_px), run.scratch)
         prepared = prepare(
-            sources,
+            taken.sources,
             run.scratch / "photos",
             side_max_px=side_px,
-            on_progress=lambda done, total: report(done / total, f"Checked {done} of {total} photos"),
+            on_progress=lambda done, total: report(
+                clips_share + (1.0 - clips_share) * done / total, f"Checked {done} of {total} photos"
+            ),
         )
+        prepared = replace(prepared, rejected=(*taken.rejected, *prepared.rejected))
         if len(prepared.photos) < PHOTOS_MIN:
-            raise _too_few(len(sources), prepared)
-        return prepared
+            raise _too_few(len(taken.given), prepared)
+        return taken, prepared, resumed
 
 
 def _too_few(given: int, prepared: Prepared) -> JobError:

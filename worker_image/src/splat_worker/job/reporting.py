@@ -7,7 +7,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from splat_worker.contract.job_report import Artifact, Device, Metrics, PhotosReport, Report, SfmReport, UpReport
+from splat_worker.contract.job_report import (
+    Artifact,
+    Device,
+    Metrics,
+    PhotosReport,
+    Report,
+    SfmReport,
+    UpReport,
+    VideoReport,
+)
 from splat_worker.errors import Stage
 from splat_worker.export.artifacts import Exported
 from splat_worker.job import cost
@@ -22,9 +31,10 @@ from splat_worker.train.core.context import Trained
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The results of the stages. given: names of all photos, in order."""
+    """The results of the stages. given: names of all photos, in order; videos: the clips that some are taken from."""
 
     given: tuple[str, ...]
+    videos: tuple[VideoReport, ...] = ()
     prepared: Prepared
     sparse: SparseModel
     up: Up
@@ -42,6 +52,7 @@ def build_report(run: JobRun, outcome: Outcome, artifacts: dict[str, Artifact]) 
         preset=run.job.preset,
         device=outcome.device,
         photos=_photos(outcome),
+        videos=outcome.videos,
         metrics=_metrics(outcome),
         sfm=SfmReport(
             rung=sparse.rung,

@@ -24,6 +24,13 @@ FORMATS: tuple[tuple[str, str, Callable[[bytes], bool]], ...] = (
     ("WebP", "WEBP", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP"),
     ("HEIC", "HEIF", lambda head: head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS),
 )
+VIDEO_BRANDS = frozenset(
+    (
+        *(b"isom", b"iso2", b"iso3", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"qt  "),
+        *(b"M4V ", b"MSNV", b"XAVC", b"3gp4", b"3gp5", b"3gp6"),
+    )
+)
+"""Major brands of MP4 and MOV files (ISO/IEC 14496-12), as phones and cameras write them."""
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 OTHERS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("a GIF", lambda head: head.startswith(b"GIF8")),
@@ -36,6 +43,7 @@ OTHERS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("a web page", lambda head: head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html", b"<?xml"))),
 )
 _TAKEN = "Use JPEG, PNG, WebP or HEIC."
+_TAKEN_VIDEO = "Use MP4 or MOV."
 
 
 def meant_as_photo(path: Path) -> bool:
@@ -47,10 +55,19 @@ def meant_as_photo(path: Path) -> bool:
     if path.name.startswith("."):
         return False
     try:
+        if is_video(path):
+            return True
         sniff(path, path.name)
     except (Refused, OSError):
         return path.suffix.lower() in EXPECTED_SUFFIXES
     return True
+
+
+def is_video(path: Path) -> bool:
+    """Whether the first bytes are those of an MP4 or MOV file. Raises OSError."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    return head[4:8] == b"ftyp" and head[8:12] in VIDEO_BRANDS
 
 
 def sniff(path: Path, name: str) -> str:
@@ -63,7 +80,8 @@ def sniff(path: Path, name: str) -> str:
             return pillow_format
     for what, matches in OTHERS:
         if matches(head):
-            raise Refused(Reject.NOT_A_PHOTO, f"This is {what}{_despite(name)}. {_TAKEN}")
+            taken = _TAKEN_VIDEO if what == "a video" else _TAKEN
+            raise Refused(Reject.NOT_A_PHOTO, f"This is {what}{_despite(name)}. {taken}")
     if all(byte in b"\t\n\r\f\x1b" or byte >= 32 for byte in head) and head.isascii():
         raise Refused(Reject.NOT_A_PHOTO, f"This is a text file{_despite(name)}. {_TAKEN}")
     raise Refused(Reject.NOT_A_PHOTO, f"This file type is not supported. {_TAKEN}")

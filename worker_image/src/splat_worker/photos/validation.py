@@ -43,11 +43,13 @@ JPEG_QUALITY = 96
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A file as received: its original name, where it lies, and the mask beside it, if there is one."""
+    """A file as received: its original name, where it lies, and the mask beside it, if there is one. clip: the name of
+    the clip that it is a frame of."""
 
     name: str
     path: Path
     mask: Path | None = None
+    clip: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,7 @@ class Photo:
     down: gravity in the copy's camera axes (x right, y down, z forward). exposure: log2, of the light on the sensor.
     mask: what is kept of the photo, a grey PNG of the copy's size where 255 keeps; beyond it the copy is black. None if
     all of it is kept.
+    clip: the name of the clip that it is a frame of.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Photo:
     down: tuple[float, float, float] | None = None
     exposure: float | None = None
     mask: Path | None = None
+    clip: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,12 +175,13 @@ def _read(source: Source, target: Path, side_max_px: int) -> _Read:
             height=image.height,
             sharpness=sharpness(grey, kept),
             detail=detail(grey, kept),
-            camera_key=f"{exif.camera_key}|{image.width}x{image.height}",
+            camera_key=f"{exif.camera_key if source.clip is None else source.clip}|{image.width}x{image.height}",
             focal_px=None if focal_px is None else focal_px * scale,
             position=exif.position,
             down=exif.down,
             exposure=exif.exposure,
             mask=mask,
+            clip=source.clip,
         ),
         sha256=sha256_of(source.path),
         thumb=np.asarray(grey.resize((THUMB_PX, THUMB_PX), Image.Resampling.BOX), dtype=np.float32),

@@ -1,4 +1,5 @@
-"""The photos of a folder for a run from a shell, under names that any terminal and any JSON reader takes.
+"""The photos and clips of a folder, or one clip, for a run from a shell, under names that any terminal and any JSON
+reader takes.
 Reads first bytes only; the pipeline judges the pictures.
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 from splat_worker.errors import Code, JobError
 from splat_worker.photos.mask import FOLDER as MASKS
 from splat_worker.photos.mask import masks_by_photo
-from splat_worker.photos.sniff import meant_as_photo
+from splat_worker.photos.sniff import is_video, meant_as_photo
 from splat_worker.photos.validation import Source
 
 PERMISSION_HINT = (
@@ -24,14 +25,18 @@ PERMISSION_HINT = (
 
 def find_sources(photos: Path, out: Path) -> list[Source]:
     """The files of `photos` and its subfolders that somebody may take for photos, in natural order, with their masks
-    from the folder `masks`.
+    from the folder `masks`; or `photos` itself, if it is a clip.
 
     Leaves out hidden files and everything in `out`. Raises JobError if the folder cannot be read, holds none, or is
     `out` itself.
     """
+    if photos.is_file() and os.access(photos, os.R_OK) and is_video(photos):
+        return [Source(name=readable(photos.name), path=photos)]
     if not photos.is_dir():
         what = "is not a folder" if photos.exists() else "does not exist"
-        raise JobError(Code.BAD_INPUT, f"{shown(photos)} {what}.", hint="Pass the folder with your photos.")
+        raise JobError(
+            Code.BAD_INPUT, f"{shown(photos)} {what}.", hint="Pass the folder with your photos, or a clip (MP4 or MOV)."
+        )
     if out.exists() and out.samefile(photos):
         raise JobError(
             Code.BAD_INPUT,

@@ -59,6 +59,9 @@ def table(report: Report, out: Path) -> str:
     metrics = report.metrics
     rows = [("photos in the scene", f"{report.photos.registered} of {report.photos.given}")]
     rows += [(f"  left out: {r.name}", r.reason) for r in report.photos.rejected]
+    for video in report.videos:
+        rows.append((f"  frames of {video.name}", f"{video.frames} from {video.seconds:.1f} s"))
+        rows += [(f"    {gap.from_s:.1f} to {gap.to_s:.1f} s", gap.reason) for gap in video.dropped]
     rows += [
         ("held-out PSNR", "-" if metrics.psnr_db is None else f"{metrics.psnr_db:.2f} dB"),
         ("held-out SSIM", "-" if metrics.ssim is None else f"{metrics.ssim:.3f}"),

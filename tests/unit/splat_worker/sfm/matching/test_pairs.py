@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splat_worker.contract.job_input import Matching
-from splat_worker.sfm.matching.pairs import EXHAUSTIVE_MAX, SHARED_MAX, Way, by_shared_overlap, choose, pairs_of
+from splat_worker.sfm.matching.pairs import (
+    CLIP_EXHAUSTIVE_MAX,
+    EXHAUSTIVE_MAX,
+    SHARED_MAX,
+    Way,
+    by_shared_overlap,
+    choose,
+    pairs_of,
+)
 
 HERE = (55.7, 13.19, 30.0)
 LOCATED = (Way.SPATIAL, Way.SEQUENTIAL, Way.RETRIEVAL)
@@ -41,6 +49,12 @@ def nothing_alike(n: int) -> np.ndarray:
 )
 def test_auto_depends_on_count_and_positions(wanted: Matching, positions: list, expected: tuple[Way, ...]) -> None:
     assert choose(wanted, positions) == expected
+
+
+def test_frames_of_one_clip_are_compared_in_order_and_by_likeness() -> None:
+    assert choose(Matching.AUTO, [None] * CLIP_EXHAUSTIVE_MAX, one_clip=True) == (Way.EXHAUSTIVE,)
+    assert choose(Matching.AUTO, [None] * (CLIP_EXHAUSTIVE_MAX + 1), one_clip=True) == UNLOCATED
+    assert choose(Matching.EXHAUSTIVE, [None] * 90, one_clip=True) == (Way.EXHAUSTIVE,)
 
 
 @given(st.sampled_from([(Way.EXHAUSTIVE,), (Way.SEQUENTIAL,), (Way.SPATIAL,), LOCATED, UNLOCATED]), st.integers(2, 130))

@@ -15,6 +15,9 @@ from splat_worker.contract.job_input import Matching
 
 EXHAUSTIVE_MAX = 100
 """Photos up to which all pairs are compared: 4,950 pairs take about 5 minutes on two cores at 1000 px."""
+CLIP_EXHAUSTIVE_MAX = 30
+"""The same for frames of one clip, whose neighbours are known: beyond it, frames are compared with those near in time
+and with those that look alike, which closes the loop of a walk around a subject."""
 SPATIAL_SHARE_MIN = 0.9
 SPATIAL_EXTENT_MIN_M = 5.0
 SPATIAL_NEIGHBOURS, SPATIAL_NEIGHBOURS_JOINED = 24, 16
@@ -43,14 +46,15 @@ class Way(StrEnum):
 Ways = tuple[Way, ...]
 
 
-def choose(wanted: Matching, positions: Sequence[Position | None]) -> Ways:
-    """The ways for this set; their pairs are joined. SPATIAL without positions is treated as AUTO."""
+def choose(wanted: Matching, positions: Sequence[Position | None], *, one_clip: bool = False) -> Ways:
+    """The ways for this set; their pairs are joined. SPATIAL without positions is treated as AUTO. one_clip: all
+    photos are frames of one clip."""
     located = is_located(positions)
     if wanted == Matching.SPATIAL and not located:
         wanted = Matching.AUTO
     if wanted != Matching.AUTO:
         return (Way(wanted.value),)
-    if len(positions) <= EXHAUSTIVE_MAX:
+    if len(positions) <= (CLIP_EXHAUSTIVE_MAX if one_clip else EXHAUSTIVE_MAX):
         return (Way.EXHAUSTIVE,)
     return (Way.SPATIAL, Way.SEQUENTIAL, Way.RETRIEVAL) if located else (Way.SEQUENTIAL, Way.RETRIEVAL)
 

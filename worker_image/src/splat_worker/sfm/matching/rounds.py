@@ -51,7 +51,8 @@ def compare_photos(
 def first_round(preset: SfmPreset, photos: Sequence[Photo], database: Path) -> tuple[Ways, Pairs]:
     """How pairs are chosen, and those that the database names or, before that, its features choose."""
     positions, names = [photo.position for photo in photos], [photo.path.name for photo in photos]
-    ways = choose(preset.matching, positions)
+    clips = {photo.clip for photo in photos}
+    ways = choose(preset.matching, positions, one_clip=len(clips) == 1 and None not in clips)
     chosen = read_chosen(database, names)
     if chosen is not None:
         return ways, chosen[0]
