@@ -1,233 +1,226 @@
-"""How the edge carries load: many uploads at once, the cost of a request as projects grow, and where one account
-saturates. The shipped bundle in workerd on this machine; no RunPod behind it. Writes bench/load.json.
+"""How the service carries load: many uploads and jobs at once, the cost of a request as stored projects grow, and
+where one account saturates. The shipped bundle in workerd, the RunPod stand-in and workers on RunPod's SDK, all on
+this machine. Writes bench/load.json.
 
-    .venv/bin/python -m bench.load [--uploads 200] [--projects 10000] [--out bench/load.json]
+    .venv/bin/python -m bench.load [--folder /dev/shm]
 
-Cost per request is CPU time of the runtime's processes over a fixed mix of calls, one after another. It includes
-the local cloud's own front, which is the same with any number of projects.
+Cost per request is CPU time of the edge's processes over a fixed mix of calls, one after another: the median of some
+rounds, taken in turns with a second service that has few projects. It includes the local cloud's own front, which
+costs the same with any number of projects. On a folder in memory the figures are of the processes; on a disk most of
+a write is the wait for the disk.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
-import subprocess
+import statistics
 import sys
 import tempfile
-import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+from bench.load.client import Client, in_threads, percentiles
+from bench.load.service import Service, running
+from bench.load.stored import add_finished
+from bench.record import BENCH, arguments, record, write
 
-from bench.record import BENCH, ROOT, arguments, cpu_s, record, write
-from tests.contract.edge.conftest import CONTROL_KEY, NODE, TOKEN, deploy
-
-PHOTOS, PHOTO_BYTES, AT_ONCE = 20, 20_000, 50
-FEW = 100  # projects that the cost of a request is first measured with
-COUNTED = 200  # requests of the mix
-WRITERS = (1, 5, 20)
-SATURATION_S = 3.0
-LIMITS = {
-    **{"photos_min": 5, "photos_max": 400, "photo_bytes_max": 1_000_000, "project_bytes_max": 10_000_000},
-    **{"upload_bytes_per_day": 10**12, "job_seconds_max": 3600, "jobs_per_day": 10_000, "jobs_at_once": 100},
-    **{"budget_usd_per_month": 1000, "start_failures_max": 5},
-}
+# Workerd removes an object that nobody called for 10 s; memory and cost are measured afterwards.
+IDLE_S = 12.0
+PHOTOS_OF_JOB, JOB_PHOTO_BYTES = 5, 1_000
+PARTS = 4
+JOB_LIMIT_S = 900.0
 RATIO_MAX = 1.2
+# Of memory after all the load to memory after half of it.
+MEMORY_MAX = 1.15
 
 
-class Load:
-    """Calls of one edge, timed by kind in ms. Safe to share between threads."""
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """few, projects: projects that are stored where the cost of a request is measured. counted: requests of
+    a round. saturation_s: seconds that each number of clients writes and reads."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.times: dict[str, list[float]] = defaultdict(list)
-        self.errors: list[str] = []
-        self._local = threading.local()
-
-    def call(self, kind: str, method: str, path: str, **given: Any) -> httpx.Response:
-        if not hasattr(self._local, "http"):
-            # The front closes a connection that was idle for 5 s.
-            limits = httpx.Limits(keepalive_expiry=2.0)
-            self._local.http = httpx.Client(timeout=120, trust_env=False, limits=limits)
-        own = {} if path.startswith("http") else {"Authorization": f"Bearer {TOKEN}"}
-        began = time.monotonic()
-        answer: httpx.Response = self._local.http.request(
-            method,
-            path if path.startswith("http") else f"{self.url}{path}",
-            headers={**own, **given.pop("headers", {})},
-            **given,
-        )
-        self.times[kind].append((time.monotonic() - began) * 1000)
-        if not answer.is_success:
-            self.errors.append(f"{kind}: {answer.status_code} {answer.text[:100]}")
-        return answer
-
-    def create(self, number: int) -> str:
-        return str(self.call("create", "POST", "/api/projects", json={"name": f"Scene {number}"}).json()["id"])
-
-    def upload(self, number: int) -> None:
-        """One project of PHOTOS photos, as the page makes it."""
-        project = self.create(number)
-        photos = [{"name": f"{n}.jpg", "type": "image/jpeg", "bytes": PHOTO_BYTES} for n in range(PHOTOS)]
-        path = f"/api/projects/{project}"
-        uploads = self.call("declare 20 photos", "POST", f"{path}/photos", json={"photos": photos}).json()["uploads"]
-        body = b"\xff\xd8\xff\xe0" + bytes(PHOTO_BYTES - 4)
-        for one in uploads:
-            self.call("photo of 20 kB", "PUT", one["url"], headers=one["headers"], content=body)
-        if self.call("project", "GET", path).json()["state"] != "ready":
-            self.errors.append(f"{project} is not ready")
-
-    def latencies(self) -> dict[str, dict[str, float]]:
-        return {kind: {"calls": len(times), **percentiles(times)} for kind, times in self.times.items()}
-
-
-def percentiles(times: list[float]) -> dict[str, float]:
-    ordered = sorted(times)
-    at = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
-    found = {name: ordered[min(len(ordered) - 1, int(share * len(ordered)))] for name, share in at.items()}
-    return {name: round(value, 1) for name, value in {**found, "max_ms": ordered[-1]}.items()}
+    uploads: int = 200
+    photos: int = 20
+    photo_bytes: int = 20_000
+    at_once: int = 50
+    jobs: int = 1000
+    workers: int = 10
+    few: int = 100
+    projects: int = 10_000
+    counted: int = 200
+    rounds: int = 5
+    clients: tuple[int, ...] = (1, 5, 20, 50)
+    saturation_s: float = 3.0
+    idle_s: float = IDLE_S
 
 
 def main() -> int:
     parser = arguments(__doc__)
-    parser.add_argument("--uploads", type=int, default=200, help="projects of 20 photos, 50 at once")
-    parser.add_argument("--projects", type=int, default=10_000, help="stored projects at the end")
+    parser.add_argument("--uploads", type=int, default=Plan.uploads, help="projects of 20 photos, 50 at once")
+    parser.add_argument("--jobs", type=int, default=Plan.jobs)
+    parser.add_argument("--workers", type=int, default=Plan.workers)
+    parser.add_argument("--projects", type=int, default=Plan.projects, help="stored projects at the end")
+    parser.add_argument("--folder", type=Path, help="where the state is, such as /dev/shm; a temporary folder if none")
     parser.add_argument("--out", type=Path, default=BENCH / "load.json")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, edge(Path(folder)) as (url, pid):
-        found = measure(url, pid, options.uploads, options.projects)
-    command = f".venv/bin/python -m bench.load --uploads {options.uploads} --projects {options.projects}"
-    write(options.out, record(command, **found))
+    given = parser.parse_args()
+    plan = Plan(uploads=given.uploads, jobs=given.jobs, workers=given.workers, projects=given.projects)
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder, two_services(Path(folder), plan) as services:
+        found = measure(*services, plan)
+    command = (
+        f".venv/bin/python -m bench.load --uploads {plan.uploads} --jobs {plan.jobs} --workers {plan.workers}"
+        f" --projects {plan.projects}" + (f" --folder {given.folder}" if given.folder else "")
+    )
+    wrong = failures(found)
+    write(given.out, record(command, **found))
     print(json.dumps(found, indent=1))
-    return 0 if not found["errors"] and found["growth"]["ratio"] <= RATIO_MAX else 1
+    for one in wrong:
+        print(one, file=sys.stderr)
+    return 1 if wrong else 0
 
 
 @contextmanager
-def edge(folder: Path) -> Iterator[tuple[str, int]]:
-    """The runtime with the edge deployed: its address and its process."""
-    ports = ["--port", "0", "--control-port", "0", "--state", str(folder / "state")]
-    process = subprocess.Popen(
-        [str(NODE), str(ROOT / "local_cloud/cloudflare/runtime/main.mjs"), *ports],
-        env={**os.environ, "CLOUDFLARE_API_TOKEN": CONTROL_KEY},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        said = json.loads(process.stdout.readline())
-        headers = {"Authorization": f"Bearer {CONTROL_KEY}"}
-        with httpx.Client(base_url=said["control_url"], headers=headers, timeout=60, trust_env=False) as control:
-            deploy(control, said["url"], folder, {"LIMITS": json.dumps(LIMITS)})
-        yield said["url"], process.pid
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
+def two_services(folder: Path, plan: Plan) -> Iterator[tuple[Service, Service]]:
+    """One for the load, and one with few projects."""
+    large, small = folder / "large", folder / "small"
+    for one in (large, small):
+        one.mkdir()
+    with running(large, plan.workers) as service, running(small, 1) as another:
+        yield service, another
 
 
-def measure(url: str, pid: int, uploads: int, projects: int) -> dict[str, Any]:
-    growing = Load(url)
-    ids = [growing.create(number) for number in range(FEW)]
-    mix(growing, ids, COUNTED // 4)  # compiles and warms everything
-    few = cost_ms(pid, lambda: mix(growing, ids, COUNTED))
-
-    uploading = Load(url)
-    in_threads(uploading.upload, range(uploads // 4), AT_ONCE)
-    memory = [tree_mb(pid)]
-    in_threads(uploading.upload, range(uploads // 4, uploads), AT_ONCE)
-    memory.append(tree_mb(pid))
-
-    saturation, stored = [], FEW + uploads
-    for writers in WRITERS:
-        rate, made = writes_per_s(growing, writers)
-        saturation.append({"writers": writers, "creations_per_s": rate})
-        stored += made
-    before = tree_mb(pid)
-    in_threads(growing.create, range(max(0, projects - stored)), 20)
-    many = cost_ms(pid, lambda: mix(growing, ids, COUNTED))
-    stored = max(projects, stored)
-    return {
-        "errors": [*growing.errors, *uploading.errors][:20],
-        "uploads": {"projects": uploads, "at_once": AT_ONCE, "calls": uploading.latencies()},
-        "memory_mb": {
-            "a_quarter_uploaded": memory[0],
-            "all_uploaded": memory[1],
-            "before": before,
-            "end": tree_mb(pid),
-        },
-        "growth": {
-            **{"projects": [FEW, stored], "cpu_ms_per_request": [few, many], "ratio": round(many / few, 2)},
-            "calls": growing.latencies(),
-        },
-        "account": saturation,
-    }
+def failures(found: dict[str, Any]) -> list[str]:
+    """What does not hold of what a run must show."""
+    wrong = list(found["errors"])
+    if found["growth"]["ratio"] > RATIO_MAX:
+        wrong.append(f"a request costs {found['growth']['ratio']} times as much with more projects")
+    for what in ("uploads", "jobs"):
+        for process, ratio in found[what]["memory_ratio"].items():
+            if ratio > MEMORY_MAX:
+                wrong.append(f"memory of the {process} grew {ratio} times in the second half of the {what}")
+    if found["jobs"]["ended"] != {"done": found["jobs"]["count"], "failed": 0, "cancelled": 0}:
+        wrong.append(f"jobs ended as {found['jobs']['ended']}")
+    return wrong
 
 
-def mix(load: Load, ids: list[str], count: int) -> None:
-    """What people and operators read most."""
-    kinds: list[Callable[[str], object]] = [
-        lambda one: load.call("project", "GET", f"/api/projects/{one}"),
-        lambda one: load.call("project", "GET", f"/api/projects/{one}"),
-        lambda _: load.call("list of 50", "GET", "/api/projects"),
-        lambda one: load.call("photos", "GET", f"/api/projects/{one}/photos"),
-        lambda one: load.call("rename", "PATCH", f"/api/projects/{one}", json={"name": "Kettle"}),
-        lambda _: load.call("metrics", "GET", "/api/metrics"),
-        lambda _: load.call("jobs", "GET", "/api/jobs"),
-        lambda _: load.call("estimate", "GET", "/api/estimate?preset=preview&photos=30"),
-    ]
-    for number, kind in zip(range(count), itertools.cycle(kinds), strict=False):
-        kind(ids[number % len(ids)])
+def measure(service: Service, small: Service, plan: Plan) -> dict[str, Any]:
+    """small: another service, for the cost of a request with few stored projects."""
+    with Client(service.url) as client, Client(small.url) as few, Client(service.url) as many:
+        uploads = _uploads(service, plan, client.errors)
+        jobs = _jobs(service, plan, client.errors)
+        few_ids = _run_jobs(few, plan, range(1))
+        few.wait_ended(1, JOB_LIMIT_S)
+        few_ids += add_finished(few, plan.few - 1)
+        loaded = plan.uploads + plan.jobs
+        added = max(plan.few, plan.projects - loaded)
+        many_ids = add_finished(client, added)[: plan.few]
+        account = [_at_once(service, plan, many_ids, clients, client.errors) for clients in plan.clients]
+        costs = _costs_ms(plan, ((small, few, few_ids), (service, many, many_ids)))
+        growth = {
+            **{"projects": [plan.few, loaded + added], "cpu_ms_per_request": costs},
+            **{"ratio": round(costs[1] / costs[0], 2), "few": few.latencies(), "many": many.latencies()},
+            "restore": client.latencies().get("restore"),
+        }
+        errors = [*client.errors, *few.errors, *many.errors][:20]
+    return {"errors": errors, "uploads": uploads, "jobs": jobs, "growth": growth, "account": account}
 
 
-def cost_ms(pid: int, work: Callable[[], None]) -> float:
-    """CPU ms of the runtime's processes for each request of the mix."""
-    before = sum(cpu_s(one) for one in tree(pid))
-    work()
-    return round(1000 * (sum(cpu_s(one) for one in tree(pid)) - before) / COUNTED, 2)
+def _run_jobs(client: Client, plan: Plan, numbers: range) -> list[str]:
+    """Upload and start so many projects; returns their ids."""
+
+    def run(number: int) -> str:
+        project = client.upload(number, PHOTOS_OF_JOB, JOB_PHOTO_BYTES)
+        client.start(project)
+        return project
+
+    with ThreadPoolExecutor(plan.workers) as pool:
+        return list(pool.map(run, numbers))
 
 
-def writes_per_s(load: Load, writers: int) -> tuple[float, int]:
-    """Creations a second by so many clients at once, each of which writes a row of the account."""
-    end, began = time.monotonic() + SATURATION_S, time.monotonic()
+def _jobs(service: Service, plan: Plan, errors: list[str]) -> dict[str, Any]:
+    memory, busy_s = [], 0.0
+    with Client(service.url) as client:
+        for part in range(PARTS):
+            first, end = _part(plan.jobs, part)
+            began = time.monotonic()
+            _run_jobs(client, plan, range(first, end))
+            client.wait_ended(end, JOB_LIMIT_S)
+            busy_s += time.monotonic() - began
+            time.sleep(plan.idle_s)
+            memory.append(service.memory_mb())
+        ended = client.ended()
+    errors += client.errors
+    sizes = {"count": plan.jobs, "workers": plan.workers, "ended": ended, "jobs_per_s": round(plan.jobs / busy_s, 2)}
+    return {**sizes, **_memory(memory), "calls": client.latencies()}
 
-    def work(number: int) -> int:
-        made = 0
+
+def _uploads(service: Service, plan: Plan, errors: list[str]) -> dict[str, Any]:
+    memory = []
+    with Client(service.url) as client:
+        for part in range(PARTS):
+            first, end = _part(plan.uploads, part)
+            in_threads(lambda n: client.upload(n, plan.photos, plan.photo_bytes), range(first, end), plan.at_once)
+            time.sleep(plan.idle_s)
+            memory.append(service.memory_mb())
+    errors += client.errors
+    sizes = {"projects": plan.uploads, "photos": plan.photos, "at_once": plan.at_once}
+    return {**sizes, **_memory(memory), "calls": client.latencies()}
+
+
+def _part(count: int, part: int) -> tuple[int, int]:
+    return count * part // PARTS, count * (part + 1) // PARTS
+
+
+def _memory(samples: list[dict[str, int]]) -> dict[str, Any]:
+    """After each quarter, in MB, and the last one beside the second."""
+    ratio = {name: round(samples[-1][name] / samples[PARTS // 2 - 1][name], 2) for name in samples[0]}
+    return {"memory_mb": samples, "memory_ratio": ratio}
+
+
+def _costs_ms(plan: Plan, services: Sequence[tuple[Service, Client, list[str]]]) -> list[float]:
+    """CPU ms of each edge for a request of the mix, in turns: another load of the machine hits all of them."""
+    time.sleep(plan.idle_s)
+    for _, client, ids in services:
+        client.read(ids, plan.counted)  # compiles and warms everything
+    rounds: list[list[float]] = [[] for _ in services]
+    for _ in range(plan.rounds):
+        for found, (service, client, ids) in zip(rounds, services, strict=True):
+            before = service.edge_cpu_s()
+            client.read(ids, plan.counted)
+            found.append(1000 * (service.edge_cpu_s() - before) / plan.counted)
+    return [round(statistics.median(found), 2) for found in rounds]
+
+
+def _at_once(service: Service, plan: Plan, ids: list[str], clients: int, errors: list[str]) -> dict[str, Any]:
+    """Renames a second by so many clients, each of another project and of one row of the account, and reads a second
+    of the account's figures. cores: how busy the edge's processes were."""
+    rates: dict[str, Any] = {"clients": clients}
+    for what in ("rename", "estimate"):
+        with Client(service.url) as client:
+            cpu_s, began = service.edge_cpu_s(), time.monotonic()
+            in_threads(_until(client, what, ids, began + plan.saturation_s), range(clients), clients)
+            wall_s = time.monotonic() - began
+        calls = client.times[what]
+        cores = round((service.edge_cpu_s() - cpu_s) / wall_s, 2)
+        rates[what] = {"per_s": round(len(calls) / wall_s, 1), "cores": cores, **percentiles(calls)}
+        errors += client.errors
+    return rates
+
+
+def _until(client: Client, what: str, ids: list[str], end: float) -> Callable[[int], None]:
+    def work(number: int) -> None:
         while time.monotonic() < end:
-            load.create(number)
-            made += 1
-        return made
+            if what == "rename":
+                name = {"name": f"Kettle {time.monotonic()}"}
+                client.call(what, "PATCH", f"/api/projects/{ids[number % len(ids)]}", json=name)
+            else:
+                client.call(what, "GET", "/api/estimate?preset=preview&photos=30")
 
-    with ThreadPoolExecutor(writers) as pool:
-        made = sum(pool.map(work, range(writers)))
-    return round(made / (time.monotonic() - began), 1), made
-
-
-def in_threads(work: Callable[[int], object], numbers: Iterable[int], threads: int) -> None:
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(work, numbers):
-            pass
-
-
-def tree(pid: int) -> list[int]:
-    """A process and all below it."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += tree(int(child))
-    return found
-
-
-def tree_mb(pid: int) -> int:
-    """Resident memory of a process and all below it, MB."""
-    pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in tree(pid))
-    return pages * os.sysconf("SC_PAGE_SIZE") // 1_000_000
+    return work
 
 
 if __name__ == "__main__":

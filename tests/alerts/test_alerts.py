@@ -21,7 +21,7 @@ from tests.chaos.scene import Scene
 
 RULES: list[dict[str, Any]] = yaml.safe_load((FILES / "alerts.yml").read_text())["groups"][0]["rules"]
 LIMIT_S = 120.0
-LATE_S = 660  # above WEBHOOK_LATE_MS of edge_worker/src/account/books.ts
+LATE_S = 660  # above WEBHOOK_LATE_MS of edge_worker/src/account/books/books.ts
 Break = Callable[[Cloud], AbstractContextManager[None]]
 
 

@@ -1,5 +1,5 @@
 // The account's rows in a backup: the books, the uploads of the day, the stop, the history. And whether a restore may write here.
-// Leaves out sign-in codes (they are secrets), the queue (each waiting project asks again), alerts (their conditions are seen again) and the list of projects (each project reports itself).
+// Leaves out sign-in codes (they are secrets), the tally (it follows from the rows), the queue (each waiting project asks again), alerts (their conditions are seen again) and the list of projects (each project reports itself).
 import { ApiError, type Refusal } from "../errors.ts";
 import { addRows, doesNotFit, type Row, type Tables } from "../rows.ts";
 
@@ -9,10 +9,10 @@ export type AccountTable = (typeof ACCOUNT_TABLES)[number];
 /** The restore that is under way; no row: none. */
 const SCHEMA = "CREATE TABLE IF NOT EXISTS restore (one INTEGER PRIMARY KEY CHECK (one = 1), backup TEXT NOT NULL)";
 
-/** Rows that a list or a sum would fail on: SQLite stores any value in any column. */
+/** Rows that a list or a sum would fail on: SQLite stores any value in any column. The value: the last row that was read before. */
 const UNREADABLE = `
-  SELECT 1 FROM job WHERE typeof(started_at) <> 'integer' OR typeof(coalesce(settled_at, 0)) <> 'integer' OR max(started_at, coalesce(settled_at, 0)) > 8.64e15
-    OR min(started_at, coalesce(settled_at, 0)) < 0 OR typeof(usd) <> 'real' OR NOT json_valid(coalesce(stages, '[]'))
+  SELECT 1 FROM job WHERE rowid > ? AND (typeof(started_at) <> 'integer' OR typeof(coalesce(settled_at, 0)) <> 'integer' OR max(started_at, coalesce(settled_at, 0)) > 8.64e15
+    OR min(started_at, coalesce(settled_at, 0)) < 0 OR typeof(usd) <> 'real' OR NOT json_valid(coalesce(stages, '[]')))
   UNION ALL SELECT 1 FROM breaker WHERE NOT json_valid(state)`;
 
 /** Well below the 32 MiB of one answer between objects. */
@@ -53,8 +53,9 @@ export class AccountBackup {
 
   /** Rows that exist stay: they are newer than the backup's. */
   add(tables: Tables): void {
+    const last = Number(this.#sql.exec("SELECT coalesce(max(rowid), 0) AS last FROM job").one()["last"]);
     addRows(this.#sql, ACCOUNT_TABLES, tables);
-    if (this.#sql.exec(UNREADABLE).toArray().length > 0) throw doesNotFit("the account", "this release cannot read them");
+    if (this.#sql.exec(UNREADABLE, last).toArray().length > 0) throw doesNotFit("the account", "this release cannot read them");
   }
 
   close(): void {

@@ -16,7 +16,7 @@ import type { Tables } from "../rows.ts";
 import { settingsOf } from "../settings.ts";
 import { Alerts } from "./alerts/watch.ts";
 import { AccountBackup, type AccountTable, type RowsPage } from "./backup.ts";
-import { Books, WEBHOOK_LATE_MS } from "./books.ts";
+import { Books, WEBHOOK_LATE_MS } from "./books/books.ts";
 import { CLOSED, observe, type Breaker, type Starts, type Stopped } from "./breaker.ts";
 import { SAMPLES_MAX, type Sample } from "./estimate.ts";
 import { DAY_MS, HOUR_MS, History, periods } from "./history.ts";
@@ -52,6 +52,9 @@ const SCHEMA = `
 
 /** Whether RunPod's webhook about the attempt came: 0 or 1. Rows of older versions lack the column: null, unknown. */
 const LATER_COLUMN = { name: "hooked", type: "INTEGER" } as const;
+
+/** Few of all jobs that succeeded. */
+const WEBHOOKS_DUE = "CREATE INDEX IF NOT EXISTS job_webhook_due ON job (settled_at) WHERE outcome = 'done' AND hooked = 0";
 
 /** The name of the one object. */
 export const INDEX_NAME = "account";
@@ -136,6 +139,7 @@ export class Index extends DurableObject<Env> {
     this.#books = new Books(this.#sql);
     const columns = this.#sql.exec("PRAGMA table_info(job)").toArray().map((row) => row["name"]);
     if (!columns.includes(LATER_COLUMN.name)) this.#sql.exec(`ALTER TABLE job ADD COLUMN ${LATER_COLUMN.name} ${LATER_COLUMN.type}`);
+    this.#sql.exec(WEBHOOKS_DUE);
     this.#queue = new Queue(ctx.storage.sql);
     this.#backup = new AccountBackup(ctx.storage.sql);
     this.#history = new History(ctx.storage.sql);
@@ -441,8 +445,8 @@ export class Index extends DurableObject<Env> {
       projectsByState: this.#books.projectsByState(),
       jobsByOutcome: this.#books.jobsByOutcome(),
       usage: this.#books.usage(now),
-      usdToday: this.#books.settledSince(startOfDay(now)),
-      usdMonth: this.#books.settledSince(startOfMonth(now)),
+      usdToday: this.#books.usdOfDays(startOfDay(now)),
+      usdMonth: this.#books.usdOfDays(startOfMonth(now)),
       stageSeconds: this.#books.stageSeconds(),
       breaker: this.#breaker(),
       oldestWaitMs: this.#books.oldestWait(now),

@@ -90,7 +90,7 @@ describe("webhooks", () => {
 });
 
 test("the books of a release without the newest column are read", async () => {
-  await runInDurableObject(stub, (_index, { storage }) => storage.sql.exec("ALTER TABLE job DROP COLUMN hooked"));
+  await runInDurableObject(stub, (_index, { storage }) => storage.sql.exec("DROP INDEX job_webhook_due; ALTER TABLE job DROP COLUMN hooked"));
   await evictDurableObject(stub);
   expect((await account((one) => one.overview())).figures.webhooksLost).toBe(0);
   const scene = await Scene.withPhotos();

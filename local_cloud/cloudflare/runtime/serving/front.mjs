@@ -11,6 +11,9 @@ import { signOver } from "./sigv4.mjs";
 
 const S3_PREFIX = "/cdn-cgi/local/r2/s3/";
 const DRAIN_MS = 5_000;
+// An idle connection stays open for minutes at Cloudflare. After Node's 5 s, clients that wait as long themselves (httpx)
+// would send requests into connections that are being closed.
+const KEEP_ALIVE_MS = 75_000;
 // Headers that miniflare or the platform set; a client could forge a route or an address with them.
 const PLATFORM_HEADERS = /^(?:mf-|cf-|x-forwarded-|x-real-ip$|cdn-loop$)/;
 
@@ -41,6 +44,7 @@ class Front {
     this.server.on("upgrade", (incoming, socket, head) => void this.#tunnel(incoming, socket, head));
     // Slow uploads and open WebSockets take long.
     this.server.requestTimeout = 0;
+    this.server.keepAliveTimeout = KEEP_ALIVE_MS;
   }
 
   /** Runs `work` while workerd has no request: open requests have some seconds to end, new requests wait. */

@@ -1,35 +1,35 @@
 // What the account's tables of projects and attempts add up to: usage, waits, outcomes, seconds, lost webhooks.
-// Reads only; index-object.ts has the tables and writes them.
-import { STATES } from "../../shared/stages.ts";
-import { startOfDay, startOfMonth, type Usage } from "./quota.ts";
+// Reads only: sums of everything from the tally, the rest by an index. index-object.ts has the tables and writes them.
+import { STATES } from "../../../shared/stages.ts";
+import { startOfDay, startOfMonth, type Usage } from "../quota.ts";
+import { Tally, type Sum } from "./tally.ts";
 
 /** A webhook that has not come so long after the end of its job (ms) is lost. RunPod repeats one twice, 10 s apart. */
 export const WEBHOOK_LATE_MS = 10 * 60_000;
 
 export class Books {
   readonly #sql: SqlStorage;
+  readonly #tally: Tally;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
+    this.#tally = new Tally(sql);
   }
 
   projectsByState(): Readonly<Record<string, number>> {
-    const rows = this.#sql.exec("SELECT state, count(*) AS n FROM project GROUP BY state");
-    return { ...Object.fromEntries(STATES.map((state) => [state, 0])), ...counts(rows, "state") };
+    return { ...Object.fromEntries(STATES.map((state) => [state, 0])), ...numbers(this.#tally.all("state")) };
   }
 
   jobsByOutcome(): Readonly<Record<string, number>> {
-    const rows = this.#sql.exec("SELECT outcome, count(*) AS n FROM job WHERE outcome IS NOT NULL GROUP BY outcome");
-    return { done: 0, failed: 0, cancelled: 0, ...counts(rows, "outcome") };
+    return { done: 0, failed: 0, cancelled: 0, ...numbers(this.#tally.all("outcome")) };
   }
 
   usage(now: number): Usage {
     const under = this.#sql.exec("SELECT count(*) AS n, coalesce(sum(usd), 0) AS usd FROM job WHERE settled_at IS NULL AND expires_at > ?", now).one();
-    const today = this.#sql.exec("SELECT count(*) AS n FROM job WHERE started_at >= ?", startOfDay(now)).one();
     return {
-      jobsToday: Number(today["n"]),
+      jobsToday: this.#tally.from("started", startOfDay(now)).n,
       jobsNow: Number(under["n"]),
-      usdThisMonth: this.settledSince(startOfMonth(now)) + Number(under["usd"]),
+      usdThisMonth: this.usdOfDays(startOfMonth(now)) + Number(under["usd"]),
     };
   }
 
@@ -41,12 +41,12 @@ export class Books {
   /** Attempts that ended since then (ms), by outcome. */
   outcomesSince(since: number): Readonly<Record<string, number>> {
     const rows = this.#sql.exec("SELECT outcome, count(*) AS n FROM job WHERE settled_at >= ? GROUP BY outcome", since);
-    return counts(rows, "outcome");
+    return Object.fromEntries([...rows].map((row) => [String(row["outcome"]), Number(row["n"])]));
   }
 
   /** Of jobs that succeeded since `since` (ms): RunPod sends a webhook about each. */
   webhooksLost(since: number, now: number): number {
-    const sql = "SELECT count(*) AS n FROM job WHERE outcome = 'done' AND hooked = 0 AND settled_at >= ? AND settled_at < ?";
+    const sql = "SELECT count(*) AS n FROM job INDEXED BY job_webhook_due WHERE outcome = 'done' AND hooked = 0 AND settled_at >= ? AND settled_at < ?";
     return Number(this.#sql.exec(sql, since, now - WEBHOOK_LATE_MS).one()["n"]);
   }
 
@@ -57,20 +57,16 @@ export class Books {
     return at === null ? 0 : Math.max(0, now - Number(at));
   }
 
-  /** US dollars of attempts that ended since then (ms). */
-  settledSince(since: number): number {
-    return Number(this.#sql.exec("SELECT coalesce(sum(usd), 0) AS usd FROM job WHERE settled_at >= ?", since).one()["usd"]);
+  /** US dollars of attempts that ended from `since` (ms, where a day begins) on. */
+  usdOfDays(since: number): number {
+    return this.#tally.from("settled", since).amount;
   }
 
   stageSeconds(): Readonly<Record<string, { readonly jobs: number; readonly seconds: number }>> {
-    const rows = this.#sql.exec(
-      `SELECT json_extract(each.value, '$.stage') AS stage, count(*) AS jobs, sum(json_extract(each.value, '$.seconds')) AS seconds
-       FROM job, json_each(job.stages) AS each WHERE job.outcome = 'done' GROUP BY 1`,
-    );
-    return Object.fromEntries([...rows].map((row) => [String(row["stage"]), { jobs: Number(row["jobs"]), seconds: Number(row["seconds"]) }]));
+    return Object.fromEntries(Object.entries(this.#tally.all("stage")).map(([stage, { n, amount }]) => [stage, { jobs: n, seconds: amount }]));
   }
 }
 
-function counts(rows: Iterable<Record<string, SqlStorageValue>>, column: string): Record<string, number> {
-  return Object.fromEntries([...rows].map((row) => [String(row[column]), Number(row["n"])]));
+function numbers(sums: Readonly<Record<string, Sum>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(sums).map(([name, { n }]) => [name, n]));
 }
