@@ -66,15 +66,24 @@ def solved(still_life, tmp_path_factory):  # type: ignore[no-untyped-def]
     return run(still_life.folder, tmp_path_factory.mktemp("solved"))
 
 
-@pytest.mark.parametrize("by", ["COLMAP", "the GPU's features and matches", "the ways of a large set"])
+@pytest.mark.parametrize(
+    "by",
+    [
+        "COLMAP",
+        "the GPU's features and matches",
+        "the ways of a large set",
+        "the ways of a large set, with features of the GPU",
+    ],
+)
 def test_every_camera_of_the_drawn_scene_is_within_half_a_percent(  # type: ignore[no-untyped-def]
     by: str, still_life, solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, model = solved
-    if by == "the ways of a large set":
+    if by.startswith("the ways of a large set"):
         monkeypatch.setattr("splat_worker.sfm.matching.pairs.EXHAUSTIVE_MAX", 8)
         monkeypatch.setattr("splat_worker.sfm.mapping.mapper.LARGE_FROM_PHOTOS", 8)
-        _, model = run(still_life.folder, tmp_path)
+        preset = SfmPreset(gpu="cpu") if by.endswith("GPU") else SfmPreset()
+        _, model = run(still_life.folder, tmp_path, preset=preset)
         assert model.matching == "sequential + retrieval"
     elif by != "COLMAP":
         _, model = run(still_life.folder, tmp_path, preset=SfmPreset(gpu="cpu"))

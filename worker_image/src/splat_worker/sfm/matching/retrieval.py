@@ -69,8 +69,19 @@ def _largest(db: pycolmap.Database, image_id: int, count: int) -> NDArray[np.flo
     out = np.zeros((count, 128), np.float32)
     if db.num_keypoints_for_image(image_id) == 0:
         return out
-    shapes = np.asarray(db.read_keypoints(image_id), np.float64)[:, 2:]
-    area = np.abs(shapes[:, 0] * shapes[:, 3] - shapes[:, 1] * shapes[:, 2])  # of the affine frame: scale squared
-    rows = np.argsort(-area, kind="stable")[:count]
+    rows = np.argsort(-_areas(np.asarray(db.read_keypoints(image_id), np.float64)), kind="stable")[:count]
     out[: len(rows)] = np.asarray(db.read_descriptors(image_id).data)[rows]
     return out
+
+
+def _areas(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) scale squared. keypoints: (N, 4) x, y, scale and orientation as features on the GPU are stored, or (N, 6) x,
+    y and the affine frame that COLMAP's extractor writes. Raises ValueError on another shape."""
+    columns = keypoints.shape[1]
+    if columns == 4:
+        areas: NDArray[np.float64] = keypoints[:, 2] ** 2
+        return areas
+    if columns == 6:
+        a, b, c, d = keypoints[:, 2:].T
+        return np.abs(a * d - b * c)
+    raise ValueError(f"keypoints have {columns} columns, expected 4 or 6")
