@@ -70,23 +70,20 @@ def solved(still_life, tmp_path_factory):  # type: ignore[no-untyped-def]
     "by",
     [
         "COLMAP",
-        "the GPU's features and matches",
         "the ways of a large set",
-        "the ways of a large set, with features of the GPU",
+        "the ways of a large set, with the GPU's features and matches",
     ],
 )
 def test_every_camera_of_the_drawn_scene_is_within_half_a_percent(  # type: ignore[no-untyped-def]
     by: str, still_life, solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, model = solved
-    if by.startswith("the ways of a large set"):
+    if by != "COLMAP":
         monkeypatch.setattr("splat_worker.sfm.matching.pairs.EXHAUSTIVE_MAX", 8)
         monkeypatch.setattr("splat_worker.sfm.mapping.mapper.LARGE_FROM_PHOTOS", 8)
-        preset = SfmPreset(gpu="cpu") if by.endswith("GPU") else SfmPreset()
+        preset = SfmPreset(gpu="cpu" if "GPU" in by else None)
         _, model = run(still_life.folder, tmp_path, preset=preset)
         assert model.matching == "sequential + retrieval"
-    elif by != "COLMAP":
-        _, model = run(still_life.folder, tmp_path, preset=SfmPreset(gpu="cpu"))
     assert len(model.cameras) == len(still_life.names)
     assert error_of_extent(model, dict(zip(still_life.names, still_life.centres, strict=True))) < 0.005
     assert model.reprojection_error_px < 1.0

@@ -23,6 +23,23 @@ def test_more_photos_never_mean_less():
     assert chosen[-1].gaussians_max == chosen[-2].gaussians_max
 
 
+@pytest.mark.parametrize(
+    ("device", "photos", "steps"),
+    [
+        (Device.CUDA, 20, 5000),
+        (Device.CUDA, 50, 7071),
+        (Device.CUDA, 64, 8000),
+        (Device.CUDA, 100, 12_500),
+        (Device.CUDA, 120, 15_000),
+        (Device.CUDA, 300, 15_000),
+        (Device.CPU, 50, 5657),
+        (Device.CPU, 300, 8000),
+    ],
+)
+def test_larger_sets_train_for_longer(device: Device, photos: int, steps: int) -> None:
+    assert resolve_preset(PresetName.STANDARD, device, photos).steps == steps
+
+
 def test_overrides_replace_single_numbers():
     preset = resolve_preset(PresetName.PREVIEW, Device.CPU, 20, {"steps": 77})
     assert preset.steps == 77
