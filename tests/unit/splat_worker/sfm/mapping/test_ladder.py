@@ -69,6 +69,12 @@ class Model:
             id="beginning anew is worse",
         ),
         pytest.param(
+            {"default": Model(23)},
+            ["default", "relaxed from 23"],
+            23,
+            id="the rung adds no photo to a large set",
+        ),
+        pytest.param(
             {"default": Model(12), "relaxed": Model(29)},
             ["default", "relaxed"],
             29,
@@ -87,7 +93,7 @@ def test_a_rung_begins_anew_where_its_grown_model_has_a_wrong_camera(
 
         def run(self, _partial: object, *, begin_with: Model | None = None) -> list[Model]:
             calls.append(self.name if begin_with is None else f"{self.name} from {begin_with.photos}")
-            return [models[self.name]]
+            return [models[self.name]] if self.name in models else []
 
     def remove(model: Model, names: dict[str, Misplaced]) -> None:
         model.photos -= len(names)

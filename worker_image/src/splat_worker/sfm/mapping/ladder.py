@@ -172,7 +172,7 @@ class _Attempt:
         shared = None
         if begin_with is None or begin_with.shared_lenses:
             shared = self._shared(rung.name, middle, partial, begin_with)
-            if begin_with is not None and shared is not None and shared.misplaced:
+            if begin_with is not None and shared is not None and shared is not begin_with and shared.misplaced:
                 # The model may be wrong where it began: on a walk along a street three cameras were taken out that a
                 # model of this rung alone places.
                 shared = max(shared, self._shared(f"{rung.name} {ANEW}", middle, partial, None), key=_merit_or_none)
@@ -190,9 +190,13 @@ class _Attempt:
         return better_lenses(shared, own)
 
     def _shared(self, name: str, end: float, partial: PartialModel | None, begin_with: Found | None) -> Found | None:
-        """The best model with the lenses of the match database."""
+        """The best model with the lenses of the match database; `begin_with` where the rung adds no photo to it."""
         mapper = self._mapper(name, self._ladder.database, self._begin, end)
         models = mapper.run(partial, begin_with=begin_with and begin_with.model)
+        if begin_with is not None and not models:
+            self.tried[name] = begin_with.placed
+            log.info("rung %s adds no photo to %d of %d", name, begin_with.placed, len(self._ladder.photos))
+            return begin_with
         return self._best(models, name, shared_lenses=True)
 
     def _lens_in_doubt(self, shared: Found | None) -> bool:

@@ -37,6 +37,12 @@ LARGE_COVERAGE_GAIN = 0.2
 cover of a photo, and is not repeated after it has removed points. One adjustment of all points follows at the end. On
 80 photos from a drone this takes 0.74 of the first rung's CPU time, and places the same photos within 0.0001 of the
 scene's extent (bench/sfm/README.md)."""
+LARGE_GROWTH = 2.0
+LARGE_LOCAL_PHOTOS = 4
+LARGE_LOCAL_SETTLED_AT = 1e-4
+"""Of large sets: growth between two global adjustments, photos that are adjusted with each new one (COLMAP: 6), and
+where that adjustment stops. Together 0.75 of the CPU time on 167 simulated photos, with errors against the true cameras
+that are no larger (bench/sfm/README.md)."""
 ONE_THREAD = (1 << 31) - 1
 """Residuals up to which one thread runs bundle adjustment (COLMAP: 50 000): always. Sums of several threads depend on
 their order, and two threads are no faster at the 70 000 of 50 photos."""
@@ -83,22 +89,23 @@ class Mapper:
         self, partial: PartialModel | None, *, begin_with: pycolmap.Reconstruction | None = None
     ) -> list[pycolmap.Reconstruction]:
         """All models that the mapper makes. partial: cameras of an interrupted run of this rung. begin_with: a sound
-        model of most photos, from this database, to which the incremental mapper adds the others."""
+        model of most photos, from this database, to which the incremental mapper adds the others. Where it adds none to
+        a large set, there is no model: that one was adjusted and judged before."""
         self.out.mkdir(exist_ok=True)
         if self.rung.is_global:
             return self._global()
         if partial is not None and partial.rung == self.name:
             models = self._resume(partial)
             if begin_with is not None or any(model.num_reg_images() >= self.reachable for model in models):
-                return models
+                return self._adjusted(models, begin_with)
             # A resumed mapper makes no second model, and a second one may be larger.
             log.info("rung %s: not all photos joined the cameras of the checkpoint; starting over", self.name)
         if begin_with is not None:
             folder = self.out / "begin"
             folder.mkdir(exist_ok=True)
             begin_with.write(folder)
-            return self._incremental(begin_with.num_reg_images(), folder, grows=True)
-        return self._incremental(0, None)
+            return self._adjusted(self._incremental(begin_with.num_reg_images(), folder, grows=True), begin_with)
+        return self._adjusted(self._incremental(0, None), None)
 
     def _global(self) -> list[pycolmap.Reconstruction]:
         self.on_progress(0.1, "Placing all photos at once")
@@ -151,10 +158,19 @@ class Mapper:
             input_path=input_path or "",
             next_image_callback=on_next_image,
         )
-        if len(self.photos) >= LARGE_FROM_PHOTOS:
-            for model in models.values():
-                adjust(model)
         return list(models.values())
+
+    def _adjusted(
+        self, models: list[pycolmap.Reconstruction], begin_with: pycolmap.Reconstruction | None
+    ) -> list[pycolmap.Reconstruction]:
+        """Of a large set: the models with more photos than `begin_with`, adjusted by all of their points."""
+        if len(self.photos) < LARGE_FROM_PHOTOS:
+            return models
+        before = 0 if begin_with is None else begin_with.num_reg_images()
+        larger = [model for model in models if model.num_reg_images() > before]
+        for model in larger:
+            adjust(model)
+        return larger
 
     @property
     def _images(self) -> Path:
@@ -182,4 +198,7 @@ def incremental_options(
         options.ba_local_max_refinements = options.ba_global_max_refinements = 1
         options.mapper.ba_global_ignore_redundant_points3D = True
         options.mapper.ba_global_prune_points_min_coverage_gain = LARGE_COVERAGE_GAIN
+        options.ba_global_frames_ratio = options.ba_global_points_ratio = LARGE_GROWTH
+        options.mapper.ba_local_num_images = LARGE_LOCAL_PHOTOS
+        options.ba_local_function_tolerance = LARGE_LOCAL_SETTLED_AT
     return options
