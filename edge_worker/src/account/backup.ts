@@ -1,5 +1,5 @@
 // The account's rows in a backup: the books, the uploads of the day, the stop, the history. And whether a restore may write here.
-// Leaves out sign-in codes (they are secrets), the tally (it follows from the rows), the queue (each waiting project asks again), alerts (their conditions are seen again) and the list of projects (each project reports itself).
+// Leaves out sign-in codes (they are secrets), the tally (it follows from the rows), the queue (each waiting project asks again), alerts (their conditions are seen again), browsers that wait for a message (their addresses are secrets) and the list of projects (each project reports itself).
 import { ApiError, type Refusal } from "../errors.ts";
 import { addRows, doesNotFit, type Row, type Tables } from "../rows.ts";
 

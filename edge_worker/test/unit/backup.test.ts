@@ -154,7 +154,7 @@ const JOB: Row = { project: "p_0000000000000001", attempt: 1, started_at: 1, exp
 describe("the account", () => {
   test("has every table in a backup, or leaves it out on purpose", async () => {
     const tables = await account((_index, sql) => tablesIn(sql));
-    expect(tables.sort()).toEqual([...ACCOUNT_TABLES, "alert", "alert_report", "login", "project", "restore", "tally", "waiting"].sort());
+    expect(tables.sort()).toEqual([...ACCOUNT_TABLES, "alert", "alert_report", "login", "project", "push", "restore", "tally", "waiting"].sort());
   });
 
   test("has its books and its spending again", async () => {

@@ -13,7 +13,9 @@ describe("settings", () => {
     expect(result).toMatchObject({ ok: true, settings: { workerUrl: "http://127.0.0.1:8787", limits: LIMITS, access: null } });
   });
 
-  test.each(Object.keys(BINDINGS))("without %s report its name", (name) => {
+  /** Absent where the feature is off. */
+  const OPTIONAL = ["PUSH_KEY"];
+  test.each(Object.keys(BINDINGS).filter((name) => !OPTIONAL.includes(name)))("without %s report its name", (name) => {
     const { [name]: _left, ...rest } = BINDINGS;
     expect(parseSettings(rest)).toEqual({ ok: false, problems: [`${name} is not set`] });
   });
@@ -24,6 +26,7 @@ describe("settings", () => {
     ["HOOK_KEYS", JSON.stringify(Array(3).fill(`${"A".repeat(43)}=`)), /^HOOK_KEYS is not valid: Too big/],
     ["API_TOKENS", '[{"name":"x","sha256":"abc","scopes":["operate"]}]', /^API_TOKENS is not valid: 0\.sha256/],
     ["API_TOKENS", `[{"name":"x","sha256":"${"0".repeat(64)}","scopes":["root"]}]`, /^API_TOKENS is not valid: 0\.scopes\.0/],
+    ["PUSH_KEY", "short", /^PUSH_KEY is not 32 bytes in base64$/],
     ["WORKER_URL", "javascript:alert(1)", /^WORKER_URL is not an http\(s\) address$/],
     ["ACCESS", '{"team":"https://t.example/path","aud":"a","operators":[],"others":null}', /^ACCESS is not valid: team: an address without a path$/],
   ])("with a bad %s report it without its value", (name, value, problem) => {
