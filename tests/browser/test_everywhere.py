@@ -18,7 +18,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.local_cloud, pytest.mark.slow, py
 def test_a_signed_out_browser_shows_how_to_sign_in(open_page: OpenPage, complaints: Complaints) -> None:
     complaints.expect("401")
     page = open_page("/", member=False)
-    expect(page.get_by_role("heading", level=1)).to_have_text("You are not signed in.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Photos in, a 3D scene out")
+    expect(page.get_by_role("heading", level=2, name="You are not signed in")).to_be_visible()
+    page.get_by_text("You run this service?").click()
     expect(page.locator("main")).to_contain_text("splat open")
     assert_accessible(page)
 
@@ -40,9 +42,9 @@ def test_signing_out_ends_the_session_of_this_browser(open_page: OpenPage, compl
     complaints.expect("401")
     page = open_page("/")
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("You are not signed in.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Photos in, a 3D scene out")
     page.reload()
-    expect(page.get_by_role("heading", level=1)).to_have_text("You are not signed in.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Photos in, a 3D scene out")
 
 
 def test_the_app_opens_offline_and_reports_it(open_page: OpenPage, complaints: Complaints) -> None:

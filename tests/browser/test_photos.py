@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,29 @@ def test_the_photos_stay_with_their_scene_and_can_be_downloaded(
         page.get_by_role("link", name=f"Download {photos[0].name}", exact=True).click()
     assert download.value.suggested_filename == photos[0].name
     assert download.value.path().read_bytes() == photos[0].read_bytes()
+
+
+def test_all_files_of_a_scene_are_saved_as_one_archive(
+    made_scene: MadeScene, open_page: OpenPage, photos: list[Path]
+) -> None:
+    page = open_page(made_scene.path)
+    wait_for_scene(page)
+
+    def archive(button: str) -> tuple[str, dict[str, bytes]]:
+        with page.expect_download() as download:
+            page.get_by_role("button", name=button).click()
+        with zipfile.ZipFile(download.value.path()) as opened:
+            assert opened.testzip() is None
+            return download.value.suggested_filename, {name: opened.read(name) for name in opened.namelist()}
+
+    name = made_scene.project["name"]
+    saved, files = archive("Download all as a zip")
+    assert saved == f"{name}.zip"
+    assert {f"{name}.ply", f"{name}-report.json", f"{name}-cameras.json"} <= set(files)
+    assert len(files[f"{name}.ply"]) == made_scene.project["artifacts"]["scene.ply"]["bytes"]
+    saved, files = archive("Download all photos")
+    assert saved == f"{name}-photos.zip"
+    assert files == {photo.name: photo.read_bytes() for photo in photos}
 
 
 def test_photos_are_added_to_a_job_that_was_cancelled(open_page: OpenPage, photos: list[Path]) -> None:

@@ -4,7 +4,9 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
 import type { ApiError } from "../../api/api.ts";
+import { SIGNED_OUT } from "../../texts/notices.ts";
 import { Link } from "./parts.tsx";
+import { Ring } from "./ring.tsx";
 
 interface NoticeProps {
   title: string;
@@ -36,23 +38,29 @@ export function SignedOut() {
   // The server redirects here from an expired or used sign-in link.
   const [expired] = useState(() => new URLSearchParams(location.search).get("login") === "expired");
   return (
-    <Notice
-      title={expired ? "This sign-in link no longer works." : "You are not signed in."}
-      lead={expired ? "A sign-in link works once, within ten minutes. Here is how to get a new one." : "There is no password. Whoever runs this service can send you a sign-in link."}
-    >
-      <ol class="ways">
-        <li>
-          <h2>If you run this service</h2>
-          <p>Run this command in the repository folder. It opens the app and signs this browser in.</p>
+    <Notice title={expired ? SIGNED_OUT.expired : SIGNED_OUT.title} lead={expired ? SIGNED_OUT.expiredLead : SIGNED_OUT.lead}>
+      <div class="what-it-is">
+        <Ring count={24} lit={24} />
+        <ol class="ways">
+          {SIGNED_OUT.what.map(({ title, words }) => (
+            <li key={title}>
+              <h2>{title}</h2>
+              <p>{words}</p>
+            </li>
+          ))}
+        </ol>
+      </div>
+      <div class="stack tight panel">
+        <h2>{SIGNED_OUT.in}</h2>
+        <p>{SIGNED_OUT.ask}</p>
+        <details>
+          <summary>{SIGNED_OUT.own}</summary>
+          <p>{SIGNED_OUT.ownLead}</p>
           <p>
             <code class="command">.venv/bin/splat open</code>
           </p>
-        </li>
-        <li>
-          <h2>If somebody else runs it</h2>
-          <p>Ask them for a sign-in link. It works once, within ten minutes.</p>
-        </li>
-      </ol>
+        </details>
+      </div>
     </Notice>
   );
 }
