@@ -54,7 +54,7 @@ folders-named:
 worker: folders-named photos-there bootstrap ## make a scene without a cloud: make worker PHOTOS=dir-or-clip.mp4 OUT=dir PRESET=standard
 	@$(call at_home,SPLAT_PHOTOS); $(call at_home,SPLAT_OUT); \
 	kernels=$$(scripts/gpu-kernels) || exit 1; [ -z "$$kernels" ] || export SPLAT_KERNELS="$$kernels"; \
-	NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m splat_worker $(if $(PRESET),--preset $(PRESET)) $(addprefix --also ,$(ALSO)) -- "$$SPLAT_PHOTOS" "$$SPLAT_OUT"
+	NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m splat_worker $(if $(PRESET),--preset $(PRESET)) $(if $(SUBJECT),--subject) $(addprefix --also ,$(ALSO)) -- "$$SPLAT_PHOTOS" "$$SPLAT_OUT"
 
 bench-cpu: bootstrap-test ## PSNR against seconds on this CPU; OPENSPLAT=path to compare
 	NUMBA_CACHE_DIR=.tools/kernels .venv-worker/bin/python -m bench.cpu $(if $(OPENSPLAT),--opensplat "$(OPENSPLAT)")

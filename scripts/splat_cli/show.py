@@ -42,6 +42,13 @@ def usd(value: float) -> str:
     return f"${value:.2f}" if value >= 0.995 or value == 0 else f"${value:.4f}"
 
 
+def length(metres: float) -> str:
+    """2 significant digits, as the page shows it: 12 m, 1.3 m, 45 cm."""
+    if metres >= 0.995:
+        return f"{metres:.0f} m" if metres >= 9.95 else f"{metres:.1f} m"
+    return f"{100 * metres:.0f} cm" if metres >= 0.0095 else f"{1000 * metres:.1f} mm"
+
+
 def psnr_words(psnr_db: float) -> str:
     """What a held-out PSNR means to the eye; the bounds of the page (edge_worker/web/src/scene/quality.ts)."""
     if psnr_db >= 30:
@@ -66,6 +73,9 @@ def report_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Held-out SSIM", f"{metrics['ssim']:.3f}"),
         ("Gaussians", f"{metrics['gaussians']:,}".replace(",", " ")),
     ]
+    if size := report.get("size"):
+        within = f"within {max(1, round(100 * size['error']))} %"
+        rows.append(("Size", f"about {length(size['width_m'])} wide, {length(size['height_m'])} high, {within}"))
     per_stage = {item["stage"]: item["usd"] for item in price.get("stages", [])}
     for item in report["stages"]:
         cost = f"  {usd(per_stage[item['stage']])}" if item["stage"] in per_stage else ""

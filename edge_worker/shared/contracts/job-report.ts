@@ -50,6 +50,8 @@ export const ReportSchema = z.looseObject({
   }),
   /** Absent from reports of older workers. */
   up: z.nullish(z.looseObject({ source: z.string(), known: z.boolean(), error_deg: z.nullish(z.number()) })),
+  /** Metres. Null where the photos' positions do not tell it, absent from reports of older workers. */
+  size: z.nullish(z.looseObject({ width_m: z.number(), height_m: z.number(), metres_per_unit: z.number(), error: z.number() })),
   artifacts: z.record(z.string(), z.object({ bytes: count, sha256: z.string() })),
   stages: z.array(z.object({ stage: z.string(), seconds: amount })),
   price: z.nullish(

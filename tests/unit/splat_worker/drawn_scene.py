@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.ExifTags import GPS, IFD, Base
 
 BOXES = (((-0.55, -0.45), (0.5, 0.42), 0.5), ((0.25, -0.1), (0.42, 0.6), 0.32), ((-0.35, 0.4), (0.5, 0.3), 0.22))
 """(x, z of the corner), (width, depth), height; the table is y = 0 and up is -y."""
@@ -15,6 +16,7 @@ TABLE = 2.2
 ALONE = 0.75
 """Half the side of the table, and of the smaller table that is cut out with the boxes."""
 BEHIND = 205.0
+METRES = 40.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def look_at(centre: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def draw(folder: Path, *, count: int, width: int, height: int, alone: bool = False) -> StillLife:
     """alone: PNGs with an alpha channel, which cuts everything out but the boxes and their table; the pixels beyond are
-    white."""
+    white. Their tags have positions: METRES to a unit, and z is north."""
     surfaces = textures()
     focal_px = 1.15 * width
     poses = orbit(count)
@@ -75,8 +77,26 @@ def draw(folder: Path, *, count: int, width: int, height: int, alone: bool = Fal
             drawn = np.dstack([drawn, cover])
         exif = Image.Exif()
         exif.get_ifd(0x8769)[0xA405] = round(focal_px * 43.2666 / np.hypot(width, height))
+        if alone:
+            exif[Base.Model] = "drawn"  # without a tag of its own Pillow writes none of an Exif into a PNG
+            x, _, z = METRES * (-pose[:3, :3].T @ pose[:3, 3])
+            exif.get_ifd(IFD.GPSInfo).update(_gps(north=z, east=x))
         Image.fromarray(drawn).save(folder / names[-1], exif=exif, **({} if alone else {"quality": 92}))
     return StillLife(folder, tuple(names), poses, focal_px, width, height)
+
+
+def _gps(*, north: float, east: float) -> dict[int, object]:
+    """Tags of a place that many metres from 45 degrees north and 8 east; the radii of curvature are those there."""
+    latitude, longitude = (
+        45 + np.degrees(north / 6_367_382),
+        8 + np.degrees(east / (6_388_838 * np.cos(np.radians(45)))),
+    )
+    return {
+        GPS.GPSLatitudeRef: "N",
+        GPS.GPSLatitude: (float(latitude), 0.0, 0.0),
+        GPS.GPSLongitudeRef: "E",
+        GPS.GPSLongitude: (float(longitude), 0.0, 0.0),
+    }
 
 
 def textures() -> list[np.ndarray]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from splat_worker.contract.job_input import Matching, Preset, SfmOptions, TrainOverrides
 from splat_worker.contract.job_report import Report
 from splat_worker.errors import Code, JobError, as_job_error
+from splat_worker.export.ground import WHOLE
 from splat_worker.export.portable import ALSO
 from splat_worker.progress import Throttle
 from splat_worker.shell.folder import PERMISSION_HINT, find_sources, shown
@@ -72,6 +73,16 @@ def _parser() -> argparse.ArgumentParser:
         help="also write scene.html, a page with viewer and scene in one file, scene.glb, or dataset.zip, the photos "
         "with their cameras for COLMAP and nerfstudio",
     )
+    parser.add_argument(
+        "--subject",
+        action="store_true",
+        help="leave out what is around the subject; whole.ply keeps it",
+    )
+    parser.add_argument(
+        "--place",
+        action="store_true",
+        help="write where on Earth the scene is into cameras.json, if the photos have positions",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="print the report instead of a table")
     parser.add_argument("--verbose", action="store_true", help="show the log")
@@ -90,9 +101,12 @@ def _run(options: argparse.Namespace, on_event: Throttle) -> Report:
         train=TrainOverrides(steps=options.steps, size_px=options.size),
         sfm=SfmOptions(matching=Matching(options.matching), side_max_px=options.sfm_side),
         seed=options.seed,
+        subject=options.subject,
+        place=options.place,
         seconds_max=options.max_seconds,
     )
-    delivery = Folder(path=options.out, wanted=ALL_ARTIFACTS | {ALSO[name] for name in options.also})
+    more = {ALSO[name] for name in options.also} | ({WHOLE} if options.subject else set())
+    delivery = Folder(path=options.out, wanted=ALL_ARTIFACTS | more)
     with tempfile.TemporaryDirectory(prefix="splat-") as scratch:
         run = JobRun(job=job, scratch=Path(scratch), delivery=delivery, on_event=on_event)
         report = run_folder(run, sources)

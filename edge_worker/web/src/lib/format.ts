@@ -26,6 +26,12 @@ export function bytes(n: number): string {
   return `${value >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** 2 significant digits, as `splat` prints it: 12.3 → "12 m", 1.31 → "1.3 m", 0.45 → "45 cm". */
+export function length(metres: number): string {
+  if (metres >= 0.995) return `${metres.toFixed(metres >= 9.95 ? 0 : 1)} m`;
+  return metres >= 0.0095 ? `${(100 * metres).toFixed(0)} cm` : `${(1000 * metres).toFixed(1)} mm`;
+}
+
 /** Exact, for the past: 0.8 → "0.8 s", 149 → "2 min 29 s", 4000 → "1 h 7 min". */
 export function duration(seconds: number): string {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;

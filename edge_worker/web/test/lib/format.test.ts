@@ -1,7 +1,7 @@
 // How numbers are written: one table per function.
 import { describe, expect, it } from "vitest";
 
-import { about, ago, bytes, count, day, duration, plural, usd } from "../../src/lib/format.ts";
+import { about, ago, bytes, count, day, duration, length, plural, usd } from "../../src/lib/format.ts";
 
 describe("count", () => {
   it.each([
@@ -19,6 +19,17 @@ describe("plural", () => {
     expect(plural(0, "photo")).toBe("0 photos");
     expect(plural(2, "copy", "copies")).toBe("2 copies");
   });
+});
+
+describe("length", () => {
+  it.each([
+    [12.31, "12 m"],
+    [9.96, "10 m"],
+    [1.31, "1.3 m"],
+    [0.997, "1.0 m"],
+    [0.45, "45 cm"],
+    [0.004, "4.0 mm"],
+  ])("writes %d m as %s", (metres, words) => expect(length(metres)).toBe(words));
 });
 
 describe("bytes", () => {

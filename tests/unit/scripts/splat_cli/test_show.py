@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.splat_cli.show import report_rows, seconds, usd
+from scripts.splat_cli.show import length, report_rows, seconds, usd
 
 REPORT = json.loads((Path(__file__).parents[4] / "docs/contracts/job-report.json").read_text())
 
@@ -18,6 +18,7 @@ def test_the_report_of_the_contract_has_these_rows() -> None:
         ("Held-out PSNR", "26.41 dB, close (3 photos kept back)"),
         ("Held-out SSIM", "0.861"),
         ("Gaussians", "18 230"),
+        ("Size", "about 12 m wide, 4.0 m high, within 1 %"),
         ("  fetching photos", "0.8 s"),
         ("  checking photos", "1.1 s"),
         ("  finding camera poses", "21.4 s"),
@@ -51,3 +52,11 @@ def test_durations_are_short_and_have_no_padding(value: float, words: str) -> No
 @pytest.mark.parametrize(("value", "words"), [(0.0462, "$0.0462"), (0.999, "$1.00"), (12.345, "$12.35"), (0, "$0.00")])
 def test_small_prices_keep_their_digits(value: float, words: str) -> None:
     assert usd(value) == words
+
+
+@pytest.mark.parametrize(
+    ("metres", "words"),
+    [(12.31, "12 m"), (9.96, "10 m"), (1.31, "1.3 m"), (0.997, "1.0 m"), (0.45, "45 cm"), (0.004, "4.0 mm")],
+)
+def test_lengths_have_two_digits_and_a_unit_that_people_use(metres: float, words: str) -> None:
+    assert length(metres) == words

@@ -359,6 +359,12 @@ def test_photos_with_an_alpha_channel_become_the_subject_alone(alone, tmp_path: 
     means = scale * scene.means @ rotation.T + shift
     beyond = np.abs(means[:, [0, 2]]).max(axis=1) > 0.75 + 0.1
     assert beyond.mean() < 0.01, "nothing around the table, and no backdrop"
+    assert report.size is not None
+    assert report.size.metres_per_unit == pytest.approx(40 * scale, rel=0.02)
+    assert report.size.width_m == pytest.approx(40 * 2 * 0.75, rel=0.35), "of the table, whose corners may be left out"
+    about = json.loads((out / "cameras.json").read_text())
+    assert about["metres_per_unit"] == pytest.approx(report.size.metres_per_unit, rel=1e-4)
+    assert "place" not in about
     poster = Image.open(out / "poster.webp")
     alpha = np.asarray(poster.getchannel("A"))
     assert alpha[2:20, 2:-2].max() < 30, "the poster is transparent around the subject"

@@ -132,6 +132,7 @@ class JobInput(_Ours):
     train: TrainOverrides = TrainOverrides()
     sfm: SfmOptions = SfmOptions()
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    subject: bool = Field(default=False, description="Leave out what is around the subject.")
     outputs: dict[ArtifactName, Url] = Field(min_length=1, repr=False)
     checkpoint: CheckpointAddress | None = None
     progress: ProgressAddress | None = None

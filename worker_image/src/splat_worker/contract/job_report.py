@@ -122,6 +122,18 @@ class UpReport(_Report):
     error_deg: float | None = Field(default=None, description="Estimated standard deviation of the direction.")
 
 
+class SizeReport(_Report):
+    """The real size of the subject, from positions in the photos' tags."""
+
+    width_m: float = Field(description="Of the subject's longer level side.")
+    height_m: float
+    metres_per_unit: float = Field(description="Metres in one unit of the scene's files.")
+    error: float = Field(description="Estimated relative standard error of these lengths; 0.02 is 2 %.")
+    off_m: float = Field(description="Root mean square distance of the cameras from their positions.")
+    used: int = Field(description="Positions that agree, of `given`.")
+    given: int
+
+
 class Report(_Report):
     """`output` of a finished job."""
 
@@ -135,6 +147,7 @@ class Report(_Report):
     metrics: Metrics
     sfm: SfmReport | None = None
     up: UpReport | None = Field(default=None, description="Absent from reports of older workers.")
+    size: SizeReport | None = Field(default=None, description="Null where the photos' positions do not tell it.")
     artifacts: dict[str, Artifact]
     stages: tuple[StageReport, ...]
     peak_memory_mb: int

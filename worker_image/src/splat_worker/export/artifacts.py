@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from splat_worker.export.dataset import write_dataset
+from splat_worker.export.ground import WHOLE, Ground
 from splat_worker.export.ply import read_ply, write_ply
 from splat_worker.export.portable import ALSO, PORTABLE, write_portable
 from splat_worker.export.sog import write_sog
@@ -59,14 +60,22 @@ def export_scene(
     render: Render,
     wanted: Collection[str],
     threads: int,
+    ground: Ground | None = None,
     on_progress: Callable[[float, str], None] = silent,
 ) -> Exported:
     """Write the artifacts of `wanted` that this stage makes, and always scene.ply: the others are made from it.
-    sharpness: of the photos, by name."""
+    sharpness: of the photos, by name. ground: subject, size and place of the scene."""
     folder.mkdir(parents=True, exist_ok=True)
+    ground = ground or Ground()
     start = start_view(posed, sharpness)
     files = {"scene.ply": folder / "scene.ply"}
     on_progress(0.0, "Writing scene.ply")
+    if ground.only_subject:
+        assert ground.subject is not None
+        if WHOLE in wanted:
+            files[WHOLE] = folder / WHOLE
+            write_ply(files[WHOLE], gaussians)
+        gaussians = ground.subject.alone(gaussians)
     write_ply(files["scene.ply"], gaussians)
     fidelity: dict[str, float] = {}
     compressed = [name for name in COMPRESSED if name in wanted]
@@ -90,7 +99,7 @@ def export_scene(
         files["poster.webp"] = folder / "poster.webp"
         camera = _sized(start.camera, POSTER_WIDTH_PX)
         poster = _pixels(render(gaussians, camera))
-        if posed.cut_out:
+        if posed.cut_out or ground.only_subject:
             poster = transparent(poster, _pixels(render(gaussians, camera, grey=1.0)))
         poster.save(files["poster.webp"], "WEBP", quality=POSTER_QUALITY, method=6)
         if "thumbnail.webp" in wanted:
@@ -99,7 +108,7 @@ def export_scene(
             poster.save(files["thumbnail.webp"], "WEBP", quality=THUMBNAIL_QUALITY, method=6)
     if "cameras.json" in wanted:
         files["cameras.json"] = folder / "cameras.json"
-        content = cameras_json(posed, frame=frame, start=start.name, held_out=held_out)
+        content = cameras_json(posed, frame=frame, start=start.name, held_out=held_out) | ground.described()
         files["cameras.json"].write_text(json.dumps(content, separators=(",", ":"), allow_nan=False))
     for name in (name for name in PORTABLE if name in wanted):
         on_progress(0.9, f"Writing {name}")

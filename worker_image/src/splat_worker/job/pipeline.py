@@ -12,12 +12,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pycolmap  # noqa: F401 - before train/, whose runtime.py configures OpenMP pools that load later
 
 from splat_worker.contract.job_input import JobInput, Preset
 from splat_worker.contract.job_report import Device, Report
 from splat_worker.errors import Code, JobError, Stage, as_job_error
 from splat_worker.export.artifacts import Exported, export_scene
+from splat_worker.export.ground import Ground
+from splat_worker.export.subject import find_subject
 from splat_worker.hashing import sha256_of
 from splat_worker.job.checkpoint import Checkpoint, fingerprint
 from splat_worker.job.extras import Extras
@@ -31,6 +34,7 @@ from splat_worker.photos.validation import Prepared, Source, most_blurred, prepa
 from splat_worker.progress import Event, OnEvent
 from splat_worker.scene import PosedPhotos
 from splat_worker.sfm.cameras import reconstruct, reusable, shaping_settings
+from splat_worker.sfm.frame.earth import find_earth
 from splat_worker.sfm.frame.evidence import Tags
 from splat_worker.sfm.frame.similarity import Similarity, find_frame, transform
 from splat_worker.sfm.preset import SfmPreset
@@ -156,7 +160,8 @@ def make_scene(run: JobRun, files: Sequence[File]) -> Report:
         extras.placed(sparse)
         placed = find_frame(sparse, {p.name: Tags(down=p.down, position=p.position) for p in prepared.photos})
         posed, trained = _train_stage(run, prepared, transform(sparse, placed), device, extras, resumed=resumed)
-    exported = _export_stage(run, prepared, trained, posed, placed=placed, device=device)
+    ground = _ground(run, prepared, posed, placed)
+    exported = _export_stage(run, prepared, trained, posed, placed=placed, ground=ground, device=device)
     outcome = Outcome(
         given=taken.given,
         videos=taken.videos,
@@ -165,6 +170,7 @@ def make_scene(run: JobRun, files: Sequence[File]) -> Report:
         up=placed.up,
         trained=trained,
         exported=exported,
+        ground=ground,
         device=device,
         resumed_from=resumed.stage,
     )
@@ -342,8 +348,32 @@ def _about_masks(posed: PosedPhotos, masked: Collection[str]) -> list[str]:
     ]
 
 
+def _ground(run: JobRun, prepared: Prepared, posed: PosedPhotos, placed: Similarity) -> Ground:
+    """Subject, size and place, as far as the photos tell them."""
+    positions = {photo.name: photo.position for photo in prepared.photos}
+    centres = np.stack([view.camera.centre for view in posed.views])
+    # Size and place take the vertical for granted.
+    earth = find_earth(centres, [positions.get(view.name) for view in posed.views]) if placed.up.known else None
+    subject = find_subject(posed)
+    if run.job.subject and subject is None:
+        run.warnings.append("No subject was found that most photos show. The scene has its surroundings.")
+    return Ground(
+        subject=subject,
+        only_subject=run.job.subject and subject is not None,
+        earth=earth,
+        with_place=run.job.place,
+    )
+
+
 def _export_stage(
-    run: JobRun, prepared: Prepared, trained: Trained, posed: PosedPhotos, *, placed: Similarity, device: Device
+    run: JobRun,
+    prepared: Prepared,
+    trained: Trained,
+    posed: PosedPhotos,
+    *,
+    placed: Similarity,
+    ground: Ground,
+    device: Device,
 ) -> Exported:
     with run.stage(Stage.EXPORT, "Exporting the scene") as report:
         return export_scene(
@@ -356,6 +386,7 @@ def _export_stage(
             render=partial(render, device=TrainDevice(device.kind)),
             wanted=run.delivery.wanted,
             threads=cpu_count(),
+            ground=ground,
             on_progress=report,
         )
 

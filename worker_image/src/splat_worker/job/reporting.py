@@ -14,11 +14,13 @@ from splat_worker.contract.job_report import (
     PhotosReport,
     Report,
     SfmReport,
+    SizeReport,
     UpReport,
     VideoReport,
 )
 from splat_worker.errors import Stage
 from splat_worker.export.artifacts import Exported
+from splat_worker.export.ground import Ground
 from splat_worker.job import cost
 from splat_worker.job.machine import versions
 from splat_worker.job.run import JobRun
@@ -40,6 +42,7 @@ class Outcome:
     up: Up
     trained: Trained
     exported: Exported
+    ground: Ground
     device: Device
     resumed_from: Stage | None
 
@@ -62,6 +65,7 @@ def build_report(run: JobRun, outcome: Outcome, artifacts: dict[str, Artifact]) 
             tried=sparse.tried,
         ),
         up=UpReport(source=outcome.up.source.value, known=outcome.up.known, error_deg=finite(outcome.up.error_deg)),
+        size=size_of(outcome.ground),
         artifacts=artifacts,
         stages=cost.itemise(run.stages, run.job.price),
         peak_memory_mb=max(peak_memory_mb(), trained.peak_memory_mb),
@@ -69,6 +73,23 @@ def build_report(run: JobRun, outcome: Outcome, artifacts: dict[str, Artifact]) 
         resumed_from=outcome.resumed_from,
         warnings=tuple(dict.fromkeys((*run.warnings, *tilted(outcome.up), *trained.notes, *_floaters(trained)))),
         versions=versions(),
+    )
+
+
+def size_of(ground: Ground) -> SizeReport | None:
+    """Of the subject, or of the scene within one unit of its middle where no subject was found."""
+    earth = ground.earth
+    if earth is None:
+        return None
+    width, height = ground.subject.size if ground.subject is not None else (2.0, 2.0)
+    return SizeReport(
+        width_m=round(width * earth.metres_per_unit, 4),
+        height_m=round(height * earth.metres_per_unit, 4),
+        metres_per_unit=round(earth.metres_per_unit, 6),
+        error=round(earth.error, 4),
+        off_m=round(earth.off_m, 3),
+        used=earth.used,
+        given=earth.given,
     )
 
 

@@ -29,7 +29,8 @@ TRAIN_LEAST_S = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class SceneJob:
-    """What to make, independent of where photos come from and where files go."""
+    """What to make, independent of where photos come from and where files go. subject: leave out what is around the
+    subject; place: write where on Earth the scene is into cameras.json."""
 
     project_id: str
     attempt: int = 1
@@ -37,6 +38,8 @@ class SceneJob:
     train: TrainOverrides = field(default_factory=TrainOverrides)
     sfm: SfmOptions = field(default_factory=SfmOptions)
     seed: int = 0
+    subject: bool = False
+    place: bool = False
     price: Price | None = None
     seconds_max: float | None = None
 
@@ -49,6 +52,7 @@ class SceneJob:
             train=job.train,
             sfm=job.sfm,
             seed=job.seed,
+            subject=job.subject,
             price=job.price,
             seconds_max=cost.seconds_allowed(job.limits.max_seconds, job.limits.max_cost_usd, job.price),
         )

@@ -54,6 +54,21 @@ class ProgressLine:
             self._open = False
 
 
+def _size(report: Report) -> list[tuple[str, str]]:
+    size = report.size
+    if size is None:
+        return []
+    error = f"within {100 * size.error:.0f} %" if size.error >= 0.01 else "within 1 %"
+    return [("size", f"about {length(size.width_m)} wide, {length(size.height_m)} high, {error}")]
+
+
+def length(metres: float) -> str:
+    """2 significant digits: 12 m, 1.3 m, 45 cm."""
+    if metres >= 0.995:
+        return f"{metres:.0f} m" if metres >= 9.95 else f"{metres:.1f} m"
+    return f"{100 * metres:.0f} cm" if metres >= 0.0095 else f"{1000 * metres:.1f} mm"
+
+
 def table(report: Report, out: Path) -> str:
     """The report as aligned lines, the most important first."""
     metrics = report.metrics
@@ -66,6 +81,7 @@ def table(report: Report, out: Path) -> str:
         ("held-out PSNR", "-" if metrics.psnr_db is None else f"{metrics.psnr_db:.2f} dB"),
         ("held-out SSIM", "-" if metrics.ssim is None else f"{metrics.ssim:.3f}"),
         ("Gaussians", f"{metrics.gaussians:,}".replace(",", " ")),
+        *_size(report),
         ("measured at", f"{metrics.width}x{metrics.height} px on {len(metrics.held_out)} photos"),
         ("device", f"{report.device.name} ({report.device.kind}, {report.device.count})"),
         ("peak memory", f"{report.peak_memory_mb} MiB"),

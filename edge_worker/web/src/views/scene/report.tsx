@@ -2,7 +2,7 @@
 // Never computes a number that the report has.
 import type { Report } from "../../../../shared/contracts/job-report.ts";
 import type { Project } from "../../../../shared/contracts/project.ts";
-import { count, day, duration, plural, usd } from "../../lib/format.ts";
+import { count, day, duration, length, plural, usd } from "../../lib/format.ts";
 import type { PhotoNames } from "../../scene/photo-names.ts";
 import { stageShares } from "../../scene/progress.ts";
 import { GAUSSIANS_EXPLAINED, PSNR_EXPLAINED, psnrWords, SSIM_EXPLAINED } from "../../scene/quality.ts";
@@ -19,6 +19,14 @@ export function Numbers({ project }: { project: Project }) {
         ) : null}
         {report.metrics.ssim !== null ? <Stat label="SSIM" value={report.metrics.ssim.toFixed(3)} explain={SSIM_EXPLAINED} /> : null}
         <Stat label="Gaussians" value={count(report.metrics.gaussians)} explain={GAUSSIANS_EXPLAINED} />
+        {report.size ? (
+          <Stat
+            label="Size"
+            value={`about ${length(report.size.width_m)} wide`}
+            note={`${length(report.size.height_m)} high`}
+            explain={`Of the subject, from the positions in the photos' tags, within ${Math.max(1, Math.round(100 * report.size.error))} %.`}
+          />
+        ) : null}
         <Price report={report} />
       </dl>
       <Times report={report} />
