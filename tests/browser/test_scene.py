@@ -199,7 +199,7 @@ def test_a_scene_is_edited_and_each_edit_undone(made_scene: MadeScene, open_page
     page.get_by_role("button", name="Set up").click()
     assert_accessible(page)
     page.get_by_label("Tilt sideways").fill("40")
-    page.wait_for_function("document.querySelector('.tilt').textContent.includes('40°')")
+    page.wait_for_function("document.querySelector('.tool').textContent.includes('40°')")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("button", name="Undo the last edit")).to_be_visible()
     project = page.request.get(address).json()

@@ -38,7 +38,7 @@ export class EditBook {
     if (edit.cover !== null && !this.#store.covers(attempt).includes(edit.cover)) {
       throw new ApiError("BAD_REQUEST", `body.cover: this scene has no cover ${edit.cover}`);
     }
-    this.#store.addEdit(attempt, JSON.stringify({ ...UNEDITED, ...edit }), EDITS_MAX);
+    this.#store.addEdit(attempt, JSON.stringify({ ...edit, version: UNEDITED.version } satisfies Edit), EDITS_MAX);
   }
 
   undo(row: ProjectRow): void {

@@ -1,4 +1,6 @@
 // A scene for others: how links show it in pages, frames and previews, how often they were opened; and the edit that all of them show.
+import { readFile } from "node:fs/promises";
+
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { Cloud, type Answer } from "./support/cloud.ts";
@@ -103,7 +105,7 @@ describe("a link in other sites", () => {
 describe("the edit of a scene", () => {
   const put = (body: object, headers: Record<string, string> = {}, as: "upload" | "view" = "upload"): Promise<Answer> => cloud.call("PUT", `/api/projects/${id}/edit`, { as, body, headers });
   const undo = (): Promise<Answer> => cloud.call("POST", `/api/projects/${id}/edit/undo`, { as: "upload" });
-  const plain = { version: 1, up: null, start: null, cover: null };
+  const plain = { version: 2, up: null, start: null, cover: null, crops: [], floaters: null };
   const picture = (seed: number): string => Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), Buffer.alloc(2000, seed)]).toString("base64");
 
   test("is shown to members and behind links, and each step can be undone", async () => {
@@ -117,6 +119,16 @@ describe("the edit of a scene", () => {
     expect((await undo()).json).toMatchObject({ edit: null, edits: 0 });
     const none = await undo();
     expect([none.status, none.json.error.message]).toEqual([409, "There is no edit to undo."]);
+  });
+
+  test("may crop and clean the scene, in the form of the published recipe; the form before it is read and upgraded", async () => {
+    const { crops, floaters } = JSON.parse(await readFile(new URL("../../../docs/contracts/edit.json", import.meta.url), "utf8"));
+    expect((await put({ ...plain, crops, floaters })).json.edit).toEqual({ ...plain, crops, floaters });
+    expect((await put({ version: 1, up: [0, -1, 0], start: null, cover: null })).json.edit).toEqual({ ...plain, up: [0, -1, 0] });
+    expect((await put({ ...plain, crops: [{ ...crops[1], radius: 0 }] })).status).toBe(400);
+    expect((await put({ ...plain, crops: Array.from({ length: 9 }, () => crops[1]) })).status).toBe(400);
+    await undo();
+    expect((await undo()).json).toMatchObject({ edit: null, edits: 0 });
   });
 
   test("has the cover that was stored for it, also in the list and behind links", async () => {
@@ -139,7 +151,7 @@ describe("the edit of a scene", () => {
   });
 
   test.each([
-    [{ ...plain, version: 2 }],
+    [{ ...plain, version: 3 }],
     [{ ...plain, up: [0, 2, 0] }],
     [{ ...plain, start: { position: [1e9, 0, 0], target: [0, 0, 0], fov: 60 } }],
     [{ ...plain, crop: {} }],

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 
 import { ACCOUNT_TABLES } from "../../src/account/backup.ts";
 import type { Index } from "../../src/account/index-object.ts";
+import { UNEDITED } from "../../shared/contracts/edit.ts";
 import { keys } from "../../src/clients/bucket-keys.ts";
 import { isRefusal } from "../../src/errors.ts";
 import { PROJECT_TABLES } from "../../src/project/store.ts";
@@ -52,7 +53,7 @@ describe("a project", () => {
     const share = await scene.inside((project) => project.createShare({ expiresInS: null, embed: [] }, null));
     if (isRefusal(share)) throw new Error(share.message);
     const cover = (await scene.inside((project) => project.addCover(new Uint8Array(9), new Uint8Array(3)))) as number;
-    await scene.inside((project) => project.edit({ version: 1, up: [0, -1, 0], start: null, cover }, null));
+    await scene.inside((project) => project.edit({ ...UNEDITED, up: [0, -1, 0], cover }, null));
     const before = await scene.view();
     expect(before).toMatchObject({ edit: { cover }, edits: 1 });
     const tables = await backupOf(scene);

@@ -2,9 +2,11 @@
 import { describe, expect, test } from "vitest";
 import * as z from "zod/mini";
 
+import editSchema from "../../../../docs/contracts/edit.schema.json";
 import failureSchema from "../../../../docs/contracts/job-failure.schema.json";
 import inputSchema from "../../../../docs/contracts/job-input.schema.json";
 import reportSchema from "../../../../docs/contracts/job-report.schema.json";
+import { CROPS_MAX, EditSchema } from "../../../shared/contracts/edit.ts";
 import { JobInputSchema, OUTPUT_NAMES } from "../../../shared/contracts/job-input.ts";
 import { FAILURE_CODES, FailureSchema, ReportSchema } from "../../../shared/contracts/job-report.ts";
 import { PRESETS, STAGES } from "../../../shared/stages.ts";
@@ -20,6 +22,11 @@ const NEGATIVE = ["$.artifacts.*.bytes", "$.stages[].seconds", "$.price.usd", "$
 describe("everything", () => {
   test("we send as input is accepted by the worker", () => expect(gaps(sent(JobInputSchema), inputSchema)).toEqual([]));
   test("the worker sends as a report is read", () => expect(gaps(reportSchema, read(ReportSchema))).toEqual(NEGATIVE.map((path) => `${path}: may be lower`)));
+  test("we accept as an edit is accepted by the worker, and the other way round", () => {
+    expect(gaps(sent(EditSchema), editSchema)).toEqual([]);
+    expect(gaps(editSchema, read(EditSchema))).toEqual([]);
+    expect(editSchema.properties.crops.maxItems).toBe(CROPS_MAX);
+  });
   test("the worker sends as a failure is read", () => expect(gaps(failure, read(FailureSchema))).toEqual([]));
 });
 
@@ -50,6 +57,7 @@ describe("the comparison finds", () => {
     ["a value that is not taken", z.extend(given, { kind: z.literal("x") }), ['$.kind: "y" is not taken']],
     ["a bound that is passed", z.extend(given, { n: z.int().check(z.gte(2), z.lte(4)) }), ["$.n: may be lower", "$.n: may be higher"]],
     ["a pattern that is not certain", z.extend(given, { a: z.string().check(z.regex(/^a$/)) }), ["$.a: pattern ^a$ is not certain"]],
+    ["a place of a tuple that differs", z.extend(given, { a: z.tuple([z.string()]) }), ["$.a: string is not array"]],
     ["null where it is not given", z.extend(given, { a: z.nullable(z.string()) }), []],
   ])("%s", (_what, taken, found) => {
     expect(gaps(sent(given), read(taken))).toEqual(found);

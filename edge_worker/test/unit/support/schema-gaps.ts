@@ -5,9 +5,9 @@ export interface JsonSchema {
   readonly [keyword: string]: unknown;
 }
 
-const ANNOTATIONS = new Set(["$schema", "$defs", "title", "description", "default"]);
+const ANNOTATIONS = new Set(["$schema", "$defs", "title", "description", "default", "discriminator"]);
 const COMPARED = new Set([
-  ...["type", "const", "enum", "anyOf", "pattern", "minLength", "maxLength", "format", "items", "minItems", "maxItems"],
+  ...["type", "const", "enum", "anyOf", "oneOf", "prefixItems", "pattern", "minLength", "maxLength", "format", "items", "minItems", "maxItems"],
   ...["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "properties", "required", "additionalProperties", "propertyNames", "minProperties"],
 ]);
 
@@ -34,7 +34,8 @@ function compare(givenOrRef: unknown, takenOrRef: unknown, path: string, roots: 
   if (given["type"] !== taken["type"] && !(given["type"] === "integer" && taken["type"] === "number")) {
     return [`${path}: ${String(given["type"])} is not ${String(taken["type"])}`];
   }
-  return [...bounds(given, taken).map((line) => `${path}: ${line}`), ...(taken["items"] === undefined ? [] : of(given["items"], taken["items"], "[]")), ...keysOf(given, taken, path, of)];
+  const places = prefix(taken).flatMap((schema, i) => of(prefix(given)[i] ?? given["items"], schema, `[${i}]`));
+  return [...bounds(given, taken).map((line) => `${path}: ${line}`), ...places, ...(taken["items"] === undefined ? [] : of(given["items"], taken["items"], "[]")), ...keysOf(given, taken, path, of)];
 }
 
 function keysOf(given: JsonSchema, taken: JsonSchema, path: string, of: (a: unknown, b: unknown, step?: string) => string[]): string[] {
@@ -62,7 +63,7 @@ function bounds(given: JsonSchema, taken: JsonSchema): string[] {
   // Above 0 is at least 1 for a whole number.
   const least = (schema: JsonSchema): number => Math.max(lower(schema, "minimum"), lower(schema, "exclusiveMinimum") + (schema["type"] === "integer" ? 1 : 0));
   const most = (schema: JsonSchema): number => Math.min(upper(schema, "maximum"), upper(schema, "exclusiveMaximum"));
-  const openBelow = taken["exclusiveMinimum"] !== undefined && given["exclusiveMinimum"] === undefined;
+  const openBelow = taken["type"] !== "integer" && taken["exclusiveMinimum"] !== undefined && given["exclusiveMinimum"] === undefined;
   if (least(given) < least(taken) || (openBelow && least(given) === least(taken))) found.push("may be lower");
   if (most(given) > most(taken)) found.push("may be higher");
   // JavaScript escapes slashes where it prints a pattern.
@@ -84,7 +85,8 @@ function resolve(schema: unknown, root: JsonSchema): JsonSchema {
   if (typeof reference === "string") return resolve((root["$defs"] as JsonSchema)[reference.replace("#/$defs/", "")], root);
   const unknown = Object.keys(schema).filter((keyword) => !ANNOTATIONS.has(keyword) && !COMPARED.has(keyword));
   if (unknown.length > 0) throw new Error(`cannot compare: ${unknown.join(", ")}`);
-  return schema;
+  // zod writes a tuple without its length.
+  return prefix(schema).length > 0 ? { minItems: prefix(schema).length, maxItems: prefix(schema).length, ...schema } : schema;
 }
 
 function isSchema(value: unknown): value is JsonSchema {
@@ -93,7 +95,11 @@ function isSchema(value: unknown): value is JsonSchema {
 
 function alternatives(schema: JsonSchema): readonly unknown[] | undefined {
   const { type } = schema;
-  return Array.isArray(type) ? type.map((one: unknown) => ({ ...schema, type: one })) : (schema["anyOf"] as readonly unknown[] | undefined);
+  return Array.isArray(type) ? type.map((one: unknown) => ({ ...schema, type: one })) : ((schema["anyOf"] ?? schema["oneOf"]) as readonly unknown[] | undefined);
+}
+
+function prefix(schema: JsonSchema): readonly unknown[] {
+  return (schema["prefixItems"] as readonly unknown[] | undefined) ?? [];
 }
 
 function valuesOf(schema: JsonSchema): readonly unknown[] | undefined {

@@ -3,8 +3,11 @@
 import { createViewer, type ViewerHandle } from "@playcanvas/supersplat-viewer/viewer";
 import { defaultSettings } from "@playcanvas/supersplat-viewer/settings";
 
-import type { Edit } from "../../../shared/contracts/edit.ts";
+import { UNEDITED, type Edit } from "../../../shared/contracts/edit.ts";
 import { pose, startPose, toFile, type CamerasFile, type Pose, type Vec3 } from "./cameras.ts";
+import { limitOrbit } from "./soft-orbit.ts";
+import { limitsOf } from "./orbit.ts";
+import { Preview, type Hidden } from "./edit/preview.ts";
 import { about, multiply, rotate, toUpright, upOf, type Turn } from "./turn.ts";
 
 /** Behind the splats. The same in light and dark mode, so that colours look the same. */
@@ -51,6 +54,12 @@ export interface OpenScene {
   fileView(): Pose | null;
   /** Leans the scene by these degrees, seen from where the camera was at the first call. Returns where up is then, in the file's axes. */
   tilt(forwardDeg: number, sidewaysDeg: number): Vec3 | null;
+  /** Hides what an edit removes, at once. */
+  hide(hidden: Hidden): void;
+  /** From the file's axes to those in which the scene is shown. */
+  upright(): Turn;
+  /** How far the farthest camera is from the middle, in scene units; null without cameras. */
+  reach(): number | null;
   /** The next frame as a picture, or null if there is none. */
   picture(): Promise<HTMLCanvasElement | null>;
   close(): void;
@@ -85,7 +94,13 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
     noanim: true,
   });
   const upright = toUpright(edit?.up ?? null);
-  turnOnceLoaded(viewer, upright);
+  const preview = new Preview(viewer.app);
+  let hidden: Hidden = edit ?? UNEDITED;
+  onceLoaded(viewer, () => {
+    applyTurn(viewer, upright);
+    preview.show(hidden, upright);
+  });
+  limitOrbit(viewer.app, limitsOf(seenFrom(cameras, edit, aspect)));
   viewer.state.inputEnabled = false;
   const release = letPageScroll(frame);
   let shown = false;
@@ -93,6 +108,8 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
   const show = (): void => {
     if (shown) return;
     shown = true;
+    // Around the subject. A scene with a background contains its cameras, and the engine would fly instead.
+    viewer.state.cameraMode = "orbit";
     onShown();
   };
   if (viewer.state.loaded) show();
@@ -132,8 +149,15 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
       if (axes === null) return null;
       const turn = multiply(multiply(about(axes.right, forwardDeg), about(axes.forward, sidewaysDeg)), upright);
       applyTurn(viewer, turn);
+      preview.show(hidden, turn);
       return upOf(turn);
     },
+    hide: (next) => {
+      hidden = next;
+      if (isOpen()) preview.show(hidden, upright);
+    },
+    upright: () => upright,
+    reach: () => (cameras === null || cameras.cameras.length === 0 ? null : Math.max(...cameras.cameras.map(({ position }) => Math.hypot(...position)))),
     picture: () => (isOpen() ? nextFrame(viewer) : Promise.resolve(null)),
     close: () => {
       if (closed) return;
@@ -178,22 +202,29 @@ function settings(cameras: CamerasFile | null, edit: Edit | null, startAt: Pose 
   };
 }
 
+/** The views of all photos, and the start view that somebody chose. */
+function seenFrom(cameras: CamerasFile | null, edit: Edit | null, aspect: number): Pose[] {
+  if (cameras === null) return [];
+  const upright = toUpright(edit?.up ?? null);
+  const chosen = edit?.start ? [ownStart(cameras, edit, aspect)] : [];
+  return [...cameras.cameras.map((camera) => pose(camera, cameras.target, aspect, upright)), ...chosen];
+}
+
 const ownStart = (cameras: CamerasFile | null, edit: Edit | null, aspect: number): Pose => startPose(cameras, aspect, edit) ?? UNPOSED;
 
-function applyTurn({ app }: ViewerHandle, [x, y, z, w]: Turn): boolean {
-  const entity = app.root.findComponent("gsplat")?.entity;
-  if (!entity) return false;
-  entity.setLocalRotation(x, y, z, w);
+function applyTurn({ app }: ViewerHandle, [x, y, z, w]: Turn): void {
+  app.root.findComponent("gsplat")?.entity.setLocalRotation(x, y, z, w);
   app.renderNextFrame = true;
-  return true;
 }
 
 /** Before the first frame that has the scene. */
-function turnOnceLoaded(viewer: ViewerHandle, turn: Turn): void {
+function onceLoaded({ app }: ViewerHandle, act: () => void): void {
   const tick = (): void => {
-    if (applyTurn(viewer, turn)) viewer.app.off("update", tick);
+    if (app.root.findComponent("gsplat") === null) return;
+    app.off("update", tick);
+    act();
   };
-  viewer.app.on("update", tick);
+  app.on("update", tick);
 }
 
 function cameraAxes({ app }: ViewerHandle): { right: Vec3; forward: Vec3 } | null {

@@ -11,8 +11,9 @@ import pytest
 from scenes import blobs
 
 from splat_worker.contract.edit import Edit, parse_edit
-from splat_worker.edit.crop import Sphere, crop
-from splat_worker.edit.recipe import apply_edit
+from splat_worker.edit.crop import Sphere, crop, weights
+from splat_worker.edit.floaters import floating
+from splat_worker.edit.recipe import apply_edit, shape_of
 from splat_worker.edit.turn import turned, upright
 from splat_worker.errors import Code, JobError
 
@@ -75,3 +76,16 @@ def test_a_crop_that_leaves_nothing_fails_and_names_itself() -> None:
     with pytest.raises(JobError, match=r"edit\.crops\.1: nothing of the scene is left") as raised:
         apply_edit(blobs(50), edit(crops=[BALL, far]))
     assert raised.value.hint == "Undo this crop, or make it larger."
+
+
+def test_crops_and_floaters_are_those_of_the_preview_in_the_app() -> None:
+    """edge_worker/web/test/scene/edit.test.ts reads the same cases."""
+    cases = json.loads((CONTRACTS / "edit-cases.json").read_text())
+    points = np.array(cases["points"], np.float32)
+    for case in cases["crops"]:
+        one = edit(crops=[case["crop"]]).crops[0]
+        found = weights(points[:: case["points_every"]], shape_of(one), soft=one.soft, outside=one.keep == "outside")
+        assert found == pytest.approx(case["weights"], abs=2e-5)
+    for case in cases["floaters"]:
+        removed = floating(points, strength=case["strength"], reach=case["reach"])
+        assert np.flatnonzero(removed).tolist() == case["removed"]

@@ -12,7 +12,7 @@ import { MyPhotos } from "../photos/my-photos.tsx";
 import { Manage } from "../project/manage.tsx";
 import type { StateProps } from "../project/state-props.ts";
 import { Downloads } from "./downloads.tsx";
-import { Editing } from "./editing.tsx";
+import { Editing } from "./edit/editing.tsx";
 import { Numbers, Photos } from "./report.tsx";
 import { SceneView } from "./scene-view.tsx";
 

@@ -2,7 +2,7 @@
 // Draws nothing but the engine's own layer; stage.tsx shows the state around it.
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import type { Edit } from "../../../../shared/contracts/edit.ts";
+import { UNEDITED, type Edit } from "../../../../shared/contracts/edit.ts";
 import { lazily } from "../../lib/lazy.ts";
 import type { CamerasFile } from "../../scene/cameras.ts";
 import { fetchAgainIn, nextRestore, reasonFor, type Reason, type Trouble } from "../../scene/recovery.ts";
@@ -117,8 +117,10 @@ export function useScene({ frame, url, fileName, cameras, edit, handle }: Option
       // On the screen until its successor is; the last one closes with the page.
       if (scene.current?.close !== close) close();
     };
-    // A cover changes nothing of the scene.
+    // A cover changes nothing of the scene, and what is hidden needs no other scene.
   }, [url, cameras, tries, JSON.stringify([edit?.up, edit?.start])]);
+
+  useEffect(() => scene.current?.hide(edit ?? UNEDITED), [JSON.stringify([edit?.crops, edit?.floaters])]);
 
   useEffect(
     () => () => {
