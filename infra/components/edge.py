@@ -66,7 +66,10 @@ class Edge(pulumi.ComponentResource):
     ) -> None:
         """`protect` keeps the script too, since its Durable Objects, which hold every project, are deleted with it.
         `stops_before` are resources that the script uses: they are deleted only after it."""
-        super().__init__("splat:edge:Edge", name, {}, opts)
+        # The provider marks the whole list of bindings as secret, so a plan cannot show what changes in it. These are
+        # the settings among them, as inputs of the component, where a plan compares them value by value.
+        shown = plain_settings(settings, limits, bindings, script_name)
+        super().__init__("splat:edge:Edge", name, {"settings": shown}, opts)
         mine = pulumi.ResourceOptions(parent=self)
         hook_keys = GeneratedSecret(
             f"{name}-hook-keys",
@@ -176,6 +179,22 @@ def script_arguments(
     }
 
 
+def plain_settings(
+    settings: EdgeSettings, limits: LimitSettings, parts: EdgeBindings, script_name: str
+) -> dict[str, pulumi.Input[str]]:
+    """The bindings that hold no secret, by name."""
+    return {
+        "STACK": parts.stack,
+        "WORKER_URL": settings.public_url(script_name),
+        "S3_ENDPOINT": parts.s3_endpoint,
+        "S3_BUCKET": parts.bucket_name,
+        "RUNPOD_JOB_URL": parts.runpod_job_url,
+        "PRICE": pulumi.Output.json_dumps(parts.price, sort_keys=True),
+        "LIMITS": json.dumps(limits.model_dump(), sort_keys=True),
+        **({"ACCESS": json.dumps(settings.access, sort_keys=True)} if settings.access is not None else {}),
+    }
+
+
 def script_bindings(
     *,
     settings: EdgeSettings,
@@ -199,13 +218,7 @@ def script_bindings(
             "namespace_id": account_unique_number(script_name),
             "simple": {"limit": REQUESTS_PER_PERIOD, "period": PERIOD_S},
         },
-        "STACK": _text(parts.stack),
-        "WORKER_URL": _text(settings.public_url(script_name)),
-        "S3_ENDPOINT": _text(parts.s3_endpoint),
-        "S3_BUCKET": _text(parts.bucket_name),
-        "RUNPOD_JOB_URL": _text(parts.runpod_job_url),
-        "PRICE": _text(pulumi.Output.json_dumps(parts.price, sort_keys=True)),
-        "LIMITS": _text(json.dumps(limits.model_dump(), sort_keys=True)),
+        **{name: _text(value) for name, value in plain_settings(settings, limits, parts, script_name).items()},
         "RUNPOD_ENDPOINT_ID": _secret(parts.runpod_endpoint_id),
         "RUNPOD_API_KEY": _secret(parts.runpod_api_key),
         "S3_ACCESS_KEY_ID": _secret(parts.s3_access_key_id),
@@ -214,8 +227,6 @@ def script_bindings(
         "PUSH_KEY": _secret(push_key.current),
         "API_TOKENS": _secret(pulumi.Output.all(operator.current, operator.previous).apply(token_list)),
     }
-    if settings.access is not None:
-        rows["ACCESS"] = _text(json.dumps(settings.access, sort_keys=True))
     if parts.alert_webhook is not None:
         rows["ALERT_WEBHOOK"] = _secret(parts.alert_webhook)
     return [{"name": name, **rows[name]} for name in sorted(rows)]

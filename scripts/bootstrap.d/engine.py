@@ -32,6 +32,9 @@ GO_TAGS = "osusergo"
 PYTHON_HOST = ("pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 
 
+LAUNCHER = "scripts/engine/launchers/pulumi-language-python"
+OFFICIAL_ONLY = "pulumi-language-nodejs"  # the release archive holds the hosts of all languages
+BUILT_HOST = "pulumi-language-python-host"
 MODULES = {
     "pulumi": "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
     "language-python": "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python",
@@ -45,6 +48,7 @@ class Unreachable(Exception):
 def engine_step(root: Path) -> Step:
     """One step, whichever of the three ways works."""
     modules = [root / "scripts/engine" / name / file for name in MODULES for file in ("go.mod", "go.sum", "tools.go")]
+    modules.append(root / LAUNCHER)
     return Step(
         name="pulumi engine",
         stamp=root / ".tools/stamps/engine",
@@ -68,6 +72,8 @@ def _install(context: Context, root: Path) -> None:
 def _fetch(context: Context, root: Path, folder: Path) -> str:
     """Put the engine into `folder`. Returns where it came from."""
     if _is_complete(folder):
+        if not (folder / OFFICIAL_ONLY).exists():
+            _add_launcher(root, folder)
         return "earlier set-up"
     try:
         context.update(f"downloading Pulumi {VERSION}")
@@ -166,6 +172,18 @@ def _build(context: Context, root: Path, folder: Path) -> None:
         target = folder / script.name
         shutil.copyfile(script, target)
         target.chmod(target.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    _add_launcher(root, folder)
+
+
+def _add_launcher(root: Path, folder: Path) -> None:
+    """The built host ignores `options.virtualenv`; a launcher of its name reads it and starts the host."""
+    launcher, host = folder / PYTHON_HOST[0], folder / BUILT_HOST
+    if launcher.read_bytes()[:2] != b"#!":
+        launcher.replace(host)
+    draft = launcher.with_suffix(".new")
+    shutil.copyfile(root / LAUNCHER, draft)
+    draft.chmod(0o755)
+    draft.replace(launcher)
 
 
 def go_environment(root: Path) -> dict[str, str]:

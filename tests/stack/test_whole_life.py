@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 
 import httpx
@@ -207,6 +208,14 @@ def test_every_secret_rotates_and_the_old_ones_work_until_the_new_ones_do(
     }
     text = project.stored()
     assert [name for name, value in known.items() if value in text] == []
+
+
+def test_a_plan_shows_the_settings_of_the_script_that_change(project: Project) -> None:
+    """The provider hides all bindings of a script; the component shows those that are no secret."""
+    project.set(jobsPerDay="7")
+    said = project.preview(diff=True).stdout
+    project.set(jobsPerDay="50")
+    assert re.search(r"jobs_per_day\W+50\W+=>\W+7", said), said
 
 
 def test_a_gpu_that_serverless_does_not_offer_fails_at_preview_with_a_suggestion(project: Project) -> None:

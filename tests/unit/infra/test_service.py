@@ -100,6 +100,26 @@ def _run(settings: Settings, stack: str, watch: dict[str, Any]) -> tuple[Made, d
     return recorder.made, outputs
 
 
+def test_a_plan_can_show_the_settings_of_the_script_beside_its_secret_bindings(
+    deploy: Callable[..., tuple[Made, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    components: dict[str, Any] = {}
+    register = pulumi.runtime.mocks.MockMonitor.RegisterResource
+
+    def recorded(monitor: Any, request: Any) -> Any:
+        if request.type == "splat:edge:Edge":
+            components.update(rpc.deserialize_properties(request.object))
+        return register(monitor, request)
+
+    monkeypatch.setattr(pulumi.runtime.mocks.MockMonitor, "RegisterResource", recorded)
+    made, _ = deploy(jobsPerDay="7")
+    shown = components["settings"]
+    assert json.loads(shown["LIMITS"])["jobs_per_day"] == 7
+    assert "usd_per_s" in shown["PRICE"]
+    plain = {one["name"]: unwrapped(one["text"]) for one in bindings(made) if one["type"] == "plain_text"}
+    assert shown == plain
+
+
 def unwrapped(value: Any) -> Any:
     """A wire value without its secret wrapper. Reading a list with a secret in it wraps the whole list."""
     if isinstance(value, dict) and value.get(rpc._special_sig_key) == rpc._special_secret_sig:

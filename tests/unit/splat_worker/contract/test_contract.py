@@ -128,6 +128,26 @@ def test_bad_input_is_rejected_with_the_field_and_without_its_url(given: Any, wh
     assert "://" not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("given", "where", "form"),
+    [
+        ({"project_id": "p", "upload_url": "https://x.example"}, "image_urls", "plain"),
+        ({"project_id": "p", "iterations": 7000}, "image_urls", "plain"),
+        (plain(gpu="RTX 4090"), "gpu", "plain"),
+        ({"photos": []}, "version", "full"),
+        ({}, "version", "full"),
+    ],
+)
+def test_an_error_in_a_job_by_hand_names_the_form_that_was_read_and_the_plain_form(
+    given: Any, where: str, form: str
+) -> None:
+    with pytest.raises(JobError) as caught:
+        parse_input(given)
+    assert where in caught.value.message
+    assert f"This is read as the {form} form." in caught.value.message
+    assert "The plain form takes project_id, image_urls and upload_url" in str(caught.value.hint)
+
+
 def test_the_repr_of_a_job_shows_no_url() -> None:
     text = repr(parse_input(example("job-input.json"))) + repr(parse_input(plain(webhook_url="https://h.example")))
     assert "://" not in text

@@ -179,10 +179,25 @@ def parse_input(value: Any) -> JobInput:
     """`input` of a job in either form. Raises BAD_INPUT with the first invalid field, without its value, which may be a
     presigned URL."""
     if not isinstance(value, dict):
-        raise JobError(Code.BAD_INPUT, f"input is {type(value).__name__}; it must be an object.")
+        raise JobError(Code.BAD_INPUT, f"input is {type(value).__name__}; it must be an object.", hint=_PLAIN_HINT)
+    # A full job has a version. Without one, any field of its own shows that the plain form was meant.
+    plain = "version" not in value and not value.keys().isdisjoint(_PLAIN_ONLY)
     try:
-        if "image_urls" in value:
+        if plain:
             return PlainJobInput.model_validate(value).expanded()
         return JobInput.model_validate(value)
     except ValidationError as error:
-        raise JobError(Code.BAD_INPUT, first_fault(error, "input")) from None
+        fault = first_fault(error, "input")
+        if "version" in value:
+            raise JobError(Code.BAD_INPUT, fault) from None
+        # Whoever writes a job by hand means the plain form, whatever is missing.
+        raise JobError(
+            Code.BAD_INPUT, f"{fault} This is read as the {'plain' if plain else 'full'} form.", hint=_PLAIN_HINT
+        ) from None
+
+
+_PLAIN_ONLY = frozenset({"image_urls", "upload_url", "iterations"})
+_PLAIN_HINT = (
+    "The plain form takes project_id, image_urls and upload_url, and optionally iterations and webhook_url. "
+    "The full form has version 1 (docs/contracts.md)."
+)
