@@ -223,7 +223,11 @@ class EdgeClient:
         uploads: list[Upload] = []
         for start in range(0, len(photos), BATCH):
             batch = photos[start : start + BATCH]
-            wanted = [{"name": p.name, "type": p.type, "bytes": p.size_bytes} for p in batch]
+            wanted = [
+                {"name": p.name, "type": p.type, "bytes": p.size_bytes}
+                | ({} if p.seconds is None else {"seconds": p.seconds})
+                for p in batch
+            ]
             answer = self._call("POST", f"/api/projects/{project_id}/photos", json={"photos": wanted})
             uploads += [Upload(**{**item, "as_": item["as"]}) for item in answer["uploads"]]
         return uploads
@@ -233,15 +237,15 @@ class EdgeClient:
 
         Raises ServiceError with the photo's name and the status, never with the URL.
         """
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise CommandError(
-                f"{path} cannot be read any more: {error.strerror}.", hint="restore it or leave it out, then try again"
-            ) from None
         for attempt in range(1, TRIES + 1):
             try:
-                answer = self._storage.put(upload.url, content=content, headers=upload.headers)
+                with path.open("rb") as content:  # a clip has gigabytes
+                    answer = self._storage.put(upload.url, content=content, headers=upload.headers)
+            except OSError as error:
+                raise CommandError(
+                    f"{path} cannot be read any more: {error.strerror}.",
+                    hint="restore it or leave it out, then try again",
+                ) from None
             except httpx.TransportError as fault:
                 said = f"the connection failed ({type(fault).__name__})"
             else:

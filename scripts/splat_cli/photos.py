@@ -1,4 +1,5 @@
-"""The photos of a folder: which files go up, under which name and type, and which are left out with the reason.
+"""The photos and clips of a folder, or one clip: which files go up, under which name and type, and which are left out
+with the reason.
 Reads first bytes and digests only; the worker judges the pictures themselves."""
 
 from __future__ import annotations
@@ -6,10 +7,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from scripts.splat_cli.errors import CommandError
 
@@ -23,14 +26,24 @@ EXPECTED_SUFFIXES = {
     *(".gif", ".tif", ".tiff", ".bmp", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
     *(".zip", ".pdf"),
 }
+VIDEO_BRANDS = {
+    *(b"isom", b"iso2", b"iso3", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"qt  "),
+    *(b"M4V ", b"MSNV", b"XAVC", b"3gp4", b"3gp5", b"3gp6"),
+}
+# docs/contracts/photo-types.json
+VIDEO_BYTES_MAX = 4 << 30
+VIDEO_SECONDS_MAX = 600
+FRAMES_PER_S, FRAMES_MIN, FRAMES_MAX = 2, 20, 200
 NAME_LENGTH_MAX = 255  # docs/contracts.md
+BOXES_MAX = 1000  # of a clip; phones write about ten
 LISTED = 10  # files named one by one before the rest is counted
 HOW_TO_TAKE = "take 20 to 60 photos all around the subject, each overlapping the last by two thirds"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Photo:
-    """A file that will be uploaded. `type` comes from its first bytes, never from its name.
+    """A photo or clip that will be uploaded. `type` comes from its first bytes, never from its name.
+    `seconds`: length of a clip.
 
     `name` is the path below the chosen folder: two subfolders may both hold an IMG_1.jpg.
     """
@@ -39,6 +52,18 @@ class Photo:
     name: str
     type: str
     size_bytes: int
+    seconds: float | None = None
+
+    @property
+    def frames(self) -> int:
+        """How many photos it counts for: a clip gives frames by its length, at most this many."""
+        if self.seconds is None:
+            return 1
+        return min(max(round(FRAMES_PER_S * self.seconds), FRAMES_MIN), FRAMES_MAX)
+
+
+def photos_in(found: Sequence[Photo]) -> int:
+    return sum(one.frames for one in found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +93,42 @@ def type_of(head: bytes) -> str | None:
         return "image/webp"
     if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
         return "image/heic"
+    if head[4:8] == b"ftyp" and head[8:12] in VIDEO_BRANDS:
+        return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
+    return None
+
+
+def seconds_of(clip: Path) -> float | None:
+    """Length of an MP4 or MOV by its movie header (ISO/IEC 14496-12), or None where there is none. Raises OSError."""
+    with clip.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        found = _box(file, 0, end, b"moov")
+        header = found and _box(file, *found, b"mvhd")
+        if not header:
+            return None
+        file.seek(header[0])
+        data = file.read(32)
+    wide = data[:1] == b"\1"
+    scale, length = struct.unpack_from(">IQ" if wide else ">II", data.ljust(32, b"\0"), 20 if wide else 12)
+    return length / scale if scale and length else None
+
+
+def _box(file: BinaryIO, begin: int, end: int, name: bytes) -> tuple[int, int] | None:
+    """Begin and end of the content of the first box of this name between two places of the file."""
+    for _ in range(BOXES_MAX):
+        if begin + 8 > end:
+            return None
+        file.seek(begin)
+        size, kind = struct.unpack(">I4s", file.read(8))
+        content = begin + 8
+        if size == 1:
+            size, content = int.from_bytes(file.read(8), "big"), begin + 16
+        last = end if size == 0 else begin + size
+        if last < content or last > end:
+            return None
+        if kind == name:
+            return content, last
+        begin = last
     return None
 
 
@@ -79,24 +140,28 @@ def why_not(head: bytes) -> str:
         (head[8:12] in {b"avif", b"avis"}, "an AVIF picture; save it as JPEG"),
         (
             head[4:8] in {b"ftyp", b"moov", b"mdat"} or head[8:12] == b"AVI " or head.startswith(b"\x1aE\xdf\xa3"),
-            "a video; save single pictures of it, two for each second, as JPEG",
+            "a video of another kind; save it as MP4",
         ),
         (head.startswith(b"GIF8"), "a GIF; save it as JPEG"),
         (head[:4] in {b"II*\0", b"MM\0*"}, "a TIFF or camera raw file; save it as JPEG"),
         (head.startswith(b"PK\x03\x04"), "a ZIP archive; unpack it first"),
     )
-    no_photo = "not a JPEG, PNG, WebP or HEIC picture"
+    no_photo = "not a JPEG, PNG, WebP or HEIC picture, nor an MP4 or MOV clip"
     return next((words for matches, words in kinds if matches), no_photo)
 
 
 def check_folder(folder: Path) -> Path:
-    """The folder with `~` resolved. Raises CommandError when it is missing, a file or not readable."""
+    """The folder, or the clip, with `~` resolved. Raises CommandError when it is missing, another file or not
+    readable."""
     folder = folder.expanduser()
     if not folder.exists():
         raise CommandError(f"{folder} does not exist.", hint=f"check the path; relative paths start at {Path.cwd()}")
     if not folder.is_dir():
+        if _is_clip(folder):
+            return folder
         raise CommandError(
-            f"{folder} is a file, not a folder.", hint=f"pass the folder that holds the photos: {folder.parent}"
+            f"{folder} is a file, not a folder.",
+            hint=f"pass the folder that holds the photos: {folder.parent}; or an MP4 or MOV clip",
         )
     try:
         with os.scandir(folder):
@@ -114,11 +179,14 @@ def find_photos(folder: Path, limits: Limits) -> tuple[list[Photo], list[LeftOut
     Raises CommandError when the folder cannot be read, or holds too few or too many photos.
     """
     folder = check_folder(folder)
-    photos, left_out = sift(folder, _files(folder), limits)
-    if len(photos) < limits.photos_min:
+    clip_alone = not folder.is_dir()
+    photos, left_out = sift(folder.parent if clip_alone else folder, [folder] if clip_alone else _files(folder), limits)
+    if clip_alone and not photos:
+        raise CommandError(f"{folder} cannot be used: {left_out[0].reason}.", hint="film again, or convert the clip")
+    if photos_in(photos) < limits.photos_min:
         said = f"{folder} holds {_counted(photos)} that can be used, {limits.photos_min} or more are needed."
         raise CommandError("\n  ".join([said, *told(left_out)]), hint=HOW_TO_TAKE)
-    if len(photos) > limits.photos_max:
+    if len(photos) > limits.photos_max or sum(one.seconds is None for one in photos) > limits.photos_max:
         raise CommandError(
             f"{folder} holds {len(photos)} photos, at most {limits.photos_max} are allowed.",
             hint="move some of them out, for example every second photo of a long series",
@@ -176,12 +244,34 @@ def _inspect(path: Path, folder: Path, limits: Limits) -> Photo | LeftOut | None
     except OSError as error:
         return LeftOut(name=name, reason=f"cannot be read: {error.strerror}")
     kind = type_of(head)
+    if kind is not None and kind.startswith("video/"):
+        return _inspect_clip(path, name, kind, size)
     if kind is None:
         return LeftOut(name=name, reason=why_not(head)) if path.suffix.lower() in EXPECTED_SUFFIXES else None
     if size > limits.photo_bytes_max:
         allowed = limits.photo_bytes_max / 1e6
         return LeftOut(name=name, reason=f"{size / 1e6:.1f} MB, at most {allowed:.0f} MB are allowed")
     return Photo(path=path, name=name, type=kind, size_bytes=size)
+
+
+def _inspect_clip(path: Path, name: str, kind: str, size: int) -> Photo | LeftOut:
+    seconds = seconds_of(path)
+    if seconds is None:
+        return LeftOut(name=name, reason="the clip is damaged or incomplete; copy it again from the camera")
+    if size > VIDEO_BYTES_MAX:
+        return LeftOut(name=name, reason=f"{size / 1e9:.1f} GB, at most {VIDEO_BYTES_MAX / 1e9:.1f} GB are allowed")
+    if seconds > VIDEO_SECONDS_MAX:
+        limit = VIDEO_SECONDS_MAX // 60
+        return LeftOut(name=name, reason=f"{seconds / 60:.1f} min long, at most {limit} min are allowed; cut it")
+    return Photo(path=path, name=name, type=kind, size_bytes=size, seconds=round(seconds, 3))
+
+
+def _is_clip(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return (type_of(file.read(HEAD_BYTES)) or "").startswith("video/")
+    except OSError:
+        return False
 
 
 def _without_duplicates(photos: Sequence[Photo]) -> tuple[list[Photo], list[LeftOut]]:

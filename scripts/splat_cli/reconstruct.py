@@ -1,9 +1,10 @@
-"""Makes a scene from a folder of photos, with the same calls to the edge API as the web app."""
+"""Makes a scene from a folder of photos and clips, or from one clip, with the same calls to the edge API as the web
+app."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from scripts.splat_cli.edge_client import EdgeClient, Estimate, Project, Upload
 from scripts.splat_cli.errors import CommandError, ServiceError
-from scripts.splat_cli.photos import Photo, find_photos, readable, told
+from scripts.splat_cli.photos import Photo, find_photos, photos_in, readable, told
 from scripts.splat_cli.progress import Stages
 from scripts.splat_cli.show import STAGE_WORDS, own_names, seconds, usd
 
@@ -45,14 +46,14 @@ def reconstruct(
     for line in told(left_out):
         console.print(f"  {line}", markup=False, soft_wrap=True)
     if usd_max is not None:
-        check_ceiling(client.estimate_for(preset, len(photos)), usd_max, photos=len(photos), preset=preset)
+        check_ceiling(client.estimate_for(preset, photos_in(photos)), usd_max, photos=photos_in(photos), preset=preset)
     project = client.create_project(readable(name).strip()[:NAME_LENGTH_MAX] or "Scene")
     created(project)
     with _undo_on(BaseException, lambda: client.delete_project(project.id)):
         _upload(client, project, photos, console)
         estimate = client.estimate(project.id, preset)
         console.print(
-            f"  {len(photos)} photos, preset {preset}: about {seconds(round(estimate.seconds))} and"
+            f"  {_counted(photos)}, preset {preset}: about {seconds(round(estimate.seconds))} and"
             f" {usd(estimate.usd)} on the GPU of this deployment",
             markup=False,
             soft_wrap=True,
@@ -68,6 +69,16 @@ def reconstruct(
         kind = CommandError if final.error.code in PHOTOS_AT_FAULT else ServiceError
         raise kind(f"{message}{where} [{final.error.code}]", hint=final.error.hint or "run the same command again")
     raise CommandError(f"The job ended as {final.state}.", hint="start it again in the app, or run the same command")
+
+
+def _counted(photos: Sequence[Photo]) -> str:
+    clips = sum(one.seconds is not None for one in photos)
+    if not clips:
+        return f"{len(photos)} photos"
+    frames = sum(one.frames for one in photos if one.seconds is not None)
+    alone = len(photos) - clips
+    from_clips = f"up to {frames} frames of {clips} clip{'s' if clips > 1 else ''}"
+    return f"{alone} photos and {from_clips}" if alone else from_clips
 
 
 def check_preset(client: EdgeClient, preset: str) -> None:

@@ -2,7 +2,7 @@
 import * as z from "zod/mini";
 
 import { PhotoLimitsSchema } from "../limits.ts";
-import { MEDIA_TYPES } from "../photo-types.ts";
+import { SOURCE_MEDIA_TYPES } from "../photo-types.ts";
 import { SCOPES } from "../scopes.ts";
 import { PRESETS, STATES } from "../stages.ts";
 import { PriceSchema } from "./price.ts";
@@ -63,7 +63,7 @@ export type Upload = z.infer<typeof UploadSchema>;
 const StoredPhotoSchema = z.object({
   name: z.string(),
   as: z.string(),
-  type: z.enum(MEDIA_TYPES),
+  type: z.enum(SOURCE_MEDIA_TYPES),
   bytes: z.int(),
   uploaded: z.boolean(),
   thumbnail: z._default(z.boolean(), false),

@@ -25,7 +25,7 @@ export function isOutputName(name: string): name is OutputName {
 }
 
 const PHOTOS_MAX = 1000;
-const PHOTO_BYTES_MAX = 64 * 2 ** 20;
+const VIDEO_BYTES_MAX = 4 * 2 ** 30;
 const Address = z.string().check(z.regex(/^https?:\/\/[^\s]+$/), z.maxLength(8192));
 
 export const JobInputSchema = z.strictObject({
@@ -37,8 +37,10 @@ export const JobInputSchema = z.strictObject({
       z.strictObject({
         name: z.string().check(z.regex(/^[^/\\\x00-\x1f]{1,255}$/)),
         url: Address,
-        bytes: z.int().check(z.positive(), z.lte(PHOTO_BYTES_MAX)),
+        bytes: z.int().check(z.positive(), z.lte(VIDEO_BYTES_MAX)),
         sha256: z.nullable(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
+        /** Of a clip: how many of its frames become photos, at most. */
+        frames_max: z.optional(z.int().check(z.positive(), z.lte(PHOTOS_MAX))),
       }),
     )
     .check(z.minLength(1), z.maxLength(PHOTOS_MAX)),

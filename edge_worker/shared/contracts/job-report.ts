@@ -40,6 +40,19 @@ export const ReportSchema = z.looseObject({
     registered: z.int(),
     rejected: z._default(z.array(z.object({ name: z.string(), code: z.string(), reason: z.string() })), []),
   }),
+  /** Clips that photos were taken from. Absent from reports of older workers. */
+  videos: z._default(
+    z.array(
+      z.looseObject({
+        name: z.string(),
+        seconds: z.number(),
+        frames: z.int(),
+        used_s: z.array(z.number()),
+        dropped: z._default(z.array(z.object({ from_s: z.number(), to_s: z.number(), code: z.string(), reason: z.string() })), []),
+      }),
+    ),
+    [],
+  ),
   metrics: z.looseObject({
     psnr_db: z.nullable(z.number()),
     /** Without the exposure in the photos' tags. Absent from reports of older workers. */

@@ -1,6 +1,6 @@
 // One project's rows in its object's SQLite: the project, its job, photos, shares, edits.
 // Reads and writes only; every rule is in job/ and photos/.
-import type { PhotoType } from "../../shared/photo-types.ts";
+import type { SourceType } from "../../shared/photo-types.ts";
 import { addRows, readRows, type Tables } from "../rows.ts";
 import { NEW_JOB, type Job } from "./job/state.ts";
 import type { Photo, PhotoRow } from "./photos/rules.ts";
@@ -30,7 +30,8 @@ const SCHEMA = `
     sha256 TEXT,
     uploaded INTEGER NOT NULL DEFAULT 0,
     real_type TEXT,
-    thumbnail INTEGER NOT NULL DEFAULT 0
+    thumbnail INTEGER NOT NULL DEFAULT 0,
+    frames INTEGER
   );
   CREATE TABLE IF NOT EXISTS share (
     id TEXT PRIMARY KEY,
@@ -60,7 +61,7 @@ const SCHEMA = `
 /** Columns that rows of older versions lack. */
 const LATER_COLUMNS = {
   project: { uploads_until: "INTEGER NOT NULL DEFAULT 0" },
-  photo: { thumbnail: "INTEGER NOT NULL DEFAULT 0" },
+  photo: { thumbnail: "INTEGER NOT NULL DEFAULT 0", frames: "INTEGER" },
   share: { views: "INTEGER NOT NULL DEFAULT 0", embed: "TEXT" },
 } as const;
 
@@ -185,8 +186,8 @@ export class ProjectStore {
   }
 
   addPhotos(photos: readonly Photo[]): void {
-    for (const { as, name, type, bytes, sha256 } of photos) {
-      this.#sql.exec('INSERT INTO photo ("as", name, type, bytes, sha256) VALUES (?, ?, ?, ?, ?)', as, name, type, bytes, sha256);
+    for (const { as, name, type, bytes, sha256, frames } of photos) {
+      this.#sql.exec('INSERT INTO photo ("as", name, type, bytes, sha256, frames) VALUES (?, ?, ?, ?, ?, ?)', as, name, type, bytes, sha256, frames);
     }
   }
 
@@ -194,7 +195,7 @@ export class ProjectStore {
     this.#sql.exec('UPDATE photo SET uploaded = ? WHERE "as" = ?', uploaded ? 1 : 0, as);
   }
 
-  setRealType(as: string, realType: PhotoType | ""): void {
+  setRealType(as: string, realType: SourceType | ""): void {
     this.#sql.exec('UPDATE photo SET real_type = ? WHERE "as" = ?', realType, as);
   }
 
@@ -207,9 +208,12 @@ export class ProjectStore {
     return this.#sql.exec('DELETE FROM photo WHERE "as" = ? RETURNING 1', as).toArray().length === 1;
   }
 
-  photoTotals(): { readonly count: number; readonly uploaded: number; readonly bytes: number } {
-    const row = this.#sql.exec("SELECT count(*) AS count, coalesce(sum(uploaded), 0) AS uploaded, coalesce(sum(bytes), 0) AS bytes FROM photo").one();
-    return { count: Number(row["count"]), uploaded: Number(row["uploaded"]), bytes: Number(row["bytes"]) };
+  /** files: photos and clips; count: photos, where a clip counts for its frames; uploaded: files. */
+  photoTotals(): { readonly files: number; readonly count: number; readonly uploaded: number; readonly bytes: number } {
+    const row = this.#sql
+      .exec("SELECT count(*) AS files, coalesce(sum(coalesce(frames, 1)), 0) AS count, coalesce(sum(uploaded), 0) AS uploaded, coalesce(sum(bytes), 0) AS bytes FROM photo")
+      .one();
+    return { files: Number(row["files"]), count: Number(row["count"]), uploaded: Number(row["uploaded"]), bytes: Number(row["bytes"]) };
   }
 
   addShare({ id, secret_sha256, created_at, expires_at, embed }: Omit<ShareRow, "views">): void {
@@ -315,11 +319,12 @@ function readPhoto(row: SqlRow): PhotoRow {
   return {
     as: String(row["as"]),
     name: String(row["name"]),
-    type: String(row["type"]) as PhotoType,
+    type: String(row["type"]) as SourceType,
+    frames: row["frames"] === null || row["frames"] === undefined ? null : Number(row["frames"]),
     bytes: Number(row["bytes"]),
     sha256: row["sha256"] === null ? null : String(row["sha256"]),
     uploaded: row["uploaded"] === 1,
-    realType: row["real_type"] as PhotoType | "" | null,
+    realType: row["real_type"] as SourceType | "" | null,
     thumbnail: row["thumbnail"] === 1,
   };
 }

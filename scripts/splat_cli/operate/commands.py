@@ -32,7 +32,7 @@ from scripts.splat_cli.options import (
     YesOption,
     console,
 )
-from scripts.splat_cli.photos import find_photos
+from scripts.splat_cli.photos import find_photos, photos_in
 from scripts.splat_cli.show import counted, usd
 from scripts.splat_cli.stack import LOCAL
 from scripts.splat_cli.stack_access import find_engine, open_edge, open_stack
@@ -196,7 +196,7 @@ def estimate_cost(
     access = open_stack(ROOT, stack)
     if folder is not None:
         with access.edge() as client:
-            photos = len(find_photos(folder, client.limits())[0])
+            photos = photos_in(find_photos(folder, client.limits())[0])
     runpod = access.runpod()
     try:
         catalog = read_catalog(runpod.list_gpus())

@@ -71,11 +71,12 @@ export async function buildInput(plan: AttemptPlan, settings: Settings): Promise
     const { url } = await presigner.put(keys.output(projectId, attempt, name), expiresS, { contentType: OUTPUT_TYPES[name] });
     return [name, url];
   });
-  const photos = plan.photos.map(async ({ as, bytes, sha256 }) => ({
+  const photos = plan.photos.map(async ({ as, bytes, sha256, frames }) => ({
     name: as,
     url: await presigner.get(keys.photo(projectId, as), expiresS),
     bytes,
     sha256,
+    ...(frames === null ? {} : { frames_max: frames }),
   }));
   const checkpointKey = keys.checkpoint(projectId);
   const checkpointPut = await presigner.put(checkpointKey, expiresS, { contentType: CHECKPOINT_TYPE });

@@ -12,7 +12,7 @@ import { rejectionOf } from "../../identity/signed-message.ts";
 import { parseJson } from "../../schema.ts";
 import { settingsOf, type Settings } from "../../settings.ts";
 import { earlierAnswer } from "../once.ts";
-import { checkPhotoSet, type PhotoRow } from "../photos/rules.ts";
+import { checkPhotoSet, photosIn, type PhotoRow } from "../photos/rules.ts";
 import type { PhotoShelf } from "../photos/shelf.ts";
 import type { ProjectRecord } from "../record.ts";
 import type { ProjectRow, ProjectStore } from "../store.ts";
@@ -108,10 +108,10 @@ export class JobRunner {
     const photos = this.#store.photos();
     checkPhotoSet(photos, this.#settings.limits);
     const plan = this.#plan(chosen, photos, Date.now());
-    const { usd } = estimate(chosen, photos.length, await record.index.samples(), this.#settings.price);
+    const { usd } = estimate(chosen, photosIn(photos), await record.index.samples(), this.#settings.price);
     checkCeiling(usd, usdMax);
     const { projectId, attempt, deadlineAt: expiresAt } = plan;
-    const reserved = await record.index.reserve({ projectId, attempt, preset: chosen, photos: photos.length, usd, expiresAt });
+    const reserved = await record.index.reserve({ projectId, attempt, preset: chosen, photos: photosIn(photos), usd, expiresAt });
     if (isRefusal(reserved)) return reserved;
     if ("place" in reserved) {
       if (onceKey !== null) this.#store.remember("start", onceKey, { asked, answer: String(attempt) }, plan.now);
@@ -139,8 +139,8 @@ export class JobRunner {
     if (!isWaiting(job) || preset === null) return;
     const photos = this.#store.photos();
     const plan = { ...this.#plan(preset, photos, Date.now()), attempt, usdMax };
-    const { usd } = estimate(preset, photos.length, await this.#record.index.samples(), this.#settings.price);
-    const reserved = await this.#record.index.reserve({ projectId, attempt, preset, photos: photos.length, usd, expiresAt: plan.deadlineAt });
+    const { usd } = estimate(preset, photosIn(photos), await this.#record.index.samples(), this.#settings.price);
+    const reserved = await this.#record.index.reserve({ projectId, attempt, preset, photos: photosIn(photos), usd, expiresAt: plan.deadlineAt });
     if (isRefusal(reserved)) {
       return this.#record.apply({ type: "failed", attempt, failure: { code: "LIMIT", message: reserved.message, hint: reserved.hint ?? null, stage: null } });
     }
@@ -342,7 +342,7 @@ export class JobRunner {
     const photos = this.#store.photos();
     const { attempt, preset, usdMax } = job;
     // Counted already: this only asks what is left of the budget.
-    const reserved = await this.#record.index.reserve({ projectId: id, attempt, preset, photos: photos.length, usd: 0, expiresAt: job.deadlineAt ?? 0 });
+    const reserved = await this.#record.index.reserve({ projectId: id, attempt, preset, photos: photosIn(photos), usd: 0, expiresAt: job.deadlineAt ?? 0 });
     const { job: current, grant_nonce, progress_secret } = this.#record.row();
     if (isRefusal(reserved) || "place" in reserved || current.attempt !== attempt || !isDue(current) || grant_nonce === null || progress_secret === null) return;
     const now = Date.now();

@@ -3,7 +3,15 @@
 import * as z from "zod/mini";
 
 import { PHOTO_NAME_LENGTH_MAX, type Limits } from "../../../shared/limits.ts";
-import { MEDIA_TYPES, PHOTO_TYPES, type PhotoType } from "../../../shared/photo-types.ts";
+import {
+  SOURCE_EXTENSIONS,
+  SOURCE_MEDIA_TYPES,
+  VIDEO_BYTES_MAX,
+  VIDEO_SECONDS_MAX,
+  framesWanted,
+  isVideo,
+  type SourceType,
+} from "../../../shared/photo-types.ts";
 import { positiveInt } from "../../../shared/schema.ts";
 import { ApiError } from "../../errors.ts";
 import { readableBytes } from "../../format.ts";
@@ -11,16 +19,20 @@ import { words } from "../../schema.ts";
 
 export const PhotoDeclarationSchema = z.strictObject({
   name: words(PHOTO_NAME_LENGTH_MAX),
-  type: z.enum(MEDIA_TYPES),
+  type: z.enum(SOURCE_MEDIA_TYPES),
+  /** Of a clip: its length, from which its frames are counted. */
+  seconds: z.nullish(z.number().check(z.positive(), z.lte(VIDEO_SECONDS_MAX))),
   bytes: positiveInt,
   sha256: z.nullish(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
 });
 export type PhotoDeclaration = z.infer<typeof PhotoDeclarationSchema>;
 
+/** A photo or a clip. frames: how many photos a clip counts for; null for a photo. */
 export interface Photo {
   readonly as: string;
   readonly name: string;
-  readonly type: PhotoType;
+  readonly type: SourceType;
+  readonly frames: number | null;
   readonly bytes: number;
   readonly sha256: string | null;
   readonly uploaded: boolean;
@@ -28,7 +40,7 @@ export interface Photo {
 
 /** realType: by its first bytes; null before the check, "" for no accepted type. thumbnail: whether one is stored. */
 export interface PhotoRow extends Photo {
-  readonly realType: PhotoType | "" | null;
+  readonly realType: SourceType | "" | null;
   readonly thumbnail: boolean;
 }
 
@@ -47,8 +59,10 @@ export function planUploads(
   nextNumber: number,
   limits: Limits,
 ): Plan {
-  for (const { name, bytes } of declared) {
-    if (bytes > limits.photo_bytes_max) {
+  for (const { name, bytes, type, seconds } of declared) {
+    if (isVideo(type)) {
+      checkClip(name, bytes, seconds);
+    } else if (bytes > limits.photo_bytes_max) {
       throw new ApiError("TOO_LARGE", `"${name}" is ${readableBytes(bytes)}, more than the limit of ${readableBytes(limits.photo_bytes_max)} per photo.`, {
         hint: "Make the photo smaller, for example 4000 pixels wide.",
       });
@@ -56,16 +70,20 @@ export function planUploads(
   }
   const waiting = existing.filter(({ uploaded }) => !uploaded);
   const added: Photo[] = [];
+  let room = limits.photos_max - photosIn(existing);
   const photos = declared.map((one): Photo => {
     const at = waiting.findIndex(({ name, bytes, type }) => name === one.name && bytes === one.bytes && type === one.type);
     const resumed = at >= 0 ? waiting.splice(at, 1)[0] : undefined;
     if (resumed !== undefined) return resumed;
-    const as = `${String(nextNumber + added.length).padStart(4, "0")}.${PHOTO_TYPES[one.type]}`;
-    const photo: Photo = { as, name: one.name, type: one.type, bytes: one.bytes, sha256: one.sha256 ?? null, uploaded: false };
+    const as = `${String(nextNumber + added.length).padStart(4, "0")}.${SOURCE_EXTENSIONS[one.type]}`;
+    // Frames fill what is left of the limit, but a clip needs at least one.
+    const frames = isVideo(one.type) ? Math.max(1, Math.min(framesWanted(one.seconds ?? 0), room)) : null;
+    room -= frames ?? 1;
+    const photo: Photo = { as, name: one.name, type: one.type, frames, bytes: one.bytes, sha256: one.sha256 ?? null, uploaded: false };
     added.push(photo);
     return photo;
   });
-  const count = existing.length + added.length;
+  const count = photosIn([...existing, ...added]);
   if (count > limits.photos_max) {
     throw new ApiError("CONFLICT", `The project would have ${count} photos, more than the limit of ${limits.photos_max}.`, {
       hint: "Delete the photos that show least, then add others.",
@@ -80,6 +98,22 @@ export function planUploads(
   return { photos, added, nextNumber: nextNumber + added.length };
 }
 
+function checkClip(name: string, bytes: number, seconds: number | null | undefined): void {
+  if (seconds === null || seconds === undefined) {
+    throw new ApiError("BAD_REQUEST", `"${name}" is a video without its length.`, { hint: "Declare `seconds`, the length of the clip." });
+  }
+  if (bytes > VIDEO_BYTES_MAX) {
+    throw new ApiError("TOO_LARGE", `"${name}" is ${readableBytes(bytes)}, more than the limit of ${readableBytes(VIDEO_BYTES_MAX)} per clip.`, {
+      hint: "Cut the clip into parts, or film in 1080p.",
+    });
+  }
+}
+
+/** How many photos a set counts for: a clip counts for its frames. */
+export function photosIn(photos: readonly Photo[]): number {
+  return photos.reduce((sum, { frames }) => sum + (frames ?? 1), 0);
+}
+
 const NAMES_SHOWN = 5;
 
 /** Throws unless the photos can go into a job: all uploaded, all of known types, enough of them. */
@@ -92,12 +126,12 @@ export function checkPhotoSet(photos: readonly PhotoRow[], limits: Limits): void
   }
   const alien = photos.filter(({ realType }) => realType === "");
   if (alien.length > 0) {
-    throw new ApiError("CONFLICT", `${alien.length} of ${photos.length} files are not JPEG, PNG, WebP or HEIC photos: ${names(alien)}.`, {
+    throw new ApiError("CONFLICT", `${alien.length} of ${photos.length} files are not JPEG, PNG, WebP or HEIC photos, nor MP4 or MOV clips: ${names(alien)}.`, {
       hint: "Delete them from the project, then start again.",
     });
   }
-  if (photos.length < limits.photos_min) {
-    throw new ApiError("CONFLICT", `The project has ${photos.length} photos. A scene needs at least ${limits.photos_min}.`, {
+  if (photosIn(photos) < limits.photos_min) {
+    throw new ApiError("CONFLICT", `The project has ${photosIn(photos)} photos. A scene needs at least ${limits.photos_min}.`, {
       hint: "Add photos taken from more sides. Each should overlap its neighbours by about two thirds.",
     });
   }

@@ -1,7 +1,7 @@
 // The photos of one project between declaration and job: presigned PUTs, what arrived, what it really is.
 // Trusts sizes and first bytes in the bucket, never the declaration alone.
 import type { Upload } from "../../../shared/contracts/api.ts";
-import { HEAD_BYTES, photoType } from "../../../shared/photo-types.ts";
+import { HEAD_BYTES, isVideo, photoType, videoType } from "../../../shared/photo-types.ts";
 import { ACTIVE } from "../../../shared/stages.ts";
 import { keys } from "../../clients/bucket-keys.ts";
 import { Presigner } from "../../clients/presign.ts";
@@ -90,11 +90,11 @@ export class PhotoShelf {
     const { id } = this.#record.row();
     const unseen = this.#store.photos().filter(({ uploaded, realType }) => uploaded && realType === null);
     await Promise.all(
-      unseen.slice(0, max).map(async ({ as }) => {
+      unseen.slice(0, max).map(async ({ as, type }) => {
         const object = await this.#env.BUCKET.get(keys.photo(id, as), { range: { offset: 0, length: HEAD_BYTES } });
         if (object === null) return;
         const head = new Uint8Array(await object.arrayBuffer());
-        this.#store.setRealType(as, isEncoded(object) ? "" : (photoType(head) ?? ""));
+        this.#store.setRealType(as, isEncoded(object) ? "" : ((isVideo(type) ? videoType(head) : photoType(head)) ?? ""));
       }),
     );
     return Math.max(0, unseen.length - max);
@@ -143,8 +143,8 @@ export class PhotoShelf {
 
   #count(): void {
     const before = this.#record.row().job;
-    const { count, uploaded } = this.#store.photoTotals();
-    const job = transition(before, { type: "photos", declared: count, uploaded }, Date.now());
+    const { files, uploaded } = this.#store.photoTotals();
+    const job = transition(before, { type: "photos", declared: files, uploaded }, Date.now());
     if (job !== before) this.#record.change({ job });
   }
 }

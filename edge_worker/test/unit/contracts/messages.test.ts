@@ -28,7 +28,7 @@ const PLAN = {
   projectId: "p_0123456789abcdef",
   attempt: 2,
   preset: "preview",
-  photos: [{ as: "0001.jpg", name: "IMG_1.jpg", type: "image/jpeg", bytes: 7, sha256: null, uploaded: true, realType: "image/jpeg", thumbnail: false }],
+  photos: [{ as: "0001.jpg", name: "IMG_1.jpg", type: "image/jpeg", frames: null, bytes: 7, sha256: null, uploaded: true, realType: "image/jpeg", thumbnail: false }],
   nonce: "A".repeat(22),
   progressSecret: "whsec_c2VjcmV0",
   deadlineAt: NOW + 7_380_000,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import struct
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -15,12 +17,19 @@ from hypothesis import strategies as st
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.photos import (
     EXPECTED_SUFFIXES,
+    FRAMES_MAX,
+    FRAMES_MIN,
+    FRAMES_PER_S,
     HEAD_BYTES,
     PHOTO_SUFFIXES,
+    VIDEO_BYTES_MAX,
+    VIDEO_SECONDS_MAX,
     LeftOut,
     Limits,
     digest,
     find_photos,
+    photos_in,
+    seconds_of,
     sift,
     told,
     type_of,
@@ -87,7 +96,9 @@ def test_a_text_file_named_jpg_is_left_out_with_its_reason(tmp_path: Path) -> No
     (tmp_path / "readme.txt").write_text("ignored: nobody takes it for a photo")
     photos, left_out = find_photos(tmp_path, LIMITS)
     assert len(photos) == 5
-    assert [(item.name, item.reason) for item in left_out] == [("notes.jpg", "not a JPEG, PNG, WebP or HEIC picture")]
+    assert [(item.name, item.reason) for item in left_out] == [
+        ("notes.jpg", "not a JPEG, PNG, WebP or HEIC picture, nor an MP4 or MOV clip")
+    ]
 
 
 def test_a_photo_over_the_size_limit_is_left_out_with_both_sizes(tmp_path: Path) -> None:
@@ -120,7 +131,7 @@ def test_a_missing_folder_and_a_file_have_different_errors_and_home_is_found(
     fill(tmp_path, 5)
     with pytest.raises(CommandError, match=r"00\.jpg is a file, not a folder\.") as caught:
         find_photos(tmp_path / "00.jpg", LIMITS)
-    assert caught.value.hint.endswith(str(tmp_path))
+    assert caught.value.hint.endswith(f"{tmp_path}; or an MP4 or MOV clip")
     monkeypatch.setenv("HOME", str(tmp_path.parent))
     assert len(find_photos(Path("~") / tmp_path.name, LIMITS)[0]) == 5
 
@@ -138,6 +149,7 @@ def test_files_that_look_like_photos_are_left_out_with_a_reason_and_the_rest_sil
     fill(tmp_path, 5)
     (tmp_path / "copy.jpeg").write_bytes((tmp_path / "02.jpg").read_bytes())
     (tmp_path / "walk.MP4").write_bytes(b"\0\0\0\x20ftypisom" + b"\0" * 9)
+    (tmp_path / "old.avi").write_bytes(b"RIFF\0\0\0\0AVI LIST" + b"\0" * 9)
     (tmp_path / "raw.CR2").write_bytes(b"II*\0" + b"\0" * 40)
     (tmp_path / "all.zip").write_bytes(b"PK\x03\x04" + b"\0" * 40)
     (tmp_path / "empty.jpg").write_bytes(b"")
@@ -148,7 +160,8 @@ def test_files_that_look_like_photos_are_left_out_with_a_reason_and_the_rest_sil
     assert len(photos) == 5
     assert {item.name: item.reason for item in left_out} == {
         "copy.jpeg": "the same picture as 02.jpg",
-        "walk.MP4": "a video; save single pictures of it, two for each second, as JPEG",
+        "walk.MP4": "the clip is damaged or incomplete; copy it again from the camera",
+        "old.avi": "a video of another kind; save it as MP4",
         "raw.CR2": "a TIFF or camera raw file; save it as JPEG",
         "all.zip": "a ZIP archive; unpack it first",
         "empty.jpg": "the file is empty",
@@ -179,3 +192,64 @@ def test_the_digest_follows_contents_names_and_preset(tmp_path: Path) -> None:
     assert digest(photos, preset="high") != first
     (tmp_path / "03.jpg").write_bytes(JPEG + b"x")
     assert digest(photos, preset="preview") != first
+
+
+def clip_of(seconds: float, *, brand: bytes = b"isom", wide: bool = False, late: bool = True) -> bytes:
+    """A clip without pictures: its boxes as phones order them (`late`: the header at the end)."""
+
+    def box(kind: bytes, content: bytes) -> bytes:
+        return (8 + len(content)).to_bytes(4, "big") + kind + content
+
+    length = round(600 * seconds)
+    times = bytes(16) + struct.pack(">IQ", 600, length) if wide else bytes(8) + struct.pack(">II", 600, length)
+    header = box(b"moov", box(b"mvhd", bytes([wide, 0, 0, 0]) + times + bytes(80)) + box(b"trak", b"x" * 40))
+    data = (1).to_bytes(4, "big") + b"mdat" + (16 + 500).to_bytes(8, "big") + b"y" * 500
+    return box(b"ftyp", brand + bytes(12)) + (data + header if late else header + data)
+
+
+def test_a_clip_is_taken_with_its_length_and_counts_for_its_frames(tmp_path: Path) -> None:
+    clip = tmp_path / "walk.mov"
+    clip.write_bytes(clip_of(12.5, brand=b"qt  "))
+    photos, left_out = find_photos(clip, replace(LIMITS, photos_max=100))
+    assert [(one.name, one.type, one.seconds, one.frames) for one in photos] == [
+        ("walk.mov", "video/quicktime", 12.5, 25)
+    ]
+    assert left_out == []
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+def test_the_length_is_read_from_any_order_and_version_of_the_header(tmp_path: Path, wide: bool, late: bool) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(clip_of(61.5, wide=wide, late=late))
+    assert seconds_of(clip) == pytest.approx(61.5)
+
+
+def test_clips_stand_beside_photos_and_bad_clips_have_a_reason(tmp_path: Path) -> None:
+    fill(tmp_path, 5)
+    (tmp_path / "good.mp4").write_bytes(clip_of(30))
+    (tmp_path / "long.mp4").write_bytes(clip_of(700))
+    (tmp_path / "torn.mp4").write_bytes(clip_of(30)[:400])
+    photos, left_out = find_photos(tmp_path, LIMITS)
+    assert photos_in(photos) == 5 + 60
+    assert {one.name: one.reason for one in left_out} == {
+        "long.mp4": "11.7 min long, at most 10 min are allowed; cut it",
+        "torn.mp4": "the clip is damaged or incomplete; copy it again from the camera",
+    }
+    with pytest.raises(CommandError, match="damaged or incomplete"):
+        find_photos(tmp_path / "torn.mp4", LIMITS)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_have_a_length_or_none(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    clip = tmp_path_factory.mktemp("clips") / "any.mp4"
+    clip.write_bytes(content)
+    seconds_of(clip)
+
+
+def test_the_clips_and_limits_are_those_of_the_contract() -> None:
+    video = CONTRACT["video"]
+    kinds = {type_of(f"\0\0\0\x18ftyp{brand}".encode("latin-1")) for brand in video["magic"][1]["any_of"]}
+    assert kinds == set(video["media_types"])
+    assert (video["bytes_max"], video["seconds_max"]) == (VIDEO_BYTES_MAX, VIDEO_SECONDS_MAX)
+    assert (video["frames_per_s"], video["frames_min"], video["frames_max"]) == (FRAMES_PER_S, FRAMES_MIN, FRAMES_MAX)

@@ -43,6 +43,7 @@ class Bucket:
         self.requests: list[tuple[str, str]] = []
         self.headers: dict[str, dict[str, str]] = {}
         self.stored: dict[str, bytes] = {}
+        self.begins: list[int] = []
         self.ended = threading.Event()
 
     @property
@@ -81,10 +82,32 @@ def bucket() -> Iterator[Bucket]:
                 self.answer(302, Location="http://169.254.169.254/latest/meta-data")
             elif path == "/gone":
                 self.answer(404)
+            elif path.startswith("/torn/"):
+                self.torn(path)
             elif path.startswith("/bomb/"):
                 self.bomb(path)
             else:
                 self.answer(200, BODY, Content_Length=str(len(BODY)))
+
+        def torn(self, path: str) -> None:
+            """Sends at most a third of what is left of an object, which is another one after /torn/changed's first."""
+            changed = path == "/torn/changed" and state.count(path) > 1
+            body, tag = (BODY[::-1], '"two"') if changed else (BODY, '"one"')
+            begin = int((self.headers["Range"] or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+            if begin and self.headers["If-Match"] != tag:
+                self.answer(412)
+                return
+            rest = body[begin:]
+            headers = {"Content_Length": str(len(rest)), "ETag": tag}
+            if begin:
+                headers["Content_Range"] = f"bytes {begin}-{len(body) - 1}/{len(body)}"
+            state.begins.append(begin)
+            whole = changed and not begin
+            self.answer(
+                206 if begin else 200,
+                rest if whole or begin > len(body) // 2 else rest[: len(rest) // 3 + 1],
+                **headers,
+            )
 
         def do_PUT(self) -> None:
             path = self.path.split("?")[0]
@@ -364,3 +387,22 @@ def test_an_endless_answer_to_a_message_is_not_read_to_its_end(bucket: Bucket, t
     with memory_under(8 << 20):
         transfer.post(f"{bucket.url}/endless", b"{}", {})
     assert bucket.ended.wait(30)
+
+
+def test_a_torn_download_continues_where_it_stopped(bucket: Bucket, tmp_path: Path) -> None:
+    photo = PhotoSource(name="walk.mp4", url=f"{bucket.url}/torn/clip", frames_max=40)
+    with Transfer(allow_private=True, sleep=lambda _: None) as transfer:
+        (fetched,) = transfer.fetch_photos([photo], tmp_path)
+    assert fetched.path.read_bytes() == BODY
+    assert fetched.sha256 == hashlib.sha256(BODY).hexdigest()
+    assert bucket.begins == sorted(set(bucket.begins))
+    assert bucket.begins[0] == 0
+    assert len(bucket.begins) > 1
+
+
+def test_an_object_that_changed_meanwhile_is_downloaded_again_from_its_begin(bucket: Bucket, tmp_path: Path) -> None:
+    photo = PhotoSource(name="walk.mp4", url=f"{bucket.url}/torn/changed", frames_max=40)
+    with Transfer(allow_private=True, sleep=lambda _: None) as transfer:
+        (fetched,) = transfer.fetch_photos([photo], tmp_path)
+    assert fetched.path.read_bytes() == BODY[::-1]
+    assert bucket.begins == [0, 0]

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from splat_worker.contract.faults import first_fault
 from splat_worker.errors import Code, JobError
-from splat_worker.limits import PHOTO_BYTES_MAX, PHOTOS_MAX
+from splat_worker.limits import PHOTO_BYTES_MAX, PHOTOS_MAX, VIDEO_BYTES_MAX
 
 CONTENT_TYPES: dict[str, str] = {
     "scene.ply": "application/octet-stream",
@@ -64,12 +64,22 @@ class _Ours(BaseModel):
 
 
 class PhotoSource(_Ours):
-    """One photo to download. `bytes` and `sha256` are checked if given."""
+    """One photo or clip to download. `bytes` and `sha256` are checked if given."""
 
     name: PhotoName
     url: Url = Field(repr=False)
-    bytes: int | None = Field(default=None, ge=0, le=PHOTO_BYTES_MAX)
+    bytes: int | None = Field(default=None, ge=0, le=VIDEO_BYTES_MAX)
     sha256: Sha256 | None = None
+    frames_max: int | None = Field(
+        default=None,
+        ge=1,
+        le=PHOTOS_MAX,
+        description="How many frames of a clip become photos, at most. Null: a photo.",
+    )
+
+    @property
+    def bytes_max(self) -> int:
+        return PHOTO_BYTES_MAX if self.frames_max is None else VIDEO_BYTES_MAX
 
 
 class CheckpointAddress(_Ours):
@@ -148,6 +158,12 @@ class JobInput(_Ours):
         if len(set(names)) != len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise ValueError(f"photo names must be unique: {', '.join(twice[:3])}")
+        for photo in self.photos:
+            if photo.bytes is not None and photo.bytes > photo.bytes_max:
+                raise ValueError(f"photo {photo.name} has {photo.bytes} bytes; the limit is {photo.bytes_max}")
+        total = sum(photo.frames_max or 1 for photo in self.photos)
+        if total > PHOTOS_MAX:
+            raise ValueError(f"photos and frames of clips add up to {total}; the limit is {PHOTOS_MAX}")
         if self.limits.max_cost_usd is not None and self.price is None:
             raise ValueError("limits.max_cost_usd requires price.usd_per_s")
         return self

@@ -83,7 +83,11 @@ def run_input(job: JobInput, scratch: Path, on_event: OnEvent, transfer: Transfe
             scratch / "download",
             on_progress=lambda done, total: report(done / total, f"Downloaded {done} of {total} photos"),
         )
-    return make_scene(run, [File(source=Source(name=f.name, path=f.path), digest=f.sha256) for f in fetched])
+    files = [
+        File(source=Source(name=got.name, path=got.path), digest=got.sha256, frames_max=asked.frames_max)
+        for got, asked in zip(fetched, job.photos, strict=True)
+    ]
+    return make_scene(run, files)
 
 
 def run_folder(run: JobRun, sources: Sequence[Source]) -> Report:

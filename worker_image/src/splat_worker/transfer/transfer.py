@@ -23,7 +23,7 @@ from splat_worker.contract.job_input import CONTENT_TYPES, PhotoSource
 from splat_worker.contract.job_report import Artifact
 from splat_worker.errors import Code, JobError
 from splat_worker.hashing import sha256_of
-from splat_worker.limits import PHOTO_BYTES_MAX, PROJECT_BYTES_MAX
+from splat_worker.limits import PROJECT_BYTES_MAX
 from splat_worker.progress import silent
 from splat_worker.transfer.guard import GuardedTransport, Refused, private_addresses_allowed
 
@@ -42,6 +42,8 @@ TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 PUT_TIMEOUT = httpx.Timeout(120.0, connect=10.0)
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may succeed. PUT and GET of one object are safe to repeat."""
+
+_RANGE_NOT_SATISFIABLE = 416
 
 REASONS = {
     401: "the server requires credentials, so the presigned URL is incomplete",
@@ -73,6 +75,28 @@ class _AttemptFailed(Exception):
     def __init__(self, reason: str, *, retry: bool, wait_s: float | None = None, stored: bool = False) -> None:
         super().__init__(reason)
         self.reason, self.retry, self.wait_s, self.stored = reason, retry, wait_s, stored
+
+
+class _Part:
+    """The bytes of a download that have arrived; a clip of gigabytes continues after a lost connection."""
+
+    def __init__(self) -> None:
+        self.etag: str | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        self.size, self.digest = 0, hashlib.sha256()
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        self.digest.update(chunk)
+
+    def continuation(self) -> dict[str, str]:
+        """Headers that request the rest. Empty, and the part with it, if the object cannot be recognised."""
+        if not self.size or not self.etag or self.etag.startswith("W/"):
+            self.restart()
+            return {}
+        return {"range": f"bytes={self.size}-", "if-match": self.etag}
 
 
 class _Allowance:
@@ -143,9 +167,10 @@ class Transfer:
         return tuple(future.result() for future in futures if not future.cancelled())
 
     def _fetch_photo(self, photo: PhotoSource, path: Path, allowance: _Allowance) -> Fetched:
-        limit = photo.bytes if photo.bytes is not None else PHOTO_BYTES_MAX
+        limit = photo.bytes if photo.bytes is not None else photo.bytes_max
+        part = _Part()
         try:
-            size, digest = self._attempts(lambda: self._get(photo.url, path, limit))
+            size, digest = self._attempts(lambda: self._get(photo.url, path, limit, part))
             _check_announced(photo, size, digest)
         except _AttemptFailed as failed:
             again = f"Delete {photo.name} from the project, upload it again, then start the job again."
@@ -160,7 +185,8 @@ class Transfer:
         """False if there is none, or if it cannot be downloaded: a job can always start from the beginning. That
         repeats minutes of GPU work, so a failing bucket is asked as often as for a photo."""
         try:
-            self._attempts(lambda: self._get(url, path, limit))
+            part = _Part()
+            self._attempts(lambda: self._get(url, path, limit, part))
         except _AttemptFailed as failed:
             log.info("no checkpoint: %s", failed.reason)
             return False
@@ -210,22 +236,36 @@ class Transfer:
                 self._sleep(min(PAUSE_MAX_S, failed.wait_s) if failed.wait_s is not None else pause_s)
         raise AssertionError("ATTEMPTS is at least 1")
 
-    def _get(self, url: str, path: Path, limit: int) -> tuple[int, str]:
-        digest, size = hashlib.sha256(), 0
-        with _network(), self._client.stream("GET", url) as answer:
+    def _get(self, url: str, path: Path, limit: int, part: _Part) -> tuple[int, str]:
+        """Continues after the bytes of `part`, where the object has a strong ETag and is still the same."""
+        headers = part.continuation()
+        with _network(), self._client.stream("GET", url, headers=headers) as answer:
+            if headers and answer.status_code in (httpx.codes.PRECONDITION_FAILED, _RANGE_NOT_SATISFIABLE):
+                part.restart()
+                raise _AttemptFailed("it changed while it was downloaded", retry=True)
             _check(answer)
             _check_not_encoded(answer)
-            with path.open("wb") as file:
-                for chunk in answer.iter_raw(CHUNK_BYTES):
-                    size += len(chunk)
-                    if size > limit:
+            if answer.status_code != httpx.codes.PARTIAL_CONTENT or not answer.headers.get(
+                "content-range", ""
+            ).startswith(f"bytes {part.size}-"):
+                if answer.status_code == httpx.codes.PARTIAL_CONTENT:
+                    raise _AttemptFailed("the server sent another part than requested", retry=False)
+                part.restart()
+            part.etag = answer.headers.get("etag")
+            before = part.size
+            with path.open("r+b" if before else "wb") as file:
+                file.seek(before)
+                for (
+                    chunk
+                ) in answer.iter_raw():  # as they arrive: chunks of a fixed size would be lost with the connection
+                    if part.size + len(chunk) > limit:
                         raise _AttemptFailed(f"it is larger than {limit} bytes", retry=False, stored=True)
-                    digest.update(chunk)
                     file.write(chunk)
+                    part.add(chunk)
             promised = answer.headers.get("content-length")
-            if promised is not None and int(promised) != size:
+            if promised is not None and int(promised) != part.size - before:
                 raise _AttemptFailed("the connection closed early", retry=True)
-        return size, digest.hexdigest()
+        return part.size, part.digest.hexdigest()
 
     def _put(self, url: str, path: Path, size: int, content_type: str) -> None:
         headers = {"content-type": content_type, "content-length": str(size)}
