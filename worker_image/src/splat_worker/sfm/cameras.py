@@ -19,6 +19,7 @@ from splat_worker.photos.validation import Photo
 from splat_worker.progress import silent
 from splat_worker.sfm.brightness import brightness
 from splat_worker.sfm.diagnosis import (
+    LEARNED_NOTE,
     ONE_SPOT,
     STILL_BACKGROUND,
     STILL_BACKGROUND_NOTE,
@@ -31,6 +32,7 @@ from splat_worker.sfm.diagnosis import (
     tally,
 )
 from splat_worker.sfm.features.extract import FEATURES_MAX, extract_features
+from splat_worker.sfm.learned import rung as learned
 from splat_worker.sfm.mapping.ladder import LADDER, Climbed, Ladder
 from splat_worker.sfm.mapping.mapper import RANDOM_SEED
 from splat_worker.sfm.mapping.positions import Metres
@@ -47,6 +49,8 @@ pycolmap.logging.minloglevel = pycolmap.logging.FATAL.value  # a rung without a 
 
 TRACK_MIN = 2
 POINT_ERROR_MAX_PX = 2.0
+LADDER_END = 0.85
+"""Share of the progress at which the ladder ends where learned features may follow."""
 
 
 class OnMatches(Protocol):
@@ -64,6 +68,7 @@ def shaping_settings(preset: SfmPreset) -> dict[str, object]:
         "features_max": FEATURES_MAX,
         "extract_max_px": preset.extract_max_px,
         "ladder": [asdict(rung) for rung in LADDER],
+        "learned": learned.settings(),
     }
 
 
@@ -113,6 +118,7 @@ def reconstruct(
         verified = read_verified(mapped)
     elif from_one_spot(verified, lenses):
         raise _no_scene(photos, (), ONE_SPOT)
+    end = LADDER_END if len(photos) <= learned.PHOTOS_MAX else 1.0
     climbed = Ladder(
         preset=preset,
         photos=photos,
@@ -120,9 +126,18 @@ def reconstruct(
         work_dir=work_dir,
         pairs=verified,
         positions=positions_of(photos),
-        on_progress=lambda f, m: on_progress(0.7 + 0.3 * f, m),
+        on_progress=lambda f, m: on_progress(0.7 + (end - 0.7) * f, m),
         on_partial=on_matches and (lambda placed: on_matches(database, complete=True, partial=placed)),
     ).climb(partial)
+    if trouble is None:
+        climbed, mapped = learned.LearnedRung(
+            preset=preset,
+            photos=photos,
+            database=mapped,
+            work_dir=work_dir / "learned",
+            positions=positions_of(photos),
+            on_progress=lambda f, m: on_progress(end + (1.0 - end) * f, m),
+        ).climb(climbed)
     return _scene_of(climbed, photos, mapped, ways=ways, pairs=pairs, threads=preset.threads, trouble=trouble)
 
 
@@ -154,8 +169,14 @@ def _scene_of(
         pairs=pairs,
         tried=dict(climbed.tried),
         rejected=rejected,
-        notes=(STILL_BACKGROUND_NOTE,) if trouble is STILL_BACKGROUND else (),
+        notes=_notes(best.rung, trouble),
     )
+
+
+def _notes(rung: str, trouble: Trouble | None) -> tuple[str, ...]:
+    """What the owner of the photos should know about the cameras."""
+    notes = (STILL_BACKGROUND_NOTE,) if trouble is STILL_BACKGROUND else ()
+    return (*notes, LEARNED_NOTE) if rung.startswith(learned.LEARNED) else notes
 
 
 def _overlap_enough(rejected: Sequence[Rejected]) -> bool:

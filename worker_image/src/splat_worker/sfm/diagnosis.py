@@ -82,6 +82,10 @@ STILL_BACKGROUND_NOTE = (
     "The background stood still while the subject turned. It was left out when the camera positions were found, but it"
     " blurs the scene. Use a plain background or masks."
 )
+LEARNED_NOTE = (
+    "The photos were taken in wide steps. Learned features found the overlap of some of them, which is less exact."
+    " Photos in smaller steps, every 10 to 15 degrees, give a sharper scene."
+)
 TROUBLE_BY_FAULT = {
     Fault.NO_DEPTH: Trouble(
         message="The photos show too little depth.",
