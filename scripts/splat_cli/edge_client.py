@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -80,6 +80,8 @@ class Project(Reply):
     error: Failure | None = None
     report: dict[str, Any] | None = None
     artifacts: dict[str, dict[str, Any]] = {}
+    edit: dict[str, Any] | None = None
+    edits: int = 0
 
     @property
     def is_final(self) -> bool:
@@ -294,6 +296,13 @@ class EdgeClient:
 
     def cancel(self, project_id: str) -> Project:
         return Project.model_validate(self._call("POST", f"/api/projects/{project_id}/jobs/cancel"))
+
+    def edit(self, project_id: str, recipe: Mapping[str, Any]) -> Project:
+        """Store an edit (docs/contracts/edit.schema.json) as the newest of a finished scene."""
+        return Project.model_validate(self._call("PUT", f"/api/projects/{project_id}/edit", json=recipe))
+
+    def undo_edit(self, project_id: str) -> Project:
+        return Project.model_validate(self._call("POST", f"/api/projects/{project_id}/edit/undo"))
 
     def jobs(self) -> Iterator[Job]:
         """Every attempt of all projects, newest first. Reads the next page when it is needed."""

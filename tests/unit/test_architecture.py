@@ -121,7 +121,12 @@ TRAIN_MAY: dict[str, set[str]] = {
     "gsplat": {"core", "cuda"},
 }
 # They put the folders together, and nothing imports them.
-WORKER_ENTRIES = {"splat_worker.__main__", "splat_worker.handler", "splat_worker.selftest.__main__"}
+WORKER_ENTRIES = {
+    "splat_worker.__main__",
+    "splat_worker.edit.__main__",
+    "splat_worker.handler",
+    "splat_worker.selftest.__main__",
+}
 
 
 def sources(place: str) -> list[Path]:

@@ -109,6 +109,15 @@ def edge() -> Iterator[tuple[dict[str, str], list[str]]]:
 
         do_DELETE = do_GET
 
+        def do_PUT(self) -> None:
+            sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            calls.append(f"{self.command} {self.path} {json.dumps(sent)}")
+            self._answer(200, {**DONE, "id": "p_done", "edit": sent, "edits": 1})
+
+        def do_POST(self) -> None:
+            calls.append(f"{self.command} {self.path}")
+            self._answer(200, {**DONE, "id": "p_done", "edit": None, "edits": 2})
+
         def _answer(self, status: int, body: object) -> None:
             text = json.dumps(body).encode()
             self.send_response(status)
@@ -166,6 +175,24 @@ def test_delete_needs_yes_without_a_terminal(edge: Edge) -> None:
     done = splat("delete", "p_done", "--yes", **environment)
     assert (done.returncode, done.stderr.strip()) == (0, "Deleted Done one.")
     assert calls[-1] == "DELETE /api/projects/p_done"
+
+
+def test_an_edit_is_stored_shown_and_undone(edge: Edge, tmp_path: Path) -> None:
+    environment, calls = edge
+    recipe = ROOT / "docs/contracts/edit.json"
+    stored = splat("edit", "p_done", str(recipe), **environment)
+    assert (stored.returncode, stored.stderr.strip()) == (0, "The edit is saved. The scene's files stay as they are.")
+    (sent,) = [call for call in calls if call.startswith("PUT")]
+    address, _, body = sent.partition(" {")
+    assert address == "PUT /api/projects/p_done/edit"
+    assert json.loads("{" + body) == json.loads(recipe.read_text())
+    undone = splat("edit", "p_done", "--undo", **environment)
+    assert undone.stderr.strip() == "The last edit is undone. 2 can still be undone."
+    assert splat("edit", "p_done", "--show", **environment).stdout.strip() == "null"
+    nothing = splat("edit", "p_done", "--out", str(tmp_path), **environment)
+    assert (nothing.returncode, nothing.stderr.splitlines()[0]) == (1, "Scene p_done has no edit.")
+    both = splat("edit", "p_done", str(recipe), "--undo", **environment)
+    assert both.stderr.splitlines()[-1] == "hint: give RECIPE, --undo, --show or --out DIR"
 
 
 def test_deleting_a_missing_scene_is_an_error(edge: Edge) -> None:

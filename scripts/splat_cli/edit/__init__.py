@@ -1,0 +1,1 @@
+"""The edit of a scene from the command line."""

@@ -1,0 +1,85 @@
+"""`splat edit`: store a recipe, undo one, print it, and apply it to the scene's files on this machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scripts.splat_cli.edge_client import EdgeClient
+from scripts.splat_cli.errors import CommandError, ServiceError
+from scripts.splat_cli.options import ROOT, SceneArgument, StackOption, console
+from scripts.splat_cli.stack import LOCAL
+
+WORKER_PYTHON = Path(".venv-worker/bin/python")
+
+
+def edit(
+    project: SceneArgument,
+    recipe: Annotated[
+        Path | None, typer.Argument(help="JSON file of docs/contracts/edit.schema.json", metavar="RECIPE")
+    ] = None,
+    *,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo the last edit")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the recipe of the scene on stdout")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for edited copies of the files, made on this machine")
+    ] = None,
+    stack: StackOption = LOCAL,
+) -> None:
+    """Edit a finished scene by a recipe: crop, remove floaters, set up. Its files stay as they are."""
+    from scripts.splat_cli.stack_access import open_edge
+
+    if (recipe is not None) + undo + show > 1 or not (recipe or undo or show or out):
+        raise CommandError("splat edit does one thing at a time.", hint="give RECIPE, --undo, --show or --out DIR")
+    given = None if recipe is None else _read(recipe)
+    with open_edge(ROOT, stack) as client:
+        if undo:
+            left = client.undo_edit(project)
+            console.print(f"The last edit is undone. {left.edits} can still be undone.", markup=False)
+        elif given is not None:
+            client.edit(project, given)
+            console.print("The edit is saved. The scene's files stay as they are.", markup=False)
+        now = client.project(project).edit
+        if show:
+            print(json.dumps(now, indent=2))
+        if out is not None:
+            if now is None:
+                raise CommandError(f"Scene {project} has no edit.", hint="give a RECIPE, or edit the scene in the app")
+            _apply(client, project, now, out)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{path} could not be read: {error}.", hint="give a JSON file") from None
+    if not isinstance(content, dict):
+        raise CommandError(f"{path} holds no recipe.", hint="see docs/contracts/edit.json for an example")
+    return content
+
+
+def _apply(client: EdgeClient, project: str, recipe: dict[str, Any], out: Path) -> None:
+    """Download the scene, and let the worker's own code write the edited files. Uploads nothing."""
+    python = ROOT / WORKER_PYTHON
+    if not python.is_file():
+        raise CommandError(
+            f"Editing files needs the worker's packages, and {WORKER_PYTHON} is missing.",
+            hint="run scripts/bootstrap without --deploy-only",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        scene, cameras = (client.download(project, name, Path(folder)) for name in ("scene.ply", "cameras.json"))
+        file = Path(folder) / "recipe.json"
+        file.write_text(json.dumps(recipe))
+        command = [str(python), "-m", "splat_worker.edit", str(scene), str(file), str(out), "--cameras", str(cameras)]
+        environment = {"PYTHONPATH": str(ROOT / "worker_image/src")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        message, _, hint = done.stderr.strip().partition("\nhint: ")
+        kind = CommandError if done.returncode == 1 else ServiceError
+        raise kind(message.splitlines()[-1] if message else "The files could not be edited.", hint=hint or "try again")
+    console.print(done.stdout.strip(), markup=False)
