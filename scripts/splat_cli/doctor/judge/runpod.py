@@ -60,6 +60,16 @@ def key_rights(name: str, *, refused: int | None, can_write: bool) -> Verdict:
     return verdict(name, "read and write on Serverless")
 
 
+def edge_key(name: str, *, is_local: bool, has_own: bool) -> Verdict:
+    """The key with which the edge starts jobs. A stack without one of its own works, so its absence is no finding."""
+    if has_own:
+        return verdict(name, "a key of its own")
+    if is_local:
+        return verdict(name, "the key of the local cloud")
+    wider = "the key of deployments, which can change the whole account"
+    return verdict(name, f"{wider}; better a Restricted key: splat pulumi config set --secret runpod:jobKey")
+
+
 def account_limits(name: str, limits: Mapping[str, Any]) -> Verdict:
     """limits: the answer of GET /account/limits. Its fields are documented in part, so each may be missing."""
     spend, workers = _pair(limits.get("spendRate")), _pair(limits.get("serverlessWorkers"))

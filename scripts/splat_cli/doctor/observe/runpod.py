@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from infra.runpod import errors
 from infra.runpod.client import RunPodClient
+from infra.settings.load import JOB_KEY
 from scripts.splat_cli.doctor import known_failures
 from scripts.splat_cli.doctor.finding import Finding, Verdict, verdict
 from scripts.splat_cli.doctor.judge import runpod as judge
@@ -13,6 +14,7 @@ from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.show import counted
 
 KEY = "RunPod key"
+EDGE_KEY = "RunPod key of the edge"
 # No endpoint has this id, so a change of it changes nothing; the answer shows whether the key may write.
 NO_ENDPOINT = "splat-doctor-none"
 LOG_LINES = 500
@@ -23,6 +25,7 @@ WORKERS_READ_MAX = 10
 def checks(seen: Observed) -> list[Check]:
     return [
         Check(name=KEY, run=lambda: key_rights(seen)),
+        Check(name=EDGE_KEY, run=lambda: edge_key(seen)),
         Check(name="RunPod account", run=lambda: account_limits(seen), needs=KEY),
         Check(name="endpoint settings", run=lambda: endpoint(seen), needs=KEY),
         Check(name="GPU availability", run=lambda: availability(seen), needs=KEY),
@@ -41,6 +44,11 @@ def key_rights(seen: Observed) -> Verdict:
         finding = Finding(id="runpod-key", what="There is no usable RunPod key.", evidence=str(problem), fix=fix)
         return verdict(KEY, "", [finding])
     return judge.key_rights(KEY, refused=None, can_write=_can_write(seen.runpod))
+
+
+def edge_key(seen: Observed) -> Verdict:
+    has_own = bool(seen.access.secret(JOB_KEY.key))
+    return judge.edge_key(EDGE_KEY, is_local=seen.is_local, has_own=has_own)
 
 
 def _can_write(client: RunPodClient) -> bool:

@@ -49,6 +49,26 @@ def test_the_rights_of_the_runpod_key(refused: int | None, can_write: bool, word
 
 
 @pytest.mark.parametrize(
+    ("is_local", "has_own", "words"),
+    [
+        (False, True, "a key of its own"),
+        (
+            False,
+            False,
+            "can change the whole account; better a Restricted key: splat pulumi config set --secret runpod",
+        ),
+        (True, False, "the key of the local cloud"),
+    ],
+)
+def test_an_edge_without_a_key_of_its_own_is_shown_with_the_way_to_one(
+    is_local: bool, has_own: bool, words: str
+) -> None:
+    verdict = runpod.edge_key("key", is_local=is_local, has_own=has_own)
+    assert verdict.healthy
+    assert words in verdict.detail
+
+
+@pytest.mark.parametrize(
     ("limits", "found"),
     [
         ({}, []),
