@@ -46,8 +46,14 @@ def _patterns(client: Client) -> tuple[Entry, dict[str, Any]]:
     """A finished project of the service as a backup has it, and the row of its attempt."""
     page = client.call("backup", "GET", "/api/backup").json()
     project = next(one for one in page["entries"] if json.loads(one["tables"]["project"][0]["job"])["state"] == "done")
-    books = client.call("backup", "GET", "/api/backup?cursor=job~0").json()["entries"][0]["tables"]["job"]
-    return project, next(row for row in books if row["project"] == project["of"])
+    cursor = "job~0"
+    while cursor.startswith("job~"):
+        page = client.call("backup", "GET", f"/api/backup?cursor={cursor}").json()
+        for row in (row for entry in page["entries"] for row in entry["tables"]["job"]):
+            if row["project"] == project["of"]:
+                return project, row
+        cursor = page["cursor"]
+    raise AssertionError(f"{project['of']} has no attempt in the books")
 
 
 def _copy(project: Entry, attempt: dict[str, Any], days_ago: int) -> tuple[Entry, dict[str, Any]]:

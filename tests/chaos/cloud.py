@@ -24,6 +24,7 @@ from local_cloud import clock_skew, process_group
 from local_cloud.addresses import Ports, StateFolder, write_private
 from local_cloud.runpod.workers import disk
 from local_cloud.supervisor import Keys, Service, services
+from tests.chaos.pace import PACE
 from tests.contract.edge.conftest import TOKEN, deploy
 
 ROOT = Path(__file__).parents[2]
@@ -33,10 +34,11 @@ KEYS = Keys(
 )
 LIMIT_S = 60.0
 USD = 0.0031  # price in the worker's report
-# Short times of the stand-in: a lost worker is noticed in seconds, as after 40 s on the platform.
+# A worker is lost after this silence of the suite's time, at most as on the platform: one that a busy machine lets wait
+# is not.
+LOST_AFTER_S, LOST_AFTER_MAX_S = 6, 40
 SETTINGS = {
     "ping_interval_ms": 1000,
-    "lost_after_s": 6,
     "stop_grace_s": 1,
     "rate_limit_minute": None,
     "job_rate_limits": False,
@@ -141,7 +143,8 @@ class Cloud:
         """Remove every fault and everything that a row changed, and let jobs start."""
         self.set_clock_right()
         self.heal()
-        self.runpod("PATCH", "/_control/settings", json=SETTINGS)
+        lost_after_s = min(LOST_AFTER_MAX_S, LOST_AFTER_S / PACE.mean_share())
+        self.runpod("PATCH", "/_control/settings", json={**SETTINGS, "lost_after_s": round(lost_after_s)})
         if not self.endpoint or self.endpoint not in {one["id"] for one in self.endpoints()}:
             self.endpoint = self.make_endpoint()
             self.deploy()
@@ -210,13 +213,13 @@ def running(folder: Path) -> Iterator[Cloud]:
 
 
 def until(holds: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> Any:
-    """The first true value of `holds`. Raises AssertionError with `what` after the limit."""
-    deadline = time.monotonic() + limit_s
+    """The first true value of `holds`. Raises AssertionError with `what` after the limit, in time of the suite."""
+    deadline = PACE.now() + limit_s
     while True:
         found = holds()
         if found:
             return found
-        assert time.monotonic() < deadline, f"not within {limit_s:.0f} s: {what}"
+        assert PACE.now() < deadline, f"not within {limit_s:.0f} s: {what}"
         time.sleep(0.05)
 
 

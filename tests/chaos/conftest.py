@@ -9,7 +9,11 @@ import pytest
 
 from tests.chaos import table
 from tests.chaos.cloud import Cloud, running
+from tests.chaos.pace import PACE
 from tests.chaos.rows.all import ROWS
+
+# Of a processor, that the suite gets on a machine which is quiet enough for the table.
+QUIET_SHARE = 0.5
 
 
 @pytest.fixture(scope="session")
@@ -24,4 +28,5 @@ def recovered() -> Iterator[dict[str, float]]:
     seconds: dict[str, float] = {}
     yield seconds
     if os.environ.get("SPLAT_CHAOS") == "all":
-        table.write(ROWS, seconds)
+        # The suite's time says little about waits for an alarm: where the machine is busy, only new rows are written.
+        table.write(ROWS, seconds, only_new=PACE.mean_share() < QUIET_SHARE)

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import json
 import re
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 
 from tests.chaos.cloud import USD, Cloud, sha256, until
+from tests.chaos.pace import PACE
 
 PHOTOS = 5
 FINAL = {"done", "failed", "cancelled"}
@@ -115,8 +115,8 @@ class Scene:
         return [one for one in listed if one["project_id"] == self.id]
 
     def wait(self, state: str, limit_s: float) -> float:
-        """Wait for the state; returns the seconds. Another final state fails at once."""
-        begin = time.monotonic()
+        """Wait for the state; returns the seconds of the suite's time. Another final state fails at once."""
+        begin = PACE.now()
 
         def reached() -> bool:
             try:
@@ -128,7 +128,7 @@ class Scene:
             return bool(found["state"] == state)
 
         until(reached, f"project {state}", limit_s)
-        return time.monotonic() - begin
+        return PACE.now() - begin
 
     def ended(self) -> str:
         """The final state, or `ready` after a refused start; "" while the job goes on or the edge does not answer."""

@@ -86,18 +86,18 @@ def with_table(text: str, table: str) -> str:
     return head + begin + table + END + rest.partition(END)[2]
 
 
-def merged(table: str, rows: Sequence[Row], seconds: Mapping[str, float]) -> str:
+def merged(table: str, rows: Sequence[Row], seconds: Mapping[str, float], *, only_new: bool = False) -> str:
     """The table with the results of a run of some rows. A row that did not run keeps its line; one that never ran has
-    none."""
+    none. only_new: rows that have a line keep it."""
     lines = {one.split(" | ")[0]: one for one in table.removeprefix(HEAD).splitlines()}
     new = {f"| {row.what}": line(row, class_of(seconds[row.what])) for row in rows if row.what in seconds}
-    known = {**lines, **new}
+    known = {**new, **lines} if only_new else {**lines, **new}
     return HEAD + "".join(f"{known[f'| {row.what}']}\n" for row in rows if f"| {row.what}" in known)
 
 
-def write(rows: Sequence[Row], seconds: Mapping[str, float]) -> None:
+def write(rows: Sequence[Row], seconds: Mapping[str, float], *, only_new: bool) -> None:
     """Put the results of a run into the page."""
     with PAGE.open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # parts of the suite may run side by side
         page = PAGE.read_text()
-        PAGE.write_text(with_table(page, merged(of_page(page), rows, seconds)))
+        PAGE.write_text(with_table(page, merged(of_page(page), rows, seconds, only_new=only_new)))

@@ -12,7 +12,7 @@ from tests.chaos.drill import drill
 from tests.chaos.rows.all import ROWS
 from tests.chaos.rows.row import Row
 
-pytestmark = [pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(900)]
 ALL = os.environ.get("SPLAT_CHAOS") == "all"
 
 

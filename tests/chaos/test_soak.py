@@ -13,7 +13,7 @@ from tests.chaos.soak import carry_out, plan
 MINUTES = float(os.environ.get("SPLAT_SOAK_MINUTES", "1"))
 SEED = int(os.environ.get("SPLAT_SOAK_SEED", "1"))
 STEP = os.environ.get("SPLAT_SOAK_STEP")
-STEP_LIMIT_S = 400
+STEP_LIMIT_S = 900
 
 
 @pytest.mark.local_cloud

@@ -40,6 +40,9 @@ def test_a_run_of_some_rows_changes_only_their_lines() -> None:
     changed = [one for one, before in zip(slow.splitlines(), whole.splitlines(), strict=True) if one != before]
     assert changed == [table.line(ROWS[1], "under 1 min")]
     assert table.merged(table.HEAD, ROWS, {}) == table.HEAD
+    assert table.merged(whole, ROWS, {ROWS[1].what: 30.0}, only_new=True) == whole
+    new = table.merged(table.HEAD, ROWS, {ROWS[1].what: 30.0}, only_new=True)
+    assert new == table.HEAD + table.line(ROWS[1], "under 1 min") + "\n"
 
 
 @pytest.mark.parametrize(("seconds", "is_worse"), [(1.0, False), (19.0, False), (21.0, True), (119.0, True)])
