@@ -135,7 +135,8 @@ def test_the_orbit_stays_softly_within_what_the_cameras_saw(
         distance = float(np.linalg.norm(start["position"]))
         return distance, float(np.degrees(np.arcsin(ray[1] / np.linalg.norm(ray))))
 
-    page.mouse.click(x, y)
+    page.locator(".stage-frame").focus()
+    page.mouse.move(x, y)
     for _ in range(6):
         page.mouse.wheel(0, 600)
     page.wait_for_timeout(3000)

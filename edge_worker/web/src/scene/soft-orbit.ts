@@ -30,7 +30,10 @@ export function limitOrbit(app: AppBase, limits: Limits | null): void {
 function change(): void {
   isChanged = true;
   const { attach, update } = OrbitController.prototype;
-  OrbitController.prototype.attach = function (this: OrbitController, pose: Pose, smooth?: boolean): void {
+  OrbitController.prototype.attach = function (this: OrbitController, given: Pose, smooth?: boolean): void {
+    // A click sets a new middle of the orbit, perhaps far in the background: the camera stays where it is, and the middle comes nearer.
+    const pose = given.clone();
+    if (current !== null) pose.distance = Math.min(Math.exp(current.zoom.hi), Math.max(Math.exp(current.zoom.lo), pose.distance));
     attach.call(this, pose, smooth);
     const { x: pitch, y: yaw } = pose.angles;
     headings.set(this, { pitch, yaw, zoom: Math.log(Math.max(pose.distance, 1e-6)), focus: pose.getFocus(new Vec3()), angles: pose.angles.clone() });
