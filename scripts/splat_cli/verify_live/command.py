@@ -82,10 +82,12 @@ def _say_what_is_missing(targets: Targets) -> None:
 def _verify(
     targets: Targets, stages: tuple[str, ...], *, max_cost: float, pool: str, out: Path | None, as_json: bool
 ) -> None:
+    from scripts.splat_cli.smoke.run import choose
     from scripts.splat_cli.verify_live.budget import Budget
     from scripts.splat_cli.verify_live.check import NotObserved
     from scripts.splat_cli.verify_live.recording import text_of
     from scripts.splat_cli.verify_live.run import Verification
+    from scripts.splat_cli.verify_live.targets import REHEARSAL
 
     run = Verification(
         runpod=targets.runpod,
@@ -94,7 +96,7 @@ def _verify(
         pool=pool,
         budget=Budget(limit_usd=max_cost),
         say=lambda line: console.print(line, markup=False, soft_wrap=True),
-        photos=sorted((ROOT / "samples/photos").glob("*.jpg"))[:8],
+        photos=choose(ROOT / "samples/photos", 0),
         stages=stages,
         engine=targets.engine,
     )
@@ -113,7 +115,7 @@ def _verify(
         console.print(f"Wrote {file}. It has no key and no id: commit it.", markup=False, soft_wrap=True)
     if as_json:
         print(json.dumps(json.loads(text), indent=2))
-    _report(run)
+    _report(run, rehearsed=targets.platform == REHEARSAL)
 
 
 def _report_what_is_left(run: Verification) -> None:
@@ -122,7 +124,7 @@ def _report_what_is_left(run: Verification) -> None:
         console.print(f"NOT REMOVED: {one}", markup=False, soft_wrap=True)
 
 
-def _report(run: Verification) -> None:
+def _report(run: Verification, *, rehearsed: bool) -> None:
     from scripts.splat_cli.verify_live.assumptions import of_check
     from scripts.splat_cli.verify_live.run import differences, unobserved
 
@@ -146,6 +148,10 @@ def _report(run: Verification) -> None:
     if run.left:
         raise ServiceError(
             f"{len(run.left)} things could not be removed.", hint="run the same command again, which removes them first"
+        )
+    if not_seen and rehearsed:
+        raise ServiceError(
+            f"{len(not_seen)} checks could not be made on the stand-ins.", hint="fix the reasons above, or report them"
         )
     if different:
         raise CommandError(

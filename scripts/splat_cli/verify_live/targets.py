@@ -13,6 +13,7 @@ from pathlib import Path
 
 import yaml
 
+from common.content_hash import hash_folder
 from infra.settings.local_stack import config_for
 from infra.settings.model import NAMESPACE
 from local_cloud import supervisor
@@ -23,7 +24,7 @@ from scripts.splat_cli.verify_live.accounts import Cloudflare, Runpod
 from scripts.splat_cli.verify_live.checks.stack import MakeEngine
 
 REHEARSED_ACCOUNT = "0" * 32
-DIGEST = "0" * 64
+REHEARSAL = "rehearsal"
 RUNPOD_KEY, CLOUDFLARE_KEY, ACCOUNT = "RUNPOD_API_KEY", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"
 NEEDED: Mapping[str, str] = {
     RUNPOD_KEY: "a RunPod key with every right on serverless (RunPod, Settings, API keys)",
@@ -108,8 +109,8 @@ def rehearsal(root: Path) -> Iterator[Targets]:
                 s3_url=addresses.s3_endpoint,
                 app_url=addresses.app_url,
             ),
-            image=f"{supervisor.CHECKOUT_IMAGE}@sha256:{DIGEST}",
-            platform="rehearsal",
+            image=f"{supervisor.CHECKOUT_IMAGE}@sha256:{hash_folder(root / 'worker_image')}",
+            platform=REHEARSAL,
             engine=_rehearsed_engine(root, addresses, keys),
             secrets=(keys.runpod_api_key, keys.cloudflare_api_token),
         )
