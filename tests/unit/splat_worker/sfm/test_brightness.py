@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from splat_worker.sfm.brightness import Observations, fit, matched_logs
+from splat_worker.sfm.brightness import Observations, common_points, fit, matched_logs
 from splat_worker.sfm.sparse import SparseCamera
 
 PHOTOS, POINTS = 16, 400
@@ -58,6 +58,38 @@ def test_equal_exposures_change_nothing():
     found = fit(seen(np.zeros(PHOTOS)), np.full(PHOTOS, -7.0))
     assert found.exponent == 0.0
     assert (found.gain == 1.0).all()
+
+
+def along_a_path(logs, *, width=3, noise=0.02, seed=0):
+    """Points that only photos near each other on a closed path see."""
+    draw = np.random.default_rng(seed)
+    ways = np.abs((np.arange(len(logs))[None] - draw.uniform(0, len(logs), POINTS)[:, None]) % len(logs))
+    point, photo = np.nonzero(np.minimum(ways, len(logs) - ways) < width)
+    level = draw.normal(4.5, 0.4, POINTS)[point] + np.asarray(logs)[photo] + draw.normal(0, noise, len(point))
+    return Observations(photo=photo, point=point, level=level)
+
+
+@pytest.mark.parametrize(
+    ("stops", "used"),
+    [
+        pytest.param(np.sin(np.linspace(0, 2 * np.pi, 24, endpoint=False)) - 7, False, id="smooth along the path"),
+        pytest.param(np.where(np.arange(24) % 2, 0.5, -0.5) - 7, True, id="every other photo lighter"),
+        pytest.param(stops_of(count=24), True, id="by chance"),
+    ],
+)
+def test_tags_are_used_only_where_neighbours_do_not_tell_the_exposure(stops, used):
+    """Silent: on a smooth path the colours that depend on the direction fit better than a power of the exposure."""
+    found = fit(along_a_path(0.45 * centred(stops) * np.log(2)), stops)
+    assert (found.exponent > 0) == used
+
+
+def test_common_points_are_counted_in_blocks(monkeypatch):
+    given = seen(np.zeros(PHOTOS))
+    sees = np.zeros((PHOTOS, POINTS), int)
+    sees[given.photo, given.point] = 1
+    expected = sees @ sees.T * (1 - np.eye(PHOTOS, dtype=int))
+    monkeypatch.setattr("splat_worker.sfm.brightness.POINTS_AT_ONCE", 64)
+    assert np.array_equal(common_points(given, PHOTOS), expected)
 
 
 def test_a_photo_without_tags_has_the_gain_that_its_matches_say():

@@ -4,7 +4,8 @@ A camera that exposes by itself makes every photo equally bright, whatever it sh
 in each photo, and a scene must not average them. The exposure is known from the tags up to the camera's tone curve.
 Over the few stops of one set the curve is close to a power, and its exponent is measured: how the brightness of a
 matched point changes with the exposure of the photos that see it. Where brightness does not follow the tags (a phone
-that merges exposures, edited photos), the exponent is zero and the tags are not used.
+that merges exposures, edited photos), the exponent is zero and the tags are not used. Nor are they where the exposure
+changes so smoothly along the path that a photo's neighbours tell it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,13 @@ GAIN_MAX = 4.0
 OBSERVATIONS_MIN = 30
 ROUNDS = 40
 OUTLIER_LOG = 0.1
+NEIGHBOURS = 4
+NEIGHBOURS_TELL = 0.5
+"""Share of the exposures' spread that is left after the mean of a photo's neighbours, below which tags are not used:
+where exposure changes smoothly along the path, the colour that depends on the direction learns it better than a power
+of the exposure does. 0.33 on plush, where tags cost 1.6 dB, 0.77 and 0.82 on lund and seneca, where they gain
+(docs/decisions/0025)."""
+POINTS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +88,7 @@ def fit(seen: Observations, stops: Float64) -> Brightness:
     exposure = np.where(known, stops, 0.0) * np.log(2)
     exposure -= exposure[known].mean() if known.any() else 0.0
     exponent = _exponent(exposure[known], logs[known])
-    if exponent == 0.0:
+    if exponent == 0.0 or _told_by_neighbours(exposure, known, common_points(seen, len(stops))):
         return Brightness(exponent=0.0, gain=np.ones(len(stops)), gain_of_tags=np.ones(len(stops)))
     by_tags = _gains(exponent * exposure)
     by_matches = _gains(logs - logs[known].mean())  # both are relative to the mean of the photos with tags
@@ -115,6 +123,34 @@ def _exponent(exposure: Float64, logs: Float64) -> float:
     left = logs - slope * exposure
     error = np.sqrt(max(float(left @ left), 1e-12) / freedom / float(exposure @ exposure))
     return slope if EXPONENT_MIN <= slope <= EXPONENT_MAX and slope >= SIGNIFICANCE_MIN * error else 0.0
+
+
+def common_points(seen: Observations, count: int) -> Int64:
+    """(V, V) points that two photos see both, 0 on the diagonal."""
+    order = np.argsort(seen.point, kind="stable")
+    photo, point = seen.photo[order], seen.point[order]
+    common = np.zeros((count, count), np.int64)
+    last = int(point[-1]) + 1 if len(point) else 0
+    for first in range(0, last, POINTS_AT_ONCE):
+        rows = slice(*np.searchsorted(point, (first, first + POINTS_AT_ONCE)))
+        sees = np.zeros((count, POINTS_AT_ONCE), np.float32)
+        sees[photo[rows], point[rows] - first] = 1.0
+        common += (sees @ sees.T).astype(np.int64)
+    np.fill_diagonal(common, 0)
+    return common
+
+
+def _told_by_neighbours(exposure: Float64, known: NDArray[np.bool_], common: Int64) -> bool:
+    """Whether the exposure of a photo follows from those of the photos that share the most points with it."""
+    exposure, common = exposure[known], common[np.ix_(known, known)]
+    nearest = np.argsort(-common, axis=1, kind="stable")[:, :NEIGHBOURS]
+    weights = np.take_along_axis(common, nearest, axis=1).astype(np.float64)
+    placed = weights.sum(axis=1) > 0
+    if placed.sum() <= NEIGHBOURS:
+        return False
+    expected = (weights * exposure[nearest]).sum(axis=1)[placed] / weights[placed].sum(axis=1)
+    left = exposure[placed] - expected
+    return bool(left.std() < NEIGHBOURS_TELL * exposure[placed].std())
 
 
 def _gains(logs: Float64) -> Float64:
