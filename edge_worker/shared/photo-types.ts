@@ -8,6 +8,7 @@ export const PHOTO_TYPES = {
   "image/webp": "webp",
   "image/heic": "heic",
   "image/heif": "heif",
+  "image/avif": "avif",
 } as const;
 export type PhotoType = keyof typeof PHOTO_TYPES;
 export const MEDIA_TYPES = Object.keys(PHOTO_TYPES) as [PhotoType, ...PhotoType[]];
@@ -30,12 +31,12 @@ export const isVideo = (type: SourceType): type is VideoType => Object.hasOwn(VI
 export const framesWanted = (seconds: number): number => Math.min(Math.max(Math.round(FRAMES_PER_S * seconds), FRAMES_MIN), FRAMES_MAX);
 
 /** What names of photos end in. */
-export const EXTENSIONS = ["jpg", "jpeg", "png", "webp", "heic", "heif"] as const;
+export const EXTENSIONS = ["jpg", "jpeg", "png", "webp", "heic", "heif", "avif"] as const;
 
 /** How many first bytes photoType needs. */
 export const HEAD_BYTES = 12;
 
-/** Major brands of HEIC files (ISO/IEC 23008-12); other files of the same container are videos or AVIF. */
+/** Major brands of HEIC files (ISO/IEC 23008-12); other files of the same container are videos. */
 const HEIC_BRANDS: ReadonlySet<string> = new Set(["heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1"]);
 
 /** Major brands of MP4 and MOV files (ISO/IEC 14496-12). */
@@ -58,5 +59,6 @@ export function photoType(head: Uint8Array): PhotoType | null {
   if (text.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
   if (text.startsWith("RIFF") && text.slice(8, 12) === "WEBP") return "image/webp";
   if (text.slice(4, 8) === "ftyp" && HEIC_BRANDS.has(text.slice(8, 12))) return "image/heic";
+  if (text.slice(4, 12) === "ftypavif" || text.slice(4, 12) === "ftypavis") return "image/avif";
   return null;
 }

@@ -18,12 +18,13 @@ from scripts.splat_cli.errors import CommandError
 
 HEAD_BYTES = 16
 HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"}
+AVIF_BRANDS = {b"avif", b"avis"}
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif"}
 # Named when they are left out, since people expect them to count; any other file is passed over in silence.
 EXPECTED_SUFFIXES = {
     *PHOTO_SUFFIXES,
     *(".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".3gp"),
-    *(".gif", ".tif", ".tiff", ".bmp", ".avif", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
+    *(".gif", ".tif", ".tiff", ".bmp", ".jxl", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
     *(".zip", ".pdf"),
 }
 VIDEO_BRANDS = {
@@ -91,8 +92,8 @@ def type_of(head: bytes) -> str | None:
         return "image/png"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
-    if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
-        return "image/heic"
+    if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS | AVIF_BRANDS:
+        return "image/heic" if head[8:12] in HEIF_BRANDS else "image/avif"
     if head[4:8] == b"ftyp" and head[8:12] in VIDEO_BRANDS:
         return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
     return None
@@ -137,7 +138,6 @@ def why_not(head: bytes) -> str:
     if not head:
         return "the file is empty"
     kinds = (
-        (head[8:12] in {b"avif", b"avis"}, "an AVIF picture; save it as JPEG"),
         (
             head[4:8] in {b"ftyp", b"moov", b"mdat"} or head[8:12] == b"AVI " or head.startswith(b"\x1aE\xdf\xa3"),
             "a video of another kind; save it as MP4",

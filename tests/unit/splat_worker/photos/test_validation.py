@@ -94,6 +94,7 @@ def only(prepared: Prepared) -> Photo:
         ("a.png", "PNG", {}),
         ("a.webp", "WEBP", {}),
         ("a.heic", "HEIF", {}),
+        ("a.avif", "AVIF", {}),
         ("a.jpg", "PNG", {}),
         ("photo.txt", "JPEG", {}),
         ("no-ending", "WEBP", {"lossless": True}),
@@ -146,12 +147,13 @@ def test_a_wide_gamut_photo_is_converted_to_srgb(validate: Validate) -> None:
         assert np.abs(np.asarray(Image.open(photo.path), float) - np.asarray(picture(), float)).mean() < 25
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_applied_and_the_copy_has_none(orientation: int, validate: Validate) -> None:
+def test_orientation_is_applied_and_the_copy_has_none(orientation: int, kind: str, validate: Validate) -> None:
     marked = picture()
     marked.paste((255, 0, 0), (0, 0, 90, 90))
     exif = exif_of(orientation=orientation, FocalLengthIn35mmFilm=28)
-    photo = only(validate({"a.jpg": encoded(marked, "JPEG", exif=exif, quality=95)}))
+    photo = only(validate({"a.jpg": encoded(marked, kind, exif=exif, quality=95)}))
     copy = Image.open(photo.path)
     assert (photo.width, photo.height) == copy.size == (SIZE if orientation < 5 else SIZE[::-1])
     assert len(copy.getexif()) == 0
@@ -242,7 +244,7 @@ LEFT_OUT: list[tuple[str, bytes, Reject, str]] = [
     ("a GIF", encoded(picture(), "GIF"), Reject.NOT_A_PHOTO, "GIF"),
     ("a BMP", encoded(picture(), "BMP"), Reject.NOT_A_PHOTO, "BMP"),
     ("a TIFF", encoded(picture(), "TIFF"), Reject.NOT_A_PHOTO, "TIFF"),
-    ("an AVIF", b"\0\0\0\x1cftypavif" + b"\0" * 60, Reject.NOT_A_PHOTO, "AVIF"),
+    ("a broken AVIF", b"\0\0\0\x1cftypavif" + b"\0" * 60, Reject.UNREADABLE, "cannot be opened"),
     ("an MP4", b"\0\0\0\x1cftypisom" + b"\0" * 60, Reject.NOT_A_PHOTO, "video"),
     ("a PDF", b"%PDF-1.7 ...", Reject.NOT_A_PHOTO, "PDF"),
     ("a ZIP", b"PK\x03\x04" + b"\0" * 60, Reject.NOT_A_PHOTO, "ZIP"),

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from splat_worker.photos.reject import Refused, Reject
 
-TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif"})
+TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif"})
 EXPECTED_SUFFIXES = TAKEN_SUFFIXES | {
-    *(".avif", ".gif", ".tif", ".tiff", ".bmp", ".jxl"),
+    *(".gif", ".tif", ".tiff", ".bmp", ".jxl"),
     *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"),
     *(".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".3gp"),
     *(".zip", ".pdf"),
@@ -23,6 +23,7 @@ FORMATS: tuple[tuple[str, str, Callable[[bytes], bool]], ...] = (
     ("PNG", "PNG", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n")),
     ("WebP", "WEBP", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP"),
     ("HEIC", "HEIF", lambda head: head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS),
+    ("AVIF", "AVIF", lambda head: head[4:12] in (b"ftypavif", b"ftypavis")),
 )
 VIDEO_BRANDS = frozenset(
     (
@@ -36,7 +37,6 @@ OTHERS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("a GIF", lambda head: head.startswith(b"GIF8")),
     ("a BMP", lambda head: head.startswith(b"BM")),
     ("a TIFF or camera raw file", lambda head: head[:4] in (b"II*\x00", b"MM\x00*")),
-    ("an AVIF", lambda head: head[4:12] in (b"ftypavif", b"ftypavis")),
     ("a video", lambda head: head[4:8] == b"ftyp" or head[:4] == b"\x1a\x45\xdf\xa3"),
     ("a PDF", lambda head: head.startswith(b"%PDF")),
     ("a ZIP archive", lambda head: head.startswith(b"PK\x03\x04")),
