@@ -348,6 +348,10 @@ class EdgeClient:
         """A link that signs a browser in once."""
         return str(self._call("POST", "/api/login-links")["url"])
 
+    def cameras(self, project_id: str) -> dict[str, Any]:
+        """cameras.json of a finished scene."""
+        return self._call("GET", f"/api/projects/{project_id}/artifacts/cameras.json")
+
     def download(self, project_id: str, artifact: str, folder: Path) -> Path:
         """Download one artifact into a folder, under the name that the service gives it. An error leaves no file."""
         draft = folder / f".{artifact}.part"

@@ -133,15 +133,19 @@ def reconstruct(
     preset: PresetOption = "preview",
     name: Annotated[str | None, typer.Option(help="Name of the scene; default: the folder's name")] = None,
     max_cost: MaxCostOption = None,
+    subject: Annotated[bool, typer.Option("--subject", help="Show the subject without its surroundings")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a scene from a folder of photos and print its report."""
     from scripts.splat_cli.reconstruct import reconstruct as work
+    from scripts.splat_cli.reconstruct import show_alone
 
     with open_edge(ROOT, stack) as client:
         title = name or folder.expanduser().resolve().name
         done = work(client, folder, name=title, preset=preset, usd_max=max_cost, console=console)
         names = client.photo_names(done.id)
+        if subject and (sentence := show_alone(client, done.id)):
+            console.print(f"  {sentence}", markup=False, soft_wrap=True)
     report = done.report or {}
     if as_json:
         print(json.dumps(report, indent=2))

@@ -4,10 +4,11 @@ app."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -22,6 +23,7 @@ POLL_S = 0.7
 NAME_LENGTH_MAX = 120  # of a project (docs/contracts.md)
 # With these the same photos fail again, so the exit code blames the photos and not the service.
 PHOTOS_AT_FAULT = {"TOO_FEW_PHOTOS", "SFM_FAILED", "TRAINING_FAILED", "PHOTO_UNREADABLE"}
+NO_SUBJECT = "No subject was found that most photos show. The scene has its surroundings; crop it in the app."
 
 
 def reconstruct(
@@ -164,3 +166,29 @@ def note(project: Project) -> str:
         return ""
     left = f", {seconds(max(1, round(project.progress.eta_s)))} left" if project.progress.eta_s else ""
     return f"{project.progress.message}{left}"
+
+
+def show_alone(client: EdgeClient, project_id: str) -> str | None:
+    """Crop the scene to the box that the worker found. Returns a sentence for people if there is none."""
+    recipe = subject_recipe(client.cameras(project_id))
+    if recipe is None:
+        return NO_SUBJECT
+    client.edit(project_id, recipe)
+    return None
+
+
+def subject_recipe(cameras: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The recipe that leaves the subject's box of cameras.json, its soft edge around it; None without a box."""
+    box = cameras.get("subject")
+    if box is None:
+        return None
+    soft = min(float(box["soft"]), 10.0)
+    crop = {
+        "shape": "box",
+        "keep": "inside",
+        "soft": soft,
+        "centre": box["centre"],
+        "half": [side + soft for side in box["half"]],
+        "quat": box["quat"],
+    }
+    return {"version": 2, "up": None, "start": None, "cover": None, "crops": [crop], "floaters": None}
