@@ -3,6 +3,7 @@ Several services may stand in one program: each has its own names, marker, guard
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from infra.lifecycle.generated_secret import GeneratedSecret
 from infra.lifecycle.last_outputs import last_outputs
 from infra.lifecycle.orphans import Orphans
 from infra.policy.guardrails import Limits, guard, guard_outputs
+from infra.runpod.job_memory import too_many_photos
 from infra.settings.load import REGISTRY_PASSWORD, alert_webhook, job_key, secret, secret_text
 from infra.settings.model import Settings
 
@@ -104,6 +106,7 @@ class SplatService(pulumi.ComponentResource):
             stops_before=[storage.contents],
             opts=mine,
         )
+        endpoint.card.apply(lambda card: self._warn_of_too_many_photos(settings.limits.photos_max, card))
         # The stack's own output, as the only thing that the next run can read (infra/cloudflare/durable_objects.py).
         record = f"{name}RecordedMigration"
         edge = Edge(
@@ -121,6 +124,7 @@ class SplatService(pulumi.ComponentResource):
                 jurisdiction=settings.storage.jurisdiction.value,
                 runpod_job_url=settings.runpod_job_url,
                 price=endpoint.price,
+                card=endpoint.card,
                 runpod_endpoint_id=endpoint.endpoint_id,
                 runpod_api_key=job_key(),
                 s3_access_key_id=storage.access_key_id,
@@ -158,3 +162,7 @@ class SplatService(pulumi.ComponentResource):
             }
         )
         self.register_outputs(self.outputs)
+
+    def _warn_of_too_many_photos(self, photos_max: int, card: Mapping[str, Any] | None) -> None:
+        if sentence := too_many_photos(photos_max, card):
+            pulumi.log.warn(sentence, self)

@@ -24,6 +24,10 @@ export type Limits = z.infer<typeof LimitsSchema>;
 export const PhotoLimitsSchema = z.pick(LimitsSchema, { photos_min: true, photos_max: true, photo_bytes_max: true });
 export type PhotoLimits = z.infer<typeof PhotoLimitsSchema>;
 
+/** The binding CARD: the smallest card that a job can get, and the most photos of each preset that its memory holds. */
+export const CardSchema = z.object({ name: z.string(), memory_gb: positiveInt, photos_max: z.object({ preview: count, standard: count, high: count }) });
+export type Card = z.infer<typeof CardSchema>;
+
 export const PHOTOS_PER_CALL_MAX = 50;
 /** The free plan allows 50 subrequests a call; each thumbnail is one. */
 export const THUMBNAILS_PER_CALL_MAX = 40;

@@ -18,6 +18,8 @@ export interface Env {
   readonly S3_SECRET_ACCESS_KEY: string;
   readonly HOOK_KEYS: string;
   readonly API_TOKENS: string;
+  /** Absent or null where the memory of the stack's cards is unknown. */
+  readonly CARD?: string;
   /** Absent unless Cloudflare Access stands in front. */
   readonly ACCESS?: string;
   /** Absent where no messages are sent to browsers. */

@@ -3,7 +3,7 @@
 import * as z from "zod/mini";
 
 import { PriceSchema, type Price } from "../shared/contracts/price.ts";
-import { LimitsSchema, type Limits } from "../shared/limits.ts";
+import { CardSchema, LimitsSchema, type Card, type Limits } from "../shared/limits.ts";
 import { SCOPES } from "../shared/scopes.ts";
 import type { Env } from "./env.ts";
 import { outgoingAddress } from "./outgoing.ts";
@@ -36,6 +36,8 @@ export interface Settings {
   readonly runpod: { readonly jobUrl: string; readonly endpointId: string; readonly apiKey: string };
   readonly price: Price;
   readonly limits: Limits;
+  /** null: what fits on the stack's cards is unknown. */
+  readonly card: Card | null;
   /** Current key first; the second only verifies. */
   readonly hookKeys: readonly string[];
   readonly tokens: readonly ApiToken[];
@@ -95,6 +97,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsR
   const pushKey = env["PUSH_KEY"] === undefined ? null : text("PUSH_KEY");
   if (pushKey !== null && pushKey !== "" && !SECRET_FORM.test(pushKey)) problems.push("PUSH_KEY is not 32 bytes in base64");
   const access = env["ACCESS"] === undefined ? null : (json("ACCESS", AccessSchema) ?? null);
+  const card = env["CARD"] === undefined ? null : (json("CARD", z.nullable(CardSchema)) ?? null);
   if (tokens?.length === 0 && access === null) {
     problems.push("API_TOKENS is empty and ACCESS is not set, so nobody can sign in");
   }
@@ -112,7 +115,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): SettingsR
     runpod: { jobUrl: url("RUNPOD_JOB_URL"), endpointId: text("RUNPOD_ENDPOINT_ID"), apiKey: text("RUNPOD_API_KEY") },
   };
   if (problems.length > 0 || !price || !limits || !hookKeys || !tokens) return { ok: false, problems };
-  return { ok: true, settings: { ...settings, price, limits, hookKeys, tokens, access, pushKey } };
+  return { ok: true, settings: { ...settings, price, limits, card, hookKeys, tokens, access, pushKey } };
 }
 
 /** For code that runs only behind the configuration check (objects and routes below it). */

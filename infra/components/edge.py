@@ -34,6 +34,7 @@ class EdgeBindings:
     jurisdiction: str
     runpod_job_url: str
     price: pulumi.Input[Mapping[str, Any]]
+    card: pulumi.Input[Mapping[str, Any] | None]
     runpod_endpoint_id: pulumi.Output[str]
     runpod_api_key: pulumi.Output[str]
     s3_access_key_id: pulumi.Output[str]
@@ -190,6 +191,7 @@ def plain_settings(
         "S3_BUCKET": parts.bucket_name,
         "RUNPOD_JOB_URL": parts.runpod_job_url,
         "PRICE": pulumi.Output.json_dumps(parts.price, sort_keys=True),
+        "CARD": pulumi.Output.json_dumps(parts.card, sort_keys=True),
         "LIMITS": json.dumps(limits.model_dump(), sort_keys=True),
         **({"ACCESS": json.dumps(settings.access, sort_keys=True)} if settings.access is not None else {}),
     }

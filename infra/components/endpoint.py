@@ -19,10 +19,12 @@ from infra.settings.model import GpuSettings, ScalingSettings
 
 
 class GpuEndpoint(pulumi.ComponentResource):
-    """`endpoint_id` is where jobs are sent; `price` is one worker's rate with its date."""
+    """`endpoint_id` is where jobs are sent; `price` is one worker's rate with its date; `card` is the smallest
+    card that a job can get, and the photos that it holds (job_memory.card_room)."""
 
     endpoint_id: pulumi.Output[str]
     price: pulumi.Output[Mapping[str, Any]]
+    card: pulumi.Output[Mapping[str, Any] | None]
 
     def __init__(
         self,
@@ -78,6 +80,7 @@ class GpuEndpoint(pulumi.ComponentResource):
         )
         self.endpoint_id = endpoint.id
         self.price = endpoint.price
+        self.card = endpoint.card
         self.register_outputs({"endpointId": self.endpoint_id, "price": self.price})
 
 

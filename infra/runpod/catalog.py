@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from infra.runpod.job_memory import card_room
+
 Props = dict[str, Any]
-# Inputs that `resolve` turns into `gpu` and `price`.
+# Inputs of `resolve`.
 ASKED = ("gpuNames", "gpuCount", "minCudaVersion")
+# What `resolve` gives.
+RESOLVED = ("gpu", "price", "card")
 PRICE_SOURCE = "RunPod catalogue, price.serverless"
 # Cards that serverless does not have; memory in GB, to suggest another card.
 _NOT_SERVERLESS: Mapping[str, int] = {"t4": 16, "tesla t4": 16, "a100 40gb": 40, "v100": 32}
@@ -38,13 +42,14 @@ class GpuType:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What names mean: pools in order of preference, the types in them that were not asked for,
-    and the price of the first preference for `count` cards."""
+    """What names mean: pools in order of preference, the types in them that were not asked for, the price of the first
+    preference for `count` cards, and the card with the least memory that a worker may get."""
 
     pools: tuple[str, ...]
     excluded_types: tuple[str, ...]
     first_choice: str
     usd_per_h: float
+    smallest: GpuType
 
     @property
     def usd_per_s(self) -> float:
@@ -80,11 +85,13 @@ def select(names: tuple[str, ...], catalog: tuple[GpuType, ...], *, count: int =
         excluded_types=excluded,
         first_choice=first.name,
         usd_per_h=round(first.usd_per_h * count, 6),
+        smallest=min(wanted, key=lambda gpu: (gpu.memory_gb, gpu.name)),
     )
 
 
 def resolve(olds: Props, news: Props, catalog: tuple[GpuType, ...], *, today: date) -> Props:
-    """The inputs that follow from GPU names: `gpu` as the API takes it, and `price`. Raises NotOffered."""
+    """The inputs that follow from GPU names: `gpu` as the API takes it, `price`, and `card`, the smallest with what it
+    holds. Raises NotOffered."""
     count = int(news["gpuCount"])
     chosen = select(tuple(news["gpuNames"]), catalog, count=count)
     gpu: Props = {"pools": list(chosen.pools), "count": count}
@@ -101,14 +108,14 @@ def resolve(olds: Props, news: Props, catalog: tuple[GpuType, ...], *, today: da
     before = olds.get("price")
     if isinstance(before, Mapping) and {**price, "as_of": before.get("as_of")} == dict(before):
         price["as_of"] = before["as_of"]  # the day of the first look, so that an unchanged price is no change
-    return {"gpu": gpu, "price": price}
+    return {"gpu": gpu, "price": price, "card": card_room(chosen.smallest.name, chosen.smallest.memory_gb)}
 
 
 def resolved_before(olds: Props, news: Props) -> Props | None:
     """The last answer of `resolve`, when the same is asked again; None when something else is."""
     if not olds.get("price") or any((olds.get(key) or None) != (news.get(key) or None) for key in ASKED):
         return None
-    return {key: olds.get(key) for key in ("gpu", "price")}
+    return {key: olds.get(key) for key in RESOLVED}
 
 
 def _match(name: str, catalog: tuple[GpuType, ...]) -> tuple[GpuType, ...]:

@@ -305,7 +305,12 @@ class LimitSettings(Section):
     heading: ClassVar[str] = "Limits for users"
 
     photos_min: int = Field(default=5, ge=3, le=100, description="Fewest photos of a project.")
-    photos_max: int = Field(default=300, ge=5, le=2000, description="Most photos of a project.")
+    photos_max: int = Field(
+        default=300,
+        ge=5,
+        le=1000,
+        description="Most photos of a project. `splat cost estimate` shows what a card holds with each preset.",
+    )
     photo_bytes_max: int = Field(default=40_000_000, ge=100_000, le=100_000_000, description="Largest photo, in bytes.")
     project_bytes_max: int = Field(
         default=4_000_000_000, ge=1_000_000, le=100_000_000_000, description="All photos of a project, in bytes."

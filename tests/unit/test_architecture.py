@@ -41,6 +41,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "infra.runpod.cheapest",
         "infra.runpod.client",
         "infra.runpod.errors",
+        "infra.runpod.job_memory",
         "infra.runpod.job_model",
         "infra.runpod.model",
         "infra.cloudflare.api",

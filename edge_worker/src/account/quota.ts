@@ -1,6 +1,7 @@
-// Whether one more job or upload fits the limits: jobs a day, US dollars a month, bytes a day; and which job waits. Pure.
+// Whether one more job or upload fits the limits: jobs a day, US dollars a month, bytes a day, the card; and which job waits. Pure.
 // The rate limit stops bursts; this stops spending.
-import type { Limits } from "../../shared/limits.ts";
+import type { Card, Limits } from "../../shared/limits.ts";
+import { PRESETS, type Preset } from "../../shared/stages.ts";
 import type { Refusal } from "../errors.ts";
 import { readableBytes, readableUsd } from "../format.ts";
 
@@ -61,6 +62,16 @@ export function checkUploadQuota(usedBytes: number, bytes: number, limits: Limit
   const rest = left <= 0 ? "used up" : `down to ${readableBytes(left)}`;
   const message = `These photos are ${readableBytes(bytes)}. Your daily upload limit of ${readableBytes(allowed)} is ${rest} until 00:00 UTC.`;
   return wait("uploadBytesPerDay", message, "Upload them after that, or make them smaller.", untilTomorrow(now));
+}
+
+/** Null if a job of that many photos fits into the memory of every card that it can get. */
+export function checkCard(preset: Preset, photos: number, card: Card | null): Refusal | null {
+  const most = card?.photos_max[preset];
+  if (card === null || most === undefined || photos <= most) return null;
+  const message = `${photos} photos with preset ${preset} need more memory than the GPU has (${card.name}, ${card.memory_gb} GB). At most ${most} fit.`;
+  const coarser = PRESETS.slice(0, PRESETS.indexOf(preset)).findLast((one) => photos <= card.photos_max[one]);
+  const fewer = `${coarser === undefined ? "Use" : `Choose preset ${coarser}, or use`} at most ${most} photos.`;
+  return { refused: true, code: "CONFLICT", message, hint: fewer };
 }
 
 function wait(configurationKey: string, message: string, hint: string, retryAfterMs: number): Reached {

@@ -6,6 +6,7 @@ import { EstimateAnswer, PhotosAnswer, UploadsAnswer } from "../../shared/contra
 import { PHOTOS_PER_CALL_MAX, THUMBNAILS_PER_CALL_MAX } from "../../shared/limits.ts";
 import { PRESETS, type Preset } from "../../shared/stages.ts";
 import { estimate } from "../account/estimate.ts";
+import { checkCard } from "../account/quota.ts";
 import { indexStub } from "../account/stub.ts";
 import { unwrap } from "../errors.ts";
 import { endpoint, type Call, type Endpoint } from "../http/mount.ts";
@@ -111,6 +112,7 @@ export const photoEndpoints: readonly Endpoint[] = [
 async function answerEstimate({ c, env, settings }: Call<unknown, unknown>, preset: Preset, photos: number): Promise<Response> {
   const index = indexStub(env);
   const expected = estimate(preset, photos, await index.samples(), settings.price);
-  const { place, refusal } = await index.outlook(expected.usd);
+  const misfit = checkCard(preset, photos, settings.card);
+  const { place, refusal } = misfit === null ? await index.outlook(expected.usd) : { place: null, refusal: misfit };
   return c.json({ ...expected, place, refusal: refusal === null ? null : { message: refusal.message, hint: refusal.hint ?? null } });
 }

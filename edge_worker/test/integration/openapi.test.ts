@@ -129,7 +129,7 @@ test("a job's own ceiling, the list of attempts, and the switch that stops new j
   expect((await cloud.call("GET", "/api/jobs?cursor=nonsense")).status).toBe(400);
 });
 
-test("limits on money and jobs stop a job before it starts and show their numbers", async () => {
+test("limits on money, jobs and memory stop a job before it starts and show their numbers", async () => {
   const id = await newProject(cloud);
   await uploadPhotos(cloud, id, 5);
   const start = (): ReturnType<Cloud["call"]> => cloud.call("POST", `/api/projects/${id}/jobs`, { body: { preset: "preview" } });
@@ -141,6 +141,11 @@ test("limits on money and jobs stop a job before it starts and show their number
   expect(refusal).toEqual({ message: poor.json.error.message, hint: poor.json.error.hint });
   await cloud.deploy({ limits: { jobs_per_day: 0 } });
   expect((await start()).json.error.message).toBe("The daily limit of 0 jobs is reached until 00:00 UTC.");
+  await cloud.deploy({ bindings: { CARD: JSON.stringify({ name: "RTX 2000 Ada", memory_gb: 16, photos_max: { preview: 4, standard: 4, high: 4 } }) } });
+  const large = await start();
+  expect([large.status, large.json.error.message]).toEqual([409, "5 photos with preset preview need more memory than the GPU has (RTX 2000 Ada, 16 GB). At most 4 fit."]);
+  const misfit = (await cloud.call("GET", `/api/projects/${id}/estimate?preset=preview`)).json.refusal;
+  expect(misfit).toEqual({ message: large.json.error.message, hint: "Use at most 4 photos." });
   expect(cloud.runpod.jobsOf(id)).toEqual([]);
   expect((await cloud.call("GET", `/api/projects/${id}`)).json.state).toBe("ready");
   await cloud.deploy();

@@ -22,6 +22,7 @@ describe("settings", () => {
 
   test.each([
     ["PRICE", "{", /^PRICE is not valid: Invalid input/],
+    ["CARD", '{"name":"A","memory_gb":16}', /^CARD is not valid: photos_max/],
     ["HOOK_KEYS", "[]", /^HOOK_KEYS is not valid: Too small/],
     ["HOOK_KEYS", JSON.stringify(Array(3).fill(`${"A".repeat(43)}=`)), /^HOOK_KEYS is not valid: Too big/],
     ["API_TOKENS", '[{"name":"x","sha256":"abc","scopes":["operate"]}]', /^API_TOKENS is not valid: 0\.sha256/],
@@ -32,6 +33,10 @@ describe("settings", () => {
   ])("with a bad %s report it without its value", (name, value, problem) => {
     const result = parseSettings({ ...BINDINGS, [name]: value });
     expect(result.ok ? [] : result.problems).toEqual([expect.stringMatching(problem)]);
+  });
+
+  test("limit no job by memory where the card is unknown", () => {
+    for (const bindings of [BINDINGS, { ...BINDINGS, CARD: "null" }]) expect(parseSettings(bindings)).toMatchObject({ ok: true, settings: { card: null } });
   });
 
   test("are complete with Cloudflare Access alone", () => {

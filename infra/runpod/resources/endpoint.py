@@ -31,7 +31,7 @@ RETRY_LIST_S = (0.5, 2.0)  # a list may lag behind a create whose answer was los
 # Only the service knows these; everything else in props is an input.
 _OUTPUTS = ("requestUrls", "createdAt")
 # Inputs that are not part of the endpoint object; the state alone holds them.
-_ECHOED = (*catalog.ASKED, "price")
+_ECHOED = (*catalog.ASKED, "price", "card")
 
 
 @plain_errors(errors.RunPodError, errors.MissingKey, errors.DeletionTimedOut, model.NotInPlace)
@@ -100,7 +100,7 @@ class EndpointProvider(ResourceProvider):
 
     def _resolved(self, olds: Props, news: Props) -> Props:
         if any(has_unknown(news.get(key)) for key in catalog.ASKED):
-            return {"gpu": UNKNOWN, "price": UNKNOWN}
+            return dict.fromkeys(catalog.RESOLVED, UNKNOWN)
         try:
             gpus = catalog.read_catalog(self._client.list_gpus())
         except (errors.Unreachable, errors.OutcomeUnknown, errors.ServerError):
@@ -215,14 +215,15 @@ def _understood(body: Mapping[str, Any]) -> model.Wire:
 
 
 class Endpoint(Resource, module="runpod", name="Endpoint"):
-    """One serverless endpoint. `inputs` are those of `infra.components.endpoint.endpoint_inputs`. `gpu` and `price`
-    come back resolved from the live catalogue."""
+    """One serverless endpoint. `inputs` are those of `infra.components.endpoint.endpoint_inputs`. `gpu`, `price` and
+    `card` come back resolved from the live catalogue."""
 
     gpu: pulumi.Output[Mapping[str, Any]]
     price: pulumi.Output[Mapping[str, Any]]
+    card: pulumi.Output[Mapping[str, Any] | None]
 
     def __init__(
         self, resource_name: str, inputs: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        computed = dict.fromkeys(("gpu", "price", *_OUTPUTS))
+        computed = dict.fromkeys((*catalog.RESOLVED, *_OUTPUTS))
         super().__init__(EndpointProvider(), resource_name, {**inputs, **computed}, opts)

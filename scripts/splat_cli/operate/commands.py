@@ -206,13 +206,14 @@ def estimate_cost(
     names = [name.strip() for name in (gpus or "").split(",") if name.strip()]
     found = estimate.rows(model, names, catalog, preset=preset, photos=photos or 0)
     if cheapest:
-        found = [min(found, key=lambda one: one.usd)]
+        found = [min(found, key=lambda one: (not one.fits, one.usd))]
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     if as_json:
         print_json(estimate.as_json(found, model, as_of=today))
         return
     print_table(estimate.table(found))
-    for line in [*estimate.basis_lines(model, as_of=today), estimate.guide_line(model, catalog)]:
+    misfit = estimate.misfit_line(found, preset=preset, photos=photos or 0)
+    for line in [misfit, *estimate.basis_lines(model, as_of=today), estimate.guide_line(model, catalog)]:
         if line is not None:
             console.print(line, soft_wrap=True)
 

@@ -10,6 +10,7 @@ from typing import Any
 from rich.table import Table
 
 from infra.runpod.catalog import GpuType, NotOffered, select
+from infra.runpod.job_memory import photos_that_fit
 from infra.runpod.job_model import CARDS, MEASURED, Model, slowness
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.show import seconds, usd
@@ -20,16 +21,21 @@ GUIDE_CARD, GUIDE_USD = "RTX 4090", ((20, 0.12), (30, 0.25))
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
+    """photos_max: the most photos that the smallest card of that name holds with the preset; None: not known."""
+
     gpu: str
     seconds: float
     usd: float
     usd_per_h: float
     measured: bool
+    photos_max: int | None
+    fits: bool
 
 
 def rows(model: Model, names: Iterable[str], catalog: tuple[GpuType, ...], *, preset: str, photos: int) -> list[Row]:
-    """A row per card, in the given order; without names, every card that is offered, cheapest first. Raises
-    CommandError for a card that is not offered or a preset that was never recorded."""
+    """A row per card, in the given order; without names, every card that is offered, cheapest first, and those on which
+    the photos do not fit last. Raises CommandError for a card that is not offered, or a preset that was never recorded.
+    """
     if preset not in model.train_s:
         raise CommandError(
             f"No whole job with preset {preset} was recorded.", hint=f"choose one of {', '.join(sorted(model.train_s))}"
@@ -37,13 +43,14 @@ def rows(model: Model, names: Iterable[str], catalog: tuple[GpuType, ...], *, pr
     wanted = list(names)
     if wanted:
         try:
-            offers = [(select((name,), catalog).first_choice, select((name,), catalog).usd_per_h) for name in wanted]
+            chosen = [select((name,), catalog) for name in wanted]
         except NotOffered as refusal:
             raise CommandError(f"{refusal}.", hint="use a name of the list above") from None
+        offers = [(one.first_choice, one.usd_per_h, one.smallest.memory_gb) for one in chosen]
     else:
-        offers = [(one.name, one.usd_per_h or 0.0) for one in catalog if one.offered]
+        offers = [(one.name, one.usd_per_h or 0.0, one.memory_gb) for one in catalog if one.offered]
     found = []
-    for name, usd_per_h in offers:
+    for name, usd_per_h, memory_gb in offers:
         factor = slowness(name)
         if factor is None:
             if wanted:
@@ -51,8 +58,31 @@ def rows(model: Model, names: Iterable[str], catalog: tuple[GpuType, ...], *, pr
             continue
         time = model.seconds(preset, photos, factor)
         measured = MEASURED in name.split()
-        found.append(Row(gpu=name, seconds=time, usd=time * usd_per_h / 3600, usd_per_h=usd_per_h, measured=measured))
-    return found if wanted else sorted(found, key=lambda one: (one.usd, one.gpu))
+        most = photos_that_fit(preset, memory_gb) if memory_gb else None
+        found.append(
+            Row(
+                gpu=name,
+                seconds=time,
+                usd=time * usd_per_h / 3600,
+                usd_per_h=usd_per_h,
+                measured=measured,
+                photos_max=most,
+                fits=most is None or photos <= most,
+            )
+        )
+    return found if wanted else sorted(found, key=lambda one: (not one.fits, one.usd, one.gpu))
+
+
+def misfit_line(found: Sequence[Row], *, preset: str, photos: int) -> str | None:
+    """The next step where some cards are too small; None if the photos fit on all."""
+    small = [one for one in found if not one.fits]
+    if not small:
+        return None
+    most = min(one.photos_max or 0 for one in small)
+    return (
+        f"{photos} photos with preset {preset} do not fit on {', '.join(one.gpu for one in small)}."
+        f" Use another card, a smaller preset, or at most {most} photos."
+    )
 
 
 def table(found: Sequence[Row]) -> Table:
@@ -63,6 +93,8 @@ def table(found: Sequence[Row]) -> Table:
     out.add_column("basis")
     for one in found:
         basis = "measured card" if one.measured else "scaled"
+        if not one.fits:
+            basis = f"holds at most {one.photos_max} photos"
         out.add_row(one.gpu, seconds(round(one.seconds)), usd(one.usd), f"${one.usd_per_h:.2f}/h", basis)
     return out
 

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pyt
 IMAGE = f"{REPOSITORY}@sha256:{'a' * 64}"
 # Follow from other inputs and change with them.
 # A secret input shows as `[secret]` before and after; its change shows in the name that is derived from it.
-DERIVED = {"gpu", "price", "__provider"}
+DERIVED = {"gpu", "price", "card", "__provider"}
 # The engine's steps. A credential is deleted only after everything points to its successor.
 UPDATE = "update"
 ROTATE = "create-replacement, delete-replaced"

@@ -17,6 +17,7 @@ from pulumi.runtime import rpc
 
 from infra.cloudflare.worker_bundle import parse_jsonc
 from infra.lifecycle.last_outputs import READ_OUTPUTS
+from infra.runpod.job_memory import card_room, too_many_photos
 from infra.settings.load import read_settings
 from infra.settings.model import Settings
 
@@ -27,6 +28,7 @@ BASE = {
     "photo-splat:image": "ghcr.io/team/splat-worker@sha256:" + "a" * 64,
     "photo-splat:imageLookup": "false",
 }
+SMALL_CARD = card_room("RTX 2000 Ada", 16)
 RUNPOD_KEY = "rpa_KEY_OF_THE_TEST"
 COMPUTED: dict[str, dict[str, Any]] = {
     "cloudflare:index/accountToken:AccountToken": {"value": "token-value"},
@@ -34,6 +36,7 @@ COMPUTED: dict[str, dict[str, Any]] = {
     "pulumi-python:dynamic/runpod:Endpoint": {
         "price": {"gpu": "RTX 4090", "usd_per_s": 0.00031, "as_of": "2026-11-23", "source": "catalogue"},
         "gpu": {"pools": ["ADA_24"]},
+        "card": SMALL_CARD,
     },
     "pulumi-python:dynamic/runpod:CheapestCard": {"names": ["RTX 3090", "L40S"]},
     "pulumi-python:dynamic/cloudflare:DurableObjectMigration": {"migrations": {"newTag": "v1"}},
@@ -226,6 +229,18 @@ def test_the_script_gets_what_its_bindings_promise(deploy: Any) -> None:
     assert schema is not None
     assert sorted(limits) == sorted(re.findall(r"(\w+):", schema.group(1)))
     assert set(json.loads(str(texts["PRICE"]))) == {"gpu", "usd_per_s", "as_of", "source"}
+    assert json.loads(str(texts["CARD"])) == SMALL_CARD
+    assert set(json.loads(wrangler["vars"]["CARD"])) == set(json.loads(str(texts["CARD"])))
+
+
+@pytest.mark.parametrize(("photos_max", "warned"), [("300", False), ("1000", True)])
+def test_more_photos_than_the_smallest_card_holds_are_warned_about(
+    deploy: Any, monkeypatch: pytest.MonkeyPatch, photos_max: str, warned: bool
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", lambda text, *_: said.append(text))
+    deploy(photosMax=photos_max)
+    assert [text for text in said if "photosMax" in text] == ([too_many_photos(1000, SMALL_CARD)] if warned else [])
 
 
 def test_the_edge_gets_its_own_runpod_key_where_there_is_one(deploy: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import { ProgressSchema } from "../../../shared/contracts/job-report.ts";
 import { ACTIVE, FINAL, type Preset } from "../../../shared/stages.ts";
 import { estimate, roundUsd } from "../../account/estimate.ts";
+import { checkCard } from "../../account/quota.ts";
 import { RunPod, RunPodError, asJobId, type RemoteStatus } from "../../clients/runpod.ts";
 import { randomBytes, randomToken, toBase64 } from "../../crypto.ts";
 import type { Env } from "../../env.ts";
@@ -107,6 +108,8 @@ export class JobRunner {
     const chosen = this.#checkStart(record.row(), preset);
     const photos = this.#store.photos();
     checkPhotoSet(photos, this.#settings.limits);
+    const misfit = checkCard(chosen, photos.length, this.#settings.card);
+    if (misfit !== null) return misfit;
     const plan = this.#plan(chosen, photos, Date.now());
     const { usd } = estimate(chosen, photosIn(photos), await record.index.samples(), this.#settings.price);
     checkCeiling(usd, usdMax);

@@ -5,7 +5,7 @@ import configuration from "../../../../Pulumi.yaml?raw";
 import type { Limits } from "../../../shared/limits.ts";
 import { PRESETS } from "../../../shared/stages.ts";
 import { estimate, type Sample } from "../../../src/account/estimate.ts";
-import { checkQuota, checkUploadQuota, placeInQueue, startOfDay, startOfMonth, startOfNextMonth } from "../../../src/account/quota.ts";
+import { checkCard, checkQuota, checkUploadQuota, placeInQueue, startOfDay, startOfMonth, startOfNextMonth } from "../../../src/account/quota.ts";
 import { BINDINGS } from "../support/bindings.ts";
 
 const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
@@ -50,6 +50,20 @@ describe("money", () => {
   test("jobs beyond the limit of jobs at once wait behind those that wait already", () => {
     const places = [[0, 0], [1, 0], [2, 0], [2, 3], [1, 1], [0, 1]].map(([jobsNow = 0, ahead = 0]) => placeInQueue({ jobsNow }, ahead, LIMITS));
     expect(places).toEqual([null, null, 1, 4, 2, null]);
+  });
+
+  test.each([
+    ["standard", 942, null],
+    ["standard", 943, "Choose preset preview, or use at most 942 photos."],
+    ["high", 401, "Choose preset standard, or use at most 400 photos."],
+    ["preview", 1001, "Use at most 1000 photos."],
+    ["high", 1001, "Use at most 400 photos."],
+  ] as const)("a job with preset %s of %i photos is refused where a card is too small: %s", (preset, photos, hint) => {
+    const card = { name: "RTX 2000 Ada", memory_gb: 16, photos_max: { preview: 1000, standard: 942, high: 400 } };
+    const refusal = checkCard(preset, photos, card);
+    expect(refusal?.hint ?? null).toBe(hint);
+    if (refusal) expect(refusal.message).toBe(`${photos} photos with preset ${preset} need more memory than the GPU has (RTX 2000 Ada, 16 GB). At most ${card.photos_max[preset]} fit.`);
+    expect(checkCard(preset, photos, null)).toBeNull();
   });
 
   test("is refused with the numbers and until when", () => {

@@ -65,6 +65,7 @@ def test_the_price_is_the_first_choices_for_all_cards_of_a_worker() -> None:
         excluded_types=("NVIDIA L40", "NVIDIA RTX 6000 Ada Generation"),
         first_choice="RTX 4090",
         usd_per_h=2.24,
+        smallest=next(gpu for gpu in CATALOG if gpu.name == "RTX 4090"),
     )
     assert select(("RTX 4090",), CATALOG).usd_per_s == pytest.approx(1.12 / 3600, abs=1e-8)
 
@@ -107,7 +108,16 @@ def test_gpu_names_resolve_to_what_the_api_takes_and_a_price() -> None:
             "as_of": "2026-11-23",
             "source": "RunPod catalogue, price.serverless",
         },
+        "card": {"name": "L4", "memory_gb": 24, "photos_max": {"preview": 1000, "standard": 1000, "high": 1000}},
     }
+
+
+def test_the_smallest_card_of_all_choices_decides_what_fits() -> None:
+    small = replace(next(gpu for gpu in CATALOG if gpu.name == "RTX 4090"), memory_gb=16)
+    catalog = tuple(small if gpu.name == "RTX 4090" else gpu for gpu in CATALOG)
+    card = resolve({}, NEWS, catalog, today=date(2026, 11, 23))["card"]
+    assert (card["name"], card["memory_gb"]) == ("RTX 4090", 16)
+    assert card["photos_max"]["high"] < 1000
 
 
 def test_an_unchanged_price_keeps_its_first_date() -> None:

@@ -8,7 +8,7 @@ from infra.runpod.catalog import GpuType, read_catalog
 from infra.runpod.job_model import recorded_model
 from local_cloud.runpod.account import catalog as stand_in
 from scripts.splat_cli.errors import CommandError
-from scripts.splat_cli.operate.estimate import as_json, basis_lines, guide_line, rows
+from scripts.splat_cli.operate.estimate import as_json, basis_lines, guide_line, misfit_line, rows
 from scripts.splat_cli.show import usd
 
 
@@ -52,6 +52,19 @@ def test_what_cannot_be_estimated_is_refused(
 ) -> None:
     with pytest.raises(CommandError, match=message):
         rows(recorded_model(), names, catalog, preset=preset, photos=50)
+
+
+def test_a_card_that_the_photos_do_not_fit_on_comes_last_with_the_next_step(catalog: tuple[GpuType, ...]) -> None:
+    model = recorded_model()
+    found = rows(model, [], catalog, preset="standard", photos=1000)
+    small = [one for one in found if not one.fits]
+    assert small == found[-len(small) :]
+    assert all(one.photos_max is not None and 300 < one.photos_max < 1000 for one in small)
+    line = misfit_line(found, preset="standard", photos=1000)
+    assert line is not None
+    assert small[0].gpu in line
+    assert f"at most {small[0].photos_max} photos" in line
+    assert misfit_line(rows(model, [], catalog, preset="standard", photos=300), preset="standard", photos=300) is None
 
 
 def test_the_price_of_an_older_guide_stands_beside_todays(catalog: tuple[GpuType, ...]) -> None:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from infra.runpod import job_memory
 from splat_worker.contract.job_input import Preset
 from splat_worker.job.pipeline import SIDE_PX
+from splat_worker.limits import PHOTOS_MAX
 from splat_worker.scene import View
 from splat_worker.train.core.context import Device
 from splat_worker.train.core.preset import PresetName, resolve_preset
@@ -21,7 +23,7 @@ from splat_worker.train.cuda.memory import (
     fixed_bytes,
     instances_max,
 )
-from splat_worker.train.cuda.photos import Photos
+from splat_worker.train.cuda.photos import RESIDENT_BYTES_MAX, Photos
 from splat_worker.train.cuda.rooms import RoomPlan
 
 GIB = 1 << 30
@@ -66,6 +68,36 @@ def room_on(card_gib, preset, side_px, count):
     )
     assert room <= INSTANCES_LIMIT
     return room / numbers.gaussians_max
+
+
+def trainer_holds(card_gib, preset, count):
+    """Whether a run has room for a usual picture; of more photos than may lie on the card all stay on the host."""
+    side_px = SIDE_PX["cuda", Preset(preset)]
+    trained_px = min(side_px, resolve_preset(PresetName(preset), Device.CUDA, count).size_px)
+    stored = count * 3 * (side_px * side_px * 3 // 4)
+    pixels = trained_px * trained_px * 3 // 4
+    on_card = stored <= RESIDENT_BYTES_MAX
+    try:
+        instances_max(
+            round(0.95 * card_gib * GIB) - (stored if on_card else 0),
+            gaussians=resolve_preset(PresetName(preset), Device.CUDA, count).gaussians_max,
+            pixels=pixels,
+            tiles=layout.tiles_of(trained_px, trained_px * 3 // 4),
+            photo_bytes=4 * pixels * (count if on_card else 1),
+        )
+    except MemoryError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("preset", job_memory.SHAPES)
+@pytest.mark.parametrize("card_gb", [8, 12, 16, 20, 24])
+def test_an_estimate_says_what_the_trainer_will_find(preset, card_gb):
+    """The plan of a deployment and the app refuse by a formula of their own, since neither has the worker's code."""
+    assert job_memory.PHOTOS_MAX == PHOTOS_MAX
+    most = job_memory.photos_that_fit(preset, card_gb)
+    assert trainer_holds(card_gb, preset, most - 2)
+    assert most == PHOTOS_MAX or not trainer_holds(card_gb, preset, most + 2)
 
 
 @pytest.mark.parametrize("preset", list(PresetName))
