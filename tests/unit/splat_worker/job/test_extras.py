@@ -9,14 +9,16 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pycolmap
 import pytest
 
 from splat_worker.job import extras
 from splat_worker.job.checkpoint import Checkpoint
-from splat_worker.job.extras import MATCHES_EVERY_S, TOO_LARGE, Extras
+from splat_worker.job.extras import MATCHES_EVERY_S, TOO_LARGE, Extras, most_visible
 from splat_worker.job.run import JobRun, SceneJob
 from splat_worker.progress import Event
+from splat_worker.scene import Gaussians
 from splat_worker.sfm.resume import PartialModel
 from splat_worker.transfer.delivery import Folder
 
@@ -209,3 +211,17 @@ def test_the_cameras_of_a_partial_model_are_shown_with_the_progress_of_the_searc
     assert [(event.fraction, event.message, len(event.cameras or ())) for event in shown] == [
         (0.4, "Placing cameras: 7 of 12", 7)
     ]
+
+
+def test_a_preview_holds_the_gaussians_that_cover_most() -> None:
+    flat = np.full((6, 3), -5.0, np.float32)
+    flat[:, :2] += np.log([[1.0], [3.0], [2.0], [9.0], [5.0], [4.0]])  # areas 1, 9, 4, 81, 25, 16
+    logits = np.full(6, 3.0, np.float32)
+    logits[3] = -6.0  # almost transparent
+    scene = Gaussians(
+        means=np.arange(18, dtype=np.float32).reshape(6, 3), log_scales=flat,
+        quats=np.tile(np.array([1, 0, 0, 0], np.float32), (6, 1)), opacity_logits=logits,
+        sh=np.zeros((6, 1, 3), np.float32),
+    )  # fmt: skip
+    assert most_visible(scene, 6) is scene
+    assert most_visible(scene, 3).means[:, 0].tolist() == [3.0, 12.0, 15.0], "in their order"

@@ -37,6 +37,8 @@ TOO_LARGE = (
     f"The matches of these photos exceed the {MATCHES_BYTES_MAX >> 20} MiB of a checkpoint. If the worker is lost"
     " while it compares photos, the next worker starts again from the first photo."
 )
+PREVIEW_GAUSSIANS_MAX = 150_000
+"""A preview holds no more, so that its file stays small. Large sets are trained with up to 550,000."""
 CLOSE_S = 20.0
 """How long the end of a job waits for an unfinished preview or checkpoint."""
 
@@ -163,7 +165,7 @@ class Extras:
     def _send_preview(self, gaussians: Gaussians) -> None:
         path = self._run.scratch / "preview.sog"
         # A preview needs no view-dependent colour.
-        write_sog(path, without_harmonics(gaussians), threads=1)
+        write_sog(path, without_harmonics(most_visible(gaussians, PREVIEW_GAUSSIANS_MAX)), threads=1)
         self._run.delivery.deliver({"preview.sog": path})
         self._seq += 1
         self._run.on_event(
@@ -189,3 +191,12 @@ class Extras:
         if self._complete is not None:
             self._complete.unlink(missing_ok=True)
             self._complete = None
+
+
+def most_visible(gaussians: Gaussians, count: int) -> Gaussians:
+    """At most `count` Gaussians, in their order: those whose opacity times area is largest."""
+    if len(gaussians) <= count:
+        return gaussians
+    sizes = np.sort(gaussians.log_scales, axis=1)
+    worth = sizes[:, 1] + sizes[:, 2] - np.logaddexp(0.0, -gaussians.opacity_logits)
+    return gaussians.select(np.sort(np.argpartition(-worth, count)[:count]))
