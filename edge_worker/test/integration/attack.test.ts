@@ -134,15 +134,19 @@ describe("hooks", () => {
     await attack("hook: body of 1 MiB and a byte", [413, "TOO_LARGE"], () => raw("POST", hookPath(victim.job.webhook), { body: big }));
     const progress = hookPath(victim.job.input.progress.url);
     await attack("progress: body of 20 001 bytes", [413, "TOO_LARGE"], () => raw("POST", progress, { body: "x".repeat(20_001) }));
-    const chunked = new ReadableStream<Uint8Array>({
-      pull(controller) {
-        controller.enqueue(new Uint8Array(10_000));
-      },
-    });
-    const endless = fetch(victim.job.input.progress.url, { method: "POST", body: chunked, duplex: "half" } as RequestInit);
-    const { status } = await endless;
-    table.push({ attack: "progress: endless body without a length", answer: String(status) });
-    expect(status).toBe(413);
+    const endless = async (): Promise<number> => {
+      const body = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          controller.enqueue(new Uint8Array(10_000));
+        },
+      });
+      return (await fetch(victim.job.input.progress.url, { method: "POST", body, duplex: "half" } as RequestInit)).status;
+    };
+    // The refusal ends the connection in mid-body. The local front waits a second for it, which a busy machine may miss.
+    const statuses = [await endless()];
+    while (statuses.at(-1) === 502 && statuses.length < 5) statuses.push(await endless());
+    table.push({ attack: "progress: endless body without a length", answer: statuses.join(", ") });
+    expect(statuses.at(-1)).toBe(413);
   });
 
   test("of a worker need a recent signature of this attempt", async () => {
