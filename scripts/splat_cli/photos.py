@@ -35,8 +35,10 @@ VIDEO_BRANDS = {
 VIDEO_BYTES_MAX = 4 << 30
 VIDEO_SECONDS_MAX = 600
 FRAMES_PER_S, FRAMES_MIN, FRAMES_MAX = 2, 20, 200
+MASKS = "masks"  # a folder with a mask for each photo, which only `make worker` reads
 NAME_LENGTH_MAX = 255  # docs/contracts.md
 BOXES_MAX = 1000  # of a clip; phones write about ten
+A_MASK = "a mask; masks work in make worker, and here photos with a transparent background do (PNG, WebP)"
 LISTED = 10  # files named one by one before the rest is counted
 HOW_TO_TAKE = "take 20 to 60 photos all around the subject, each overlapping the last by two thirds"
 
@@ -146,7 +148,7 @@ def why_not(head: bytes) -> str:
         (head[:4] in {b"II*\0", b"MM\0*"}, "a TIFF or camera raw file; save it as JPEG"),
         (head.startswith(b"PK\x03\x04"), "a ZIP archive; unpack it first"),
     )
-    no_photo = "not a JPEG, PNG, WebP or HEIC picture, nor an MP4 or MOV clip"
+    no_photo = "not a JPEG, PNG, WebP, HEIC or AVIF picture, nor an MP4 or MOV clip"
     return next((words for matches, words in kinds if matches), no_photo)
 
 
@@ -248,10 +250,16 @@ def _inspect(path: Path, folder: Path, limits: Limits) -> Photo | LeftOut | None
         return _inspect_clip(path, name, kind, size)
     if kind is None:
         return LeftOut(name=name, reason=why_not(head)) if path.suffix.lower() in EXPECTED_SUFFIXES else None
-    if size > limits.photo_bytes_max:
-        allowed = limits.photo_bytes_max / 1e6
-        return LeftOut(name=name, reason=f"{size / 1e6:.1f} MB, at most {allowed:.0f} MB are allowed")
-    return Photo(path=path, name=name, type=kind, size_bytes=size)
+    if path.relative_to(folder).parts[:-1][:1] == (MASKS,):
+        return LeftOut(name=name, reason=A_MASK)
+    return _inspect_photo(Photo(path=path, name=name, type=kind, size_bytes=size), limits)
+
+
+def _inspect_photo(photo: Photo, limits: Limits) -> Photo | LeftOut:
+    if photo.size_bytes <= limits.photo_bytes_max:
+        return photo
+    sizes = f"{photo.size_bytes / 1e6:.1f} MB, at most {limits.photo_bytes_max / 1e6:.0f} MB are allowed"
+    return LeftOut(name=photo.name, reason=sizes)
 
 
 def _inspect_clip(path: Path, name: str, kind: str, size: int) -> Photo | LeftOut:

@@ -103,7 +103,7 @@ def test_unusable_files_are_not_uploaded_and_show_the_reason(
     page.locator("[data-picker=photos]").set_input_files([*photos[:3], text, cut, copy])
     expect(page.get_by_role("heading", level=1)).to_have_text("3 photos")
     main = page.locator("main")
-    expect(main).to_contain_text("Not a supported photo. Use JPEG, PNG, WebP or HEIC.")
+    expect(main).to_contain_text("Not a supported photo. Use JPEG, PNG, WebP, HEIC or AVIF.")
     expect(main).to_contain_text("The file is damaged and cannot be opened.")
     expect(main).to_contain_text(f"Duplicate of {photos[1].name}.")
     expect(main).to_contain_text("Add 2 more photos. A scene needs at least 5.")

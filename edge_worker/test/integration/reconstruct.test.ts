@@ -175,7 +175,7 @@ describe("off the happy path", () => {
     const [{ url, headers }] = declared.json.uploads;
     expect((await fetch(url, { method: "PUT", headers, body: "hello" })).status).toBe(200);
     const alien = await cloud.call("POST", `/api/projects/${id}/jobs`, { body: { preset: "preview" } });
-    expect(alien.json.error.message).toBe('1 of 5 files are not JPEG, PNG, WebP or HEIC photos: "notes.jpg" (0005.jpg).');
+    expect(alien.json.error.message).toBe('1 of 5 files are not JPEG, PNG, WebP, HEIC or AVIF photos, nor MP4 or MOV clips: "notes.jpg" (0005.jpg).');
     expect(cloud.runpod.jobsOf(id)).toEqual([]);
   });
 });

@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "photos",
         type=Path,
-        help="folder of JPEG, PNG, WebP or HEIC photos and MP4 or MOV clips of one subject, or one clip",
+        help="folder of JPEG, PNG, WebP, HEIC or AVIF photos and MP4 or MOV clips of one subject, or one clip",
     )
     parser.add_argument("out", type=Path, help="folder for the scene; created if missing")
     parser.add_argument("--preset", choices=[p.value for p in Preset], default=Preset.PREVIEW.value)

@@ -38,7 +38,7 @@ class Stage(StrEnum):
 HINTS: dict[Code, str] = {
     Code.BAD_INPUT: "Check the job's input against docs/contracts/job-input.schema.json.",
     Code.TOO_FEW_PHOTOS: "Add photos from more sides. Each should overlap its neighbours by about two thirds.",
-    Code.PHOTO_UNREADABLE: "Use JPEG, PNG, WebP or HEIC photos straight from the camera, not screenshots of them.",
+    Code.PHOTO_UNREADABLE: "Use JPEG, PNG, WebP, HEIC or AVIF photos as the camera made them, not screenshots of them.",
     Code.DOWNLOAD_FAILED: "Start the job again. Its presigned URLs may have expired.",
     Code.UPLOAD_FAILED: "Start the job again. Its presigned URLs may have expired.",
     Code.SFM_FAILED: "Walk around the subject in small steps, so that each photo shows two thirds of the next one."

@@ -126,7 +126,7 @@ export function checkPhotoSet(photos: readonly PhotoRow[], limits: Limits): void
   }
   const alien = photos.filter(({ realType }) => realType === "");
   if (alien.length > 0) {
-    throw new ApiError("CONFLICT", `${alien.length} of ${photos.length} files are not JPEG, PNG, WebP or HEIC photos, nor MP4 or MOV clips: ${names(alien)}.`, {
+    throw new ApiError("CONFLICT", `${alien.length} of ${photos.length} files are not JPEG, PNG, WebP, HEIC or AVIF photos, nor MP4 or MOV clips: ${names(alien)}.`, {
       hint: "Delete them from the project, then start again.",
     });
   }

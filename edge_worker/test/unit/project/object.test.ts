@@ -29,7 +29,7 @@ describe("a photo stored with a Content-Encoding", () => {
       await env.BUCKET.put(keys.photo(scene.id, `000${index + 1}.jpg`), new Uint8Array([0xff, 0xd8, 0xff, 0xe0]), { httpMetadata });
     }
     const answer = await scene.inside((project) => project.start("preview"));
-    expect("refused" in answer ? answer.message : "started").toContain(starts ? "started" : '1 of 5 files are not JPEG, PNG, WebP or HEIC photos, nor MP4 or MOV clips: "2.jpg" (0003.jpg)');
+    expect("refused" in answer ? answer.message : "started").toContain(starts ? "started" : '1 of 5 files are not JPEG, PNG, WebP, HEIC or AVIF photos, nor MP4 or MOV clips: "2.jpg" (0003.jpg)');
   });
 });
 

@@ -41,7 +41,7 @@ export function judge(files: readonly Facts[], limits: PhotoLimits): Verdict[] {
 
 function rejection(file: Facts, limits: PhotoLimits, seen: ReadonlyMap<string, string>, used: number): string | null {
   if (file.type === null && VIDEO.test(file.name)) return "This is a video. Export still frames from it, about two per second.";
-  if (file.type === null) return "Not a supported photo. Use JPEG, PNG, WebP or HEIC.";
+  if (file.type === null) return "Not a supported photo. Use JPEG, PNG, WebP, HEIC or AVIF.";
   if (file.bytes > limits.photo_bytes_max) {
     return `Too large: ${sizeWords(file.bytes)}. The limit is ${sizeWords(limits.photo_bytes_max)} per photo.`;
   }

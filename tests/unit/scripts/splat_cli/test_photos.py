@@ -97,7 +97,7 @@ def test_a_text_file_named_jpg_is_left_out_with_its_reason(tmp_path: Path) -> No
     photos, left_out = find_photos(tmp_path, LIMITS)
     assert len(photos) == 5
     assert [(item.name, item.reason) for item in left_out] == [
-        ("notes.jpg", "not a JPEG, PNG, WebP or HEIC picture, nor an MP4 or MOV clip")
+        ("notes.jpg", "not a JPEG, PNG, WebP, HEIC or AVIF picture, nor an MP4 or MOV clip")
     ]
 
 
@@ -143,6 +143,17 @@ def test_photos_of_subfolders_have_their_path_as_name_and_are_in_natural_order(t
     photos, left_out = find_photos(tmp_path, Limits(photos_min=1, photos_max=9, photo_bytes_max=1000))
     assert [photo.name for photo in photos] == ["IMG_2.JPG", "IMG_10.JPG", "a/\u00fc '\"$.png", "b/IMG_2.jpg"]
     assert left_out == []
+
+
+def test_masks_are_not_sent_as_photos(tmp_path: Path) -> None:
+    """Silent: a scene of black and white shapes among the photos."""
+    fill(tmp_path, 5)
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "masks/00.jpg").write_bytes(JPEG + b"mask")
+    photos, left_out = find_photos(tmp_path, LIMITS)
+    assert [photo.name for photo in photos] == [f"{number:02d}.jpg" for number in range(5)]
+    assert [item.name for item in left_out] == ["masks/00.jpg"]
+    assert left_out[0].reason.startswith("a mask;")
 
 
 def test_files_that_look_like_photos_are_left_out_with_a_reason_and_the_rest_silently(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ OTHERS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("a ZIP archive", lambda head: head.startswith(b"PK\x03\x04")),
     ("a web page", lambda head: head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html", b"<?xml"))),
 )
-_TAKEN = "Use JPEG, PNG, WebP or HEIC."
+_TAKEN = "Use JPEG, PNG, WebP, HEIC or AVIF."
 _TAKEN_VIDEO = "Use MP4 or MOV."
 
 

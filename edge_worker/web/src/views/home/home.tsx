@@ -69,7 +69,7 @@ export function Home({ session, settings }: { session: Session; settings: Settin
             <div class="stack tight drop-words">
               <p class="drop-title">Drop your photos here</p>
               <p class="fine">
-                {settings.limits.photos_min} to {settings.limits.photos_max} photos or a folder, as JPEG, PNG, WebP or HEIC
+                {settings.limits.photos_min} to {settings.limits.photos_max} photos or a folder, as JPEG, PNG, WebP, HEIC or AVIF
               </p>
               <Pickers onFiles={choose} />
               {chosen > 0 ? <Draft count={chosen} /> : null}
