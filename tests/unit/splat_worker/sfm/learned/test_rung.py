@@ -143,3 +143,21 @@ def test_large_and_complete_sets_never_find_learned_features(
         on_progress=lambda *_: None,
     )
     assert search.climb(climbed) == (climbed, tmp_path / "matches.db")
+
+
+def test_a_fault_of_torch_keeps_the_cameras_of_the_ladder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA error: no kernel image is available")
+
+    monkeypatch.setattr("splat_worker.sfm.learned.search.LearnedSearch", broken)
+    monkeypatch.setattr(rung.weights, "folder", lambda: tmp_path)
+    climbed = Climbed(best=None, fault=None, tried={"default": 0})
+    search = rung.LearnedRung(
+        preset=SfmPreset(),
+        photos=[SimpleNamespace()] * 5,  # type: ignore[list-item]
+        database=tmp_path / "matches.db",
+        work_dir=tmp_path,
+        positions={},
+        on_progress=lambda *_: None,
+    )
+    assert search.climb(climbed) == (climbed, tmp_path / "matches.db")

@@ -78,8 +78,8 @@ class LearnedRung:
                 out=self.work_dir,
                 on_progress=lambda fraction, message: self.on_progress(COMPARED_AT * fraction, message),
             ).run()
-        except torch.cuda.OutOfMemoryError:
-            log.warning("the GPU is out of memory; no learned features")
+        except RuntimeError:  # of torch, out of memory among them: a fault here must not cost the scene of SIFT
+            log.exception("no learned features")
             torch.cuda.empty_cache()
             return None
 
