@@ -161,3 +161,8 @@ def test_a_fault_of_torch_keeps_the_cameras_of_the_ladder(tmp_path: Path, monkey
         on_progress=lambda *_: None,
     )
     assert search.climb(climbed) == (climbed, tmp_path / "matches.db")
+
+
+@pytest.mark.parametrize(("placed", "points", "weak"), [(5, 175, True), (29, 1653, False), (5, 322, False)])
+def test_models_with_few_points_are_weak_but_not_a_walk_along_a_street(placed: int, points: int, weak: bool) -> None:
+    assert rung.is_weak(found(placed, points)) is weak

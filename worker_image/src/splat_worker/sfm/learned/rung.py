@@ -20,8 +20,9 @@ log = logging.getLogger(__name__)
 
 LEARNED = "learned"
 PHOTOS_MAX = 30
-POINTS_FEW_PER_PHOTO = 60
-"""Points per photo below which a model is weak: wrong models that the judge let pass have 8 to 35."""
+POINTS_FEW_PER_PHOTO = 45
+"""Points per photo below which a model is weak. Wrong models that the judge let pass have 8 to 35, right ones 57 (a
+walk along a street) and more."""
 POINTS_GAIN = 2.0
 """Points, as a multiple of the weak model's, from which a model of as many photos is better."""
 COMPARED_AT = 0.7
