@@ -16,6 +16,7 @@ export const MEDIA_TYPES = Object.keys(PHOTO_TYPES) as [PhotoType, ...PhotoType[
 /** Clips, whose frames become photos: media types that may be declared, with the extension of the stored clip. */
 export const VIDEO_TYPES = { "video/mp4": "mp4", "video/quicktime": "mov" } as const;
 export type VideoType = keyof typeof VIDEO_TYPES;
+export const VIDEO_MEDIA_TYPES = Object.keys(VIDEO_TYPES) as [VideoType, ...VideoType[]];
 export type SourceType = PhotoType | VideoType;
 export const SOURCE_EXTENSIONS: Readonly<Record<SourceType, string>> = { ...PHOTO_TYPES, ...VIDEO_TYPES };
 export const SOURCE_MEDIA_TYPES = Object.keys(SOURCE_EXTENSIONS) as [SourceType, ...SourceType[]];

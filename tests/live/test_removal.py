@@ -22,11 +22,12 @@ pytestmark = pytest.mark.local_cloud
 
 # A run in a process of its own, on the addresses that it is given.
 RUN = f"""
-import sys
+import signal, sys
 from common.stop_signals import stop_as_ctrl_c
 from scripts.splat_cli.verify_live.accounts import Cloudflare, Runpod
 from scripts.splat_cli.verify_live.budget import Budget
 from scripts.splat_cli.verify_live.run import Verification
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background
 stop_as_ctrl_c()
 runpod_url, control_url, app_url, stage = sys.argv[1:]
 Verification(

@@ -36,6 +36,7 @@ NEVER_DONE = {
     "POST /api/projects/{id}/jobs",
     "POST /api/projects/{id}/jobs/cancel",
     "POST /api/projects/{id}/jobs/retry",
+    "POST /api/projects/{id}/notifications",
     "PUT /api/projects/{id}/edit",
 }
 OEMBED = "GET /api/oembed"

@@ -4,9 +4,10 @@ import * as z from "zod/mini";
 
 import { PHOTO_NAME_LENGTH_MAX, type Limits } from "../../../shared/limits.ts";
 import {
+  MEDIA_TYPES,
   SOURCE_EXTENSIONS,
-  SOURCE_MEDIA_TYPES,
   VIDEO_BYTES_MAX,
+  VIDEO_MEDIA_TYPES,
   VIDEO_SECONDS_MAX,
   framesWanted,
   isVideo,
@@ -17,14 +18,20 @@ import { ApiError } from "../../errors.ts";
 import { readableBytes } from "../../format.ts";
 import { words } from "../../schema.ts";
 
-export const PhotoDeclarationSchema = z.strictObject({
+const DECLARED = {
   name: words(PHOTO_NAME_LENGTH_MAX),
-  type: z.enum(SOURCE_MEDIA_TYPES),
-  /** Of a clip: its length, from which its frames are counted. */
-  seconds: z.nullish(z.number().check(z.positive(), z.lte(VIDEO_SECONDS_MAX))),
   bytes: positiveInt,
   sha256: z.nullish(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
-});
+};
+export const PhotoDeclarationSchema = z.discriminatedUnion("type", [
+  z.strictObject({ ...DECLARED, type: z.enum(MEDIA_TYPES) }),
+  z.strictObject({
+    ...DECLARED,
+    type: z.enum(VIDEO_MEDIA_TYPES),
+    /** Its length, from which its frames are counted. */
+    seconds: z.number().check(z.positive(), z.lte(VIDEO_SECONDS_MAX)),
+  }),
+]);
 export type PhotoDeclaration = z.infer<typeof PhotoDeclarationSchema>;
 
 /** A photo or a clip. frames: how many photos a clip counts for; null for a photo. */
@@ -59,9 +66,9 @@ export function planUploads(
   nextNumber: number,
   limits: Limits,
 ): Plan {
-  for (const { name, bytes, type, seconds } of declared) {
+  for (const { name, bytes, type } of declared) {
     if (isVideo(type)) {
-      checkClip(name, bytes, seconds);
+      checkClip(name, bytes);
     } else if (bytes > limits.photo_bytes_max) {
       throw new ApiError("TOO_LARGE", `"${name}" is ${readableBytes(bytes)}, more than the limit of ${readableBytes(limits.photo_bytes_max)} per photo.`, {
         hint: "Make the photo smaller, for example 4000 pixels wide.",
@@ -77,7 +84,7 @@ export function planUploads(
     if (resumed !== undefined) return resumed;
     const as = `${String(nextNumber + added.length).padStart(4, "0")}.${SOURCE_EXTENSIONS[one.type]}`;
     // Frames fill what is left of the limit, but a clip needs at least one.
-    const frames = isVideo(one.type) ? Math.max(1, Math.min(framesWanted(one.seconds ?? 0), room)) : null;
+    const frames = "seconds" in one ? Math.max(1, Math.min(framesWanted(one.seconds), room)) : null;
     room -= frames ?? 1;
     const photo: Photo = { as, name: one.name, type: one.type, frames, bytes: one.bytes, sha256: one.sha256 ?? null, uploaded: false };
     added.push(photo);
@@ -98,10 +105,7 @@ export function planUploads(
   return { photos, added, nextNumber: nextNumber + added.length };
 }
 
-function checkClip(name: string, bytes: number, seconds: number | null | undefined): void {
-  if (seconds === null || seconds === undefined) {
-    throw new ApiError("BAD_REQUEST", `"${name}" is a video without its length.`, { hint: "Declare `seconds`, the length of the clip." });
-  }
+function checkClip(name: string, bytes: number): void {
   if (bytes > VIDEO_BYTES_MAX) {
     throw new ApiError("TOO_LARGE", `"${name}" is ${readableBytes(bytes)}, more than the limit of ${readableBytes(VIDEO_BYTES_MAX)} per clip.`, {
       hint: "Cut the clip into parts, or film in 1080p.",

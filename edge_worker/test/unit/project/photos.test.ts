@@ -39,7 +39,8 @@ describe("photos", () => {
 
   test("of a clip need its length, and bytes within the limit of clips", () => {
     const clip = { name: "walk.mp4", type: "video/mp4", bytes: 900 } as const;
-    expect(() => planUploads([clip], [], 1, LIMITS)).toThrow(/without its length/);
+    expect(PhotoDeclarationSchema.safeParse(clip).error?.issues[0]?.path).toEqual(["seconds"]);
+    expect(PhotoDeclarationSchema.safeParse({ ...declared, seconds: 5 }).success, "a photo has no length").toBe(false);
     expect(() => planUploads([{ ...clip, seconds: 5, bytes: 2 ** 32 + 1 }], [], 1, LIMITS)).toThrow(/more than the limit of 4\.29 GB per clip/);
     expect(PhotoDeclarationSchema.safeParse({ ...clip, seconds: 601 }).success).toBe(false);
   });
