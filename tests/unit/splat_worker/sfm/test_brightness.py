@@ -128,6 +128,13 @@ def test_a_photo_with_few_matched_points_has_a_gain_of_one():
     assert logs[2] == 0.0
 
 
+def test_photos_too_dark_to_compare_have_gains_of_one():
+    none = np.zeros(0, np.int64)
+    found = fit(Observations(photo=none, point=none, level=np.zeros(0)), stops_of())
+    assert found.exponent == 0.0
+    assert (found.gain == 1.0).all()
+
+
 def test_a_checkpoint_of_an_earlier_version_has_gains_of_one():
     camera = SparseCamera(
         name="a", world_to_camera=np.eye(4), width=4, height=3, focal_px=4, cx=2, cy=1.5, k1=0, seen=1

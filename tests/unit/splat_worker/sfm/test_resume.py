@@ -128,7 +128,7 @@ def test_pairs_are_chosen_once_even_where_the_features_that_chose_them_are_gone(
     """Silent: without descriptors no photo is like another, so that a resumed search would compare other pairs."""
     monkeypatch.setattr("splat_worker.sfm.matching.pairs.EXHAUSTIVE_MAX", 50)
     path, rng = tmp_path / "matches.db", np.random.default_rng(7)
-    photos = [SimpleNamespace(path=Path(f"{i:04d}.jpg"), position=None) for i in range(60)]
+    photos = [SimpleNamespace(path=Path(f"{i:04d}.jpg"), position=None, clip=None) for i in range(60)]
     place = rng.integers(0, 90, (100, 128), dtype=np.uint8)
     with pycolmap.Database.open(path) as db:
         camera_id = db.write_camera(

@@ -100,6 +100,8 @@ def fit(seen: Observations, stops: Float64) -> Brightness:
 def matched_logs(seen: Observations, count: int) -> Float64:
     """(V,) log gains that let the photos agree about their common points, mean 0: robust alternating means."""
     logs, weights = np.zeros(count), np.ones(len(seen.level))
+    if not len(seen.level):  # every point is too dark or clipped
+        return logs
     enough = np.bincount(seen.photo, minlength=count) >= OBSERVATIONS_MIN
     for _ in range(ROUNDS):
         of_point = np.bincount(seen.point, weights * (seen.level - logs[seen.photo]))
