@@ -118,11 +118,15 @@ def test_the_orbit_stays_softly_within_what_the_cameras_saw(
     axes = np.array([camera["rotation"] for camera in cameras])[:, :, 2]
     depths = -(centres * axes).sum(axis=1)
     above = np.degrees(np.arcsin(axes[:, 1]))  # y points down: a camera that looks down is above
-    stage = page.locator(".stage")
-    stage.scroll_into_view_if_needed()
-    box = stage.bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 3
+
+    def middle() -> tuple[float, float]:
+        """Of the stage's upper part, on the screen: on a phone the buttons below it scroll the page."""
+        stage = page.locator(".stage")
+        page.evaluate("window.scrollTo(0, 0)")
+        stage.scroll_into_view_if_needed()
+        box = stage.bounding_box()
+        assert box is not None
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 3
 
     def view() -> tuple[float, float]:
         """Distance of the orbit in scene units, and how far it looks down in degrees."""
@@ -136,13 +140,14 @@ def test_the_orbit_stays_softly_within_what_the_cameras_saw(
         return distance, float(np.degrees(np.arcsin(ray[1] / np.linalg.norm(ray))))
 
     page.locator(".stage-frame").focus()
-    page.mouse.move(x, y)
+    page.mouse.move(*middle())
     for _ in range(6):
         page.mouse.wheel(0, 600)
     page.wait_for_timeout(3000)
     distance, _ = view()
     assert depths.max() < distance < 1.7 * np.linalg.norm(centres, axis=1).max()
 
+    x, y = middle()
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x, y + 400, steps=10)
