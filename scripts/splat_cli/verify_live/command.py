@@ -112,7 +112,9 @@ def _verify(
         out.mkdir(parents=True, exist_ok=True)
         file = out / f"{day.isoformat()}.json"
         file.write_text(text)
-        console.print(f"Wrote {file}. It has no key and no id: commit it.", markup=False, soft_wrap=True)
+        rehearsed = targets.platform == REHEARSAL
+        use = "It records the stand-ins: do not commit it." if rehearsed else "It has no key and no id: commit it."
+        console.print(f"Wrote {file}. {use}", markup=False, soft_wrap=True)
     if as_json:
         print(json.dumps(json.loads(text), indent=2))
     _report(run, rehearsed=targets.platform == REHEARSAL)

@@ -33,6 +33,7 @@ def test_more_photos_never_mean_less():
         (Device.CUDA, 120, 15_000),
         (Device.CUDA, 300, 15_000),
         (Device.CPU, 50, 5657),
+        (Device.CPU, 80, 7155),
         (Device.CPU, 300, 8000),
     ],
 )

@@ -120,12 +120,11 @@ def resolve_preset(
 
     Raises ValueError on an unknown name or a value out of range.
     """
-    on_cpu = Device(device) is Device.CPU
-    base = (_CPU if on_cpu else _CUDA)[PresetName(name)]
+    base = (_CPU if Device(device) is Device.CPU else _CUDA)[PresetName(name)]
     # By the root of the number of photos: with few photos, more Gaussians make held-out photos worse.
     base = replace(
         base,
-        steps=round(base.steps * _longer(n_photos, 2.0 if on_cpu else _STEPS_LARGEST)),
+        steps=round(base.steps * _longer(n_photos, Device(device))),
         gaussians_max=round(base.gaussians_max * min(2.5, max(0.5, (n_photos / 25) ** 0.5))),
     )
     known = {f.name: f for f in fields(Preset)}
@@ -136,15 +135,14 @@ def resolve_preset(
     return _checked(base)
 
 
-# Half as many steps again gain 1.0 and 0.6 dB on sets of 100 and 167 photos, and nothing on 50 and 80; twice the
-# Gaussians gain 1.0 and lose 0.6 (bench/gpu/README.md). Not measured on a CPU.
-_STEPS_LARGEST = 3.0
+def _longer(photos: int, device: Device) -> float:
+    """Factor of the steps of a preset: by the root of the number of photos, on a GPU from 64 on in proportion to it.
 
-
-def _longer(photos: int, largest: float) -> float:
-    """Factor of the steps of a preset: by the root of the number of photos, from 64 on in proportion to it."""
-    by_photos = max((photos / 25) ** 0.5, photos / 40)
-    return min(largest, max(1.0, by_photos))
+    There, half as many steps again gain 1.0 and 0.6 dB on sets of 100 and 167 photos, and nothing on 50 and 80; twice
+    the Gaussians gain 1.0 and lose 0.6 (bench/gpu/README.md). Not measured on a CPU.
+    """
+    root = max(1.0, (photos / 25) ** 0.5)
+    return min(2.0, root) if device is Device.CPU else min(3.0, max(root, photos / 40))
 
 
 _RANGES: Mapping[str, tuple[float, float]] = {
