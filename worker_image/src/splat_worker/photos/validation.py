@@ -78,6 +78,11 @@ class Photo:
     mask: Path | None = None
     clip: str | None = None
 
+    @property
+    def lens_key(self) -> str:
+        """Equal for photos with the same camera, lens setting and size, held upright or sideways."""
+        return f"{self.camera_key.rpartition('|')[0]}|{max(self.width, self.height)}x{min(self.width, self.height)}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:

@@ -28,6 +28,7 @@ from splat_worker.sfm.mapping.lenses import (
 )
 from splat_worker.sfm.mapping.mapper import Mapper, OnPartial, Rung
 from splat_worker.sfm.mapping.positions import Metres
+from splat_worker.sfm.mapping.turned import share_turned_lenses, turned_lenses
 from splat_worker.sfm.matching.verified import VerifiedPair, connected_groups
 from splat_worker.sfm.preset import OnProgress, SfmPreset
 from splat_worker.sfm.resume import PartialModel
@@ -162,6 +163,7 @@ class _Attempt:
         self._ladder, self._rung, self._reachable = ladder, rung, reachable
         self._begin, self._end = begin, end
         self._open = untagged(ladder.photos) if rung.tries_lenses else frozenset()
+        self._turned = turned_lenses(ladder.photos)
         self.tried: dict[str, int] = {}
         self.faults: list[Fault] = []
         self.seen = 0
@@ -224,6 +226,8 @@ class _Attempt:
         found = []
         for model in models:
             regrouped = model if shared_lenses else grouped(model, self._open)
+            if shared_lenses:
+                share_turned_lenses(model, self._turned)
             verdict = judge(evidence_of(regrouped, self._ladder.pairs), self._ladder.positions, photos_min=PHOTOS_MIN)
             if verdict.fault is not None:
                 log.info("rung %s: a model of %d photos is wrong: %s", name, model.num_reg_images(), verdict.fault)
@@ -232,6 +236,8 @@ class _Attempt:
                 self.seen = max(self.seen, model.num_reg_images())
                 continue
             remove_cameras(regrouped, verdict.misplaced)
+            if shared_lenses and verdict.misplaced:
+                share_turned_lenses(model, self._turned)
             found.append(Found(model=regrouped, rung=name, misplaced=verdict.misplaced, shared_lenses=shared_lenses))
         best = max(found, key=merit, default=None)
         self.tried[name] = best.placed if best else 0
