@@ -115,7 +115,7 @@ def test_the_same_seed_gives_the_same_scene_and_another_seed_another(posed):
 
 
 def test_a_resumed_run_ends_as_if_it_had_not_been_interrupted(posed):
-    numbers = preset(steps=120)
+    numbers = preset(steps=120, dropout=0.1)
     whole = train(posed, numbers, TrainContext(seed=1))
     saved: list[bytes] = []
     ctx = TrainContext(

@@ -127,3 +127,15 @@ def test_step_sizes_shrink_where_few_photos_see_a_gaussian_and_weights_do_not(se
     for name in ("mean", "scale", "quat", "opacity", "sh0", "sh", "noise"):
         assert getattr(found, name) == pytest.approx(slow * getattr(usual, name)), name
     assert (found.opacity_weight, found.scale_weight) == (usual.opacity_weight, usual.scale_weight)
+
+
+def test_the_same_seed_and_step_leave_out_the_same_share_of_the_gaussians():
+    preset = replace(PRESET, dropout=0.2)
+    one, again, next_step, other_seed = (
+        schedule.left_out(preset, seed, step, 10_000, "cpu") for seed, step in ((1, 7), (1, 7), (1, 8), (2, 7))
+    )
+    assert (one == again).all()
+    assert (one != next_step).any()
+    assert (one != other_seed).any()
+    assert 0.18 < one.float().mean() < 0.22
+    assert schedule.left_out(PRESET, 1, 7, 10_000, "cpu") is None

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from splat_worker.scene import PosedPhotos, View
+from splat_worker.train.core import schedule
 from splat_worker.train.core.backend import Setup
 from splat_worker.train.core.context import Device
 from splat_worker.train.core.preset import PresetName, resolve_preset
@@ -192,3 +193,14 @@ def test_a_gaussian_whose_footprint_no_float_can_hold_is_not_drawn(emulated, log
     look = backend.look()
     assert np.isfinite(look.errors).all()
     assert look.broken <= 1
+
+
+def test_gaussians_left_out_of_a_step_stay_as_they_are(emulated) -> None:
+    backend = backend_of(emulated, dropout=0.3, coarse=())
+    before = backend.engine.params.clone()
+    backend.step(0, Moment(step=0, steps=1000, background=BLACK))
+    left_out = schedule.left_out(backend._preset, 0, 1, backend.count, "cpu")
+    changed = (backend.engine.params != before).any(0)
+    assert 0.15 < left_out.float().mean() < 0.45
+    assert not changed[left_out].any()
+    assert changed[~left_out].all()

@@ -53,6 +53,7 @@ class Preset:
     rates_end: float = 1.0  # last rates over first, of all but the means, from the end of growth on
     resample: bool = False  # grow as 3DGS-MCMC does (cuda/densification.py); the CPU's trainer always splits
     start_size: float = 1.0  # of the first Gaussians, times the way to their neighbours
+    dropout: float = 0.0  # share of the Gaussians left out of each step, against overfitting to few photos
 
     def rates_late(self, part: float) -> float:
         """What all rates but the means' are multiplied by at this part of the run (0 to 1)."""
@@ -156,6 +157,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "any_background": (0.0, 1.0),
     "opacity_start": (0.01, 0.99),
     "opacity_prune": (0.0, 0.5),
+    "dropout": (0.0, 0.5),
 }
 
 

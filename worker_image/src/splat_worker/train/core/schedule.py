@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from splat_worker.scene import Float32, PosedPhotos, View
 from splat_worker.train.core.preset import Preset
@@ -78,6 +80,18 @@ def rates(preset: Preset, unit: float, part: float, *, seen_share: float = 1.0) 
 def size_px(preset: Preset, longest_px: int, part: float) -> int:
     """Longer side of the photos to train on; longest_px: that of the largest photo."""
     return max(round(min(preset.size_px, longest_px) * preset.scale_at(part)), SIZE_MIN_PX)
+
+
+def left_out(preset: Preset, seed: int, step: int, count: int, device: str) -> Tensor | None:
+    """(count,) bool: the Gaussians that this step does without, the same for the same seed and step. None for none.
+
+    A Gaussian that only fits what one photo shows in front of the others is missed less often than one that several
+    photos agree on (DropGaussian, Park et al. 2025).
+    """
+    if preset.dropout <= 0.0:
+        return None
+    chance = torch.Generator(device).manual_seed(seed * 1_000_003 + step)
+    return torch.rand(count, generator=chance, device=device) < preset.dropout
 
 
 def edit_due(preset: Preset, step: int, steps: int) -> bool:

@@ -51,7 +51,9 @@ class CpuBackend:
         step = moment.step + 1
         rates = schedule.rates(preset, self._setup.unit, step / moment.steps)
         trace, shapes = Trace(), splats.shapes()
-        picture = rasterize(shapes, view.camera, torch.from_numpy(moment.background), trace)
+        left_out = schedule.left_out(preset, self._setup.seed, step, len(splats), "cpu")
+        shown = shapes if left_out is None else shapes._replace(opacities=shapes.opacities * ~left_out)
+        picture = rasterize(shown, view.camera, torch.from_numpy(moment.background), trace)
         loss, trace.errors = photometric_loss(picture, target, affine)
         self._errors.setdefault(index, []).append(float(trace.errors.mean()))
         if rates.opacity_weight:

@@ -29,6 +29,7 @@ from splat_worker.train.cuda.rasterize import rasterize
 
 EXTENT_MIN_PX = 3.0  # a smaller Gaussian on the picture cannot gain from a split
 SH_DEGREE_EVERY = 0.06  # of the run
+LEFT_OUT_LOGIT = -16.0  # too faint to be drawn
 TIMES_SEEN = 1  # row of an engine's statistics
 _SAVED = ("columns", "first", "second", "stats")
 
@@ -91,13 +92,22 @@ class CudaBackend:
         view = self.views_at(part)[index]
         if view.cover is not None:
             view = view.over(torch.from_numpy(moment.background).to(self._setup.device))
-        self.engine.step(
+        engine, left_out = (
+            self.engine,
+            schedule.left_out(preset, self._setup.seed, step, self.engine.count, self._setup.device),
+        )
+        before = None if left_out is None else engine.params.clone()
+        if left_out is not None:
+            engine.params[layout.OPACITY].masked_fill_(left_out, LEFT_OUT_LOGIT)
+        engine.step(
             view,
             schedule.rates(preset, self._setup.unit, part, seen_share=self._seen_share),
             degree=self.degree_at(part),
             seed=self._setup.seed,
             background=tuple(moment.background.tolist()),
         )
+        if left_out is not None and before is not None:
+            engine.params.copy_(torch.where(left_out, before, engine.params))
         camera = self._views[index].camera
         self._values_shown[index] += 3 * camera.width * camera.height
         self._at_step = step
