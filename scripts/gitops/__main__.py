@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from scripts.gitops import github, image, plan, review
 from scripts.gitops.engine import Engine
@@ -96,13 +97,20 @@ def _reference(text: str) -> image.Reference:
 
 
 def preview(engine: Engine, stack: str, image: str | None) -> int:
-    """Prints a text in every case: the workflow posts it, and an older plan must not stand for this one."""
+    """Prints a text in every case: the workflow posts it, and an older plan must not stand for this one. Plans twice:
+    only the plan without a refresh names properties, and only the one after a refresh sees what changed outside."""
+    refreshed: dict[str, Any] = {}
     try:
         found = plan.preview(engine, stack, image=image or "")
+        if not plan.problems(found):
+            refreshed = plan.preview(engine, stack, image=image or "", refresh=True)
     except Failed as failure:
         print(failure, file=sys.stderr)
         found = plan.NO_PLAN
-    print(plan.render(found, stack=stack, note=plan.NOT_BUILT if image == "" else ""), end="")
+    if plan.problems(refreshed):
+        found = refreshed
+    note = plan.NOT_BUILT if image == "" else ""
+    print(plan.render(found, stack=stack, note=note, outside=plan.changed_outside(found, refreshed)), end="")
     for problem in plan.problems(found):
         print(problem, file=sys.stderr)
     return 1 if plan.problems(found) else 0

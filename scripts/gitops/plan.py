@@ -3,7 +3,7 @@ Reads `pulumi preview --json`. Shows names of changed properties, never their va
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ NO_PLAN = {
     "diagnostics": [{"severity": "error", "message": "Pulumi returned no plan. The log of this run shows the reason."}]
 }
 NOT_BUILT = "No image of these sources exists yet. This plan keeps the current image; main builds the new one."
+OUTSIDE = "Changed outside Pulumi, such as workers that RunPod lowered. A deployment corrects it:"
 _SILENT = frozenset({"same", "read", "refresh"})
 _WORDS = {
     "create": "create",
@@ -45,6 +46,13 @@ def preview(engine: Engine, stack: str, *, image: str = "", refresh: bool = Fals
     image = image or str(engine.outputs(stack).get("imageReference") or "")
     with engine.config_with(stack, {IMAGE_KEY: image} if image else {}) as file:
         return engine.plan("--stack", stack, "--config-file", str(file), *(["--refresh"] if refresh else []))
+
+
+def changed_outside(plan: Mapping[str, Any], refreshed: Mapping[str, Any]) -> tuple[Step, ...]:
+    """What a deployment would correct although this plan leaves it alone, as an endpoint that RunPod lowered to no
+    worker: the steps of a plan after a refresh that the plan without one lacks."""
+    known = {(step.kind, step.name) for step in steps(plan)}
+    return tuple(step for step in steps(refreshed) if (step.kind, step.name) not in known)
 
 
 def steps(plan: Mapping[str, Any]) -> tuple[Step, ...]:
@@ -85,19 +93,33 @@ def problems(plan: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(own or found)
 
 
-def render(plan: Mapping[str, Any], *, stack: str, heading: str = "Plan", note: str = "") -> str:
-    """Markdown of a plan. Its first line is the mark by which the older comment is found."""
+def render(
+    plan: Mapping[str, Any], *, stack: str, heading: str = "Plan", note: str = "", outside: Sequence[Step] = ()
+) -> str:
+    """Markdown of a plan. Its first line is the mark by which the older comment is found. outside: of
+    `changed_outside`."""
     changed = steps(plan)
     lines = [COMMENT_MARK, f"### {heading} of stack `{stack}`", "", *([note, ""] if note else [])]
     if problems(plan):
         lines += ["The preview failed:", "", "```text", *_fenced(problems(plan)), "```"]
         return "\n".join(lines) + "\n"
-    if not changed:
+    if not changed and not outside:
         return "\n".join([*lines, "No changes."]) + "\n"
+    if changed:
+        lines += _table(changed)
+    before, after = images(plan)
+    if after and before != after:
+        lines += ["", "Worker image:", "", "```diff", *([f"- {before}"] if before else []), f"+ {after}", "```"]
+    if outside:
+        lines += [*([""] if changed else []), OUTSIDE, "", *_table(outside)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(changed: Sequence[Step]) -> list[str]:
     counts: dict[str, int] = {}
     for step in changed:
         counts[step.operation] = counts.get(step.operation, 0) + 1
-    lines += [", ".join(f"{number} to {operation}" for operation, number in sorted(counts.items())) + ".", ""]
+    lines = [", ".join(f"{number} to {operation}" for operation, number in sorted(counts.items())) + ".", ""]
     lines += ["| | resource | type | changed |", "|---|---|---|---|"]
     lines += [
         f"| {step.operation} | `{step.name}` | `{step.kind.rpartition(':')[2]}` | {_codes(step.properties)} |"
@@ -105,10 +127,7 @@ def render(plan: Mapping[str, Any], *, stack: str, heading: str = "Plan", note: 
     ]
     if len(changed) > ROWS_MAX:
         lines.append(f"| | and {len(changed) - ROWS_MAX} more | | |")
-    before, after = images(plan)
-    if after and before != after:
-        lines += ["", "Worker image:", "", "```diff", *([f"- {before}"] if before else []), f"+ {after}", "```"]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _image(state: Any) -> str:

@@ -122,6 +122,26 @@ def test_a_preview_shows_the_change_with_the_image_before_and_after(
     project.set(idleTimeoutS="60")
 
 
+def test_a_preview_and_a_deployment_see_an_endpoint_that_was_lowered_to_no_worker(
+    engine: Engine, project: Project, cloud: LocalCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """RunPod does this after 7 days without a request."""
+    runs = str(project.outputs()["imageReference"].value)
+    [endpoint] = cloud.endpoints()
+    lowered = {"workers": {**endpoint["workers"], "min": 0, "max": 0}}
+    cloud.runpod("PATCH", f"/v2/serverless/{endpoint['id']}", json=lowered).raise_for_status()
+
+    assert main(["preview", "--stack", STACK, "--image", runs], folder=engine.folder) == 0
+
+    printed = capsys.readouterr().out
+    assert f"{plan.OUTSIDE}\n\n1 to update." in printed
+    assert "| update | `splat-gpu-endpoint` | `Endpoint` |" in printed.partition(plan.OUTSIDE)[2]
+    assert deploy.deploy(engine, STACK, runs).outcome is deploy.Outcome.DEPLOYED
+    assert cloud.endpoints()[0]["workers"] == endpoint["workers"]
+    project.set(image="checkout")
+    project.up()
+
+
 def test_a_preview_shows_why_a_change_is_rejected(
     engine: Engine, project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:

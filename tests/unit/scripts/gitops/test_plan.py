@@ -73,3 +73,32 @@ def test_the_error_of_a_failed_preview_cannot_leave_its_code_fence() -> None:
 def test_a_long_plan_is_truncated_and_counts_the_rest() -> None:
     text = plan.render({"steps": [step("create", SCRIPT, f"r{n}") for n in range(plan.ROWS_MAX + 5)]}, stack="dev")
     assert "and 5 more" in text
+
+
+LOWERED = {"steps": [step("refresh", ENDPOINT, "gpu-endpoint"), step("update", ENDPOINT, "gpu-endpoint")]}
+SCRIPT_CHANGES = {"steps": [step("same", ENDPOINT, "gpu-endpoint"), step("update", SCRIPT, "edge-script")]}
+
+
+def test_a_plan_names_what_changed_outside_and_a_deployment_corrects() -> None:
+    refreshed = {"steps": [*LOWERED["steps"], *SCRIPT_CHANGES["steps"][1:]]}
+    outside = plan.changed_outside(SCRIPT_CHANGES, refreshed)
+    assert [one.name for one in outside] == ["gpu-endpoint"]
+
+    text = plan.render(SCRIPT_CHANGES, stack="dev", outside=outside)
+
+    first, second = text.split(plan.OUTSIDE)
+    assert "`edge-script`" in first
+    assert "`gpu-endpoint`" not in first
+    assert "`gpu-endpoint`" in second
+    assert "`edge-script`" not in second
+
+
+def test_a_plan_without_changes_of_its_own_still_names_what_changed_outside() -> None:
+    unchanged = {"steps": [step("same", ENDPOINT, "gpu-endpoint")]}
+    text = plan.render(unchanged, stack="dev", outside=plan.changed_outside(unchanged, LOWERED))
+    assert "No changes." not in text
+    assert f"{plan.OUTSIDE}\n\n1 to update.\n\n" in text
+
+
+def test_nothing_is_outside_a_plan_that_changes_the_same_resources() -> None:
+    assert plan.changed_outside(LOWERED, LOWERED) == ()
