@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import textwrap
 import time
 from pathlib import Path
@@ -70,10 +71,12 @@ def test_both_servers_start_once_and_end_together(
     tmp_path: Path, state: StateFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = checkout(tmp_path)
+    state.logs.mkdir(parents=True, mode=0o755)  # as an earlier release left it
     first = start(state, root, monkeypatch)
     try:
         assert start(state, root, monkeypatch) == first
         assert supervisor.is_running(state)
+        assert [stat.S_IMODE(one.stat().st_mode) for one in (state.root, state.logs)] == [0o700, 0o700]
     finally:
         assert supervisor.stop(state)
     assert not supervisor.is_running(state)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
+import stat
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from local_cloud.addresses import StateFolder
+from local_cloud.addresses import Addresses, StateFolder
 from scripts.splat_cli import local
 from scripts.splat_cli.errors import CommandError
 
 RIGHT = "the right one"
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture
@@ -109,3 +113,24 @@ def test_a_state_that_another_command_is_writing_is_left_alone(checkout: Path, s
         local.deployed(checkout)
 
     assert attributes.exists()
+
+
+def test_up_closes_the_state_to_others_also_one_of_an_earlier_release(
+    checkout: Path, state: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (state.root / "passphrase").write_text(RIGHT)
+    (checkout / "pulumi").write_text('#!/bin/sh\necho \'{"appUrl": "http://127.0.0.1:1"}\'\n')
+    shutil.copy(ROOT / "Pulumi.local.yaml", checkout)
+    for folder in (state.root, state.root / "state"):
+        folder.chmod(0o755)
+    running = Addresses(
+        app_url="http://127.0.0.1:1",
+        runpod_url="http://127.0.0.1:2",
+        control_url="http://127.0.0.1:3",
+        supervisor_pid=1,
+    )
+    monkeypatch.setattr(local, "_start_cloud", lambda *_, **__: running)
+
+    local.up(checkout, console=Console(quiet=True))
+
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (state.root, state.root / "state")] == [0o700, 0o700]
