@@ -18,7 +18,7 @@ const CODES = ["BAD_REQUEST", "UNAUTHENTICATED", "BUDGET_EXCEEDED", "FORBIDDEN",
 let cloud: Cloud;
 let victim: { id: string; job: ScriptedJob };
 let other: { id: string; job: ScriptedJob };
-const table: { readonly attack: string; readonly answer: string }[] = [];
+const table = new Map<string, string>();
 
 beforeAll(async () => {
   cloud = await Cloud.start({ rateLimit: 1_000_000, shipped: true });
@@ -29,17 +29,24 @@ beforeAll(async () => {
 afterAll(async () => {
   await cloud.stop();
   if (process.env["ATTACK_RUNS"] !== undefined) {
-    const width = Math.max(...table.map(({ attack }) => attack.length));
-    process.stdout.write(`\n${table.map(({ attack, answer }) => `${attack.padEnd(width)}  ${answer}`).join("\n")}\n`);
+    const width = Math.max(...[...table.keys()].map((what) => what.length));
+    process.stdout.write(`\n${[...table].map(([what, answer]) => `${what.padEnd(width)}  ${answer}`).join("\n")}\n`);
   }
 });
+
+class Hang extends Error {}
 
 interface Raw {
   readonly status: number;
   readonly text: string;
 }
 
-/** Sends a path exactly as written: fetch would tidy it up. */
+const HANG_MS = 60_000;
+/** Of one fuzzed request on a machine that is busy with other work. */
+const FUZZ_CASE_MS = 300;
+const MEMORY_MAX_MB = 1024;
+
+/** Sends a path exactly as written: fetch would tidy it up. Rejects with a Hang without an answer. */
 function raw(method: string, path: string, { headers = {}, body = "" }: { headers?: Record<string, string>; body?: string | Buffer } = {}): Promise<Raw> {
   const { hostname, port } = new URL(cloud.url);
   return new Promise((resolve, reject) => {
@@ -50,6 +57,7 @@ function raw(method: string, path: string, { headers = {}, body = "" }: { header
       response.on("end", () => resolve({ status: response.statusCode ?? 0, text }));
     });
     sent.on("error", reject);
+    sent.setTimeout(HANG_MS, () => sent.destroy(new Hang(`${method} ${path}: no answer within ${HANG_MS} ms`)));
     sent.end(body);
   });
 }
@@ -64,8 +72,22 @@ function codeOf({ text }: Raw): string {
 
 async function attack(what: string, expected: readonly [number, string], send: () => Promise<Raw>): Promise<void> {
   const answer = await send();
-  table.push({ attack: what, answer: `${answer.status} ${codeOf(answer)}` });
+  table.set(what, `${answer.status} ${codeOf(answer)}`);
   expect([what, answer.status, codeOf(answer)]).toEqual([what, ...expected]);
+}
+
+/**
+ * What a call made the edge ask of RunPod: the fewest questions of three tries. The edge also asks by itself about a job
+ * that waits, and on a busy machine some of that falls into a try.
+ */
+async function askedOfRunPod(call: () => Promise<void>): Promise<string[]> {
+  const tries: string[][] = [];
+  for (let one = 0; one < 3; one++) {
+    const asked = cloud.runpod.calls.length;
+    await call();
+    tries.push(cloud.runpod.calls.slice(asked));
+  }
+  return tries.reduce((fewest, asked) => (asked.length < fewest.length ? asked : fewest));
 }
 
 const hookPath = (url: string): string => new URL(url).pathname;
@@ -108,9 +130,8 @@ describe("hooks", () => {
       ["hook: genuine key, project that is not there", `/api/hooks/runpod/${capability("hook-runpod", "p_0000000000000000", 1, nonce, Number(expires), own)}`],
     ];
     for (const [what, path] of cases) {
-      const asked = cloud.runpod.calls.length;
-      await attack(what, FORBIDDEN, () => raw("POST", path, { body: "{}" }));
-      expect([what, cloud.runpod.calls.length]).toEqual([what, asked]);
+      const asked = await askedOfRunPod(() => attack(what, FORBIDDEN, () => raw("POST", path, { body: "{}" })));
+      expect([what, asked]).toEqual([what, []]);
     }
   });
 
@@ -122,9 +143,8 @@ describe("hooks", () => {
       ["hook: stolen address, no JSON", "<xml>"],
       ["hook: stolen address, nothing", ""],
     ] as const) {
-      const asked = cloud.runpod.calls.length;
-      await attack(what, [204, ""], () => raw("POST", hookPath(victim.job.webhook), { body }));
-      expect(cloud.runpod.calls.slice(asked)).toEqual(["GET status"]);
+      const asked = await askedOfRunPod(() => attack(what, [204, ""], () => raw("POST", hookPath(victim.job.webhook), { body })));
+      expect([what, asked]).toEqual([what, ["GET status"]]);
       expect((await cloud.call("GET", `/api/projects/${victim.id}`)).json.state).toBe("queued");
     }
   });
@@ -145,7 +165,7 @@ describe("hooks", () => {
     // The refusal ends the connection in mid-body. The local front waits a second for it, which a busy machine may miss.
     const statuses = [await endless()];
     while (statuses.at(-1) === 502 && statuses.length < 5) statuses.push(await endless());
-    table.push({ attack: "progress: endless body without a length", answer: statuses.join(", ") });
+    table.set("progress: endless body without a length", statuses.join(", "));
     expect(statuses.at(-1)).toBe(413);
   });
 
@@ -187,7 +207,7 @@ describe("addresses and scopes", () => {
     ["method: made up", "PROPFIND", "/api/projects", 405],
   ])("%s", async (what, method, path, status) => {
     const answer = await raw(method, path.replace("ID", victim.id), { headers: { authorization: `Bearer ${cloud.tokens.view}` } }).catch((error: unknown) => ({ status: 0, text: String(error) }));
-    table.push({ attack: what, answer: `${answer.status} ${codeOf(answer)}` });
+    table.set(what, `${answer.status} ${codeOf(answer)}`);
     // A method that HTTP servers themselves refuse may end before it reaches us.
     expect([what, answer.status === 0 || answer.status === 400 || answer.status === status ? status : answer.status]).toEqual([what, status]);
     expect(answer.text).not.toMatch(/root:|\bat .*\.ts|stack/i);
@@ -200,7 +220,7 @@ describe("addresses and scopes", () => {
       const location = await new Promise<string | undefined>((resolve, reject) => {
         httpRequest({ hostname, port, path }, (response) => resolve(response.resume().headers.location)).on("error", reject).end();
       });
-      table.push({ attack: `redirect: ${path}`, answer: location ?? "none" });
+      table.set(`redirect: ${path}`, location ?? "none");
       if (location !== undefined) expect(new URL(location, cloud.url).origin).toBe(cloud.url);
     },
   );
@@ -220,11 +240,11 @@ describe("addresses and scopes", () => {
     ];
     for (const [what, address] of cases) {
       const status = await put(address);
-      table.push({ attack: what, answer: String(status) });
+      table.set(what, String(status));
       expect([what, [400, 403].includes(status)]).toEqual([what, true]);
     }
     const read = await fetch(url);
-    table.push({ attack: "upload: address used to read", answer: String(read.status) });
+    table.set("upload: address used to read", String(read.status));
     expect(read.status).toBe(403);
   });
 });
@@ -273,7 +293,7 @@ const fuzzed = fc.record({
   headers: fc.dictionary(fc.constantFrom("range", "if-none-match", "idempotency-key", "origin", "cookie", "upgrade", "content-type", "accept"), fc.string({ maxLength: 30 }).map((text) => text.replace(/[^\x20-\x7e]/g, "")), { maxKeys: 3 }),
 });
 
-test(`${FUZZ_RUNS} random requests never get a 5xx, and every error is in the envelope`, { timeout: 600_000 }, async () => {
+test(`${FUZZ_RUNS} random requests never get a 5xx, and every error is in the envelope`, { timeout: 60_000 + FUZZ_RUNS * FUZZ_CASE_MS }, async () => {
   const seen = new Map<number, number>();
   let prey = await newProject(cloud);
   await fc.assert(
@@ -282,7 +302,10 @@ test(`${FUZZ_RUNS} random requests never get a 5xx, and every error is in the en
       const answer = await raw(method, `${path.replace("PREY", prey)}${search === "" ? "" : `?${search}`}`, {
         headers: { ...one.headers, ...(one.as === null ? {} : { authorization: `Bearer ${cloud.tokens[one.as]}` }) },
         body: method === "GET" || method === "HEAD" ? "" : one.body,
-      }).catch(() => ({ status: 400, text: '{"error":{"code":"BAD_REQUEST"}}' }));
+      }).catch((error: unknown) => {
+        if (error instanceof Hang) throw error;
+        return { status: 400, text: '{"error":{"code":"BAD_REQUEST"}}' }; // what no HTTP client sends
+      });
       seen.set(answer.status, (seen.get(answer.status) ?? 0) + 1);
       if (method === "DELETE" && answer.status === 204) prey = await newProject(cloud);
       expect(answer.status).toBeLessThan(500);
@@ -290,12 +313,15 @@ test(`${FUZZ_RUNS} random requests never get a 5xx, and every error is in the en
     }),
     { numRuns: FUZZ_RUNS, seed: FUZZ_SEED, endOnFailure: false },
   );
-  table.push({ attack: `${FUZZ_RUNS} random requests`, answer: [...seen].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`).join(", ") });
+  table.set(`${FUZZ_RUNS} random requests`, [...seen].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`).join(", "));
   // A fuzz run that is only refused proves little.
   const opened = [...seen].filter(([status]) => status < 300).reduce((sum, [, count]) => sum + count, 0);
   expect(opened / FUZZ_RUNS).toBeGreaterThan(0.08);
   expect((await cloud.call("GET", `/api/projects/${victim.id}`)).json.state).toBe("queued");
   expect(cloud.log()).not.toContain("worker error");
+  const memory = await cloud.memoryPeaksMb();
+  table.set("peak memory of runtime and workerd in MB", memory.join(", "));
+  expect(Math.max(...memory)).toBeLessThan(MEMORY_MAX_MB);
 });
 
 test("the log of all this holds no secret", () => {

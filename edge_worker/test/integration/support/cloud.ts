@@ -191,6 +191,16 @@ export class Cloud {
     return this.#log.join("\n");
   }
 
+  /** Peak of resident memory of the runtime and its workerd, each in MB; none where there is no /proc. */
+  async memoryPeaksMb(): Promise<number[]> {
+    const own = `/proc/${this.#process.pid}`;
+    const children = await readFile(`${own}/task/${this.#process.pid}/children`, "utf8").catch(() => null);
+    if (children === null) return [];
+    const folders = [own, ...children.split(" ").filter(Boolean).map((pid) => `/proc/${pid}`)];
+    const statuses = await Promise.all(folders.map((folder) => readFile(`${folder}/status`, "utf8")));
+    return statuses.map((status) => Math.round((Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1]) * 1024) / 1e6));
+  }
+
   async stop(): Promise<void> {
     await this.#keepCounters();
     const ended = new Promise((resolve) => this.#process.once("exit", resolve));
