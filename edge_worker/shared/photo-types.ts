@@ -22,6 +22,8 @@ export const SOURCE_EXTENSIONS: Readonly<Record<SourceType, string>> = { ...PHOT
 export const SOURCE_MEDIA_TYPES = Object.keys(SOURCE_EXTENSIONS) as [SourceType, ...SourceType[]];
 export const VIDEO_BYTES_MAX = 4 * 2 ** 30;
 export const VIDEO_SECONDS_MAX = 600;
+/** A clip is uploaded in parts of this size, of which the last may be smaller. S3 asks for 5 MiB to 5 GiB, and at most 10,000 parts. */
+export const PART_BYTES = 8 * 2 ** 20;
 const FRAMES_PER_S = 2;
 const FRAMES_MIN = 20;
 const FRAMES_MAX = 200;
@@ -33,6 +35,8 @@ export const framesWanted = (seconds: number): number => Math.min(Math.max(Math.
 
 /** What names of photos end in. */
 export const EXTENSIONS = ["jpg", "jpeg", "png", "webp", "heic", "heif", "avif"] as const;
+
+export const VIDEO_EXTENSIONS = ["mp4", "mov", "m4v"] as const;
 
 /** How many first bytes photoType needs. */
 export const HEAD_BYTES = 12;

@@ -4,9 +4,10 @@ Never prints; never puts the token or a presigned URL into an error."""
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,7 @@ TIMEOUT_S = 30.0
 UPLOAD_TIMEOUT_S = 300.0
 BATCH = 50  # the edge signs at most this many URLs per call
 TRIES = 4
+READ_BYTES = 256 * 1024
 JOBS_PAGE = 200
 RETRY_AFTER_MAX_S = 15.0
 RETRY_STATUS = {429, 500, 502, 503, 504}
@@ -155,20 +157,74 @@ class Rate(Reply):
 
 
 class Upload(Reply):
+    """Where a file goes: one PUT for a photo; a clip goes up in parts, without an address of its own."""
+
     name: str
     as_: str
+    method: str = "PUT"
+    url: str = ""
+    headers: dict[str, str] = {}
+
+
+class Part(Reply):
+    number: int
+    offset: int
+    bytes: int
     url: str
-    headers: dict[str, str]
+
+
+class Parts(Reply):
+    """stored: bytes of the parts that were reported. parts: the next missing ones."""
+
+    stored: int
+    parts: tuple[Part, ...]
+    complete: bool
+
+
+class StoredPhoto(Reply):
+    name: str
+    bytes: int = 0
+    uploaded: bool
+
+
+class UploadsStopped(Exception):
+    """Ends an upload that is under way: the command was stopped."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file, or `count` of its bytes from `offset`."""
+
+    path: Path
+    offset: int = 0
+    count: int | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        return self.path.stat().st_size if self.count is None else self.count
+
+    def read(self, stopped: threading.Event) -> Iterator[bytes]:
+        """The bytes, some at a time: a clip has gigabytes. Raises UploadsStopped once `stopped` is set."""
+        left = self.size_bytes
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            while left > 0 and (some := file.read(min(READ_BYTES, left))):
+                if stopped.is_set():
+                    raise UploadsStopped
+                left -= len(some)
+                yield some
 
 
 @dataclass
 class EdgeClient:
-    """One connection to one deployment. Use as a context manager."""
+    """One connection to one deployment. Use as a context manager.
+    uploads_stopped: ends the uploads that other threads have under way."""
 
     base_url: str
     token: str
     transport: httpx.BaseTransport | None = None
     sleep: Callable[[float], None] = time.sleep
+    uploads_stopped: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self._http = httpx.Client(
@@ -206,6 +262,10 @@ class EdgeClient:
     def project(self, project_id: str) -> Project:
         return Project.model_validate(self._call("GET", f"/api/projects/{project_id}"))
 
+    def newest_projects(self) -> list[Project]:
+        """The first page of projects, newest first."""
+        return [Project.model_validate(item) for item in self._call("GET", "/api/projects")["projects"]]
+
     def projects(self) -> list[Project]:
         """Every project, newest first."""
         found: list[Project] = []
@@ -239,13 +299,40 @@ class EdgeClient:
 
         Raises ServiceError with the photo's name and the status, never with the URL.
         """
+        self._put(upload.name, upload.url, upload.headers, Piece(path))
+
+    def next_parts(self, project_id: str, as_: str, stored: Mapping[int, str]) -> Parts:
+        """Report stored parts of a clip (number -> ETag), and get the next missing ones. When none is missing, the
+        service assembles the clip."""
+        body = {"stored": [{"number": number, "etag": etag} for number, etag in sorted(stored.items())]}
         for attempt in range(1, TRIES + 1):
             try:
-                with path.open("rb") as content:  # a clip has gigabytes
-                    answer = self._storage.put(upload.url, content=content, headers=upload.headers)
+                return Parts.model_validate(
+                    self._call("POST", f"/api/projects/{project_id}/photos/{as_}/parts", json=body)
+                )
+            except ServiceError as error:
+                # Reported twice, a part is the same part.
+                if attempt == TRIES or error.exit_code != ServiceError.exit_code:
+                    raise
+            self.sleep(0.5 * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    def put_part(self, part: Part, clip: Photo) -> str:
+        """Upload one part of a clip. Returns its ETag; raises like `put`."""
+        answer = self._put(
+            f"part {part.number} of {clip.name}", part.url, {}, Piece(clip.path, part.offset, part.bytes)
+        )
+        return str(answer.headers.get("etag", "")).strip('"')
+
+    def _put(self, name: str, url: str, headers: Mapping[str, str], piece: Piece) -> httpx.Response:
+        for attempt in range(1, TRIES + 1):
+            try:
+                length = {"Content-Length": str(piece.size_bytes)}
+                content = piece.read(self.uploads_stopped)
+                answer = self._storage.put(url, content=content, headers={**headers, **length})
             except OSError as error:
                 raise CommandError(
-                    f"{path} cannot be read any more: {error.strerror}.",
+                    f"{piece.path} cannot be read any more: {error.strerror}.",
                     hint="restore it or leave it out, then try again",
                 ) from None
             except httpx.TransportError as fault:
@@ -253,7 +340,7 @@ class EdgeClient:
             else:
                 # 412: an earlier try arrived although its answer was lost; the URL writes once.
                 if answer.is_success or (answer.status_code == 412 and attempt > 1):
-                    return
+                    return answer
                 said = f"the storage answered {answer.status_code}"
                 if answer.status_code not in RETRY_STATUS:
                     break
@@ -262,12 +349,17 @@ class EdgeClient:
         hint = (
             "the upload link has expired: run the same command again" if "403" in said else "run the same command again"
         )
-        raise ServiceError(f"{upload.name} was not uploaded: {said}.", hint=hint)
+        raise ServiceError(f"{name} was not uploaded: {said}.", hint=hint)
 
     def photo_names(self, project_id: str) -> dict[str, str]:
         """The user's file names by the names that the service gave the photos (0001.jpg)."""
         listed = self._call("GET", f"/api/projects/{project_id}/photos")["photos"]
         return {item["as"]: item["name"] for item in listed}
+
+    def stored_photos(self, project_id: str) -> list[StoredPhoto]:
+        """Declared photos and clips, and which of them have arrived."""
+        listed = self._call("GET", f"/api/projects/{project_id}/photos")["photos"]
+        return [StoredPhoto.model_validate(item) for item in listed]
 
     def missing_photos(self, project_id: str) -> list[str]:
         """Names of photos that were announced and have not arrived."""

@@ -127,7 +127,7 @@ def adopt(
 
 @app.command()
 def reconstruct(
-    folder: Annotated[Path, typer.Argument(help="Folder of photos", metavar="DIR")],
+    folder: Annotated[Path, typer.Argument(help="Folder of photos and clips, or one clip", metavar="DIR")],
     *,
     stack: StackOption = LOCAL,
     preset: PresetOption = "preview",

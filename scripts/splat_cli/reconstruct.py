@@ -5,20 +5,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from scripts.splat_cli.edge_client import EdgeClient, Estimate, Project, Upload
+from scripts.splat_cli.edge_client import EdgeClient, Estimate, Project
 from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.photos import Photo, find_photos, photos_in, readable, told
 from scripts.splat_cli.progress import Stages
 from scripts.splat_cli.show import STAGE_WORDS, own_names, seconds, usd
+from scripts.splat_cli.upload.send import KEPT, resumable, send, unfinished
 
-PARALLEL_UPLOADS = 4
 POLL_S = 0.7
 NAME_LENGTH_MAX = 120  # of a project (docs/contracts.md)
 # With these the same photos fail again, so the exit code blames the photos and not the service.
@@ -41,7 +40,8 @@ def reconstruct(
     once it exists.
 
     When the job fails, raises CommandError with the worker's message and hint if the photos are at fault, or else
-    ServiceError. An error before the job starts removes the project; Ctrl-C during the job cancels the job.
+    ServiceError. An error before the job starts removes the project, unless clips are on their way: then the same
+    command continues the upload. Ctrl-C during the job cancels the job.
     """
     check_preset(client, preset)
     photos, left_out = find_photos(folder, client.limits())
@@ -49,10 +49,11 @@ def reconstruct(
         console.print(f"  {line}", markup=False, soft_wrap=True)
     if usd_max is not None:
         check_ceiling(client.estimate_for(preset, photos_in(photos)), usd_max, photos=photos_in(photos), preset=preset)
-    project = client.create_project(readable(name).strip()[:NAME_LENGTH_MAX] or "Scene")
+    title = readable(name).strip()[:NAME_LENGTH_MAX] or "Scene"
+    project = unfinished(client, title, photos) or client.create_project(title)
     created(project)
-    with _undo_on(BaseException, lambda: client.delete_project(project.id)):
-        _upload(client, project, photos, console)
+    with _kept_or_undone(photos, console, lambda: client.delete_project(project.id)):
+        send(client, project, photos, console)
         estimate = client.estimate(project.id, preset)
         console.print(
             f"  {_counted(photos)}, preset {preset}: about {seconds(round(estimate.seconds))} and"
@@ -101,6 +102,25 @@ def check_ceiling(estimate: Estimate, usd_max: float, *, photos: int, preset: st
 
 
 @contextmanager
+def _kept_or_undone(photos: Sequence[Photo], console: Console, undo: Callable[[], object]) -> Iterator[None]:
+    """On an error before the job starts: keep what was sent of clips, undo anything else."""
+    if not resumable(photos):
+        with _undo_on(BaseException, undo):
+            yield
+        return
+    try:
+        yield
+    except (KeyboardInterrupt, CommandError) as error:
+        if isinstance(error, KeyboardInterrupt) or error.exit_code == ServiceError.exit_code:
+            console.print(f"  {KEPT}", markup=False, soft_wrap=True)
+        else:
+            # Refused: the same command would be refused again.
+            with suppress(ServiceError):
+                undo()
+        raise
+
+
+@contextmanager
 def _undo_on(kind: type[BaseException], undo: Callable[[], object]) -> Iterator[None]:
     """Undo when the block raises `kind`, then raise the original error."""
     try:
@@ -113,32 +133,6 @@ def _undo_on(kind: type[BaseException], undo: Callable[[], object]) -> Iterator[
             if isinstance(reason, KeyboardInterrupt):
                 raise
         raise
-
-
-def _upload(client: EdgeClient, project: Project, photos: list[Photo], console: Console) -> None:
-    """Upload all photos to presigned URLs, a few at a time. Raises ServiceError for the first that fails."""
-    uploads = client.request_uploads(project.id, photos)
-    total = sum(photo.size_bytes for photo in photos)
-    sent = 0
-    with Stages(console) as stages, ThreadPoolExecutor(PARALLEL_UPLOADS) as pool:
-        pairs: list[tuple[Upload, Photo]] = list(zip(uploads, photos, strict=True))
-        sending = {pool.submit(client.put, upload, photo.path): photo for upload, photo in pairs}
-        try:
-            stages.update(STAGE_WORDS["upload_photos"], 0.0)
-            for finished in as_completed(sending):
-                finished.result()
-                sent += sending[finished].size_bytes
-                stages.update(STAGE_WORDS["upload_photos"], sent / total)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        stages.finish()
-    missing = client.missing_photos(project.id)
-    if missing:
-        raise ServiceError(
-            f"{len(missing)} photos did not arrive: {', '.join(missing[:5])}.",
-            hint="run the same command again",
-        )
 
 
 def _watch(client: EdgeClient, project_id: str, console: Console, *, sleep: Callable[[float], None]) -> Project:

@@ -89,6 +89,19 @@ def report_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
+def clip_words(clip: Mapping[str, Any]) -> str:
+    """How many frames of a clip were used, and at which seconds."""
+    used = clip["used_s"]
+    at = f": {', '.join(clock(moment) for moment in used)}" if used else ""
+    return f"{len(used)} of {clip['name']} ({seconds(clip['seconds'])}){at}"
+
+
+def clock(moment_s: float) -> str:
+    """75.5 as 1:15.5, as the page shows it."""
+    tenths = round(moment_s * 10)
+    return f"{tenths // 600}:{tenths % 600 / 10:04.1f}"
+
+
 def report_table(report: Mapping[str, Any], *, title: str, names: Mapping[str, str] = NO_NAMES) -> Table:
     """The table of a job report. names: the user's file names by the service's."""
     table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
@@ -98,6 +111,10 @@ def report_table(report: Mapping[str, Any], *, title: str, names: Mapping[str, s
         table.add_row(label, value)
     for item in report["photos"].get("rejected", []):
         table.add_row("  left out", own_names(f"{item['name']}: {item['reason']}", names))
+    for item in report.get("videos", []):
+        table.add_row("Frames", own_names(clip_words(item), names))
+        for part in item.get("dropped", []):
+            table.add_row("  left out", f"{clock(part['from_s'])} to {clock(part['to_s'])}: {part['reason']}")
     for words in report.get("warnings", []):
         table.add_row("  note", str(words))
     return table

@@ -48,7 +48,8 @@ export const ProjectsAnswer = z.object({ projects: z.array(ProjectSchema), curso
 /** One message of a project's websocket. */
 export const ProjectEvent = z.object({ type: z.literal("project"), project: ProjectSchema });
 
-const UploadSchema = z.object({
+/** A photo goes up in one PUT, a clip in parts. */
+const PutSchema = z.object({
   name: z.string(),
   as: z.string(),
   method: z.literal("PUT"),
@@ -56,10 +57,19 @@ const UploadSchema = z.object({
   headers: z.record(z.string(), z.string()),
   expires_at: Time,
 });
+const UploadSchema = z.discriminatedUnion("method", [PutSchema, z.object({ name: z.string(), as: z.string(), method: z.literal("PARTS") })]);
 export const UploadsAnswer = z.object({ uploads: z.array(UploadSchema) });
+export type PutUpload = z.infer<typeof PutSchema>;
 export type Upload = z.infer<typeof UploadSchema>;
 
-/** thumbnail: whether a small picture of it is stored. */
+/** Part n (from 1) of a clip: its bytes from `offset`, exactly `bytes` of them. */
+const PartSchema = z.object({ number: z.int(), offset: z.int(), bytes: z.int(), url: z.url(), expires_at: Time });
+/** stored: bytes of the parts that were reported. parts: the next missing ones. complete: the clip is assembled. */
+export const PartsAnswer = z.object({ stored: z.int(), parts: z.array(PartSchema), complete: z.boolean() });
+export type Part = z.infer<typeof PartSchema>;
+export type Parts = z.infer<typeof PartsAnswer>;
+
+/** thumbnail: whether a small picture of it is stored. frames: how many photos a clip counts for; null for a photo. */
 const StoredPhotoSchema = z.object({
   name: z.string(),
   as: z.string(),
@@ -67,6 +77,7 @@ const StoredPhotoSchema = z.object({
   bytes: z.int(),
   uploaded: z.boolean(),
   thumbnail: z._default(z.boolean(), false),
+  frames: z._default(z.nullable(z.int()), null),
 });
 export const PhotosAnswer = z.object({ photos: z.array(StoredPhotoSchema) });
 export type StoredPhoto = z.infer<typeof StoredPhotoSchema>;

@@ -42,12 +42,18 @@ export class Presigner {
     return { url: await this.#sign("PUT", key, expiresS, signedHeaders), headers: sent };
   }
 
-  async #sign(method: string, key: string, expiresS: number, headers: Record<string, string>): Promise<string> {
+  /** One part of an upload that has started, bound to its exact size. */
+  part(key: string, upload: { readonly id: string; readonly number: number; readonly bytes: number }, expiresS: number): Promise<string> {
+    const query = `partNumber=${upload.number}&uploadId=${encodeURIComponent(upload.id)}&`;
+    return this.#sign("PUT", key, expiresS, { "content-length": String(upload.bytes) }, query);
+  }
+
+  async #sign(method: string, key: string, expiresS: number, headers: Record<string, string>, query = ""): Promise<string> {
     const { endpoint, bucket, accessKeyId, secretAccessKey } = this.#s3;
     const seconds = Math.min(EXPIRY_MAX_S, Math.max(1, Math.ceil(expiresS)));
     const signer = new AwsV4Signer({
       method,
-      url: `${endpoint}/${bucket}/${key}?X-Amz-Expires=${seconds}`,
+      url: `${endpoint}/${bucket}/${key}?${query}X-Amz-Expires=${seconds}`,
       headers,
       accessKeyId,
       secretAccessKey,

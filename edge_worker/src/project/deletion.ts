@@ -3,6 +3,7 @@
 import { keys } from "../clients/bucket-keys.ts";
 import type { JobRunner } from "./job/runner.ts";
 import { transition } from "./job/state.ts";
+import { abortUpload } from "./photos/parts.ts";
 import { RETRY_EVERY_MS, type ProjectRecord } from "./record.ts";
 import type { ProjectStore } from "./store.ts";
 import type { Watchers } from "./watchers.ts";
@@ -50,6 +51,7 @@ export class Deletion {
     await this.#record.index.remove(row.id);
     await this.#record.updateIndexIfStale();
     await this.#jobs.confirmCancels();
+    await Promise.all(this.#store.uploads().map((upload) => abortUpload(this.#bucket, row.id, upload)));
     await this.#deleteBytes(keys.project(row.id));
     const now = Date.now();
     const pending = this.#store.row?.index_dirty === true || (this.#store.row?.job.toCancel.length ?? 0) > 0;

@@ -2,7 +2,7 @@
 // Connects the parts; the rules are in them.
 import { DurableObject } from "cloudflare:workers";
 
-import type { Upload } from "../../shared/contracts/api.ts";
+import type { Parts, Upload } from "../../shared/contracts/api.ts";
 import type { Edit } from "../../shared/contracts/edit.ts";
 import type { Project as ProjectView } from "../../shared/contracts/project.ts";
 import type { Preset } from "../../shared/stages.ts";
@@ -15,6 +15,7 @@ import { Deletion } from "./deletion.ts";
 import { EditBook } from "./edit-book.ts";
 import { JobRunner, type ProgressVerdict } from "./job/runner.ts";
 import { NEW_KEY, earlierAnswer } from "./once.ts";
+import { ClipParts, type StoredPart } from "./photos/parts.ts";
 import type { PhotoDeclaration, PhotoRow } from "./photos/rules.ts";
 import { PhotoShelf } from "./photos/shelf.ts";
 import { Thumbnails, type Thumbnail } from "./photos/thumbnails.ts";
@@ -33,6 +34,7 @@ export class Project extends DurableObject<Env> {
   readonly #edits: EditBook;
   readonly #record: ProjectRecord;
   readonly #shelf: PhotoShelf;
+  readonly #parts: ClipParts;
   readonly #thumbnails: Thumbnails;
   readonly #jobs: JobRunner;
   readonly #deletion: Deletion;
@@ -47,6 +49,7 @@ export class Project extends DurableObject<Env> {
     this.#edits = new EditBook(this.#store, env.BUCKET);
     this.#record = new ProjectRecord(ctx, env, this.#store, this.#watchers, this.#edits);
     this.#shelf = new PhotoShelf(env, this.#store, this.#record);
+    this.#parts = new ClipParts(env, this.#store, this.#record);
     this.#thumbnails = new Thumbnails(env.BUCKET, this.#store, this.#record);
     this.#jobs = new JobRunner(env, this.#store, this.#record, this.#shelf);
     this.#deletion = new Deletion(ctx.storage, env.BUCKET, { store: this.#store, record: this.#record, jobs: this.#jobs, watchers: this.#watchers });
@@ -103,6 +106,15 @@ export class Project extends DurableObject<Env> {
 
   declarePhotos(declared: readonly PhotoDeclaration[], caller: string, onceKey: string | null = null): Promise<Upload[] | Refusal> {
     return guard(() => this.#shelf.declare(declared, caller, onceKey));
+  }
+
+  /** stored: parts of a clip that its uploader has stored since the last call. */
+  nextParts(as: string, stored: readonly StoredPart[]): Promise<Parts | Refusal> {
+    return guard(async () => {
+      const answer = await this.#parts.next(as, stored);
+      if (answer.complete) await this.#shelf.sync({ exact: true });
+      return answer;
+    });
   }
 
   photos(): Promise<PhotoRow[] | Refusal> {

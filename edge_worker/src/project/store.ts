@@ -31,7 +31,8 @@ const SCHEMA = `
     uploaded INTEGER NOT NULL DEFAULT 0,
     real_type TEXT,
     thumbnail INTEGER NOT NULL DEFAULT 0,
-    frames INTEGER
+    frames INTEGER,
+    upload TEXT
   );
   CREATE TABLE IF NOT EXISTS share (
     id TEXT PRIMARY KEY,
@@ -61,7 +62,7 @@ const SCHEMA = `
 /** Columns that rows of older versions lack. */
 const LATER_COLUMNS = {
   project: { uploads_until: "INTEGER NOT NULL DEFAULT 0" },
-  photo: { thumbnail: "INTEGER NOT NULL DEFAULT 0", frames: "INTEGER" },
+  photo: { thumbnail: "INTEGER NOT NULL DEFAULT 0", frames: "INTEGER", upload: "TEXT" },
   share: { views: "INTEGER NOT NULL DEFAULT 0", embed: "TEXT" },
 } as const;
 
@@ -113,6 +114,14 @@ export interface ShareRow {
   readonly embed: readonly string[] | null;
 }
 
+/** An upload in parts that has started. at: when, ms. parts: ETags of the parts that its uploader reported as stored, by number. */
+export interface PartsUpload {
+  readonly as: string;
+  readonly id: string;
+  readonly at: number;
+  readonly parts: Readonly<Record<number, string>>;
+}
+
 type SqlRow = Record<string, SqlStorageValue>;
 
 export class ProjectStore {
@@ -150,7 +159,12 @@ export class ProjectStore {
   /** Every row, for a backup, without secrets. Of share links only digests are stored. */
   dump(): Tables {
     const tables = Object.fromEntries(PROJECT_TABLES.map((name) => [name, readRows(this.#sql, name)]));
-    return { ...tables, project: (tables["project"] ?? []).map((row) => ({ ...row, ...SECRET_COLUMNS })) };
+    return {
+      ...tables,
+      project: (tables["project"] ?? []).map((row) => ({ ...row, ...SECRET_COLUMNS })),
+      // The bytes of an unfinished upload are in no other bucket.
+      photo: (tables["photo"] ?? []).map(({ upload: _, ...row }) => row),
+    };
   }
 
   /** Replaces every row by those of a backup. Throws CONFLICT for rows that do not fit; the caller rolls back. */
@@ -159,6 +173,7 @@ export class ProjectStore {
     this.#addLaterColumns();
     for (const name of PROJECT_TABLES) this.#sql.exec(`DELETE FROM "${name}"`);
     addRows(this.#sql, PROJECT_TABLES, tables);
+    this.#sql.exec("UPDATE photo SET upload = NULL");
     this.#row = this.#load();
   }
 
@@ -201,6 +216,23 @@ export class ProjectStore {
 
   markThumbnail(as: string): void {
     this.#sql.exec('UPDATE photo SET thumbnail = 1 WHERE "as" = ?', as);
+  }
+
+  /** The upload in parts of a clip that is under way, undefined if none is. */
+  upload(as: string): PartsUpload | undefined {
+    return this.uploads().find((one) => one.as === as);
+  }
+
+  uploads(): PartsUpload[] {
+    return this.#sql
+      .exec('SELECT "as", upload FROM photo WHERE upload IS NOT NULL')
+      .toArray()
+      .map((row) => ({ as: String(row["as"]), ...(JSON.parse(String(row["upload"])) as Omit<PartsUpload, "as">) }));
+  }
+
+  /** null: forgets the one under way. */
+  setUpload(as: string, upload: Omit<PartsUpload, "as"> | null): void {
+    this.#sql.exec('UPDATE photo SET upload = ? WHERE "as" = ?', upload === null ? null : JSON.stringify({ id: upload.id, at: upload.at, parts: upload.parts }), as);
   }
 
   /** Whether there was such a photo. */

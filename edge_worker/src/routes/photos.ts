@@ -2,7 +2,7 @@
 // No photo bytes pass through here.
 import * as z from "zod/mini";
 
-import { EstimateAnswer, PhotosAnswer, UploadsAnswer } from "../../shared/contracts/api.ts";
+import { EstimateAnswer, PartsAnswer, PhotosAnswer, UploadsAnswer } from "../../shared/contracts/api.ts";
 import { PHOTOS_PER_CALL_MAX, THUMBNAILS_PER_CALL_MAX } from "../../shared/limits.ts";
 import { PRESETS, type Preset } from "../../shared/stages.ts";
 import { estimate } from "../account/estimate.ts";
@@ -23,6 +23,10 @@ const ThumbnailsBody = z.strictObject({
   thumbnails: z.array(z.strictObject({ as: z.string().check(z.maxLength(20)), image: jpeg(THUMBNAIL_LENGTH_MAX) })).check(z.minLength(1), z.maxLength(THUMBNAILS_PER_CALL_MAX)),
 });
 
+/** As the bucket answers it, without its quotes. */
+const Etag = z.string().check(z.regex(/^[\w+/=.-]{1,1024}$/));
+const PartsBody = z.strictObject({ stored: z.array(z.strictObject({ number: z.int().check(z.gte(1), z.lte(10_000)), etag: Etag })).check(z.maxLength(PHOTOS_PER_CALL_MAX)) });
+
 const PHOTOS_IN_ESTIMATE_MAX = 10_000;
 
 export const photoEndpoints: readonly Endpoint[] = [
@@ -30,7 +34,7 @@ export const photoEndpoints: readonly Endpoint[] = [
     method: "POST",
     path: "/api/projects/:id/photos",
     access: "upload",
-    summary: "Declare photos and get one presigned PUT for each, bound to type, exact size and first writer",
+    summary: "Declare photos and get one presigned PUT for each, bound to type, exact size and first writer; clips go up in parts",
     body: DeclareBody,
     idempotent: true,
     answers: { 201: UploadsAnswer },
@@ -41,6 +45,15 @@ export const photoEndpoints: readonly Endpoint[] = [
     },
   }),
   endpoint({
+    method: "POST",
+    path: "/api/projects/:id/photos/:as/parts",
+    access: "upload",
+    summary: "Report stored parts of a clip and get presigned PUTs for the next missing ones; when none is missing, the clip is assembled",
+    body: PartsBody,
+    answers: { 200: PartsAnswer },
+    handle: async ({ c, env, param, body }) => c.json(unwrap(await projectStub(env, param("id")).nextParts(param("as"), body.stored)), 200, { "cache-control": "no-store" }),
+  }),
+  endpoint({
     method: "GET",
     path: "/api/projects/:id/photos",
     access: "view",
@@ -48,7 +61,7 @@ export const photoEndpoints: readonly Endpoint[] = [
     answers: { 200: PhotosAnswer },
     handle: async ({ c, env, param }) => {
       const photos = unwrap(await projectStub(env, param("id")).photos());
-      return c.json({ photos: photos.map(({ name, as, type, bytes, uploaded, thumbnail }) => ({ name, as, type, bytes, uploaded, thumbnail })) });
+      return c.json({ photos: photos.map(({ name, as, type, bytes, uploaded, thumbnail, frames }) => ({ name, as, type, bytes, uploaded, thumbnail, frames })) });
     },
   }),
   endpoint({

@@ -13,6 +13,7 @@ import { transition } from "../job/state.ts";
 import { earlierAnswer } from "../once.ts";
 import type { ProjectRecord } from "../record.ts";
 import type { ProjectStore } from "../store.ts";
+import { abortUpload } from "./parts.ts";
 import { planUploads, type Photo, type PhotoDeclaration, type Plan, type PhotoRow } from "./rules.ts";
 
 /** A phone on a slow line gets an hour for its batch; a resumed upload gets fresh addresses. */
@@ -65,7 +66,9 @@ export class PhotoShelf {
 
   async delete(as: string): Promise<void> {
     const { id } = this.#record.changeable();
+    const upload = this.#store.upload(as);
     if (!this.#store.deletePhoto(as)) throw new ApiError("NOT_FOUND", `This project has no photo "${as}".`);
+    if (upload !== undefined) await abortUpload(this.#env.BUCKET, id, upload);
     await this.#env.BUCKET.delete([keys.photo(id, as), keys.thumbnail(id, as)]);
     await this.#changed();
   }
@@ -104,7 +107,7 @@ export class PhotoShelf {
     return planUploads(declared, this.#store.photos(), this.#store.row?.next_photo ?? 1, settingsOf(this.#env).limits);
   }
 
-  /** One PUT for each photo, bound to type, exact size and first writer. */
+  /** One PUT for each photo, bound to type, exact size and first writer. A clip goes up in parts (see parts.ts). */
   async #sign(projectId: string, photos: readonly Photo[]): Promise<Upload[]> {
     const expiresAt = Date.now() + UPLOAD_EXPIRY_S * 1000;
     // Until then bytes may still arrive, also in a project that was deleted meanwhile.
@@ -112,6 +115,7 @@ export class PhotoShelf {
     const presigner = new Presigner(settingsOf(this.#env));
     return Promise.all(
       photos.map(async ({ as, name, type, bytes }): Promise<Upload> => {
+        if (isVideo(type)) return { name, as, method: "PARTS" };
         const terms = { contentType: type, bytes, writeOnce: true };
         const { url, headers } = await presigner.put(keys.photo(projectId, as), UPLOAD_EXPIRY_S, terms);
         return { name, as, method: "PUT", url, headers, expires_at: new Date(expiresAt).toISOString() };

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 
 import contract from "../../../../docs/contracts/photo-types.json";
-import { EXTENSIONS, HEAD_BYTES, MEDIA_TYPES, PHOTO_TYPES, VIDEO_BYTES_MAX, VIDEO_SECONDS_MAX, VIDEO_TYPES, framesWanted, photoType, videoType } from "../../../shared/photo-types.ts";
+import { EXTENSIONS, HEAD_BYTES, MEDIA_TYPES, PHOTO_TYPES, VIDEO_BYTES_MAX, VIDEO_EXTENSIONS, VIDEO_SECONDS_MAX, VIDEO_TYPES, framesWanted, photoType, videoType } from "../../../shared/photo-types.ts";
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(text, (char) => char.charCodeAt(0));
 
@@ -49,8 +49,9 @@ describe("a clip", () => {
   });
 
   test("has the types and limits of the contract", () => {
-    const { media_types, bytes_max, seconds_max, frames_per_s, frames_min, frames_max } = contract.video;
+    const { media_types, extensions, bytes_max, seconds_max, frames_per_s, frames_min, frames_max } = contract.video;
     expect(Object.keys(VIDEO_TYPES)).toEqual(media_types);
+    expect(VIDEO_EXTENSIONS).toEqual(extensions);
     expect([VIDEO_BYTES_MAX, VIDEO_SECONDS_MAX]).toEqual([bytes_max, seconds_max]);
     expect([framesWanted(1), framesWanted(30), framesWanted(seconds_max)]).toEqual([frames_min, 30 * frames_per_s, frames_max]);
   });

@@ -33,6 +33,8 @@ export interface PhotoDeclaration {
   type: string;
   bytes: number;
   sha256?: string;
+  /** The length of a clip. */
+  seconds?: number;
 }
 
 export async function call<T extends z.ZodMiniType>(method: string, path: string, reply: T, body?: unknown, onceKey?: string): Promise<z.infer<T>> {
@@ -85,6 +87,8 @@ export const api = {
   remove: async (projectId: string): Promise<void> => void (await send("DELETE", `/api/projects/${id(projectId)}`)),
   declare: (projectId: string, photos: readonly PhotoDeclaration[]) =>
     call("POST", `/api/projects/${id(projectId)}/photos`, answers.UploadsAnswer, { photos }),
+  parts: (projectId: string, as: string, stored: readonly { number: number; etag: string }[]) =>
+    call("POST", `/api/projects/${id(projectId)}/photos/${id(as)}/parts`, answers.PartsAnswer, { stored }),
   photos: (projectId: string) => call("GET", `/api/projects/${id(projectId)}/photos`, answers.PhotosAnswer),
   addThumbnails: async (projectId: string, thumbnails: readonly { as: string; image: string }[]): Promise<void> =>
     void (await send("POST", `/api/projects/${id(projectId)}/thumbnails`, { thumbnails })),

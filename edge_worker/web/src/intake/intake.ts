@@ -1,8 +1,9 @@
 // The chosen photos before the upload: facts, thumbnails, verdicts.
 // Never uploads. Holds one set at a time, for as long as the app is open.
 import type { PhotoLimits } from "../../../shared/limits.ts";
-import { HEAD_BYTES, photoType, type PhotoType } from "../../../shared/photo-types.ts";
+import { HEAD_BYTES, photoType, videoType, type SourceType } from "../../../shared/photo-types.ts";
 import { Store } from "../lib/store.ts";
+import { pictureOf, secondsOf } from "./clip.ts";
 import { picture } from "./picture.ts";
 import { judge, leftOut, uniqueNames, type Facts, type Verdict } from "./rules.ts";
 
@@ -19,12 +20,13 @@ export interface Chosen {
   examined: boolean;
 }
 
-/** A usable photo. */
+/** A usable photo or clip. seconds: the length of a clip. */
 export interface PhotoToSend {
   name: string;
-  type: PhotoType;
+  type: SourceType;
   bytes: number;
   sha256: string | null;
+  seconds: number | null;
   file: File;
   /** A small picture of it, if this browser could make one. */
   small: Blob | null;
@@ -71,7 +73,7 @@ export class Intake {
   #take(files: readonly Kept[], where: "first" | "last" = "last"): void {
     if (files.length === 0) return;
     const fresh = files.map(({ key, file, path }): Chosen => {
-      const facts: Facts = { name: file.name, bytes: file.size, type: null, sha256: null, sharpness: null, opens: true };
+      const facts: Facts = { name: file.name, bytes: file.size, type: null, sha256: null, sharpness: null, opens: true, seconds: null };
       return { key, file, path, facts, thumbnail: null, small: null, examined: false };
     });
     const all = where === "last" ? [...this.chosen.get(), ...fresh] : [...fresh, ...this.chosen.get()];
@@ -104,7 +106,7 @@ export class Intake {
   /** The usable photos among those already examined. */
   toSend(limits: PhotoLimits): PhotoToSend[] {
     const verdicts = this.verdicts(limits);
-    return this.chosen.get().flatMap(({ file, small, facts: { name, type, bytes, sha256 } }, i) => (verdicts[i]?.use && type !== null ? [{ name, type, bytes, sha256, file, small }] : []));
+    return this.chosen.get().flatMap(({ file, small, facts: { name, type, bytes, sha256, seconds } }, i) => (verdicts[i]?.use && type !== null ? [{ name, type, bytes, sha256, seconds, file, small }] : []));
   }
 
   #pump(): void {
@@ -122,12 +124,21 @@ export class Intake {
   async #examine({ key, file }: Chosen): Promise<void> {
     const still = (): boolean => this.chosen.get().some((one) => one.key === key);
     if (!still()) return;
-    const type = photoType(new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer()));
+    const head = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
+    const clip = videoType(head);
+    if (clip !== null) return this.#examineClip(key, file, clip);
+    const type = photoType(head);
     if (type === null) return this.#learn(key, { type }, null);
     const [sha256, seen] = await Promise.all([digest(file), picture(file)]);
     // Only Safari decodes HEIC. In other browsers a HEIC photo is uploaded unseen, and the worker decodes it.
     const opens = seen !== null || type === "image/heic";
     this.#learn(key, { type, sha256, opens, sharpness: seen?.sharpness ?? null }, seen?.thumbnail ?? null);
+  }
+
+  /** Without a digest: a clip may have gigabytes. */
+  async #examineClip(key: number, file: File, type: SourceType): Promise<void> {
+    const seconds = await secondsOf(file);
+    this.#learn(key, { type, seconds }, seconds === null ? null : await pictureOf(file, seconds));
   }
 
   #learn(key: number, facts: Partial<Facts>, small: Blob | null): void {

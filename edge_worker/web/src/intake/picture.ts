@@ -1,4 +1,4 @@
-// Decodes a photo once, for its thumbnail and its sharpness.
+// Decodes a photo, or the shown frame of a clip, once, for its thumbnail and its sharpness.
 // Never holds on to the full image: phones have little memory.
 import { sharpness } from "./sharpness.ts";
 
@@ -11,7 +11,7 @@ export interface Picture {
 }
 
 /** Null when this browser cannot decode the file. */
-export async function picture(file: Blob): Promise<Picture | null> {
+export async function picture(file: Blob | HTMLVideoElement): Promise<Picture | null> {
   let bitmap: ImageBitmap;
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });

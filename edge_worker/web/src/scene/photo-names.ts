@@ -8,10 +8,14 @@ export type PhotoNames = (serverName: string) => string;
 
 export const stem = (name: string): string => name.replace(/\.[^.]*$/, "");
 
-/** Compares stems, because the worker may change a photo's extension (HEIC becomes JPEG). */
+/** Compares stems, because the worker may change a photo's extension (HEIC becomes JPEG). A frame is its clip's name and a time. */
 export function photoNames(photos: readonly StoredPhoto[]): PhotoNames {
   const names = new Map(photos.map(({ as, name }) => [stem(as), name]));
-  return (serverName) => names.get(stem(serverName)) ?? serverName;
+  return (serverName) => {
+    const [file = "", ...time] = serverName.split(" ");
+    const own = names.get(stem(file));
+    return own === undefined ? serverName : [own, ...time].join(" ");
+  };
 }
 
 /** A message from the worker with the owner's file names in place of the server's (0001.jpg). */

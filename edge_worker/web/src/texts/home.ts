@@ -20,3 +20,7 @@ export const BULK = {
   failed: (count: number, reason: string): string => `${plural(count, "scene")} could not be deleted. ${reason}`,
   pick: (name: string): string => `Select ${name}`,
 } as const;
+
+export const HOME = {
+  takes: (min: number, max: number): string => `${min} to ${max} photos or a folder, as JPEG, PNG, WebP, HEIC or AVIF, or a clip as MP4 or MOV`,
+} as const;

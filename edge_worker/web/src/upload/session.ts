@@ -1,9 +1,10 @@
 // One upload, from chosen photos to a started job: declare, upload, check, start. It can be resumed.
 // Each run starts from the server's list of uploaded photos, so nothing is uploaded twice.
-import type { Upload } from "../../../shared/contracts/api.ts";
+import type { PutUpload, Upload } from "../../../shared/contracts/api.ts";
 import { api, ApiError, asApiError } from "../api/api.ts";
 import type { PhotoToSend } from "../intake/intake.ts";
 import { Store } from "../lib/store.ts";
+import { sendClip } from "./clip.ts";
 import { batches, outcome, plan, TRIES_MAX, waitMs, worthRepeating } from "./plan.ts";
 import { tell } from "./other-tabs.ts";
 import { put, type Put } from "./put.ts";
@@ -19,6 +20,7 @@ export interface Item {
   /** Repeats so far. */
   repeats: number;
   reason: string | null;
+  isClip: boolean;
 }
 
 export type Phase = "declaring" | "sending" | "checking" | "starting" | "started" | "stopped";
@@ -61,7 +63,7 @@ export class UploadSession {
     readonly options: UploadOptions = {},
   ) {
     this.#photos = photos;
-    this.#items = new Map(photos.map(({ name, bytes }) => [name, { name, bytes, sent: 0, state: "waiting", repeats: 0, reason: null }]));
+    this.#items = new Map(photos.map(({ name, bytes, seconds }) => [name, { name, bytes, sent: 0, state: "waiting", repeats: 0, reason: null, isClip: seconds !== null }]));
     this.progress = new Store(this.#snapshot());
   }
 
@@ -141,7 +143,8 @@ export class UploadSession {
   }
 
   async #sendOne(photo: PhotoToSend, first: Upload, turn: number): Promise<void> {
-    let upload = first;
+    if (first.method === "PARTS") return this.#sendClip(photo, first.as, turn);
+    let upload: PutUpload = first;
     for (let repeats = 0; !this.#over(turn); repeats += 1) {
       this.#change(photo.name, { state: "sending", sent: 0, repeats });
       const one = put(upload, photo.file, (sent) => this.#change(photo.name, { sent }));
@@ -156,9 +159,26 @@ export class UploadSession {
       await pause(waitMs(repeats + 1, Math.random()));
       if (result.kind === "expired") {
         const again = await patiently(() => api.declare(this.projectId, [declaration(photo)]));
-        upload = again.uploads[0] ?? upload;
+        if (again.uploads[0]?.method === "PUT") upload = again.uploads[0];
       }
     }
+  }
+
+  async #sendClip({ name, bytes, file }: PhotoToSend, as: string, turn: number): Promise<void> {
+    this.#change(name, { state: "sending", repeats: 0 });
+    const reason = await sendClip(file, {
+      next: (stored) => patiently(() => api.parts(this.projectId, as, stored)),
+      over: () => this.#over(turn),
+      onBytes: (sent) => this.#change(name, { sent }),
+      running: this.#puts,
+      wait: (n) => {
+        this.#change(name, { repeats: n });
+        return pause(waitMs(n, Math.random()));
+      },
+    });
+    if (this.#over(turn)) this.#change(name, { state: "waiting" });
+    else if (reason !== null) this.#reject(name, reason);
+    else this.#change(name, { state: "sent", sent: bytes });
   }
 
   #reject(name: string, reason: string): void {
@@ -193,8 +213,8 @@ export class UploadSession {
   }
 }
 
-function declaration({ name, type, bytes, sha256 }: PhotoToSend) {
-  return { name, type, bytes, ...(sha256 !== null && { sha256 }) };
+function declaration({ name, type, bytes, sha256, seconds }: PhotoToSend) {
+  return { name, type, bytes, ...(sha256 !== null && { sha256 }), ...(seconds !== null && { seconds }) };
 }
 
 /** Retries an idempotent call: listing, declaring, removing, starting with a key. */

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import type { PhotoLimits } from "../../../shared/limits.ts";
-import { advise, judge, leftOut, suggestName, uniqueNames, type Facts } from "../../src/intake/rules.ts";
+import { advise, judge, leftOut, photosIn, suggestName, uniqueNames, type Facts } from "../../src/intake/rules.ts";
 import { isBlurred, sharpness, softPhotos } from "../../src/intake/sharpness.ts";
 
 const LIMITS: PhotoLimits = { photos_min: 5, photos_max: 8, photo_bytes_max: 25_000_000 };
@@ -14,6 +14,7 @@ const photo = (change: Partial<Facts> = {}): Facts => ({
   sha256: null,
   sharpness: 1,
   opens: true,
+  seconds: null,
   ...change,
 });
 
@@ -47,13 +48,23 @@ describe("judge", () => {
 
   it.each([
     ["a file that is not a photo", { type: null }, "Not a supported photo"],
-    ["a video", { type: null, name: "walk.MOV" }, "This is a video. Export still frames"],
+    ["a video of another kind", { type: null, name: "walk.MOV" }, "This is a video of another kind. Save it as MP4 or MOV."],
+    ["a damaged clip", { type: "video/mp4" }, "The clip is damaged or incomplete."],
+    ["a clip that is too large", { type: "video/mp4", seconds: 60, bytes: 4.3e9 }, "Too large: 4.3 GB. The limit is 4.3 GB per clip."],
+    ["a clip that is too long", { type: "video/quicktime", seconds: 601 }, "Too long: 10 min 1 s. The limit is 10 min per clip."],
     ["a file that is too large", { bytes: 25_000_001 }, "Too large: 25.0 MB. The limit is 25.0 MB per photo."],
     ["a damaged file", { opens: false }, "damaged"],
   ] as const)("rejects %s", (_what, change, words) => expect(reason([photo(change)], 0)).toContain(words));
 
   it("leaves out hidden and empty files, with the reason", () => {
     expect([leftOut(".DS_Store", 6148), leftOut("a.jpg", 0), leftOut("a.jpg", 1)]).toEqual(["Hidden file", "Empty file", null]);
+  });
+
+  it("counts a clip for its frames, at least 20 and at most what photos leave of the limit", () => {
+    const clip = photo({ type: "video/mp4", seconds: 15, sharpness: null });
+    expect(judge([clip], LIMITS)[0]).toEqual({ use: true, hint: "15 s, up to 30 frames" });
+    expect([photosIn([clip], { ...LIMITS, photos_max: 400 }), photosIn([photo(), clip], { ...LIMITS, photos_max: 400 }), photosIn([clip], LIMITS)]).toEqual([30, 31, 8]);
+    expect(reason([clip, photo()], 1), "no photo joins where frames fill the limit").toBe("Over the limit of 8 photos.");
   });
 
   it("accepts a file of exactly the limit", () => {
@@ -92,6 +103,7 @@ describe("judge", () => {
       sha256: fc.option(fc.constantFrom("a", "b", "c")),
       sharpness: fc.option(fc.double({ min: 0, max: 10, noNaN: true })),
       opens: fc.boolean(),
+      seconds: fc.constant(null),
     });
     fc.assert(
       fc.property(fc.array(facts, { maxLength: 30 }), (files) => {

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { batches, match, outcome, plan, waitMs, without } from "../../src/upload/plan.ts";
 
 const local = (name: string, bytes = 10) => ({ name, bytes, type: "image/jpeg", sha256: null });
-const server = (name: string, uploaded: boolean, bytes = 10) => ({ name, as: `${name}-as`, type: "image/jpeg" as const, bytes, uploaded, thumbnail: false });
+const server = (name: string, uploaded: boolean, bytes = 10) => ({ name, as: `${name}-as`, type: "image/jpeg" as const, bytes, uploaded, thumbnail: false, frames: null });
 
 describe("without", () => {
   it("finds the uploaded photos that lack a thumbnail, where this browser made one", () => {

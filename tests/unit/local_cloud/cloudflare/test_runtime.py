@@ -192,6 +192,31 @@ def test_before_a_deployment_the_answer_names_the_command_to_run(runtime: Runtim
     assert (answer.status_code, answer.text) == (503, "No Worker is deployed here yet. Run `make up`.\n")
 
 
+def unfinished_uploads(runtime: Runtime, token: dict[str, Any], state: Path) -> dict[str, dict[str, str]]:
+    """Two uploads in parts that nobody finishes, the `old` one 8 days ago; a rule ends them after 7 days."""
+    condition = {"condition": {"type": "Age", "maxAge": 7 * 86_400}}
+    rule = {"id": "abort", "enabled": True, "conditions": {"prefix": ""}, "abortMultipartUploadsTransition": condition}
+    runtime.put("R2BucketLifecycle", "photos", {"bucketName": "photos", "rules": [rule]})
+    started = {}
+    for key, part in (("old", b"o" * 101), ("young", b"y" * 102)):
+        upload = runtime.s3(token).create_multipart_upload(Bucket="photos", Key=key)["UploadId"]
+        started[key] = {"Bucket": "photos", "Key": key, "UploadId": upload}
+        runtime.s3(token).upload_part(**started[key], PartNumber=1, Body=part)
+    [stored] = [blob for blob in (state / "data/r2/photos/blobs").iterdir() if blob.stat().st_size == 101]
+    os.utime(stored, times=(time.time() - 8 * 86_400,) * 2)
+    return started
+
+
+def takes_a_part(s3: Any, upload: dict[str, str]) -> bool:
+    try:
+        s3.upload_part(**upload, PartNumber=2, Body=b"more")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchUpload":
+            raise
+        return False
+    return True
+
+
 def test_a_script_with_objects_assets_and_bucket_serves_and_survives_a_restart(state: Path, tmp_path: Path) -> None:
     first = start(state)
     deployed(first, tmp_path)
@@ -200,6 +225,7 @@ def test_a_script_with_objects_assets_and_bucket_serves_and_survives_a_restart(s
     assert (page.text, page.headers["x-own"]) == ("<h1>page</h1>", "yes")
     token = first.token("photos")
     first.s3(token).put_object(Bucket="photos", Key="a", Body=b"kept")
+    uploads = unfinished_uploads(first, token, state)
     first.control.close()
     workers = children(first.process.pid)
     assert workers
@@ -208,6 +234,11 @@ def test_a_script_with_objects_assets_and_bucket_serves_and_survives_a_restart(s
     second = start(state)
     assert [text(second, "/"), text(second, "/count"), text(second, "/keys")] == ["one", "3", '["a"]']
     assert second.s3(token).get_object(Bucket="photos", Key="a")["Body"].read() == b"kept"
+    # The lifecycle's first round begins after the start.
+    until = time.monotonic() + 20
+    while takes_a_part(second.s3(token), uploads["old"]) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert [takes_a_part(second.s3(token), uploads[key]) for key in ("old", "young")] == [False, True]
     second.control.close()
     workers = children(second.process.pid)
     assert second.stop(signal.SIGINT) == 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from scripts.splat_cli.show import length, report_rows, seconds, usd
+from scripts.splat_cli.show import length, report_rows, report_table, seconds, usd
 
 REPORT = json.loads((Path(__file__).parents[4] / "docs/contracts/job-report.json").read_text())
 
@@ -60,3 +62,11 @@ def test_small_prices_keep_their_digits(value: float, words: str) -> None:
 )
 def test_lengths_have_two_digits_and_a_unit_that_people_use(metres: float, words: str) -> None:
     assert length(metres) == words
+
+
+def test_frames_of_clips_are_shown_with_their_seconds_and_the_reason_of_the_others() -> None:
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(report_table(REPORT, title="Walk", names={"0001.jpg": "a.jpg"}))
+    words = " ".join(console.export_text().split())
+    assert "Frames 4 of walk.mov (12.4 s): 0:00.1, 0:01.3, 0:02.6, 0:06.5" in words
+    assert "left out 0:02.9 to 0:06.4: Every frame is blurred." in words

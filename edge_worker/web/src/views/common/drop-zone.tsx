@@ -3,13 +3,13 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { EXTENSIONS, MEDIA_TYPES } from "../../../../shared/photo-types.ts";
+import { EXTENSIONS, MEDIA_TYPES, VIDEO_EXTENSIONS, VIDEO_MEDIA_TYPES } from "../../../../shared/photo-types.ts";
 import { fromDrop, fromInput, type DroppedFile } from "../../intake/dropped.ts";
 
 import "./drop-zone.css";
 
 /** Extensions too: not every system knows the media type of HEIC. */
-const TYPES = [...MEDIA_TYPES, ...EXTENSIONS.map((extension) => `.${extension}`)].join();
+const TYPES = [...MEDIA_TYPES, ...VIDEO_MEDIA_TYPES, ...[...EXTENSIONS, ...VIDEO_EXTENSIONS].map((extension) => `.${extension}`)].join();
 
 interface Props {
   onFiles: (files: DroppedFile[]) => void;
@@ -28,7 +28,7 @@ export function Pickers({ onFiles, small = false }: { onFiles: (files: DroppedFi
   const look = small ? "button quiet" : "button";
   return (
     <div class="pickers">
-      <Picker look={look} label={small ? "Add photos" : "Choose photos"} onFiles={onFiles} attributes={{ accept: TYPES }} name="photos" />
+      <Picker look={look} label={small ? "Add photos or clips" : "Choose photos or clips"} onFiles={onFiles} attributes={{ accept: TYPES }} name="photos" />
       <Picker look="button quiet camera-only" label="Take a photo" onFiles={onFiles} attributes={{ accept: "image/*", capture: "environment" }} name="camera" />
       {"webkitdirectory" in HTMLInputElement.prototype ? (
         <Picker look="button quiet folder" label={small ? "Add a folder" : "Choose a folder"} onFiles={onFiles} attributes={{ webkitdirectory: true }} name="folder" />

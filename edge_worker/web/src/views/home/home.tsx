@@ -16,7 +16,7 @@ import { Store, useStore } from "../../lib/store.ts";
 import { stateWords } from "../../scene/status.ts";
 import { otherUploads } from "../../upload/other-tabs.ts";
 import { current } from "../../upload/session.ts";
-import { BULK } from "../../texts/home.ts";
+import { BULK, HOME } from "../../texts/home.ts";
 import { Dialog } from "../common/dialog.tsx";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
 import { Failure, Link, useAction, useTitle } from "../common/parts.tsx";
@@ -69,7 +69,7 @@ export function Home({ session, settings }: { session: Session; settings: Settin
             <div class="stack tight drop-words">
               <p class="drop-title">Drop your photos here</p>
               <p class="fine">
-                {settings.limits.photos_min} to {settings.limits.photos_max} photos or a folder, as JPEG, PNG, WebP, HEIC or AVIF
+                {HOME.takes(settings.limits.photos_min, settings.limits.photos_max)}
               </p>
               <Pickers onFiles={choose} />
               {chosen > 0 ? <Draft count={chosen} /> : null}

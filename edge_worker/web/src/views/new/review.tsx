@@ -9,11 +9,12 @@ import { api } from "../../api/api.ts";
 import { remember } from "../../api/last-seen.ts";
 import type { DroppedFile } from "../../intake/dropped.ts";
 import { intake } from "../../intake/intake.ts";
-import { advise, suggestName } from "../../intake/rules.ts";
+import { advise, photosIn, suggestName } from "../../intake/rules.ts";
 import { isBlurred } from "../../intake/sharpness.ts";
 import { bytes, plural, usd } from "../../lib/format.ts";
 import { go, projectPath } from "../../lib/router.ts";
 import { useStore } from "../../lib/store.ts";
+import { CLIPS } from "../../texts/clips.ts";
 import { startUpload } from "../../upload/session.ts";
 import { DropZone, Pickers } from "../common/drop-zone.tsx";
 import { Frame } from "../common/frame.tsx";
@@ -33,8 +34,10 @@ export function Review({ session, settings }: { session: Session; settings: Sett
   const rejected = chosen.length - used.length;
   const examining = chosen.filter(({ examined }) => !examined).length;
   const size = used.reduce((sum, { facts }) => sum + facts.bytes, 0);
-  const advice = advise(used.length, settings.limits, used.filter(({ facts }) => isBlurred(facts.sharpness)).length);
-  const quality = useChoice(settings, used.length);
+  const clips = used.filter(({ facts }) => facts.seconds !== null).length;
+  const photos = photosIn(used.map(({ facts }) => facts), settings.limits);
+  const advice = advise(photos, settings.limits, used.filter(({ facts }) => isBlurred(facts.sharpness)).length, clips > 0 && clips === used.length);
+  const quality = useChoice(settings, photos);
   const suggested = suggestName(chosen.map(({ path }) => path), new Date());
   const sceneName = (name ?? suggested).trim() || suggested;
 
@@ -52,7 +55,7 @@ export function Review({ session, settings }: { session: Session; settings: Sett
   return (
     <DropZone className="review" onFiles={add}>
       <section class="stack sheet" aria-labelledby="sheet-title">
-        <h1 id="sheet-title">{chosen.length === 0 ? "Choose your photos" : plural(used.length, "photo")}</h1>
+        <h1 id="sheet-title">{chosen.length === 0 ? "Choose your photos" : CLIPS.set(used.length - clips, clips, photos - (used.length - clips))}</h1>
         <p class="lead">
           <span role="status">
             {advice.words}
@@ -77,7 +80,7 @@ export function Review({ session, settings }: { session: Session; settings: Sett
         }}
       >
         <div class="order-ring">
-          <Ring count={Math.max(settings.limits.photos_min, Math.min(72, Math.max(used.length, 24)))} lit={used.length} label={`${used.length} photos around the subject`} />
+          <Ring count={Math.max(settings.limits.photos_min, Math.min(72, Math.max(photos, 24)))} lit={photos} label={`${photos} photos around the subject`} />
         </div>
         <NameField name={name ?? suggested} onName={setName} />
         <PresetChoice {...quality} />

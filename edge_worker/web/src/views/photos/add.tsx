@@ -4,6 +4,7 @@ import { useRef } from "preact/hooks";
 
 import type { StoredPhoto } from "../../../../shared/contracts/api.ts";
 import { Intake } from "../../intake/intake.ts";
+import { photosIn } from "../../intake/rules.ts";
 import { useStore } from "../../lib/store.ts";
 import { PHOTOS } from "../../texts/photos.ts";
 import { match } from "../../upload/plan.ts";
@@ -23,8 +24,10 @@ export function AddPhotos({ project, settings, photos, onClose }: StateProps & {
   const usable = intake.toSend(settings.limits);
   const { found, fresh } = match(usable, photos);
   const added = [...found, ...fresh];
-  const there = photos.filter(({ uploaded }) => uploaded).length;
-  const quality = useChoice(settings, there + added.length, project.preset);
+  const there = photos.filter(({ uploaded }) => uploaded).reduce((sum, { frames }) => sum + (frames ?? 1), 0);
+  const all = there + photosIn(added, settings.limits);
+  const quality = useChoice(settings, Math.min(all, settings.limits.photos_max), project.preset);
+  // Frames fill what is left of the limit; photos must fit.
   const tooMany = there + added.length > settings.limits.photos_max;
   return (
     <DropZone className="stack add-photos" onFiles={(files) => intake.add(files)}>

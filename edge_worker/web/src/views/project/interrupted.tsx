@@ -2,11 +2,14 @@
 // After a reload the app has no access to the files, so they must be chosen again.
 import { useState } from "preact/hooks";
 
+import type { StoredPhoto } from "../../../../shared/contracts/api.ts";
 import { api } from "../../api/api.ts";
 import { useLoad } from "../../api/use-load.ts";
 import { intake } from "../../intake/intake.ts";
+import { photosIn } from "../../intake/rules.ts";
 import { plural } from "../../lib/format.ts";
 import { useStore } from "../../lib/store.ts";
+import { CLIPS } from "../../texts/clips.ts";
 import { otherUploads } from "../../upload/other-tabs.ts";
 import { match } from "../../upload/plan.ts";
 import { startUpload } from "../../upload/session.ts";
@@ -24,10 +27,11 @@ export function Interrupted({ project, settings, ...rest }: StateProps) {
   const photos = value?.photos ?? (error ? [] : null);
   const received = photos?.filter(({ uploaded }) => uploaded) ?? [];
   const missing = photos?.filter(({ uploaded }) => !uploaded) ?? [];
+  const clips = photos?.filter(({ frames }) => frames !== null).length ?? 0;
   const chosen = useStore(intake.chosen);
   const examining = chosen.some(({ examined }) => !examined);
   const usable = intake.toSend(settings.limits);
-  const quality = useChoice(settings, Math.max(chosen.length, photos?.length ?? 0), project.preset);
+  const quality = useChoice(settings, Math.max(photosIn(usable, settings.limits), stored(photos ?? [])), project.preset);
   const useThese = useAction(async () => {
     for (const { as } of missing) await api.removePhoto(project.id, as);
     rest.onProject(await api.start(project.id, quality.preset));
@@ -38,15 +42,15 @@ export function Interrupted({ project, settings, ...rest }: StateProps) {
   // Photos of another set are never mixed in without being asked for.
   const [withFresh, setWithFresh] = useState(false);
   const toSend = declared && !withFresh ? usable.filter((photo) => !fresh.includes(photo)) : usable;
-  const adds = declared ? found.length + (withFresh ? fresh.length : 0) : usable.length;
+  const adds = photosIn(declared ? [...found, ...(withFresh ? fresh : [])] : usable, settings.limits);
   const verdicts = intake.verdicts(settings.limits);
   if (other) return <Elsewhere project={project} sent={other.sent} count={other.count} />;
-  const enough = received.length >= settings.limits.photos_min;
+  const enough = stored(received) >= settings.limits.photos_min;
   return (
     <DropZone className="stack going" onFiles={(files) => intake.add(files)}>
       <Head
         project={project}
-        heading={photos && photos.length > 0 ? <>{received.length} <span class="of">of {plural(photos.length, "photo")} uploaded</span></> : "No photos yet"}
+        heading={photos && photos.length > 0 ? <>{received.length} <span class="of">{CLIPS.uploaded(photos.length - clips, clips)}</span></> : "No photos yet"}
         uploadFraction={photos && photos.length > 0 ? received.length / photos.length : 0}
       />
       <p class="lead">
@@ -76,7 +80,7 @@ export function Interrupted({ project, settings, ...rest }: StateProps) {
           {adds > 0 && stillMissing > 0 && !examining ? <p class="small">{plural(stillMissing, "photo")} will be left out of the scene.</p> : null}
           <PresetChoice {...quality} />
           <div class="row">
-            <button class="button" type="button" disabled={examining || adds === 0 || adds + received.length < settings.limits.photos_min} onClick={() => startUpload(project.id, toSend, quality.preset, { onStarted: () => intake.clear() })}>
+            <button class="button" type="button" disabled={examining || adds === 0 || adds + stored(received) < settings.limits.photos_min} onClick={() => startUpload(project.id, toSend, quality.preset, { onStarted: () => intake.clear() })}>
               Upload and make the scene
             </button>
             {enough && missing.length > 0 ? (
@@ -92,6 +96,9 @@ export function Interrupted({ project, settings, ...rest }: StateProps) {
     </DropZone>
   );
 }
+
+/** How many photos stored files count for. */
+const stored = (photos: readonly StoredPhoto[]): number => photos.reduce((sum, { frames }) => sum + (frames ?? 1), 0);
 
 /** "3 of 5 missing photos found. 2 chosen photos are new." */
 function matchWords(missing: number, found: number, fresh: number): string {

@@ -1,10 +1,11 @@
 // The upload in progress, photo by photo.
 // Shows the upload only: it continues while another page is shown.
 import { FINAL } from "../../../../shared/stages.ts";
-import { bytes, plural } from "../../lib/format.ts";
+import { bytes } from "../../lib/format.ts";
 import { useOnline } from "../../lib/online.ts";
 import { useStore } from "../../lib/store.ts";
 import { current, type Item, type Phase, type UploadSession } from "../../upload/session.ts";
+import { CLIPS } from "../../texts/clips.ts";
 import { SENDING } from "../../texts/sending.ts";
 import { Bar, Failure } from "../common/parts.tsx";
 import { Manage } from "./manage.tsx";
@@ -24,11 +25,12 @@ export function Sending({ project, upload, ...rest }: StateProps & { upload: Upl
   const { phase, items, sentBytes, allBytes, error } = useStore(upload.progress);
   const fraction = allBytes > 0 ? sentBytes / allBytes : null;
   const sent = items.filter(({ state }) => state === "sent").length;
+  const clips = items.filter(({ isClip }) => isClip).length;
   const stopped = phase === "stopped";
   const offline = !useOnline() && !stopped && phase !== "started";
   return (
     <section class="stack going">
-      <Head project={{ ...project, state: "uploading" }} heading={<>{sent} <span class="of">of {plural(items.length, "photo")} uploaded</span></>} uploadFraction={fraction} />
+      <Head project={{ ...project, state: "uploading" }} heading={<>{sent} <span class="of">{CLIPS.uploaded(items.length - clips, clips)}</span></>} uploadFraction={fraction} />
       <Bar fraction={fraction} label="Upload progress" />
       <p class="status-line">
         <span role="status">{offline ? "Offline. Continues by itself." : PHASE_WORDS[phase]}</span>

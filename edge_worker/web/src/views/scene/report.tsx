@@ -6,6 +6,7 @@ import { count, day, duration, length, plural, usd } from "../../lib/format.ts";
 import type { PhotoNames } from "../../scene/photo-names.ts";
 import { stageShares } from "../../scene/progress.ts";
 import { GAUSSIANS_EXPLAINED, PSNR_EXPLAINED, psnrWords, SSIM_EXPLAINED } from "../../scene/quality.ts";
+import { CLIPS, clock } from "../../texts/clips.ts";
 import { Stat } from "../common/parts.tsx";
 
 export function Numbers({ project }: { project: Project }) {
@@ -64,6 +65,7 @@ export function Photos({ report, names }: { report: Report; names: PhotoNames })
         />
       </dl>
       <Rejected report={report} names={names} />
+      <Clips report={report} names={names} />
     </div>
   );
 }
@@ -81,6 +83,29 @@ function Rejected({ report, names }: { report: Report; names: PhotoNames }) {
           </li>
         ))}
       </ul>
+    </details>
+  );
+}
+
+/** Which seconds of each clip were used, and why the others were not. */
+function Clips({ report, names }: { report: Report; names: PhotoNames }) {
+  if (report.videos.length === 0) return null;
+  return (
+    <details class="not-used" open={report.videos.length === 1}>
+      <summary>{CLIPS.title}</summary>
+      {report.videos.map(({ name, seconds, used_s, dropped }) => (
+        <div key={name}>
+          <p>
+            <span class="file-name">{names(name)}</span> {CLIPS.used(used_s.length, duration(seconds))}
+          </p>
+          {used_s.length > 0 ? <p class="small figures">{CLIPS.seconds(used_s.map(clock).join(", "))}</p> : null}
+          <ul>
+            {dropped.map(({ from_s, to_s, reason }) => (
+              <li key={from_s}>{CLIPS.dropped(clock(from_s), clock(to_s), reason)}</li>
+            ))}
+          </ul>
+        </div>
+      ))}
     </details>
   );
 }

@@ -1,8 +1,8 @@
-// Deletion of objects by lifecycle rules.
+// Deletion of objects, and the end of unfinished uploads, by lifecycle rules.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { expiredKeys } from "../../../../../local_cloud/cloudflare/runtime/timers/lifecycle.mjs";
+import { expiredKeys, expiredUploads } from "../../../../../local_cloud/cloudflare/runtime/timers/lifecycle.mjs";
 
 test("an enabled lifecycle rule deletes by prefix and age", () => {
   const at = new Date("2026-11-23T00:00:00Z");
@@ -14,4 +14,14 @@ test("an enabled lifecycle rule deletes by prefix and age", () => {
   assert.deepEqual(expiredKeys([{ ...rule, enabled: false }], [old], at), []);
   assert.deepEqual(expiredKeys([{ ...rule, deleteObjectsTransition: { condition: { type: "Date", date: "2026-11-22" } } }], [young], at), ["uploads/young"]);
   assert.deepEqual(expiredKeys([{ ...rule, deleteObjectsTransition: undefined }], [old], at), []);
+});
+
+test("an enabled lifecycle rule ends unfinished uploads by prefix and age", () => {
+  const at = new Date("2026-11-23T00:00:00Z");
+  const old = { key: "photos/old", at: new Date("2026-11-15T00:00:00Z") };
+  const young = { key: "photos/young", at: new Date("2026-11-17T00:00:00Z") };
+  const rule = { id: "a", enabled: true, conditions: { prefix: "" }, abortMultipartUploadsTransition: { condition: { type: "Age", maxAge: 7 * 86400 } } };
+  assert.deepEqual(expiredUploads([rule], [old, young], at), [old]);
+  assert.deepEqual(expiredUploads([{ ...rule, conditions: { prefix: "models/" } }], [old], at), []);
+  assert.deepEqual(expiredUploads([{ ...rule, enabled: false }, { ...rule, abortMultipartUploadsTransition: undefined }], [old], at), []);
 });

@@ -1,0 +1,1 @@
+"""Sends photos and clips to a deployment."""
