@@ -35,6 +35,8 @@ const POLICY = {
   workerSrc: ["'self'", "blob:"],
   connectSrc: ["'self'", (c: Context<{ Bindings: Env }>) => new URL(settingsOf(c.env).s3.endpoint).origin],
   imgSrc: ["'self'", "blob:"],
+  // The page shows one frame of a chosen clip.
+  mediaSrc: ["blob:"],
   fontSrc: ["'self'"],
   styleSrc: ["'self'"],
   manifestSrc: ["'self'"],

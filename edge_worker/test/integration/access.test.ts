@@ -255,7 +255,7 @@ describe("documents and headers", () => {
     const { status, text, headers } = await cloud.call("GET", path, { as: null });
     expect([status, text]).toEqual([200, "<!doctype html><title>app</title>"]);
     expect(headers.get("content-security-policy")).toBe(
-      `default-src 'none'; script-src 'self'; worker-src 'self' blob:; connect-src 'self' ${cloud.url}; img-src 'self' blob:; font-src 'self'; style-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`,
+      `default-src 'none'; script-src 'self'; worker-src 'self' blob:; connect-src 'self' ${cloud.url}; img-src 'self' blob:; media-src blob:; font-src 'self'; style-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`,
     );
     expect(headers.get("x-content-type-options")).toBe("nosniff");
     expect(headers.get("referrer-policy")).toBe("no-referrer");
