@@ -144,7 +144,7 @@ class _Search:
                 "error_px": round(model.reprojection_error_px, 2),
                 "notes": list(model.notes),
             }
-            truth = _truth(self.folder, work)
+            truth = truth_of(self.folder, work)
             if truth is not None:
                 row |= centre_errors({camera.name: list(camera.centre) for camera in model.cameras}, truth)
         row |= {"wall_s": round(time.monotonic() - wall, 1), "cpu_s": round(cpu_s() - seconds, 1)}
@@ -161,7 +161,7 @@ class _Search:
         return {"psnr_db": round(found.psnr_db, 2), "ssim": round(found.ssim, 3), "held_out": len(found.names)}
 
 
-def _truth(folder: Path, work: Path) -> Path | None:
+def truth_of(folder: Path, work: Path) -> Path | None:
     """A file of true centres by file name."""
     plain, samples = folder.with_suffix(".json"), folder.parent / "cameras.json"
     if plain.exists():

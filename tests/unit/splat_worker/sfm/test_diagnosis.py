@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from splat_worker.contract.job_report import Rejected
 from splat_worker.photos.validation import Photo
-from splat_worker.sfm.diagnosis import Overlap, Unplaced, advice, diagnose, tally
+from splat_worker.sfm.diagnosis import Overlap, Unplaced, advice, diagnose, tally, unsure_note
 
 
 def photo(name: str, sharpness: float = 100.0) -> Photo:
@@ -62,3 +64,18 @@ def test_the_tally_starts_with_the_most_frequent_reason() -> None:
         " Left out: 2 with too little overlap and 1 with too little detail."
     )
     assert tally([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("seen", "unsure"),
+    [
+        pytest.param([180, 240, 45, 300, 210], "c.jpg", id="one of five photos hangs on few points"),
+        pytest.param([180, 240, 110, 300, 210], None, id="all of five see enough"),
+        pytest.param([45] * 5, "a.jpg", id="all see few points"),
+        pytest.param([45] * 9, None, id="more photos contradict a wrong one"),
+    ],
+)
+def test_a_scene_of_few_photos_with_few_points_is_reported_as_not_certain(seen: list[int], unsure: str | None) -> None:
+    note = unsure_note({f"{letter}.jpg": count for letter, count in zip("abcdefghi", seen, strict=False)})
+    assert note is None if unsure is None else note is not None
+    assert unsure is None or f"{unsure} shares only 45 points" in str(note)

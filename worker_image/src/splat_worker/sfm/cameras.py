@@ -4,7 +4,7 @@ Runs the stages in order and reports their progress; each stage is a module of i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,7 @@ from splat_worker.sfm.diagnosis import (
     advice,
     diagnose,
     tally,
+    unsure_note,
 )
 from splat_worker.sfm.features.extract import FEATURES_MAX, extract_features
 from splat_worker.sfm.learned import rung as learned
@@ -169,14 +170,24 @@ def _scene_of(
         pairs=pairs,
         tried=dict(climbed.tried),
         rejected=rejected,
-        notes=_notes(best.rung, trouble),
+        notes=_notes(best.rung, trouble, _seen(model, photos)),
     )
 
 
-def _notes(rung: str, trouble: Trouble | None) -> tuple[str, ...]:
+def _seen(model: pycolmap.Reconstruction, photos: Sequence[Photo]) -> dict[str, int]:
+    """Points that each placed photo sees, by its name."""
+    names = {photo.path.name: photo.name for photo in photos}
+    return {names[image.name]: int(image.num_points3D) for image in model.images.values() if image.has_pose}
+
+
+def _notes(rung: str, trouble: Trouble | None, seen: Mapping[str, int]) -> tuple[str, ...]:
     """What the owner of the photos should know about the cameras."""
-    notes = (STILL_BACKGROUND_NOTE,) if trouble is STILL_BACKGROUND else ()
-    return (*notes, LEARNED_NOTE) if rung.startswith(learned.LEARNED) else notes
+    notes = (
+        STILL_BACKGROUND_NOTE if trouble is STILL_BACKGROUND else None,
+        LEARNED_NOTE if rung.startswith(learned.LEARNED) else None,
+        unsure_note(seen),
+    )
+    return tuple(note for note in notes if note is not None)
 
 
 def _overlap_enough(rejected: Sequence[Rejected]) -> bool:
