@@ -31,6 +31,9 @@ export function intParameter(min: number, max: number): z.ZodMiniType<number> {
   return z.pipe(z.pipe(digits, z.transform(Number)), z.int().check(z.gte(min), z.lte(max)));
 }
 
+/** US dollars; far above the price of any job, so that a typing error does not look like a limit. */
+export const MaxCost = z.optional(z.number().check(z.positive(), z.lte(10_000)));
+
 /** A JPEG in base64, of at most this many characters. */
 export function jpeg(lengthMax: number): z.ZodMiniString {
   return z.string().check(z.regex(/^\/9j\/([A-Za-z0-9+/]{4})+([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, "a JPEG in base64"), z.maxLength(lengthMax));

@@ -28,6 +28,8 @@ const JobSchema = z.object({
   attempt: z.int(),
   preset: z.enum(PRESETS),
   photos: z.int(),
+  /** It applied an edit, and trained nothing. */
+  edit: z._default(z.boolean(), false),
   /** null: of a deleted project, and not settled yet. */
   state: z.nullable(z.enum(STATES)),
   submitted_at: Time,

@@ -2,6 +2,7 @@
 // Tolerant of fields that newer workers add; tests compare the rest with the worker's own schemas (docs/contracts).
 import * as z from "zod/mini";
 
+import { ViewSchema } from "./edit.ts";
 import { amount, count, text } from "../schema.ts";
 
 export const FAILURE_CODES = [
@@ -65,6 +66,8 @@ export const ReportSchema = z.looseObject({
   up: z.nullish(z.looseObject({ source: z.string(), known: z.boolean(), error_deg: z.nullish(z.number()) })),
   /** Metres. Null where the photos' positions do not tell it, absent from reports of older workers. */
   size: z.nullish(z.looseObject({ width_m: z.number(), height_m: z.number(), metres_per_unit: z.number(), error: z.number() })),
+  /** The files are those of attempt `base`, edited; quality was measured before. start: the edit's start view in the edited scene. */
+  edited: z.nullish(z.looseObject({ base: z.int(), gaussians_before: z.int(), start: z.nullish(ViewSchema) })),
   artifacts: z.record(z.string(), z.object({ bytes: count, sha256: z.string() })),
   stages: z.array(z.object({ stage: z.string(), seconds: amount })),
   price: z.nullish(

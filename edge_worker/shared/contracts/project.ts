@@ -7,6 +7,20 @@ import { PlanSchema, PreviewSchema, ReportSchema } from "./job-report.ts";
 
 const Time = z.iso.datetime();
 
+const Artifacts = z.record(z.string(), z.object({ bytes: z.int(), sha256: z.string(), url: z.string() }));
+
+/** A scene that an attempt made. base: the attempt that it is an edit of; null: made from photos. */
+const ResultSchema = z.object({
+  attempt: z.int(),
+  base: z.nullable(z.int()),
+  preset: z.nullable(z.enum(PRESETS)),
+  finished_at: z.nullable(Time),
+  gaussians: z.int(),
+  psnr_db: z.nullable(z.number()),
+  artifacts: Artifacts,
+});
+export type Result = z.infer<typeof ResultSchema>;
+
 export const ProjectSchema = z.object({
   id: z.string(),
   name: z.string(),
@@ -37,8 +51,14 @@ export const ProjectSchema = z.object({
   error: z.nullable(
     z.object({ code: z.string(), message: z.string(), hint: z.nullable(z.string()), stage: z.nullable(z.string()) }),
   ),
+  /** The attempt whose scene is shown: report, artifacts, edit and cover are its own. Lists of older versions lack it, and what follows. */
+  shown: z._default(z.nullable(z.int()), null),
+  /** The newest attempt applies an edit of this one to the files; null: it makes a scene from photos. */
+  editing: z._default(z.nullable(z.object({ base: z.int() })), null),
+  /** All scenes that were made, oldest first. Lists leave them out. */
+  results: z._default(z.array(ResultSchema), []),
   report: z.nullable(ReportSchema),
-  artifacts: z.record(z.string(), z.object({ bytes: z.int(), sha256: z.string(), url: z.string() })),
+  artifacts: Artifacts,
   /** The edit of the scene; null: as the worker made it. Lists of older versions lack it, and what follows. */
   edit: z._default(z.nullable(EditSchema), null),
   /** How many edits can be undone. */
@@ -56,6 +76,7 @@ export const SharedProjectSchema = z.pick(ProjectSchema, {
   state: true,
   created_at: true,
   photos: true,
+  shown: true,
   report: true,
   artifacts: true,
   edit: true,

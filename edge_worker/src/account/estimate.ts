@@ -31,6 +31,24 @@ export function estimate(preset: Preset, photos: number, samples: readonly Sampl
   return { seconds, usd: roundUsd(seconds * price.usd_per_s), basis, price };
 }
 
+/** A past job that applied an edit. */
+export interface EditSample {
+  readonly gaussians: number;
+  readonly seconds: number;
+}
+
+/** Before any edit was applied: seconds = fixed + perGaussian * Gaussians, on two cores. From the time that the worker reserves for the same files (splat_worker/job/run.py). */
+const EDIT_GUESS = { fixed: 8, perGaussian: 8e-5 } as const;
+
+/** gaussians: of the scene before the edit. */
+export function estimateEdit(gaussians: number, samples: readonly EditSample[], price: Price): Pick<Estimate, "seconds" | "usd" | "basis" | "price"> {
+  const first = (n: number): number => EDIT_GUESS.fixed + EDIT_GUESS.perGaussian * n;
+  const factors = samples.slice(0, SAMPLES_MAX).map((one) => one.seconds / first(one.gaussians));
+  const seconds = Math.max(1, Math.round(first(gaussians) * (factors.length === 0 ? 1 : median(factors))));
+  const basis = factors.length === 0 ? "First guess: no edit was applied here yet." : `${factors.length === 1 ? "From the last edit" : `Median of the last ${factors.length} edits`}.`;
+  return { seconds, usd: roundUsd(seconds * price.usd_per_s), basis, price };
+}
+
 interface Forecast {
   readonly seconds: number;
   readonly basis: string;

@@ -18,7 +18,7 @@ import { Alerts } from "./alerts/watch.ts";
 import { AccountBackup, type AccountTable, type RowsPage } from "./backup.ts";
 import { Books, WEBHOOK_LATE_MS } from "./books/books.ts";
 import { CLOSED, observe, type Breaker, type Starts, type Stopped } from "./breaker.ts";
-import { SAMPLES_MAX, type Sample } from "./estimate.ts";
+import { SAMPLES_MAX, type EditSample, type Sample } from "./estimate.ts";
 import { DAY_MS, HOUR_MS, History, periods } from "./history.ts";
 import { readJob, type JobPlace } from "./jobs.ts";
 import { failures, stageTimes, underWay } from "./overview.ts";
@@ -50,11 +50,16 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS breaker (one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL);
 `;
 
-/** Whether RunPod's webhook about the attempt came: 0 or 1. Rows of older versions lack the column: null, unknown. */
-const LATER_COLUMN = { name: "hooked", type: "INTEGER" } as const;
+/**
+ * Columns that rows of older versions lack. hooked: whether RunPod's webhook about the attempt came, 0 or 1; null: unknown.
+ * gaussians: of the scene whose edit the attempt applied; null: it made a scene from photos.
+ */
+const LATER_COLUMNS = ["hooked", "gaussians"] as const;
 
 /** Few of all jobs that succeeded. */
 const WEBHOOKS_DUE = "CREATE INDEX IF NOT EXISTS job_webhook_due ON job (settled_at) WHERE outcome = 'done' AND hooked = 0";
+
+const EDITS = "CREATE INDEX IF NOT EXISTS job_edit ON job (settled_at DESC) WHERE outcome = 'done' AND gaussians IS NOT NULL";
 
 /** The name of the one object. */
 export const INDEX_NAME = "account";
@@ -64,6 +69,8 @@ export interface Reservation {
   readonly attempt: number;
   readonly preset: Preset;
   readonly photos: number;
+  /** Of the scene whose edit is applied; null: a scene is made from photos. */
+  readonly gaussians: number | null;
   readonly usd: number;
   /** After this time (ms) a job that was never settled no longer counts as running. */
   readonly expiresAt: number;
@@ -138,8 +145,9 @@ export class Index extends DurableObject<Env> {
     this.#sql.exec(SCHEMA);
     this.#books = new Books(this.#sql);
     const columns = this.#sql.exec("PRAGMA table_info(job)").toArray().map((row) => row["name"]);
-    if (!columns.includes(LATER_COLUMN.name)) this.#sql.exec(`ALTER TABLE job ADD COLUMN ${LATER_COLUMN.name} ${LATER_COLUMN.type}`);
+    for (const name of LATER_COLUMNS) if (!columns.includes(name)) this.#sql.exec(`ALTER TABLE job ADD COLUMN ${name} INTEGER`);
     this.#sql.exec(WEBHOOKS_DUE);
+    this.#sql.exec(EDITS);
     this.#queue = new Queue(ctx.storage.sql);
     this.#backup = new AccountBackup(ctx.storage.sql);
     this.#history = new History(ctx.storage.sql);
@@ -152,7 +160,7 @@ export class Index extends DurableObject<Env> {
 
   /** Stores a project's newest view; a version (ms of its update) older than the stored one changes nothing. */
   record(view: Project, version: number, settlement: Settlement | null): void {
-    const listed: Project = { ...view, progress: null, report: null };
+    const listed: Project = { ...view, progress: null, report: null, results: [] };
     this.#sql.exec(
       `INSERT INTO project (id, created_at, state, version, view) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET state = excluded.state, version = excluded.version, view = excluded.view
@@ -234,7 +242,7 @@ export class Index extends DurableObject<Env> {
     }
     this.#queue.leave(reservation.projectId);
     this.#sql.exec(
-      "INSERT INTO job (project, attempt, started_at, expires_at, usd, preset, photos, hooked) VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+      "INSERT INTO job (project, attempt, started_at, expires_at, usd, preset, photos, gaussians, hooked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
       reservation.projectId,
       reservation.attempt,
       now,
@@ -242,6 +250,7 @@ export class Index extends DurableObject<Env> {
       reservation.usd,
       reservation.preset,
       reservation.photos,
+      reservation.gaussians,
     );
     return { usdLeft };
   }
@@ -413,10 +422,16 @@ export class Index extends DurableObject<Env> {
   samples(): Sample[] {
     const rows = PRESETS.flatMap((preset) =>
       this.#sql
-        .exec("SELECT preset, photos, seconds FROM job WHERE outcome = 'done' AND seconds > 0 AND preset = ? ORDER BY settled_at DESC LIMIT ?", preset, SAMPLES_MAX)
+        .exec("SELECT preset, photos, seconds FROM job WHERE outcome = 'done' AND seconds > 0 AND gaussians IS NULL AND preset = ? ORDER BY settled_at DESC LIMIT ?", preset, SAMPLES_MAX)
         .toArray(),
     );
     return rows as unknown as Sample[];
+  }
+
+  /** Past jobs that applied an edit, newest first. */
+  editSamples(): EditSample[] {
+    const sql = "SELECT gaussians, seconds FROM job WHERE outcome = 'done' AND seconds > 0 AND gaussians IS NOT NULL ORDER BY settled_at DESC LIMIT ?";
+    return this.#sql.exec(sql, SAMPLES_MAX).toArray() as unknown as EditSample[];
   }
 
   async addLoginCode(code: string, identity: LoginIdentity, expiresAt: number): Promise<void> {

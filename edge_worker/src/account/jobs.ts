@@ -27,6 +27,7 @@ export function readJob(row: Readonly<Record<string, SqlStorageValue>>): ListedJ
     attempt,
     preset: row["preset"] as Preset,
     photos: Number(row["photos"]),
+    edit: typeof row["gaussians"] === "number",
     state: outcome ?? current?.state ?? null,
     submitted_at: iso(row["started_at"]),
     started_at: current?.started_at ?? null,

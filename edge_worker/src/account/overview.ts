@@ -47,7 +47,7 @@ export function failures(sql: SqlStorage): FailedJob[] {
 }
 
 export function stageTimes(sql: SqlStorage, now: number): StageTimes[] {
-  const rows = sql.exec("SELECT stages FROM job WHERE outcome = 'done' AND settled_at >= ? ORDER BY settled_at DESC LIMIT ?", now - 30 * DAY_MS, STAGE_JOBS_MAX);
+  const rows = sql.exec("SELECT stages FROM job WHERE outcome = 'done' AND gaussians IS NULL AND settled_at >= ? ORDER BY settled_at DESC LIMIT ?", now - 30 * DAY_MS, STAGE_JOBS_MAX);
   return summarise([...rows].map((row) => (parseJson(String(row["stages"])) ?? []) as { stage: string; seconds: number }[]));
 }
 

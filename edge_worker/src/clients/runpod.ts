@@ -2,7 +2,7 @@
 // Never retries a POST: it may be unknown whether a job was accepted, and a second job costs money.
 import * as z from "zod/mini";
 
-import type { JobInput } from "../../shared/contracts/job-input.ts";
+import type { EditJobInput, JobInput } from "../../shared/contracts/job-input.ts";
 import { readAtMost } from "../body.ts";
 import { parseJson } from "../schema.ts";
 import type { Settings } from "../settings.ts";
@@ -74,7 +74,7 @@ export class RunPod {
   }
 
   /** Queues a job; returns its id. `unknown_outcome`: it may have been queued nevertheless. */
-  async run(input: JobInput, webhook: string, policy: RunPolicy): Promise<string> {
+  async run(input: JobInput | EditJobInput, webhook: string, policy: RunPolicy): Promise<string> {
     const reply = await this.#call("POST", "run", {
       input,
       webhook,

@@ -4,6 +4,7 @@ import { DurableObject } from "cloudflare:workers";
 
 import type { Parts, Upload } from "../../shared/contracts/api.ts";
 import type { Edit } from "../../shared/contracts/edit.ts";
+import type { ExtraName } from "../../shared/contracts/job-input.ts";
 import type { Project as ProjectView } from "../../shared/contracts/project.ts";
 import type { Preset } from "../../shared/stages.ts";
 import type { Env } from "../env.ts";
@@ -51,7 +52,7 @@ export class Project extends DurableObject<Env> {
     this.#shelf = new PhotoShelf(env, this.#store, this.#record);
     this.#parts = new ClipParts(env, this.#store, this.#record);
     this.#thumbnails = new Thumbnails(env.BUCKET, this.#store, this.#record);
-    this.#jobs = new JobRunner(env, this.#store, this.#record, this.#shelf);
+    this.#jobs = new JobRunner(env, { store: this.#store, record: this.#record, shelf: this.#shelf, edits: this.#edits });
     this.#deletion = new Deletion(ctx.storage, env.BUCKET, { store: this.#store, record: this.#record, jobs: this.#jobs, watchers: this.#watchers });
     this.#shares = new ShareBook(this.#store);
     this.#restore = new ProjectRestore(ctx.storage, env.BUCKET, { store: this.#store, record: this.#record });
@@ -151,8 +152,25 @@ export class Project extends DurableObject<Env> {
     });
   }
 
+  /** preset null: again as the attempt before. */
   start(preset: Preset | null, onceKey: string | null = null, usdMax: number | null = null): Promise<ProjectView | Refusal> {
-    return this.#exclusive(async () => (await this.#jobs.start(preset, onceKey, usdMax)) ?? this.#record.view());
+    const wish = preset === null ? ({ again: true } as const) : { preset };
+    return this.#exclusive(async () => (await this.#jobs.start(wish, onceKey, usdMax)) ?? this.#record.view());
+  }
+
+  /** Starts a job that applies the shown scene's edit to its files. also: files to make besides. */
+  applyEdit(also: readonly ExtraName[], onceKey: string | null = null, usdMax: number | null = null): Promise<ProjectView | Refusal> {
+    return this.#exclusive(async () => (await this.#jobs.start({ also }, onceKey, usdMax)) ?? this.#record.view());
+  }
+
+  /** Shows the scene of this attempt. */
+  choose(attempt: number, ifMatch: string | null): Promise<ProjectView | Refusal> {
+    return this.#exclusive(async () => {
+      requireMatch(ifMatch, projectTag(this.#record.view()));
+      this.#record.choose(attempt);
+      await this.#record.updateIndex();
+      return this.#record.view();
+    });
   }
 
   cancel(reason?: string): Promise<ProjectView | Refusal> {
@@ -200,10 +218,10 @@ export class Project extends DurableObject<Env> {
   /** edit null: undoes the last one. */
   edit(edit: Edit | null, ifMatch: string | null): Promise<ProjectView | Refusal> {
     return guard(async () => {
-      const row = this.#record.row();
+      const scene = this.#record.editable();
       requireMatch(ifMatch, projectTag(this.#record.view()));
-      if (edit === null) this.#edits.undo(row);
-      else this.#edits.set(row, edit);
+      if (edit === null) this.#edits.undo(scene);
+      else this.#edits.set(scene, edit);
       this.#record.change({});
       await this.#record.updateIndex();
       return this.#record.view();
@@ -211,7 +229,7 @@ export class Project extends DurableObject<Env> {
   }
 
   addCover(image: Uint8Array, thumbnail: Uint8Array): Promise<number | Refusal> {
-    return guard(() => this.#edits.addCover(this.#record.row(), image, thumbnail));
+    return guard(() => this.#edits.addCover(this.#record.editable(), image, thumbnail));
   }
 
   /** Every row for a backup; null: there is no such project (any more). */

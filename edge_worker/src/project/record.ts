@@ -8,13 +8,13 @@ import type { Env } from "../env.ts";
 import { ApiError } from "../errors.ts";
 import type { Remote } from "../remote.ts";
 import { settingsOf } from "../settings.ts";
-import type { EditBook } from "./edit-book.ts";
+import type { EditBook, Editable } from "./edit-book.ts";
 import { confirmArtifacts } from "./job/attempt.ts";
 import { nextAlarm } from "./job/schedule.ts";
 import { settlement } from "./job/settlement.ts";
-import { transition, type Event } from "./job/state.ts";
+import { transition, type Event, type Job } from "./job/state.ts";
 import type { ProjectRow, ProjectStore } from "./store.ts";
-import { viewProject } from "./view.ts";
+import { shownJob, viewProject } from "./view.ts";
 import type { Watchers } from "./watchers.ts";
 
 /** For operators, in the log: the people who see the project cannot change a limit. */
@@ -56,7 +56,24 @@ export class ProjectRecord {
 
   view(): Project {
     const row = this.row();
-    return viewProject(row, this.#store.photoTotals(), this.#edits.state(row.job.attempt));
+    const results = this.#store.results();
+    return viewProject(row, this.#store.photoTotals(), { ...this.#edits.state(shownJob(row, results)?.attempt ?? 0), results });
+  }
+
+  /** The scene that is shown and may be edited, or CONFLICT. */
+  editable(): Editable & { readonly shown: Job } {
+    const row = this.row();
+    const shown = shownJob(row, this.#store.results());
+    if (shown === null) throw new ApiError("CONFLICT", "Only a finished scene can be edited.");
+    if (ACTIVE.has(row.job.state)) throw new ApiError("CONFLICT", `The scene cannot be edited while a job of it is ${row.job.state}.`, { hint: "Wait for its end, or cancel it." });
+    return { id: row.id, attempt: shown.attempt, shown };
+  }
+
+  /** Shows the scene of an earlier attempt. */
+  choose(attempt: number): void {
+    if (ACTIVE.has(this.row().job.state)) throw new ApiError("CONFLICT", "Another scene can be shown once the job under way has ended.");
+    if (!this.#store.results().some((job) => job.attempt === attempt)) throw new ApiError("BAD_REQUEST", `body.attempt: attempt ${attempt} made no scene`);
+    this.change({ chosen: attempt });
   }
 
   get index(): Remote<Index> {
@@ -68,20 +85,23 @@ export class ProjectRecord {
     const id = this.#store.row?.id;
     if (id === undefined) return;
     const confirmed = event.type === "completed" ? { ...event, report: await confirmArtifacts(this.#env.BUCKET, id, event.report) } : event;
+    const cover = event.type === "completed" && event.attempt === this.#store.row?.job.attempt ? await this.#edits.copyCover(id, this.#store.row.job) : null;
     // Read after the wait: from here to the write nothing else runs.
     const before = this.#store.row?.job;
     if (before === undefined) return;
     const job = transition(before, confirmed, Date.now());
     if (job !== before) {
-      this.change({ job });
+      if (job.state === "done") this.#edits.carryOn(job, cover);
+      this.change(job.state === "done" ? { job, chosen: null } : { job });
       if (job.state === "failed") console.warn(`attempt ${job.attempt} of ${id} failed: ${job.error?.code}${job.error?.code === "TIME_LIMIT" ? `; ${MORE_TIME}` : ""}`);
       await this.updateIndexIfStale();
     }
     await this.arm();
   }
 
-  change(changes: Partial<Pick<ProjectRow, "name" | "job">>): void {
+  change(changes: Partial<Pick<ProjectRow, "name" | "job" | "chosen">>): void {
     const before = this.#store.row;
+    for (const job of [before?.job, changes.job]) if (changes.job !== undefined && job?.state === "done") this.#store.keepResult(job);
     const updated_at = Math.max(Date.now(), (before?.updated_at ?? 0) + 1);
     // Progress is for those who watch; the index holds names and states.
     const stale = changes.job === undefined || changes.job.state !== before?.job.state;

@@ -58,7 +58,7 @@ export class ProjectRestore {
     try {
       this.#store.replace(tables);
       const { row } = this.#store;
-      view = row === undefined ? undefined : viewProject(row, this.#store.photoTotals(), { edit: null, undo: 0 });
+      view = row === undefined ? undefined : viewProject(row, this.#store.photoTotals(), { edit: null, undo: 0, results: this.#store.results() });
     } catch (error) {
       // Text that is no JSON, or a time that is none.
       if (error instanceof ApiError) throw error;
@@ -69,11 +69,12 @@ export class ProjectRestore {
   }
 
   async #missing(id: string): Promise<number> {
-    const { job } = this.#record.row();
     const photos = this.#store.photos().filter(({ uploaded }) => uploaded);
-    const outputs = OUTPUT_NAMES.filter((name) => job.report?.artifacts[name] !== undefined);
-    const covers = this.#store.covers(job.attempt).flatMap((cover) => [keys.cover(id, job.attempt, cover, "large"), keys.cover(id, job.attempt, cover, "small")]);
-    const wanted = new Set([...covers, ...photos.map(({ as }) => keys.photo(id, as)), ...outputs.map((name) => keys.output(id, job.attempt, name))]);
+    const made = this.#store.results().flatMap(({ attempt, report }) => [
+      ...OUTPUT_NAMES.filter((name) => report?.artifacts[name] !== undefined).map((name) => keys.output(id, attempt, name)),
+      ...this.#store.covers(attempt).flatMap((cover) => [keys.cover(id, attempt, cover, "large"), keys.cover(id, attempt, cover, "small")]),
+    ]);
+    const wanted = new Set([...photos.map(({ as }) => keys.photo(id, as)), ...made]);
     let cursor: string | undefined;
     do {
       const page: R2Objects = await this.#bucket.list({ prefix: keys.project(id), ...(cursor === undefined ? {} : { cursor }) });

@@ -20,7 +20,8 @@ const SCHEMA = `
     hurry INTEGER NOT NULL DEFAULT 0,
     index_dirty INTEGER NOT NULL DEFAULT 0,
     deleting_until INTEGER,
-    uploads_until INTEGER NOT NULL DEFAULT 0
+    uploads_until INTEGER NOT NULL DEFAULT 0,
+    chosen INTEGER
   );
   CREATE TABLE IF NOT EXISTS photo (
     "as" TEXT PRIMARY KEY,
@@ -48,6 +49,7 @@ const SCHEMA = `
     recipe TEXT NOT NULL,
     PRIMARY KEY (attempt, number)
   );
+  CREATE TABLE IF NOT EXISTS result (attempt INTEGER PRIMARY KEY, job TEXT NOT NULL);
   CREATE TABLE IF NOT EXISTS cover (attempt INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (attempt, number));
   CREATE TABLE IF NOT EXISTS once (
     call TEXT NOT NULL,
@@ -61,12 +63,12 @@ const SCHEMA = `
 
 /** Columns that rows of older versions lack. */
 const LATER_COLUMNS = {
-  project: { uploads_until: "INTEGER NOT NULL DEFAULT 0" },
+  project: { uploads_until: "INTEGER NOT NULL DEFAULT 0", chosen: "INTEGER" },
   photo: { thumbnail: "INTEGER NOT NULL DEFAULT 0", frames: "INTEGER", upload: "TEXT" },
   share: { views: "INTEGER NOT NULL DEFAULT 0", embed: "TEXT" },
 } as const;
 
-export const PROJECT_TABLES = ["project", "photo", "share", "once", "edit", "cover"] as const;
+export const PROJECT_TABLES = ["project", "photo", "share", "once", "edit", "cover", "result"] as const;
 /** Left out of backups: they prove a worker's messages. Without them its attempt is followed by asking RunPod. */
 const SECRET_COLUMNS = { grant_nonce: null, progress_secret: null } as const;
 
@@ -92,6 +94,8 @@ export interface ProjectRow {
   readonly deleting_until: number | null;
   /** When the last address for an upload expires, ms; 0 if there never was one. */
   readonly uploads_until: number;
+  /** The attempt whose scene somebody chose to show; null: the newest. */
+  readonly chosen: number | null;
 }
 
 /** Calls that create something and may be repeated with the same Idempotency-Key. */
@@ -270,6 +274,19 @@ export class ProjectStore {
     return this.#sql.exec("DELETE FROM share WHERE id = ? RETURNING 1", id).toArray().length === 1;
   }
 
+  /** Keeps the job of an attempt that made a scene, when another one follows. */
+  keepResult(job: Job): void {
+    this.#sql.exec("INSERT OR REPLACE INTO result (attempt, job) VALUES (?, ?)", job.attempt, JSON.stringify(job));
+  }
+
+  /** The jobs of all attempts that made a scene, oldest first. */
+  results(): Job[] {
+    const kept = this.#sql.exec("SELECT job FROM result ORDER BY attempt").toArray().map((row) => readJob(row["job"]));
+    const newest = this.#row?.job;
+    // In rows of older versions it is kept only once another attempt begins.
+    return newest?.state === "done" && kept.at(-1)?.attempt !== newest.attempt ? [...kept, newest] : kept;
+  }
+
   /** The recipes of an attempt, oldest first. */
   edits(attempt: number): string[] {
     return this.#sql.exec("SELECT recipe FROM edit WHERE attempt = ? ORDER BY number", attempt).toArray().map((row) => String(row["recipe"]));
@@ -330,15 +347,18 @@ export class ProjectStore {
   #load(): ProjectRow | undefined {
     const [row] = this.#sql.exec("SELECT * FROM project").toArray();
     if (row === undefined) return undefined;
-    // Fields that a newer version of the job adds take their initial value in rows of an older version.
-    const job: Job = { ...NEW_JOB, ...(JSON.parse(String(row["job"])) as Partial<Job>) };
     return {
       ...(row as unknown as ProjectRow),
-      job,
+      job: readJob(row["job"]),
       hurry: row["hurry"] === 1,
       index_dirty: row["index_dirty"] === 1,
     };
   }
+}
+
+/** Fields that a newer version of the job adds take their initial value in rows of an older version. */
+function readJob(text: unknown): Job {
+  return { ...NEW_JOB, ...(JSON.parse(String(text)) as Partial<Job>) };
 }
 
 function toSql(value: unknown): SqlStorageValue {

@@ -1,5 +1,7 @@
 // Results: streamed from the bucket with ranges, for members and for holders of a share link.
 // Only names of the contract are read. Of what a user uploaded, covers and thumbnails are shown from this origin, as JPEG; photos are only saved.
+import * as z from "zod/mini";
+
 import { OUTPUT_TYPES, isOutputName } from "../../shared/contracts/job-input.ts";
 import type { Project } from "../../shared/contracts/project.ts";
 import { contentDisposition, downloadName } from "../../shared/download-name.ts";
@@ -10,24 +12,29 @@ import { endpoint, type Ctx, type Endpoint } from "../http/mount.ts";
 import { locate, parseRange, type ByteRange } from "../http/range.ts";
 import type { PhotoRow } from "../project/photos/rules.ts";
 import { projectStub } from "../project/stub.ts";
-import { isReadable } from "../project/view.ts";
+import { intParameter } from "../schema.ts";
+import { attemptWith } from "../project/view.ts";
 
 const NAME_SHOWN = 100;
+const ATTEMPT_MAX = 1_000_000;
 
 export const artifactEndpoints: readonly Endpoint[] = [
   endpoint({
     method: "GET",
     path: "/api/projects/:id/artifacts/:name",
     access: "view",
-    summary: "One result of the current attempt; supports ranges and If-None-Match",
+    summary: "One file of the scene that is shown, or of the attempt that is named; supports ranges and If-None-Match",
+    query: z.object({ attempt: z.optional(intParameter(1, ATTEMPT_MAX)), v: z.optional(z.string()) }),
     answers: { 200: "the bytes", 206: "a range of them", 304: "not changed", 416: "a range outside of them" },
-    handle: async ({ c, env, param }) => serveArtifact(c, env, unwrap(await projectStub(env, param("id")).view()), param("name")),
+    handle: async ({ c, env, param, query }) => serveArtifact(c, env, unwrap(await projectStub(env, param("id")).view()), param("name"), query.attempt ?? null),
   }),
 ];
 
-export async function serveArtifact(c: Ctx, env: Env, view: Project, name: string): Promise<Response> {
-  if (!isOutputName(name) || !isReadable(view, name)) throw noArtifact(name);
-  const key = keys.output(view.id, view.attempt, name);
+/** asked: the attempt whose file it is; null: that of the scene that is shown. */
+export async function serveArtifact(c: Ctx, env: Env, view: Project, name: string, asked: number | null = null): Promise<Response> {
+  const attempt = attemptWith(view, name, asked);
+  if (!isOutputName(name) || attempt === null) throw noArtifact(name);
+  const key = keys.output(view.id, attempt, name);
   const range = parseRange(c.req.header("range"));
   const object = await readObject(env.BUCKET, key, c.req.raw.headers, range);
   if (object === null) throw noArtifact(name);
@@ -37,7 +44,8 @@ export async function serveArtifact(c: Ctx, env: Env, view: Project, name: strin
     "accept-ranges": "bytes",
     // An attempt's results never change; the preview does while training runs.
     "cache-control": name === "preview.sog" ? "no-store" : "private, max-age=86400",
-    "content-disposition": contentDisposition(downloadName(view.name, name)),
+    // A page must never run at this origin.
+    "content-disposition": contentDisposition(downloadName(view.name, name), name === "scene.html" ? "attachment" : "inline"),
   });
   if (!("body" in object)) return new Response(null, { status: preconditionStatus(c), headers });
   const part = range === null ? null : locate(range, object.size);
@@ -53,8 +61,8 @@ export async function serveArtifact(c: Ctx, env: Env, view: Project, name: strin
 /** The picture of a scene: the cover that was chosen, else the poster. */
 export async function serveCover(c: Ctx, env: Env, view: Project, size: "small" | "large"): Promise<Response> {
   const chosen = view.edit?.cover ?? null;
-  if (chosen === null) return serveArtifact(c, env, view, size === "small" && isReadable(view, "thumbnail.webp") ? "thumbnail.webp" : "poster.webp");
-  const object = await readObject(env.BUCKET, keys.cover(view.id, view.attempt, chosen, size), c.req.raw.headers, null);
+  if (chosen === null) return serveArtifact(c, env, view, size === "small" && attemptWith(view, "thumbnail.webp", null) !== null ? "thumbnail.webp" : "poster.webp");
+  const object = await readObject(env.BUCKET, keys.cover(view.id, view.shown ?? 0, chosen, size), c.req.raw.headers, null);
   if (object === null) throw noArtifact("cover");
   const headers = { "content-type": "image/jpeg", etag: object.httpEtag, "cache-control": "private, max-age=86400" };
   return "body" in object ? new Response(object.body, { headers }) : new Response(null, { status: preconditionStatus(c), headers });

@@ -13,7 +13,7 @@ import { ApiError, unwrap } from "../errors.ts";
 import { endpoint, type Endpoint } from "../http/mount.ts";
 import { outgoingAddress } from "../outgoing.ts";
 import { projectStub } from "../project/stub.ts";
-import { intParameter, words } from "../schema.ts";
+import { MaxCost, intParameter, words } from "../schema.ts";
 
 /** The free plan allows 50 subrequests a call. */
 const SNIFF_ROUND = 40;
@@ -21,8 +21,6 @@ const REASON_LENGTH_MAX = 300;
 const PAGE_DEFAULT = 50;
 const PAGE_MAX = 200;
 
-/** US dollars; far above the price of any job, so that a typing error does not look like a limit. */
-const MaxCost = z.optional(z.number().check(z.positive(), z.lte(10_000)));
 const RetryBody = z.strictObject({ max_cost_usd: MaxCost });
 
 /** As PushSubscription.toJSON() has it. */

@@ -2,10 +2,12 @@
 // Thin: reads the call, asks the project's object, packs the answer.
 import * as z from "zod/mini";
 
-import { CoverAnswer, ProjectsAnswer } from "../../shared/contracts/api.ts";
+import { CoverAnswer, EstimateAnswer, ProjectsAnswer } from "../../shared/contracts/api.ts";
 import { EditSchema } from "../../shared/contracts/edit.ts";
+import { EXTRA_NAMES } from "../../shared/contracts/job-input.ts";
 import { ProjectSchema } from "../../shared/contracts/project.ts";
 import { PROJECT_NAME_LENGTH_MAX } from "../../shared/limits.ts";
+import { estimateEdit } from "../account/estimate.ts";
 import { indexStub } from "../account/stub.ts";
 import { derivedId, randomId } from "../crypto.ts";
 import { ApiError, unwrap } from "../errors.ts";
@@ -13,7 +15,7 @@ import { endpoint, type Endpoint } from "../http/mount.ts";
 import { PROJECT_ID_LETTERS, projectStub } from "../project/stub.ts";
 import { isKnown, projectTag } from "../project/version.ts";
 import { WATCH_UNTIL_HEADER } from "../project/watchers.ts";
-import { bytesOf, intParameter, jpeg, words } from "../schema.ts";
+import { MaxCost, bytesOf, intParameter, jpeg, words } from "../schema.ts";
 import { serveCover } from "./artifacts.ts";
 
 const PAGE_DEFAULT = 50;
@@ -121,7 +123,7 @@ export const projectEndpoints: readonly Endpoint[] = [
     method: "PUT",
     path: "/api/projects/:id/edit",
     access: "upload",
-    summary: "Edit the finished scene: where up is, the start view, the cover; the files stay as they are",
+    summary: "Edit the scene that is shown: start view, cover, up, crops, floaters; the files stay as they are until the edit is applied",
     body: EditSchema,
     conditional: true,
     answers: { 200: ProjectSchema },
@@ -139,6 +141,48 @@ export const projectEndpoints: readonly Endpoint[] = [
     answers: { 200: ProjectSchema },
     handle: async ({ c, env, param, ifMatch }) => {
       const view = unwrap(await projectStub(env, param("id")).edit(null, ifMatch));
+      return c.json(view, 200, { etag: projectTag(view) });
+    },
+  }),
+  endpoint({
+    method: "POST",
+    path: "/api/projects/:id/edit/apply",
+    access: "upload",
+    summary: "Start a job that applies the edit to every file of the scene, as a new attempt; also: files to make besides",
+    body: z.strictObject({ also: z.optional(z.array(z.enum(EXTRA_NAMES)).check(z.maxLength(EXTRA_NAMES.length))), max_cost_usd: MaxCost }),
+    bodyOptional: true,
+    idempotent: true,
+    answers: { 202: ProjectSchema },
+    handle: async ({ c, env, param, body, idempotencyKey }) => {
+      const also = EXTRA_NAMES.filter((name) => body.also?.includes(name));
+      return c.json(unwrap(await projectStub(env, param("id")).applyEdit(also, idempotencyKey, body.max_cost_usd ?? null)), 202);
+    },
+  }),
+  endpoint({
+    method: "GET",
+    path: "/api/projects/:id/edit/estimate",
+    access: "view",
+    summary: "Seconds and price of applying the edit, and whether it would start",
+    answers: { 200: EstimateAnswer },
+    handle: async ({ c, env, settings, param }) => {
+      const { report } = unwrap(await projectStub(env, param("id")).view());
+      if (report === null) throw new ApiError("CONFLICT", "Only a finished scene can be edited.");
+      const index = indexStub(env);
+      const expected = estimateEdit(report.metrics.gaussians, await index.editSamples(), settings.price);
+      const { refusal, place } = await index.outlook(expected.usd);
+      return c.json({ ...expected, place, refusal: refusal === null ? null : { message: refusal.message, hint: refusal.hint ?? null } });
+    },
+  }),
+  endpoint({
+    method: "PUT",
+    path: "/api/projects/:id/shown",
+    access: "upload",
+    summary: "Show the scene of another attempt, for members and behind share links",
+    body: z.strictObject({ attempt: z.int().check(z.positive()) }),
+    conditional: true,
+    answers: { 200: ProjectSchema },
+    handle: async ({ c, env, param, body, ifMatch }) => {
+      const view = unwrap(await projectStub(env, param("id")).choose(body.attempt, ifMatch));
       return c.json(view, 200, { etag: projectTag(view) });
     },
   }),

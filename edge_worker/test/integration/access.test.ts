@@ -177,7 +177,7 @@ describe("share links", () => {
     const token = made.json.url.split("/s/")[1];
     const shared = await cloud.call("GET", `/api/shared/${token}`, { as: null });
     expect(shared.json).toMatchObject({ id, state: "done", name: "Teapot" });
-    expect(Object.keys(shared.json).sort()).toEqual(["artifacts", "cover", "created_at", "edit", "id", "name", "photos", "report", "state"]);
+    expect(Object.keys(shared.json).sort()).toEqual(["artifacts", "cover", "created_at", "edit", "id", "name", "photos", "report", "shown", "state"]);
     const bytes = await cloud.call("GET", shared.json.artifacts["scene.sog"].url, { as: null });
     expect(bytes.text).toBe("sog bytes");
     expect((await cloud.call("GET", `/api/projects/${id}/shares`)).json.shares).toEqual([{ id: made.json.id, created_at: expect.any(String), expires_at: null, embed: null, views: 1 }]);

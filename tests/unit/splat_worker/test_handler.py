@@ -127,6 +127,17 @@ def submit(server, still_life, job_id: str, *, project: str, **changes: Any) -> 
     server.jobs.put({"id": job_id, "input": job})
 
 
+def edit_of(project: str, url: str) -> dict[str, Any]:
+    """A job that halves a scene. Its recipe has nulls, which must reach the child."""
+    job = json.loads((Path(__file__).parents[3] / "docs/contracts/job-input-edit.json").read_text())
+    files = {"scene_url": "scene.ply", "cameras_url": "cameras.json", "report_url": "report.json"}
+    crop = {"shape": "box", "centre": [1, 0, 0], "half": [1, 9, 9], "quat": [1, 0, 0, 0], "keep": "inside", "soft": 0}
+    recipe = {"version": 2, "up": None, "start": None, "cover": None, "crops": [crop], "floaters": None}
+    job["edit"] = {"base": 1, "recipe": recipe, **{key: f"{url}/in/{project}/{name}" for key, name in files.items()}}
+    outputs = {name: f"{url}/out/{project}/{name}" for name in ("scene.ply", "scene.sog", "report.json")}
+    return {**job, "project_id": project, "outputs": outputs, "progress": {"url": f"{url}/hook", "secret": SECRET}}
+
+
 def until(what: str, check: Any, timeout_s: float) -> Any:
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
@@ -170,6 +181,15 @@ def test_a_job_runs_end_to_end_and_a_second_job_starts_warm(
     submit(runpod_server, still_life, "job-3", project="third")
     again = Report.model_validate(runpod_server.result("job-3", JOB_LIMIT_S)["output"])
     assert again.photos.registered == 12
+    edit = edit_of("third", runpod_server.url)
+    runpod_server.objects |= {name.replace("/out/", "/in/"): body for name, body in runpod_server.objects.items()}
+    runpod_server.jobs.put({"id": "job-4", "input": edit})
+    edited = Report.model_validate(runpod_server.result("job-4", JOB_LIMIT_S)["output"])
+    assert edited.edited is not None
+    assert edited.metrics.gaussians < edited.edited.gaussians_before == again.metrics.gaussians
+    assert edited.artifacts["scene.sog"].bytes < again.artifacts["scene.sog"].bytes
+    stages = dict.fromkeys(message["stage"] for message in runpod_server.progress("job-4"))
+    assert list(stages) == ["download", "export", "upload"]
     assert set(child) <= set(children_of(worker.pid)), "the second job should run in the same warm child"
     assert "never-show-this" not in log_of(tmp_path)
     assert "never-show-this" not in json.dumps([body for _, body in runpod_server.done])

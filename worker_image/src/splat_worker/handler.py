@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from splat_worker.contract.job_input import JobInput, parse_input
+from splat_worker.contract.job_input import EditJobInput, JobInput, parse_input
 from splat_worker.contract.job_report import Failure
 from splat_worker.errors import Code, JobError, as_job_error
 from splat_worker.job.child_host import ChildHost, ReportedFailure
@@ -61,7 +61,7 @@ class Handler:
         await asyncio.to_thread(progress.end, answer)
         return answer
 
-    async def _run(self, job: JobInput, progress: _Progress) -> dict[str, Any]:
+    async def _run(self, job: JobInput | EditJobInput, progress: _Progress) -> dict[str, Any]:
         """The child's report. Raises JobError with CANCELLED once the edge answers that the attempt has ended."""
         seconds_max = seconds_allowed(job.limits.max_seconds, job.limits.max_cost_usd, job.price)
         work = asyncio.create_task(self._host.run(job, seconds_max=seconds_max, on_event=progress))
@@ -90,7 +90,7 @@ class _Progress:
 
     runpod_id: RunPod's id of the job. The edge may have lost it, and needs it to cancel the job."""
 
-    def __init__(self, job: JobInput, runpod_id: str | None, to_runpod: Any) -> None:
+    def __init__(self, job: JobInput | EditJobInput, runpod_id: str | None, to_runpod: Any) -> None:
         self._job, self._to_runpod, self._seq = job, to_runpod, 0
         self._facts = {"project_id": job.project_id, "attempt": job.attempt, "runpod_id": runpod_id}
         self._last: dict[str, Any] | None = None

@@ -8,7 +8,7 @@ import { PushBook } from "./book.ts";
 const PER_ROUND = 20;
 const TEXT_LENGTH_MAX = 300;
 
-type Ended = Pick<Project, "id" | "name" | "state" | "error">;
+type Ended = Pick<Project, "id" | "name" | "state" | "error" | "attempt" | "shown" | "editing">;
 
 export class News {
   readonly #book: PushBook;
@@ -48,7 +48,9 @@ export class News {
   }
 }
 
-function wordsOf({ state, error }: Ended): string {
+function wordsOf({ state, error, attempt, shown, editing }: Ended): string {
+  // An edit that failed leaves the scene as it was.
+  if (editing !== null && state === "done") return shown === attempt ? "The edit is applied." : `The edit was not applied. ${error?.message ?? ""}`.slice(0, TEXT_LENGTH_MAX).trim();
   if (state === "done") return "Your scene is ready.";
   if (state === "cancelled") return "The job was cancelled.";
   return `The job failed. ${error?.message ?? ""}`.slice(0, TEXT_LENGTH_MAX).trim();

@@ -1,16 +1,13 @@
-// One attempt at RunPod: build the input, submit it once, read what a status means.
+// One attempt at RunPod: submit its input (input.ts) once, read what a status means.
 // Returns events; never changes the project's state by itself.
-import { CHECKPOINT_TYPE, OUTPUT_NAMES, OUTPUT_TYPES, type JobInput } from "../../../shared/contracts/job-input.ts";
 import { ProgressSchema, ReportSchema, type Report } from "../../../shared/contracts/job-report.ts";
-import type { Preset } from "../../../shared/stages.ts";
 import { keys } from "../../clients/bucket-keys.ts";
 import { readFailure, readOutput, type Failure } from "./outcome.ts";
-import { Presigner } from "../../clients/presign.ts";
 import { RunPod, RunPodError, type RemoteStatus } from "../../clients/runpod.ts";
 import { issue, type Grant } from "../../identity/capability.ts";
 import type { Settings } from "../../settings.ts";
+import { buildInput, type AttemptPlan } from "./input.ts";
 import { NO_WORKER, type Event, type Job } from "./state.ts";
-import type { PhotoRow } from "../photos/rules.ts";
 
 /** How long a job may wait for a worker, on top of its own time limit. */
 const QUEUE_ALLOWANCE_S = 3600;
@@ -41,63 +38,6 @@ export function attemptTimes(jobSecondsMax: number): AttemptTimes {
   const executionTimeoutS = Math.min(RUNPOD_TIME_MAX_S, jobSecondsMax + EXECUTION_SLACK_S);
   const ttlS = Math.min(RUNPOD_TIME_MAX_S, executionTimeoutS + QUEUE_ALLOWANCE_S);
   return { executionTimeoutS, ttlS, deadlineS: ttlS + DEADLINE_SLACK_S };
-}
-
-export interface AttemptPlan {
-  readonly projectId: string;
-  readonly attempt: number;
-  readonly preset: Preset;
-  readonly photos: readonly PhotoRow[];
-  readonly nonce: string;
-  readonly progressSecret: string;
-  /** ms since 1970. */
-  readonly deadlineAt: number;
-  /** When the attempt was first submitted, ms since 1970. */
-  readonly submittedAt: number;
-  /** Submissions before this one, all of which RunPod surely did not take. */
-  readonly refusals: number;
-  readonly now: number;
-  /** US dollars that this job may use; null: no own limit. */
-  readonly usdMax: number | null;
-}
-
-/** The input of the job with all its addresses, valid until the attempt's deadline. */
-export async function buildInput(plan: AttemptPlan, settings: Settings): Promise<JobInput> {
-  const { projectId, attempt } = plan;
-  const presigner = new Presigner(settings);
-  const expiresS = (plan.deadlineAt - plan.now) / 1000;
-  const grant: Grant = { projectId, attempt, nonce: plan.nonce, expiresAt: plan.deadlineAt };
-  const outputs = OUTPUT_NAMES.map(async (name): Promise<[string, string]> => {
-    const { url } = await presigner.put(keys.output(projectId, attempt, name), expiresS, { contentType: OUTPUT_TYPES[name] });
-    return [name, url];
-  });
-  const photos = plan.photos.map(async ({ as, bytes, sha256, frames }) => ({
-    name: as,
-    url: await presigner.get(keys.photo(projectId, as), expiresS),
-    bytes,
-    sha256,
-    ...(frames === null ? {} : { frames_max: frames }),
-  }));
-  const checkpointKey = keys.checkpoint(projectId);
-  const checkpointPut = await presigner.put(checkpointKey, expiresS, { contentType: CHECKPOINT_TYPE });
-  return {
-    version: 1,
-    project_id: projectId,
-    attempt,
-    photos: await Promise.all(photos),
-    preset: plan.preset,
-    outputs: Object.fromEntries(await Promise.all(outputs)) as JobInput["outputs"],
-    checkpoint: { get: await presigner.get(checkpointKey, expiresS), put: checkpointPut.url },
-    progress: {
-      url: `${settings.workerUrl}/api/hooks/progress/${await issue("hook-progress", grant, settings.hookKeys)}`,
-      secret: plan.progressSecret,
-    },
-    price: settings.price,
-    limits: {
-      max_seconds: settings.limits.job_seconds_max,
-      ...(plan.usdMax === null || plan.usdMax <= 0 ? {} : { max_cost_usd: plan.usdMax }),
-    },
-  };
 }
 
 /** Sends the job once. The event holds what is known afterwards: accepted, rejected, or unknown. */

@@ -1,8 +1,10 @@
 // The jobs of one project: started, followed at RunPod, ended. One attempt at a time.
 // Never trusts the body of a hook: RunPod is asked, and every answer goes through the record as an event.
+import { UNEDITED, changesFiles } from "../../../shared/contracts/edit.ts";
+import type { ExtraName } from "../../../shared/contracts/job-input.ts";
 import { ProgressSchema } from "../../../shared/contracts/job-report.ts";
 import { ACTIVE, FINAL, type Preset } from "../../../shared/stages.ts";
-import { estimate, roundUsd } from "../../account/estimate.ts";
+import { estimate, estimateEdit, roundUsd } from "../../account/estimate.ts";
 import { checkCard } from "../../account/quota.ts";
 import { RunPod, RunPodError, asJobId, type RemoteStatus } from "../../clients/runpod.ts";
 import { randomBytes, randomToken, toBase64 } from "../../crypto.ts";
@@ -12,14 +14,16 @@ import type { Grant } from "../../identity/capability.ts";
 import { rejectionOf } from "../../identity/signed-message.ts";
 import { parseJson } from "../../schema.ts";
 import { settingsOf, type Settings } from "../../settings.ts";
+import type { EditBook } from "../edit-book.ts";
 import { earlierAnswer } from "../once.ts";
 import { checkPhotoSet, photosIn, type PhotoRow } from "../photos/rules.ts";
 import type { PhotoShelf } from "../photos/shelf.ts";
 import type { ProjectRecord } from "../record.ts";
 import type { ProjectRow, ProjectStore } from "../store.ts";
-import { ADOPT_MS, attemptTimes, interpret, provesAttempt, readBucketReport, submit, type AttemptPlan } from "./attempt.ts";
+import { ADOPT_MS, attemptTimes, interpret, provesAttempt, readBucketReport, submit } from "./attempt.ts";
+import type { AttemptPlan } from "./input.ts";
 import type { Failure } from "./outcome.ts";
-import { STARTABLE, isWaiting, type Job, type Notice } from "./state.ts";
+import { STARTABLE, isWaiting, type EditOrder, type Job, type Notice } from "./state.ts";
 
 /** Photos that may have arrived between the route's checks of first bytes and the start; within the free plan's subrequests. */
 const SNIFF_LEFT_MAX = 20;
@@ -41,17 +45,45 @@ function checkCeiling(usd: number, usdMax: number | null): void {
   });
 }
 
+/** A scene from the photos; the same as before; or the shown scene's edit applied, and these files made besides. */
+export type Wish = { readonly preset: Preset } | { readonly again: true } | { readonly also: readonly ExtraName[] };
+
+/** edit null: a scene is made from the photos. */
+interface Order {
+  readonly preset: Preset;
+  readonly edit: EditOrder | null;
+}
+
+/** What an edit is made from, besides the report. */
+const NEEDED = ["scene.ply", "cameras.json"] as const;
+
+const gaussiansOf = ({ edit }: Order): number | null => edit?.gaussians ?? null;
+
+function wordsOf(wish: Wish): string {
+  if ("again" in wish) return "the preset of the attempt before";
+  return "preset" in wish ? wish.preset : `the edit${wish.also.map((name) => `, also ${name}`).join("")}`;
+}
+
+interface Parts {
+  readonly store: ProjectStore;
+  readonly record: ProjectRecord;
+  readonly shelf: PhotoShelf;
+  readonly edits: EditBook;
+}
+
 export class JobRunner {
   readonly #env: Env;
   readonly #store: ProjectStore;
   readonly #record: ProjectRecord;
   readonly #shelf: PhotoShelf;
+  readonly #edits: EditBook;
 
-  constructor(env: Env, store: ProjectStore, record: ProjectRecord, shelf: PhotoShelf) {
+  constructor(env: Env, { store, record, shelf, edits }: Parts) {
     this.#env = env;
     this.#store = store;
     this.#record = record;
     this.#shelf = shelf;
+    this.#edits = edits;
   }
 
   get #settings(): Settings {
@@ -81,50 +113,54 @@ export class JobRunner {
   }
 
   /**
-   * Starts an attempt, or returns the account's refusal. preset null: the preset of the attempt before (retry), and its
-   * usdMax unless another is given. onceKey: the same key again starts nothing.
+   * Starts an attempt, or returns the account's refusal. Again: as the attempt before, and within its usdMax unless another
+   * is given. onceKey: the same key again starts nothing.
    */
-  async start(preset: Preset | null, onceKey: string | null, usdMax: number | null = null): Promise<Refusal | null> {
+  async start(wish: Wish, onceKey: string | null, usdMax: number | null = null): Promise<Refusal | null> {
     this.#record.starting = true;
     try {
-      return await this.#start(preset, onceKey, usdMax);
+      return await this.#start(wish, onceKey, usdMax);
     } finally {
       this.#record.starting = false;
     }
   }
 
-  async #start(preset: Preset | null, onceKey: string | null, usdMaxAsked: number | null): Promise<Refusal | null> {
+  async #start(wish: Wish, onceKey: string | null, usdMaxAsked: number | null): Promise<Refusal | null> {
     const record = this.#record;
-    const asked = `${preset ?? "the preset of the attempt before"}${usdMaxAsked === null ? "" : `, at most ${usdMaxAsked} USD`}`;
-    const usdMax = usdMaxAsked ?? (preset === null ? record.row().job.usdMax : null);
+    const asked = `${wordsOf(wish)}${usdMaxAsked === null ? "" : `, at most ${usdMaxAsked} USD`}`;
+    const usdMax = usdMaxAsked ?? ("again" in wish ? record.row().job.usdMax : null);
     record.row();
     if (earlierAnswer(this.#store, "start", onceKey, asked) !== null) return null;
-    await this.#shelf.sync({ exact: true });
-    if ((await this.#shelf.sniff(SNIFF_LEFT_MAX)) > 0) {
-      throw new ApiError("CONFLICT", "Photos arrived while the job was starting.", { hint: "Start it again." });
+    if (!("also" in wish)) {
+      await this.#shelf.sync({ exact: true });
+      if ((await this.#shelf.sniff(SNIFF_LEFT_MAX)) > 0) {
+        throw new ApiError("CONFLICT", "Photos arrived while the job was starting.", { hint: "Start it again." });
+      }
     }
     // The cost of the attempt before must be booked before the next one takes its place.
     await record.updateIndexIfStale();
-    const chosen = this.#checkStart(record.row(), preset);
+    const order = this.#order(wish);
     const photos = this.#store.photos();
-    checkPhotoSet(photos, this.#settings.limits);
-    const misfit = checkCard(chosen, photos.length, this.#settings.card);
-    if (misfit !== null) return misfit;
-    const plan = this.#plan(chosen, photos, Date.now());
-    const { usd } = estimate(chosen, photosIn(photos), await record.index.samples(), this.#settings.price);
+    if (order.edit === null) {
+      checkPhotoSet(photos, this.#settings.limits);
+      const misfit = checkCard(order.preset, photos.length, this.#settings.card);
+      if (misfit !== null) return misfit;
+    }
+    const plan = this.#plan(order, photos, Date.now());
+    const usd = await this.#usdOf(order, photos);
     checkCeiling(usd, usdMax);
     const { projectId, attempt, deadlineAt: expiresAt } = plan;
-    const reserved = await record.index.reserve({ projectId, attempt, preset: chosen, photos: photosIn(photos), usd, expiresAt });
+    const reserved = await record.index.reserve({ projectId, attempt, preset: order.preset, photos: photosIn(photos), gaussians: gaussiansOf(order), usd, expiresAt });
     if (isRefusal(reserved)) return reserved;
     if ("place" in reserved) {
       if (onceKey !== null) this.#store.remember("start", onceKey, { asked, answer: String(attempt) }, plan.now);
-      await record.apply({ type: "wait", preset: chosen, usdMax, place: reserved.place });
+      await record.apply({ type: "wait", ...order, usdMax, place: reserved.place });
       return null;
     }
     // From here on the attempt exists, whatever happens to this object: nonce, deadline and alarm come before the call.
     this.#store.update({ grant_nonce: plan.nonce, progress_secret: plan.progressSecret, asked_at: plan.now, hurry: false });
     if (onceKey !== null) this.#store.remember("start", onceKey, { asked, answer: String(attempt) }, plan.now);
-    await record.apply({ type: "start", preset: chosen, usdMax, deadlineAt: plan.deadlineAt });
+    await record.apply({ type: "start", ...order, usdMax, deadlineAt: plan.deadlineAt });
     await this.#submit({ ...plan, usdMax }, reserved.usdLeft);
     return null;
   }
@@ -140,10 +176,11 @@ export class JobRunner {
     const { id: projectId, job } = this.#record.row();
     const { attempt, preset, usdMax } = job;
     if (!isWaiting(job) || preset === null) return;
+    const order: Order = { preset, edit: job.edit ?? null };
     const photos = this.#store.photos();
-    const plan = { ...this.#plan(preset, photos, Date.now()), attempt, usdMax };
-    const { usd } = estimate(preset, photosIn(photos), await this.#record.index.samples(), this.#settings.price);
-    const reserved = await this.#record.index.reserve({ projectId, attempt, preset, photos: photosIn(photos), usd, expiresAt: plan.deadlineAt });
+    const plan = { ...this.#plan(order, photos, Date.now()), attempt, usdMax };
+    const usd = await this.#usdOf(order, photos);
+    const reserved = await this.#record.index.reserve({ projectId, attempt, preset, photos: photosIn(photos), gaussians: gaussiansOf(order), usd, expiresAt: plan.deadlineAt });
     if (isRefusal(reserved)) {
       return this.#record.apply({ type: "failed", attempt, failure: { code: "LIMIT", message: reserved.message, hint: reserved.hint ?? null, stage: null } });
     }
@@ -344,15 +381,16 @@ export class JobRunner {
     if (!isDue(job) || job.preset === null) return;
     const photos = this.#store.photos();
     const { attempt, preset, usdMax } = job;
+    const order: Order = { preset, edit: job.edit ?? null };
     // Counted already: this only asks what is left of the budget.
-    const reserved = await this.#record.index.reserve({ projectId: id, attempt, preset, photos: photosIn(photos), usd: 0, expiresAt: job.deadlineAt ?? 0 });
+    const reserved = await this.#record.index.reserve({ projectId: id, attempt, preset, photos: photosIn(photos), gaussians: gaussiansOf(order), usd: 0, expiresAt: job.deadlineAt ?? 0 });
     const { job: current, grant_nonce, progress_secret } = this.#record.row();
     if (isRefusal(reserved) || "place" in reserved || current.attempt !== attempt || !isDue(current) || grant_nonce === null || progress_secret === null) return;
     const now = Date.now();
     const plan: AttemptPlan = {
       projectId: id,
       attempt,
-      preset,
+      ...order,
       photos,
       nonce: grant_nonce,
       progressSecret: progress_secret,
@@ -374,12 +412,41 @@ export class JobRunner {
     return chosen;
   }
 
-  #plan(preset: Preset, photos: readonly PhotoRow[], now: number): AttemptPlan {
+  /** What the attempt is to do. Throws CONFLICT where that is not possible now. */
+  #order(wish: Wish): Order {
+    const { job } = this.#record.row();
+    if ("also" in wish) return this.#editOrder(wish.also);
+    // An edit that was not applied is tried again; one that was is not what "make it again" means.
+    const edit = job.edit ?? null;
+    if ("again" in wish && edit !== null && job.preset !== null && job.state !== "done" && STARTABLE.has(job.state)) return { preset: job.preset, edit };
+    return { preset: this.#checkStart(this.#record.row(), "preset" in wish ? wish.preset : null), edit: null };
+  }
+
+  #editOrder(also: readonly ExtraName[]): Order {
+    const { attempt: base, shown } = this.#record.editable();
+    const recipe = this.#edits.state(base).edit ?? UNEDITED;
+    const { preset, report } = shown;
+    if (!changesFiles(recipe) && also.length === 0) throw new ApiError("CONFLICT", "There is no edit that changes the scene's files.", { hint: "Crop the scene, remove floaters or set up first." });
+    if (preset === null || report === null || NEEDED.some((name) => report.artifacts[name] === undefined)) {
+      throw new ApiError("CONFLICT", "The scene has no scene.ply or cameras.json, so its files cannot be edited.", { hint: "Make the scene again." });
+    }
+    return { preset, edit: { base, gaussians: report.metrics.gaussians, recipe, also } };
+  }
+
+  /** The estimated price. */
+  async #usdOf({ preset, edit }: Order, photos: readonly PhotoRow[]): Promise<number> {
+    const { index } = this.#record;
+    const { price } = this.#settings;
+    const { usd } = edit === null ? estimate(preset, photosIn(photos), await index.samples(), price) : estimateEdit(edit.gaussians, await index.editSamples(), price);
+    return usd;
+  }
+
+  #plan(order: Order, photos: readonly PhotoRow[], now: number): AttemptPlan {
     const { id, job } = this.#record.row();
     return {
       projectId: id,
       attempt: job.attempt + 1,
-      preset,
+      ...order,
       photos,
       nonce: randomToken(16),
       progressSecret: `whsec_${toBase64(randomBytes(32))}`,

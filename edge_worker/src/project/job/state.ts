@@ -1,5 +1,7 @@
 // What a project is, and what each event makes of it: one pure function, a row per state and event in its test.
 // No clock, no network, no storage; a final state is left only by `start`, which is a new attempt.
+import type { Edit } from "../../../shared/contracts/edit.ts";
+import type { ExtraName } from "../../../shared/contracts/job-input.ts";
 import type { Report } from "../../../shared/contracts/job-report.ts";
 import type { Progress } from "../../../shared/contracts/project.ts";
 import { ACTIVE, type Preset, type State } from "../../../shared/stages.ts";
@@ -12,12 +14,22 @@ export interface Notice {
   readonly until: number | null;
 }
 
+/** An edit to apply to the files of attempt `base`, which has so many Gaussians. also: files to make besides. */
+export interface EditOrder {
+  readonly base: number;
+  readonly gaussians: number;
+  readonly recipe: Edit;
+  readonly also: readonly ExtraName[];
+}
+
 /** One project's job; times in ms since 1970. */
 export interface Job {
   readonly state: State;
   /** Number of the current attempt; 0 before the first. */
   readonly attempt: number;
   readonly preset: Preset | null;
+  /** Null: the attempt makes a scene from photos. Absent in rows of older versions. */
+  readonly edit?: EditOrder | null;
   /** US dollars that the attempt may cost, as its caller set it; null: only the account's budget counts. */
   readonly usdMax: number | null;
   /** RunPod's id of the current attempt; null before its answer came (or if it never came). */
@@ -53,6 +65,7 @@ export const NEW_JOB: Job = {
   state: "new",
   attempt: 0,
   preset: null,
+  edit: null,
   usdMax: null,
   runpodId: null,
   endpoints: [],
@@ -76,9 +89,9 @@ export const NEW_JOB: Job = {
 /** Every event about an attempt carries its number: one about an older attempt changes nothing. */
 export type Event =
   | { readonly type: "photos"; readonly declared: number; readonly uploaded: number }
-  | { readonly type: "start"; readonly preset: Preset; readonly usdMax?: number | null; readonly deadlineAt: number }
+  | { readonly type: "start"; readonly preset: Preset; readonly edit?: EditOrder | null; readonly usdMax?: number | null; readonly deadlineAt: number }
   /** Other jobs come first: the attempt waits in the account's queue. */
-  | { readonly type: "wait"; readonly preset: Preset; readonly usdMax?: number | null; readonly place: number }
+  | { readonly type: "wait"; readonly preset: Preset; readonly edit?: EditOrder | null; readonly usdMax?: number | null; readonly place: number }
   | { readonly type: "place"; readonly attempt: number; readonly place: number }
   /** A waiting attempt may be submitted now. */
   | { readonly type: "turn"; readonly attempt: number; readonly deadlineAt: number }
@@ -191,8 +204,8 @@ export function isWaiting(job: Job): boolean {
   return job.state === "queued" && (job.place ?? null) !== null;
 }
 
-function begin(job: Job, { preset, usdMax }: Extract<Event, { type: "start" | "wait" }>, deadlineAt: number | null, now: number): Job {
-  return { ...NEW_JOB, state: "queued", attempt: job.attempt + 1, preset, usdMax: usdMax ?? null, deadlineAt, submittedAt: now, endpoints: job.endpoints, toCancel: job.toCancel };
+function begin(job: Job, { preset, edit, usdMax }: Extract<Event, { type: "start" | "wait" }>, deadlineAt: number | null, now: number): Job {
+  return { ...NEW_JOB, state: "queued", attempt: job.attempt + 1, preset, edit: edit ?? null, usdMax: usdMax ?? null, deadlineAt, submittedAt: now, endpoints: job.endpoints, toCancel: job.toCancel };
 }
 
 /** The id of an attempt became known: store it, or cancel the job if nobody waits for that attempt any more. */

@@ -93,7 +93,7 @@ describe("the book", () => {
 describe("the news", () => {
   afterEach(() => void vi.restoreAllMocks());
   const to = { pushKey: btoa(String.fromCharCode(...new Uint8Array(32).fill(7))), workerUrl: "https://splat.example.org" };
-  const ended = { id: "p_1", name: "Kettle", state: "done" as const, error: null };
+  const ended = { id: "p_1", name: "Kettle", state: "done" as const, error: null, attempt: 1, shown: 1, editing: null };
 
   test("end with the message, stay while the service is down, and end for every project with the subscription", () =>
     within("push-news", async (sql) => {

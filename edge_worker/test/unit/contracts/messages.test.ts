@@ -1,17 +1,20 @@
 // The examples of docs/contracts: this side reads them, and what it makes has their form.
 import { describe, expect, test } from "vitest";
 
-import { JobInputSchema } from "../../../shared/contracts/job-input.ts";
+import { UNEDITED } from "../../../shared/contracts/edit.ts";
+import { EditJobInputSchema, JobInputSchema } from "../../../shared/contracts/job-input.ts";
 import { ProgressSchema, ReportSchema } from "../../../shared/contracts/job-report.ts";
 import { ProjectSchema } from "../../../shared/contracts/project.ts";
 import { readFailure, readOutput } from "../../../src/project/job/outcome.ts";
 import failureExample from "../../../../docs/contracts/job-failure.json";
+import editInputExample from "../../../../docs/contracts/job-input-edit.json";
 import inputExample from "../../../../docs/contracts/job-input.json";
 import reportExample from "../../../../docs/contracts/job-report.json";
 import progressExample from "../../../../docs/contracts/progress.json";
 import projectExample from "../../../../docs/contracts/project.json";
 import { verify } from "../../../src/identity/capability.ts";
-import { attemptTimes, buildInput, interpret } from "../../../src/project/job/attempt.ts";
+import { attemptTimes, interpret } from "../../../src/project/job/attempt.ts";
+import { buildInput } from "../../../src/project/job/input.ts";
 import { NEW_JOB, type Job } from "../../../src/project/job/state.ts";
 import { viewProject } from "../../../src/project/view.ts";
 import { parseSettings, type Settings } from "../../../src/settings.ts";
@@ -28,6 +31,7 @@ const PLAN = {
   projectId: "p_0123456789abcdef",
   attempt: 2,
   preset: "preview",
+  edit: null,
   photos: [{ as: "0001.jpg", name: "IMG_1.jpg", type: "image/jpeg", frames: null, bytes: 7, sha256: null, uploaded: true, realType: "image/jpeg", thumbnail: false }],
   nonce: "A".repeat(22),
   progressSecret: "whsec_c2VjcmV0",
@@ -51,8 +55,21 @@ describe("the job input", () => {
     expect(made.limits).toEqual({ max_seconds: 3600, max_cost_usd: 3.5 });
   });
 
+  test("that applies an edit reads the files of its base and asks for every format, and for others only on request", async () => {
+    expect(EditJobInputSchema.parse(editInputExample)).toEqual(editInputExample);
+    const edit = { base: 1, gaussians: 400, recipe: { ...UNEDITED, up: [0, -1, 0] as [number, number, number] }, also: ["scene.glb", "scene.html"] as const };
+    const made = EditJobInputSchema.parse(await buildInput({ ...PLAN, photos: [], edit }, settings()));
+    expect(Object.keys(made).sort()).toEqual(Object.keys(editInputExample).sort());
+    expect(Object.keys(made.outputs)).toEqual(Object.keys(editInputExample.outputs));
+    expect([made.edit.base, made.edit.recipe]).toEqual([1, edit.recipe]);
+    const read = [made.edit.scene_url, made.edit.cameras_url, made.edit.report_url].map((url) => new URL(url).pathname.split("/").slice(-2).join("/"));
+    expect(read).toEqual(["1/scene.ply", "1/cameras.json", "1/report.json"]);
+    const plain = await buildInput({ ...PLAN, photos: [], edit: { ...edit, also: [] } }, settings());
+    expect(Object.keys(plain.outputs)).not.toContain("scene.glb");
+  });
+
   test("signs each address for its one use and until the deadline", async () => {
-    const made = await buildInput(PLAN, settings());
+    const made = JobInputSchema.parse(await buildInput(PLAN, settings()));
     const photo = new URL(made.photos[0]?.url ?? "");
     expect(photo.pathname).toBe("/cdn-cgi/local/r2/s3/splat-test/projects/p_0123456789abcdef/photos/0001.jpg");
     expect(photo.searchParams.get("X-Amz-Expires")).toBe("7380");
@@ -162,9 +179,10 @@ test("the contract's project fits ours, and ours has exactly its fields", () => 
       index_dirty: false,
       deleting_until: null,
       uploads_until: 0,
+      chosen: null,
     },
     { count: 0, bytes: 0 },
-    { edit: null, undo: 0 },
+    { edit: null, undo: 0, results: [] },
   );
   expect(Object.keys(view).sort()).toEqual(Object.keys(projectExample).sort());
 });

@@ -4,10 +4,11 @@ import * as z from "zod/mini";
 
 import editSchema from "../../../../docs/contracts/edit.schema.json";
 import failureSchema from "../../../../docs/contracts/job-failure.schema.json";
+import editInputSchema from "../../../../docs/contracts/job-input-edit.schema.json";
 import inputSchema from "../../../../docs/contracts/job-input.schema.json";
 import reportSchema from "../../../../docs/contracts/job-report.schema.json";
 import { CROPS_MAX, EditSchema } from "../../../shared/contracts/edit.ts";
-import { JobInputSchema, OUTPUT_NAMES } from "../../../shared/contracts/job-input.ts";
+import { EditJobInputSchema, JobInputSchema, OUTPUT_NAMES } from "../../../shared/contracts/job-input.ts";
 import { FAILURE_CODES, FailureSchema, ReportSchema } from "../../../shared/contracts/job-report.ts";
 import { PRESETS, STAGES } from "../../../shared/stages.ts";
 import { gaps, type JsonSchema } from "../support/schema-gaps.ts";
@@ -21,6 +22,7 @@ const NEGATIVE = ["$.artifacts.*.bytes", "$.stages[].seconds", "$.price.usd", "$
 
 describe("everything", () => {
   test("we send as input is accepted by the worker", () => expect(gaps(sent(JobInputSchema), inputSchema)).toEqual([]));
+  test("we send as the input of an edit is accepted by the worker", () => expect(gaps(sent(EditJobInputSchema), editInputSchema)).toEqual([]));
   test("the worker sends as a report is read", () => expect(gaps(reportSchema, read(ReportSchema))).toEqual(NEGATIVE.map((path) => `${path}: may be lower`)));
   test("we accept as an edit is accepted by the worker, and the other way round", () => {
     expect(gaps(sent(EditSchema), editSchema)).toEqual([]);

@@ -4,7 +4,7 @@ import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } fr
 import { afterEach, beforeEach, vi } from "vitest";
 
 import reportExample from "../../../../docs/contracts/job-report.json";
-import type { JobInput } from "../../../shared/contracts/job-input.ts";
+import type { JobInput, OutputName } from "../../../shared/contracts/job-input.ts";
 import type { Project as ProjectView } from "../../../shared/contracts/project.ts";
 import { keys } from "../../../src/clients/bucket-keys.ts";
 import { hmac, randomId, toBase64 } from "../../../src/crypto.ts";
@@ -174,6 +174,13 @@ export class Scene {
 
   leaveReport(attempt = 1): Promise<unknown> {
     return env.BUCKET.put(keys.output(this.id, attempt, "report.json"), JSON.stringify(this.report(attempt)));
+  }
+
+  /** files: artifacts of a few bytes, put into the bucket. */
+  async reportWith(attempt: number, files: readonly OutputName[], more: object = {}): Promise<object> {
+    for (const name of files) await env.BUCKET.put(keys.output(this.id, attempt, name), `${name} of ${attempt}`);
+    const artifacts = Object.fromEntries(files.map((name) => [name, { bytes: `${name} of ${attempt}`.length, sha256: "0" }]));
+    return { ...this.report(attempt), artifacts, ...more };
   }
 
   report(attempt = 1): object {

@@ -13,7 +13,7 @@ from scenes import blobs, looking_at_origin
 from splat_worker.contract.edit import parse_edit
 from splat_worker.edit.__main__ import main
 from splat_worker.edit.recipe import apply_edit
-from splat_worker.export.artifacts import read_back
+from splat_worker.export.files import read_back
 from splat_worker.export.ply import read_ply, write_ply
 
 RECIPE: dict[str, Any] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from splat_worker.export.artifacts import FIDELITY_MAX_DB, fidelity_db
+from splat_worker.export.files import FIDELITY_MAX_DB, fidelity_db
 
 
 def test_fidelity_is_the_psnr_of_two_images_with_a_ceiling() -> None:

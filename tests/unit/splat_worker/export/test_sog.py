@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from splat_worker.errors import JobError
-from splat_worker.export.artifacts import read_back
+from splat_worker.export.files import read_back
 from splat_worker.export.ply import write_ply
 from splat_worker.export.sog import add_harmonics, order_of, write_sog
 from splat_worker.export.splat_transform import convert

@@ -1,14 +1,16 @@
-"""The input of a job as types, in its full and its plain form. The published JSON Schemas are generated from them.
-docs/contracts.md explains them; tests parse the examples in docs/contracts/*.json.
+"""The input of a job as types: from photos in a full and a plain form, and the edit of a scene. The published JSON
+Schemas are generated from them. docs/contracts.md explains them; tests parse the examples in docs/contracts/*.json.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from splat_worker.contract.edit import Edit
 from splat_worker.contract.faults import first_fault
 from splat_worker.errors import Code, JobError
 from splat_worker.limits import PHOTO_BYTES_MAX, PHOTOS_MAX, VIDEO_BYTES_MAX
@@ -18,19 +20,24 @@ CONTENT_TYPES: dict[str, str] = {
     "scene.sog": "application/octet-stream",
     "scene.spz": "application/octet-stream",
     "preview.sog": "application/octet-stream",
+    "scene.glb": "model/gltf-binary",
+    "scene.html": "application/octet-stream",
     "poster.webp": "image/webp",
     "thumbnail.webp": "image/webp",
     "cameras.json": "application/json",
     "report.json": "application/json",
     "checkpoint": "application/octet-stream",
 }
-"""Content type of each artifact's PUT. The presigned URL is signed with the same type."""
+"""Content type of each artifact's PUT. The presigned URL is signed with the same type. No browser may show scene.html
+from the service's own address: it is only ever saved."""
 
 ArtifactName = Literal[
     "scene.ply",
     "scene.sog",
     "scene.spz",
     "preview.sog",
+    "scene.glb",
+    "scene.html",
     "poster.webp",
     "thumbnail.webp",
     "cameras.json",
@@ -131,26 +138,37 @@ class SfmOptions(_Ours):
     side_max_px: int | None = Field(default=None, ge=320, le=8000)
 
 
-class JobInput(_Ours):
-    """`input` of a RunPod job, full form."""
+class _AnyJob(_Ours):
+    """What every full form has."""
 
     version: Literal[1]
     project_id: ProjectId
     attempt: int = Field(default=1, ge=1)
-    photos: tuple[PhotoSource, ...] = Field(min_length=1, max_length=PHOTOS_MAX)
-    preset: Preset = Preset.PREVIEW
-    train: TrainOverrides = TrainOverrides()
-    sfm: SfmOptions = SfmOptions()
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
-    subject: bool = Field(default=False, description="Leave out what is around the subject.")
     outputs: dict[ArtifactName, Url] = Field(min_length=1, repr=False)
-    checkpoint: CheckpointAddress | None = None
     progress: ProgressAddress | None = None
     price: Price | None = None
     limits: Limits = Limits()
     webhook_url: Url | None = Field(
         default=None, repr=False, description="Receives the answer once, unsigned (plain form)."
     )
+
+    @model_validator(mode="after")
+    def _priced(self) -> Self:
+        if self.limits.max_cost_usd is not None and self.price is None:
+            raise ValueError("limits.max_cost_usd requires price.usd_per_s")
+        return self
+
+
+class JobInput(_AnyJob):
+    """`input` of a RunPod job that makes a scene from photos, full form."""
+
+    photos: tuple[PhotoSource, ...] = Field(min_length=1, max_length=PHOTOS_MAX)
+    preset: Preset = Preset.PREVIEW
+    train: TrainOverrides = TrainOverrides()
+    sfm: SfmOptions = SfmOptions()
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    subject: bool = Field(default=False, description="Leave out what is around the subject.")
+    checkpoint: CheckpointAddress | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> JobInput:
@@ -164,9 +182,23 @@ class JobInput(_Ours):
         total = sum(photo.frames_max or 1 for photo in self.photos)
         if total > PHOTOS_MAX:
             raise ValueError(f"photos and frames of clips add up to {total}; the limit is {PHOTOS_MAX}")
-        if self.limits.max_cost_usd is not None and self.price is None:
-            raise ValueError("limits.max_cost_usd requires price.usd_per_s")
         return self
+
+
+class SceneEdit(_Ours):
+    """The edit of a scene, and where the files of the scene are. base: the attempt that made it."""
+
+    base: int = Field(ge=1)
+    recipe: Edit
+    scene_url: Url = Field(repr=False, description="GET of scene.ply.")
+    cameras_url: Url = Field(repr=False, description="GET of cameras.json.")
+    report_url: Url = Field(repr=False, description="GET of report.json.")
+
+
+class EditJobInput(_AnyJob):
+    """`input` of a RunPod job that applies an edit to every file of a scene. It trains nothing."""
+
+    edit: SceneEdit
 
 
 class PlainJobInput(_Ours):
@@ -191,8 +223,13 @@ class PlainJobInput(_Ours):
         )
 
 
-def parse_input(value: Any) -> JobInput:
-    """`input` of a job in either form. Raises BAD_INPUT with the first invalid field, without its value, which may be a
+def form_of(value: Mapping[str, Any]) -> type[JobInput] | type[EditJobInput]:
+    """The full form that this input has."""
+    return EditJobInput if "edit" in value else JobInput
+
+
+def parse_input(value: Any) -> JobInput | EditJobInput:
+    """`input` of a job in any form. Raises BAD_INPUT with the first invalid field, without its value, which may be a
     presigned URL."""
     if not isinstance(value, dict):
         raise JobError(Code.BAD_INPUT, f"input is {type(value).__name__}; it must be an object.", hint=_PLAIN_HINT)
@@ -201,7 +238,7 @@ def parse_input(value: Any) -> JobInput:
     try:
         if plain:
             return PlainJobInput.model_validate(value).expanded()
-        return JobInput.model_validate(value)
+        return form_of(value).model_validate(value)
     except ValidationError as error:
         fault = first_fault(error, "input")
         if "version" in value:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from splat_worker.contract.edit import Edit, StartView
 from splat_worker.contract.job_input import Preset
 from splat_worker.errors import Code, JobError, Stage
 
@@ -134,6 +135,15 @@ class SizeReport(_Report):
     given: int
 
 
+class EditedReport(_Report):
+    """The files are those of an earlier attempt, edited. Photos, cameras and quality were measured before the edit."""
+
+    base: int = Field(description="The attempt that was edited.")
+    recipe: Edit
+    gaussians_before: int
+    start: StartView | None = Field(default=None, description="The recipe's start view, in the edited scene.")
+
+
 class Report(_Report):
     """`output` of a finished job."""
 
@@ -148,6 +158,7 @@ class Report(_Report):
     sfm: SfmReport | None = None
     up: UpReport | None = Field(default=None, description="Absent from reports of older workers.")
     size: SizeReport | None = Field(default=None, description="Null where the photos' positions do not tell it.")
+    edited: EditedReport | None = Field(default=None, description="Null as trained.")
     artifacts: dict[str, Artifact]
     stages: tuple[StageReport, ...]
     peak_memory_mb: int

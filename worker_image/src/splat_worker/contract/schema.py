@@ -12,11 +12,12 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from splat_worker.contract.edit import Edit
-from splat_worker.contract.job_input import JobInput, PlainJobInput
+from splat_worker.contract.job_input import EditJobInput, JobInput, PlainJobInput
 from splat_worker.contract.job_report import FailedOutput, Report
 
 SCHEMAS: dict[str, type[BaseModel]] = {
     "job-input.schema.json": JobInput,
+    "job-input-edit.schema.json": EditJobInput,
     "job-input-plain.schema.json": PlainJobInput,
     "job-report.schema.json": Report,
     "job-failure.schema.json": FailedOutput,
@@ -26,7 +27,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
 
 def schema_text(model: type[BaseModel]) -> str:
     """The schema as published: draft 2020-12, stable order, a newline at the end."""
-    mode: Any = "validation" if model in (JobInput, PlainJobInput, Edit) else "serialization"
+    mode: Any = "validation" if model in (JobInput, EditJobInput, PlainJobInput, Edit) else "serialization"
     schema = TypeAdapter(model).json_schema(mode=mode)
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2) + "\n"
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from splat_worker.edit.turn import UP, rotation_of
+from splat_worker.edit.turn import UP, multiplied, rotation_of
+
+FROM_SCENE = ("scene_to_enu", "scene_to_ecef")
+"""(4, 4) each: from the scene to the Earth, which does not turn along."""
 
 
 def turned_cameras(content: Mapping[str, Any], quat: Sequence[float]) -> dict[str, Any]:
@@ -32,6 +35,13 @@ def turned_cameras(content: Mapping[str, Any], quat: Sequence[float]) -> dict[st
     }
     if "sfm_to_scene" in content:
         turned["sfm_to_scene"] = _rounded(whole @ np.array(content["sfm_to_scene"]))
+    for name in FROM_SCENE:
+        if name in content:
+            turned[name] = _rounded(np.array(content[name]) @ whole.T)
+    if content.get("subject") is not None:
+        subject = content["subject"]
+        centre, own = turn @ np.array(subject["centre"]), multiplied(quat, np.array(subject["quat"])[None])[0]
+        turned["subject"] = {**subject, "centre": _rounded(centre), "quat": _rounded(own)}
     return turned
 
 

@@ -48,7 +48,7 @@ def turned(gaussians: Gaussians, quat: Sequence[float]) -> Gaussians:
     return Gaussians(
         means=(gaussians.means.astype(np.float64) @ rotation.T).astype(np.float32),
         log_scales=gaussians.log_scales,
-        quats=_multiplied(unit, gaussians.quats.astype(np.float64)).astype(np.float32),
+        quats=multiplied(unit, gaussians.quats.astype(np.float64)).astype(np.float32),
         opacity_logits=gaussians.opacity_logits,
         sh=turned_harmonics(gaussians.sh, rotation),
     )
@@ -69,7 +69,7 @@ def turned_harmonics(sh: np.ndarray, rotation: Float64) -> np.ndarray:
     return out
 
 
-def _multiplied(a: Float64, b: Float64) -> Float64:
+def multiplied(a: Sequence[float], b: Float64) -> Float64:
     """Product of one quaternion (4,) with many (N, 4)."""
     aw, ax, ay, az = a
     bw, bx, by, bz = b.T

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
-from splat_worker.contract.job_input import JobInput
+from splat_worker.contract.job_input import EditJobInput, form_of
 from splat_worker.contract.job_report import Failure
 from splat_worker.errors import JobError, as_job_error
 from splat_worker.job.processes import log_to_stderr
@@ -47,14 +47,18 @@ def main() -> int:
 
 
 def _answer(request: dict[str, Any], pipe: TextIO) -> dict[str, Any]:
+    from splat_worker.job.edited.run import run_edit
     from splat_worker.job.pipeline import run_input
     from splat_worker.transfer.transfer import Transfer
 
     on_event = Throttle(lambda event: _send(pipe, {"event": event.wire()}))
     try:
-        job = JobInput.model_validate(request["job"])  # parsed by the handler; this restores the model
+        job = form_of(request["job"]).model_validate(request["job"])  # parsed by the handler; this restores the model
         with Transfer() as transfer, tempfile.TemporaryDirectory(dir=request["scratch"]) as folder:
-            report = run_input(job, Path(folder), on_event, transfer)
+            if isinstance(job, EditJobInput):
+                report = run_edit(job, Path(folder), on_event, transfer)
+            else:
+                report = run_input(job, Path(folder), on_event, transfer)
         return {"report": report.model_dump(mode="json")}
     except BaseException as error:
         if not isinstance(error, JobError):
@@ -74,6 +78,7 @@ def give_memory_back() -> None:
 def _warm_up() -> None:
     """Load the libraries, so that the first job does not wait for them."""
     from splat_worker.job import pipeline  # noqa: F401
+    from splat_worker.job.edited import run  # noqa: F401
 
 
 def _send(pipe: TextIO, message: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ class ChildHost:
         )
 
     async def run(self, job: BaseModel, *, seconds_max: float | None, on_event: OnMessage) -> dict[str, Any]:
-        """The child's report on a JobInput, as a dict. Raises JobError or ReportedFailure. If the awaiting task is
+        """The child's report on a parsed input, as a dict. Raises JobError or ReportedFailure. If the awaiting task is
         cancelled, the child and its descendants are dead and the scratch folder is removed before CancelledError
         propagates."""
         async with self._turn:
@@ -79,7 +79,7 @@ class ChildHost:
         with open(os.dup(process.stdout.fileno()), "rb", buffering=0) as output:
             transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), output)
             try:
-                request = {"job": job.model_dump(mode="json", exclude_none=True), "scratch": str(scratch)}
+                request = {"job": job.model_dump(mode="json"), "scratch": str(scratch)}
                 with contextlib.suppress(BrokenPipeError):
                     process.stdin.write(f"{json.dumps(request)}\n".encode())
                     process.stdin.flush()

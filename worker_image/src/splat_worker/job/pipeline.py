@@ -18,7 +18,8 @@ import pycolmap  # noqa: F401 - before train/, whose runtime.py configures OpenM
 from splat_worker.contract.job_input import JobInput, Preset
 from splat_worker.contract.job_report import Device, Report
 from splat_worker.errors import Code, JobError, Stage, as_job_error
-from splat_worker.export.artifacts import Exported, export_scene
+from splat_worker.export.artifacts import export_scene
+from splat_worker.export.files import Exported
 from splat_worker.export.ground import Ground
 from splat_worker.export.subject import find_subject
 from splat_worker.hashing import sha256_of

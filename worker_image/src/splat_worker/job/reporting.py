@@ -19,7 +19,7 @@ from splat_worker.contract.job_report import (
     VideoReport,
 )
 from splat_worker.errors import Stage
-from splat_worker.export.artifacts import Exported
+from splat_worker.export.files import Exported
 from splat_worker.export.ground import Ground
 from splat_worker.job import cost
 from splat_worker.job.machine import versions
@@ -29,6 +29,8 @@ from splat_worker.photos.validation import Prepared
 from splat_worker.sfm.frame.evidence import Up
 from splat_worker.sfm.sparse import SparseModel
 from splat_worker.train.core.context import Trained
+
+TILTED = "The scene may be tilted: the photos do not show clearly which way is up."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +97,7 @@ def size_of(ground: Ground) -> SizeReport | None:
 
 def tilted(up: Up) -> tuple[str, ...]:
     """The warning for a scene whose up direction is a guess."""
-    return () if up.known else ("The scene may be tilted: the photos do not show clearly which way is up.",)
+    return () if up.known else (TILTED,)
 
 
 def _floaters(trained: Trained) -> tuple[str, ...]:

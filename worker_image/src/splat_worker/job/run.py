@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from splat_worker.contract.job_input import JobInput, Preset, Price, SfmOptions, TrainOverrides
+from splat_worker.contract.job_input import EditJobInput, JobInput, Preset, Price, SfmOptions, TrainOverrides
 from splat_worker.contract.job_report import StageReport
 from splat_worker.errors import Code, JobError, Stage, as_job_error, time_limit_error
 from splat_worker.job import cost
@@ -54,7 +54,7 @@ class SceneJob:
             seed=job.seed,
             subject=job.subject,
             price=job.price,
-            seconds_max=cost.seconds_allowed(job.limits.max_seconds, job.limits.max_cost_usd, job.price),
+            seconds_max=seconds_allowed(job),
         )
 
     def settings(self) -> dict[str, object]:
@@ -65,6 +65,10 @@ class SceneJob:
             "sfm": self.sfm.model_dump(mode="json"),
             "seed": self.seed,
         }
+
+
+def seconds_allowed(job: JobInput | EditJobInput) -> float | None:
+    return cost.seconds_allowed(job.limits.max_seconds, job.limits.max_cost_usd, job.price)
 
 
 @dataclass(kw_only=True)

@@ -181,6 +181,14 @@ class Transfer:
             raise _too_many_bytes()
         return Fetched(name=photo.name, path=path, bytes=size, sha256=digest)
 
+    def fetch(self, name: str, url: str, path: Path, *, limit: int = PROJECT_BYTES_MAX) -> None:
+        """One file of an earlier job. Raises DOWNLOAD_FAILED with its name."""
+        part = _Part()
+        try:
+            self._attempts(lambda: self._get(url, path, limit, part))
+        except _AttemptFailed as failed:
+            raise JobError(Code.DOWNLOAD_FAILED, f"Could not download {name}: {failed.reason}.") from None
+
     def fetch_checkpoint(self, url: str, path: Path, *, limit: int = PROJECT_BYTES_MAX) -> bool:
         """False if there is none, or if it cannot be downloaded: a job can always start from the beginning. That
         repeats minutes of GPU work, so a failing bucket is asked as often as for a photo."""

@@ -250,7 +250,7 @@ function Card({ project, picked, onPick }: CardProps) {
   const here = useStore(current)?.projectId === project.id && current.get()?.progress.get().phase !== "stopped";
   const uploading = useStore(otherUploads).has(project.id) || here;
   // Rows that an older version listed have no cover.
-  const poster = project.cover?.thumbnail_url ?? (project.artifacts["poster.webp"] ? ownSource(project.id).artifact("poster.webp", project.attempt) : null);
+  const poster = project.cover?.thumbnail_url ?? (project.artifacts["poster.webp"] ? ownSource(project.id).artifact("poster.webp", project.shown) : null);
   const inside = (
     <>
         <div class="thumb">

@@ -12,7 +12,7 @@ export function Downloads({ project, source }: { project: Project; source: Sourc
     const artifact = project.artifacts[name];
     // The report cannot list itself. It exists whenever the project has a report.
     if (!artifact && !(name === "report.json" && project.report)) return [];
-    return [{ name, words, size: artifact?.bytes ?? 0, url: source.artifact(name, project.attempt), saved: downloadName(project.name, name) }];
+    return [{ name, words, size: artifact?.bytes ?? 0, url: source.artifact(name, project.shown), saved: downloadName(project.name, name) }];
   });
   return (
     <section class="stack tight downloads" aria-labelledby="downloads-title">

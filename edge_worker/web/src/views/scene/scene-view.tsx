@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
 import type { Project, SharedProject } from "../../../../shared/contracts/project.ts";
+import { PRESETS } from "../../../../shared/stages.ts";
 import type { Source } from "../../api/api.ts";
 import { useLoad } from "../../api/use-load.ts";
 import { day, plural } from "../../lib/format.ts";
@@ -43,7 +44,7 @@ function Drawn({ project, source, cameras, view = null, handle }: DrawnProps) {
   const poster = project.cover?.url ?? null;
   const drawn = drawnFile(project);
   if (!drawn || cameras === "loading") return <div class="stage">{poster ? <img class="poster" src={poster} alt={project.name} /> : null}</div>;
-  return <Stage url={source.artifact(drawn, project.attempt)} fileName={drawn} poster={poster} cameras={cameras} edit={project.edit ?? null} handle={handle} label={project.name} view={view} />;
+  return <Stage url={source.artifact(drawn, project.shown)} fileName={drawn} poster={poster} cameras={cameras} edit={project.edit ?? null} handle={handle} label={project.name} view={view} />;
 }
 
 /** The stage alone. */
@@ -53,6 +54,8 @@ export function SceneStage({ project, source }: { project: Shown; source: Source
 
 export function SceneView({ project, source, names, beside, handle }: SceneViewProps) {
   const cameras = useCameras(project, source);
+  // Of the scene that is shown, which another attempt may follow already.
+  const preset = PRESETS.find((one) => one === project.report?.preset);
   const [view, setView] = useState<string | null>(null);
   return (
     <>
@@ -60,7 +63,7 @@ export function SceneView({ project, source, names, beside, handle }: SceneViewP
         <h1>{project.name}</h1>
         <p class="meta fine">
           {project.report ? <span>{plural(project.report.photos.registered, "photo")}</span> : null}
-          {project.preset ? <span>{PRESET_WORDS[project.preset].label} quality</span> : null}
+          {preset ? <span>{PRESET_WORDS[preset].label} quality</span> : null}
           <span>{day(project.created_at)}</span>
         </p>
       </header>
@@ -83,7 +86,7 @@ export function SceneView({ project, source, names, beside, handle }: SceneViewP
 
 /** The cameras, or null if the file is missing or unreadable. */
 function useCameras(project: Shown, source: Source): CamerasFile | null | "loading" {
-  const url = project.artifacts["cameras.json"] ? source.artifact("cameras.json", project.attempt) : null;
+  const url = project.artifacts["cameras.json"] ? source.artifact("cameras.json", project.shown) : null;
   const { value, error } = useLoad(async () => (url === null ? null : parseCameras(await (await fetch(url, { credentials: "same-origin" })).json())), [url]);
   return value ?? (url === null || error ? null : "loading");
 }
