@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,7 @@ def test_unusable_files_are_not_uploaded_and_show_the_reason(
     page.locator("[data-picker=photos]").set_input_files([*photos[:3], text, cut, copy])
     expect(page.get_by_role("heading", level=1)).to_have_text("3 photos")
     main = page.locator("main")
-    expect(main).to_contain_text("Not a supported photo. Use JPEG, PNG, WebP, HEIC or AVIF.")
+    expect(main).to_contain_text("Not a supported photo. Use JPEG, PNG, WebP, HEIC or AVIF, or an MP4 or MOV clip.")
     expect(main).to_contain_text("The file is damaged and cannot be opened.")
     expect(main).to_contain_text(f"Duplicate of {photos[1].name}.")
     expect(main).to_contain_text("Add 2 more photos. A scene needs at least 5.")
@@ -135,3 +136,51 @@ def test_dropping_a_folder_adds_the_photos_of_all_its_folders(
     expect(page.get_by_role("heading", level=1)).to_have_text("6 photos")
     page.get_by_text("2 hidden or empty files left out").click()
     expect(page.locator("main")).to_contain_text("empty.jpg Empty file")
+
+
+def test_an_interrupted_clip_continues_where_it_stopped(
+    open_page: OpenPage, tmp_path: Path, complaints: Complaints
+) -> None:
+    """20 MB in three parts. A clip without pictures: the page reads its length, and uploads it unseen."""
+    complaints.expect("net::ERR_")
+    clip = tmp_path / "walk.mp4"
+    clip.write_bytes(clip_without_pictures(seconds=30, size=20_000_000))
+    page = open_page("/")
+
+    def gate(route: Route) -> None:
+        if route.request.method != "PUT" or "partNumber=1&" in route.request.url:
+            route.continue_()
+        else:
+            route.abort("connectionreset")
+
+    page.context.route("**/cdn-cgi/**", gate)
+    page.locator("[data-picker=photos]").set_input_files(clip)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Up to 60 frames of 1 clip")
+    expect(page.locator(".preset-cost").first).to_contain_text("$")
+    with page.expect_response(lambda answer: answer.url.endswith("/parts") and answer.json()["stored"] > 0):
+        page.get_by_role("button", name="Make the scene").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("0 of 1 clip uploaded", timeout=20_000)
+    expect(page.locator(".file-state")).to_have_text("41 %")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    expect(page.get_by_role("status").first).to_contain_text("1 of 1 missing photo found.")
+    page.context.unroute("**/cdn-cgi/**")
+    later: list[str] = []
+    page.on("request", lambda request: later.append(request.url) if request.method == "PUT" else None)
+    page.get_by_role("button", name="Upload and make the scene").click()
+    page.get_by_role("button", name="Cancel the job").click(timeout=60_000)
+    assert len(later) == 2, "a stored part was uploaded twice"
+    page.get_by_role("dialog").get_by_role("button", name="Cancel the job").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cancelled", timeout=30_000)
+    delete(page)
+
+
+def clip_without_pictures(*, seconds: int, size: int) -> bytes:
+    """The boxes of an MP4 that a page and the service look at: brand and movie header, then bytes."""
+
+    def box(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I4s", 8 + len(content), name) + content
+
+    header = box(b"moov", box(b"mvhd", bytes(12) + struct.pack(">II", 1000, 1000 * seconds) + bytes(80)))
+    start = box(b"ftyp", b"isom" + bytes(4)) + header
+    return start + box(b"mdat", bytes(size - len(start) - 8))

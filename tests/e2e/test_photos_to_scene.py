@@ -4,6 +4,7 @@ Not tested here: a GPU, and the real clouds."""
 from __future__ import annotations
 
 import json
+import os
 import struct
 import subprocess
 from pathlib import Path
@@ -11,9 +12,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import JOB_LIMIT_S, LocalStack
+from tests.conftest import JOB_LIMIT_S, ROOT, LocalStack, need
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.timeout(JOB_LIMIT_S + 300)]
+
+# edge_worker/shared/photo-types.ts
+PART_BYTES = 8 << 20
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +118,43 @@ def test_an_expired_upload_link_is_rejected_with_a_clear_message(local_stack: Lo
             client.put(Upload(name=fresh.name, as_=fresh.as_, url=str(stale), headers=fresh.headers), photo_path)
         assert "X-Amz" not in str(caught.value)
         client.delete_project(project.id)
+
+
+@pytest.fixture(scope="module")
+def filmed(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """One job from a clip of a walk along the drawn scene, with a still and a shaken part. It goes up in two parts:
+    padding makes it larger than one."""
+    clip = tmp_path_factory.mktemp("film") / "walk.mp4"
+    draw = (
+        "from pathlib import Path; from tests.unit.splat_worker.video.drawn_clip import encode, film; "
+        f"encode(Path({str(clip)!r}), film(width=320, height=240, steps=54).frames)"
+    )
+    python = ROOT / ".venv-worker/bin/python"
+    need(python, hint="run scripts/bootstrap")
+    path = f"{ROOT}:{ROOT / 'worker_image/src'}"
+    subprocess.run([str(python), "-c", draw], cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, check=True)
+    with clip.open("ab") as file:
+        file.write(struct.pack(">I4s", PART_BYTES, b"free") + bytes(PART_BYTES - 8))
+    return local_stack.splat("reconstruct", str(clip), "--json", limit_s=JOB_LIMIT_S)
+
+
+def test_a_clip_becomes_a_scene(filmed: subprocess.CompletedProcess[str]) -> None:
+    assert filmed.returncode == 0, filmed.stderr
+    assert "up to 20 frames of 1 clip, preset preview: about" in filmed.stderr
+    report = json.loads(filmed.stdout)
+    # A grey picture of this scene has about 11 dB.
+    assert report["metrics"]["psnr_db"] > 19
+    assert report["photos"]["registered"] == report["photos"]["given"], report["photos"]["rejected"]
+
+
+def test_the_report_lists_the_seconds_that_were_used_and_why_others_were_not(
+    filmed: subprocess.CompletedProcess[str],
+) -> None:
+    [video] = json.loads(filmed.stdout)["videos"]
+    assert 12 <= len(video["used_s"]) <= 20
+    still, shaken = (1.2, 3.2), (4.4, 5.4)
+    assert sum(still[0] < moment < still[1] for moment in video["used_s"]) <= 1
+    assert not any(shaken[0] + 0.1 < moment < shaken[1] - 0.1 for moment in video["used_s"])
+    reasons = {one["code"]: (one["from_s"], one["to_s"]) for one in video["dropped"]}
+    assert reasons["BLURRED"] == pytest.approx(shaken, abs=0.15)
+    assert len(reasons) == 2, video["dropped"]

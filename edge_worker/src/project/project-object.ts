@@ -109,9 +109,9 @@ export class Project extends DurableObject<Env> {
     return guard(() => this.#shelf.declare(declared, caller, onceKey));
   }
 
-  /** stored: parts of a clip that its uploader has stored since the last call. */
+  /** stored: parts of a clip that its uploader has stored since the last call. One at a time: each reads what the last one wrote. */
   nextParts(as: string, stored: readonly StoredPart[]): Promise<Parts | Refusal> {
-    return guard(async () => {
+    return this.#exclusive(async () => {
       const answer = await this.#parts.next(as, stored);
       if (answer.complete) await this.#shelf.sync({ exact: true });
       return answer;

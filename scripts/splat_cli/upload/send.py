@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 
 from rich.console import Console
 
-from scripts.splat_cli.edge_client import EdgeClient, Project, Upload
+from scripts.splat_cli.edge_client import EdgeClient, Part, Project, Upload
 from scripts.splat_cli.errors import ServiceError
 from scripts.splat_cli.photos import Photo
 from scripts.splat_cli.progress import Stages
@@ -96,16 +96,19 @@ class Sending:
             self.add(photo.size_bytes)
 
     def _clip(self, upload: Upload, clip: Photo) -> None:
+        """Each part is reported as soon as it is stored, so a stop costs only the parts that were under way."""
         answer = self._client.next_parts(self._project_id, upload.as_, {})
         self.add(answer.stored)
+        underway: dict[Future[str], Part] = {}
         with ThreadPoolExecutor(PARALLEL_UPLOADS) as pool:
             while not answer.complete:
-                stored: dict[int, str] = {}
-                try:
-                    puts = {pool.submit(self._client.put_part, part, clip): part for part in answer.parts}
-                    for finished in as_completed(puts):
-                        stored[puts[finished].number] = finished.result()
-                        self.add(puts[finished].bytes)
-                finally:
-                    # A part that failed, and Ctrl-C, take no stored part back.
-                    answer = self._client.next_parts(self._project_id, upload.as_, stored)
+                sending = {part.number for part in underway.values()}
+                fresh = [part for part in answer.parts if part.number not in sending]
+                underway |= {pool.submit(self._client.put_part, part, clip): part for part in fresh}
+                finished, _ = wait(underway, return_when=FIRST_COMPLETED)
+                parts = {one: underway.pop(one) for one in finished}
+                stored = {part.number: one.result() for one, part in parts.items() if one.exception() is None}
+                answer = self._client.next_parts(self._project_id, upload.as_, stored)
+                self.add(sum(part.bytes for part in parts.values() if part.number in stored))
+                for one in finished:
+                    one.result()

@@ -69,12 +69,7 @@ export class ClipParts {
     if (known !== undefined && Date.now() - known.at < UPLOAD_FRESH_MS) return known;
     const { uploadId } = await this.#env.BUCKET.createMultipartUpload(key, { httpMetadata: { contentType: type } });
     const upload: PartsUpload = { as, id: uploadId, at: Date.now(), parts: {} };
-    // Another call may have started one, or deleted the clip, meanwhile.
-    const now = this.#store.upload(as);
-    if (now !== undefined && now.id !== known?.id) {
-      await abortUpload(this.#env.BUCKET, this.#record.row().id, upload);
-      return now;
-    }
+    // It may have been deleted meanwhile; the bucket's rule ends what was started for it.
     this.#clip(as);
     this.#store.setUpload(as, upload);
     return upload;
