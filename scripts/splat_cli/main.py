@@ -131,7 +131,7 @@ def reconstruct(
     *,
     stack: StackOption = LOCAL,
     preset: PresetOption = "preview",
-    name: Annotated[str | None, typer.Option(help="Name of the scene; default: the folder's name")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the scene; default: the name of the folder or clip")] = None,
     max_cost: MaxCostOption = None,
     subject: Annotated[bool, typer.Option("--subject", help="Show the subject without its surroundings")] = False,
     as_json: JsonOption = False,
@@ -141,7 +141,8 @@ def reconstruct(
     from scripts.splat_cli.reconstruct import show_alone
 
     with open_edge(ROOT, stack) as client:
-        title = name or folder.expanduser().resolve().name
+        place = folder.expanduser().resolve()
+        title = name or (place.stem if place.is_file() else place.name)
         done = work(client, folder, name=title, preset=preset, usd_max=max_cost, console=console)
         names = client.photo_names(done.id)
         if subject and (sentence := show_alone(client, done.id)):

@@ -117,10 +117,11 @@ export function uniqueNames(names: readonly string[]): string[] {
   });
 }
 
-/** A suggested name for the scene: the folder's name, else the date. */
+/** A suggested name for the scene: the folder's or the only clip's name, else the date. */
 export function suggestName(paths: readonly string[], today: Date): string {
   const folders = new Set(paths.map((path) => path.split("/").at(-2)).filter((folder) => folder));
-  const [only] = folders;
-  if (folders.size === 1 && only !== undefined) return readable(only).replaceAll(/[_-]+/g, " ").trim();
+  const clip = paths.length === 1 && VIDEO.test(paths[0] ?? "") ? paths[0]?.split("/").at(-1)?.replace(VIDEO, "") : undefined;
+  const [only] = folders.size === 1 ? folders : [clip];
+  if (only !== undefined) return readable(only).replaceAll(/[_-]+/g, " ").trim();
   return `Scene from ${today.toLocaleDateString("en-GB", { day: "numeric", month: "long" })}`;
 }

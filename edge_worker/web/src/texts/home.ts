@@ -22,5 +22,6 @@ export const BULK = {
 } as const;
 
 export const HOME = {
+  drop: "Drop your photos here",
   takes: (min: number, max: number): string => `${min} to ${max} photos or a folder, as JPEG, PNG, WebP, HEIC or AVIF, or a clip as MP4 or MOV`,
 } as const;

@@ -150,6 +150,7 @@ describe("names", () => {
     expect(suggestName(["brass_kettle/1.jpg", "brass_kettle/2.jpg"], today)).toBe("brass kettle");
     expect(suggestName(["a/1.jpg", "b/2.jpg"], today)).toBe("Scene from 23 November");
     expect(suggestName(["1.jpg"], today)).toBe("Scene from 23 November");
+    expect(suggestName(["my_walk.MOV"], today)).toBe("my walk");
   });
 });
 

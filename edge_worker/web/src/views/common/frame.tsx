@@ -16,7 +16,8 @@ interface FrameProps {
 export function Frame({ one, verdict, number, from = intake }: FrameProps) {
   const { key, facts, thumbnail, examined } = one;
   const words = verdict?.use === false ? verdict.reason : (verdict?.hint ?? null);
-  const look = verdict?.use === false ? "frame rejected" : words ? "frame doubtful" : "frame";
+  // What a clip gives is no doubt about it.
+  const look = verdict?.use === false ? "frame rejected" : words && facts.seconds === null ? "frame doubtful" : "frame";
   return (
     <li class={look}>
       <div class="thumb">
@@ -32,7 +33,7 @@ export function Frame({ one, verdict, number, from = intake }: FrameProps) {
           {facts.name}
         </span>
       </p>
-      {words ? <p class="why">{words}</p> : null}
+      {words ? <p class={look === "frame" ? "fine" : "why"}>{words}</p> : null}
     </li>
   );
 }

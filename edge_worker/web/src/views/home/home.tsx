@@ -67,7 +67,7 @@ export function Home({ session, settings }: { session: Session; settings: Settin
           <DropZone className="stack drop" onFiles={choose}>
             <Ring count={RING_COUNT} lit={0} />
             <div class="stack tight drop-words">
-              <p class="drop-title">Drop your photos here</p>
+              <p class="drop-title">{HOME.drop}</p>
               <p class="fine">
                 {HOME.takes(settings.limits.photos_min, settings.limits.photos_max)}
               </p>
