@@ -5,22 +5,16 @@ from infra.cloudflare.lazy_sdk import lazy_sdk
 with lazy_sdk():
     import pulumi
 
-    from infra.cloudflare.worker_bundle import BundleMissing
-    from infra.image.labels import IncompatibleImage
-    from infra.image.registry import RegistryError
+    from infra.refusals import shown_plainly, stop
     from infra.service import OLDEST_ENGINE, SplatService
-    from infra.settings.load import SettingsError, load
+    from infra.settings.load import load
 
     try:
         pulumi.require_pulumi_version(f">={OLDEST_ENGINE}")
     except Exception as too_old:  # what the SDK raises has no type of its own
-        raise pulumi.RunError(
-            f"{too_old}. Install a newer `pulumi`, or use .tools/engine/pulumi of this checkout"
-        ) from None
-    try:
+        stop(f"{too_old}. Install a newer `pulumi`, or use .tools/engine/pulumi of this checkout")
+    with shown_plainly():
         service = SplatService("splat", load())
-    except (SettingsError, BundleMissing, IncompatibleImage, RegistryError) as problem:
-        raise pulumi.RunError(str(problem)) from None
 
 for name, value in service.outputs.items():
     pulumi.export(name, value)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+from pulumi.runtime import get_root_resource
 
 from infra import naming
 from infra.cloudflare.orphan_tokens import OrphanTokens
@@ -37,6 +38,7 @@ class SplatService(pulumi.ComponentResource):
     bucket_name: pulumi.Output[str]
     endpoint_id: pulumi.Output[str]
     outputs: dict[str, pulumi.Output[Any] | str]
+    recorded_migration: pulumi.Output[str]
 
     def __init__(
         self, name: str, settings: Settings, opts: pulumi.ResourceOptions | None = None, *, checkout: Path = Path()
@@ -136,7 +138,10 @@ class SplatService(pulumi.ComponentResource):
             stops_before=[storage.contents],
             opts=mine,
         )
-        pulumi.export(record, edge.migration)
+        self.recorded_migration = edge.migration
+        # A remote component has no stack to export to; its program exports the output (infra/package.py).
+        if get_root_resource() is not None:
+            pulumi.export(record, edge.migration)
         # Created last, so deleted first: jobs are cancelled while the app can still notify their owners.
         after_all = pulumi.ResourceOptions(parent=self, depends_on=[edge])
         CancelJobs(f"{name}-cancel-jobs", app_url=self.app_url, token=edge.operator_token, opts=after_all)

@@ -20,6 +20,7 @@ from pulumi.dynamic import (
     CheckFailure,
     CheckResult,
     ConfigureRequest,
+    DiffResult,
     Resource,
 )
 
@@ -27,6 +28,8 @@ from infra.cloudflare.api import CloudflareApiError, api_from_config
 from infra.dynamic import Props, StoredInputs, differ, plain_errors
 
 _INPUTS = ("accountId", "scriptName", "history", "fingerprint")
+# An upload after the first carries no migration. A plan would show that as the deletion of one; `carries` shows it.
+HIDDEN = ["migrations"]
 
 
 class UnknownTag(Exception):
@@ -70,11 +73,19 @@ def carried_tag(migrations: Mapping[str, Any] | None) -> str:
     return str((migrations or {}).get("newTag") or "")
 
 
+def in_words(migrations: Mapping[str, Any]) -> str:
+    """What an upload with these migrations does to the classes, for a plan."""
+    if not migrations:
+        return "no new class"
+    new = sorted(name for step in migrations["steps"] for name in step["newSqliteClasses"])
+    return f"tag {migrations['newTag']}, new: {', '.join(new)}"
+
+
 @plain_errors(CloudflareApiError)
 class MigrationProvider(StoredInputs):
     """Queries at check, so that a preview already shows what the upload will carry."""
 
-    inputs = (*_INPUTS, "migrations")
+    inputs = (*_INPUTS, "migrations", "carries")
     id_input = "scriptName"
     _config: Any
 
@@ -83,8 +94,11 @@ class MigrationProvider(StoredInputs):
 
     def check(self, olds: Props, news: Props) -> CheckResult:
         inputs = {key: news.get(key) for key in _INPUTS}
+        account, script = str(news["accountId"]), str(news["scriptName"])
         try:
-            deployed = self._deployed_tag(str(news["accountId"]), str(news["scriptName"]))
+            deployed = self._deployed_tag(account, script)
+            if deployed is not None:
+                self._report_unmanaged(account, script, news.get("declared") or ())
             inputs["migrations"] = decide(olds, inputs, deployed, str(news.get("recorded") or ""))
         except UnknownTag as problem:
             return CheckResult(inputs, [CheckFailure("history", str(problem))])
@@ -92,7 +106,16 @@ class MigrationProvider(StoredInputs):
             if not olds or differ(olds, inputs, _INPUTS):
                 raise
             inputs["migrations"] = olds.get("migrations") or {}  # nothing will be uploaded, so the tag does not matter
-        return CheckResult(inputs, [])
+        return CheckResult({**inputs, "carries": in_words(inputs["migrations"] or {})}, [])
+
+    def diff(self, _id: str, olds: Props, news: Props) -> DiffResult:
+        return DiffResult(changes=differ(olds, news, (*_INPUTS, "migrations")))
+
+    def _report_unmanaged(self, account: str, script: str, declared: Sequence[str]) -> None:
+        """The provider marks the list of bindings as secret, so that no plan shows one that somebody added."""
+        for name in sorted(set(api_from_config(self._config, account).script_bindings(script)) - set(declared)):
+            # The engine shows a provider's stdout as this resource's diagnostics.
+            print(f"drift: the Worker has the binding {name}, which this stack does not declare")
 
     def _deployed_tag(self, account: str, script: str) -> str | None:
         """The tag of the deployed script; None when the script does not exist or has none."""
@@ -102,7 +125,7 @@ class MigrationProvider(StoredInputs):
 
 class DurableObjectMigration(Resource, module="cloudflare", name="DurableObjectMigration"):
     """`migrations` is what WorkersScript takes under that name; empty for nothing. `fingerprint` is any text that
-    changes whenever something else of the script does."""
+    changes whenever something else of the script does. `declared` are the names of its bindings."""
 
     migrations: pulumi.Output[Mapping[str, Any]]
 
@@ -113,6 +136,7 @@ class DurableObjectMigration(Resource, module="cloudflare", name="DurableObjectM
         account_id: str,
         script_name: str,
         history: Sequence[Mapping[str, Any]],
+        declared: Sequence[str],
         fingerprint: pulumi.Input[str],
         recorded: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
@@ -121,8 +145,11 @@ class DurableObjectMigration(Resource, module="cloudflare", name="DurableObjectM
             "accountId": account_id,
             "scriptName": script_name,
             "history": [dict(step) for step in history],
+            "declared": list(declared),
             "fingerprint": fingerprint,
             "recorded": recorded,
             "migrations": None,
+            "carries": None,
         }
-        super().__init__(MigrationProvider(), resource_name, props, opts)
+        own = pulumi.ResourceOptions(hide_diffs=HIDDEN)
+        super().__init__(MigrationProvider(), resource_name, props, pulumi.ResourceOptions.merge(opts, own))

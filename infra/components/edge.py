@@ -13,7 +13,7 @@ from typing import Any
 import pulumi
 import pulumi_cloudflare as cloudflare
 
-from infra.cloudflare.durable_objects import DurableObjectMigration, carried_tag
+from infra.cloudflare.durable_objects import HIDDEN, DurableObjectMigration, carried_tag
 from infra.cloudflare.worker_bundle import EdgeBundle
 from infra.lifecycle.generated_secret import GeneratedSecret
 from infra.naming import account_unique_number
@@ -106,6 +106,7 @@ class Edge(pulumi.ComponentResource):
             account_id=account_id,
             script_name=script_name,
             history=bundle.migrations,
+            declared=[str(one["name"]) for one in upload["bindings"]],
             fingerprint=_fingerprint(upload, bundle),
             recorded=recorded_migration,
             opts=mine,
@@ -119,6 +120,7 @@ class Edge(pulumi.ComponentResource):
                 depends_on=list(stops_before),
                 protect=protect,
                 retain_on_delete=protect,
+                hide_diffs=HIDDEN,
                 import_=f"{account_id}/{script_name}" if settings.adopt_script else None,
             ),
         )

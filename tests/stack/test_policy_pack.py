@@ -1,16 +1,11 @@
 """The guardrails on the real engine: as the program's own transform, and as a policy pack from outside.
-No cloud: a preview of unsafe resources asks no service.
-
-The pack's manifest says `runtime: python`, which the official engine starts by its own Python host. The host that can
-be built from modules (sdk 3.68) does not know how to start a pack; the engine's older way, a launcher of the runtime's
-name on PATH, starts the same files here under another runtime name."""
+No cloud: a preview of unsafe resources asks no service."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +20,6 @@ from tests.stack.conftest import CLOUDFLARE_TOKEN, PASSPHRASE, ROOT
 pytestmark = [pytest.mark.engine, pytest.mark.slow, pytest.mark.timeout(300)]
 
 ACCOUNT = "0" * 32
-HOST = ROOT / "tests" / "stack" / "policy_host"
 
 
 def unsafe() -> None:
@@ -67,7 +61,7 @@ def unmarked() -> None:
 def stack(tmp_path: Path, engine_folder: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., auto.Stack]]:
     """Makes a stack of a program that is given as a function."""
     double = ROOT / "local_cloud" / "cloudflare" / "bin"
-    path = os.pathsep.join([engine_folder, str(ROOT / ".venv" / "bin"), str(double), str(HOST), os.environ["PATH"]])
+    path = os.pathsep.join([engine_folder, str(ROOT / ".venv" / "bin"), str(double), os.environ["PATH"]])
     monkeypatch.setenv("PATH", path)
     environment = {
         "PATH": path,
@@ -98,26 +92,18 @@ def stack(tmp_path: Path, engine_folder: str, monkeypatch: pytest.MonkeyPatch) -
         loop.close()
 
 
-@pytest.fixture
-def pack(tmp_path: Path) -> str:
-    """The committed pack, under the runtime name that has a launcher here."""
-    folder = tmp_path / "pack"
-    shutil.copytree(ROOT / "policy", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    manifest = folder / "PulumiPolicy.yaml"
-    assert "name: python\n" in manifest.read_text()
-    manifest.write_text(manifest.read_text().replace("name: python\n", "name: python-without-host\n"))
-    return str(folder)
-
-
 def test_the_pack_rejects_what_the_program_rejects_with_resource_rule_and_fix(
-    stack: Callable[..., auto.Stack], pack: str, tmp_path: Path
+    stack: Callable[..., auto.Stack], tmp_path: Path
 ) -> None:
     limits = tmp_path / "limits.json"
     limits.write_text(json.dumps({"protected-data": {"stacks": ["live"]}}))  # prod, where nothing is said
 
     with pytest.raises(auto.CommandError) as failure:
         stack(unsafe, "live").preview(
-            policy_packs=[pack], policy_pack_configs=[str(limits)], suppress_progress=True, color="never"
+            policy_packs=[str(ROOT / "policy")],
+            policy_pack_configs=[str(limits)],
+            suppress_progress=True,
+            color="never",
         )
 
     said = str(failure.value)

@@ -80,7 +80,15 @@ def test_the_doctor_finds_nothing_on_a_healthy_stack_and_each_fault_on_a_broken_
     whole.up(refresh=True)  # what `splat doctor --fix` runs
     assert findings(whole) == {}
 
-    change_script(cloud, {"WORKER_URL": "http://127.0.0.1:9"})
+    cloud.cloudflare(
+        "PUT",
+        f"/accounts/{'0' * 32}/workers/scripts/{SCRIPT}/secrets",
+        json={"name": "LATE", "text": "by hand", "type": "secret_text"},
+    ).raise_for_status()
+    assert findings(whole) == {"Worker script": "script-unmanaged"}
+    assert "the Worker has the binding LATE, which this stack does not declare" in whole.preview().stdout
+
+    change_script(cloud, {"WORKER_URL": "http://127.0.0.1:9"}, without="LATE")
     with EdgeClient(cloud.app_url, str(whole.outputs()["operatorToken"].value)) as client:
         client.stop_jobs("A test stopped it.")
         assert findings(whole) == {
@@ -103,10 +111,11 @@ def test_the_doctor_finds_nothing_on_a_healthy_stack_and_each_fault_on_a_broken_
     assert findings(whole) == {}
 
 
-def change_script(cloud: LocalCloud, texts: dict[str, str]) -> None:
+def change_script(cloud: LocalCloud, texts: dict[str, str], *, without: str = "") -> None:
     """Somebody changes text bindings of the deployed script by hand."""
     props = cloud.resources()["WorkersScript", SCRIPT]
     bindings = [{**one, "text": texts.get(one["name"], one.get("text"))} for one in props["bindings"]]
+    bindings = [one for one in bindings if one["name"] != without]
     kept = [{key: value for key, value in one.items() if value is not None} for one in bindings]
     tag = props["migrationTag"]
     body = {"props": {**props, "bindings": kept, "migrations": {"oldTag": tag, "newTag": tag}}}

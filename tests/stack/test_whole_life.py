@@ -100,6 +100,10 @@ def test_an_endpoint_that_vanished_is_made_again(project: Project, cloud: LocalC
     cloud.runpod("DELETE", f"/v2/serverless/{before}")
 
     project.refresh()
+    # The first upload after the creation carries no migration, which a plan must not show as the deletion of one.
+    planned = project.preview(diff=True).stdout
+    assert re.search(r'carries\W+"tag v1, new: Index, Project" => "no new class"', planned), planned
+    assert "newTag" not in planned
     after = project.up().outputs["endpointId"].value
 
     assert after != before

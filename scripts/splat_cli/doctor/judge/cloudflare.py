@@ -63,6 +63,15 @@ def script(
                 action=Action.REDEPLOY,
             )
         )
+    if added := sorted(bindings.keys() - declared.keys()):
+        findings.append(
+            Finding(
+                id="script-unmanaged",
+                what="The Worker has bindings that the stack does not declare.",
+                evidence=", ".join(added),
+                fix="delete them in Cloudflare's dashboard under Workers, Settings; the next upload deletes them too",
+            )
+        )
     for key, value in sorted(declared.items()):
         if value is not None and texts.get(key, value) != value:
             findings.append(

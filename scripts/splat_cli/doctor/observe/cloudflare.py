@@ -66,7 +66,8 @@ def token_rights(seen: Observed) -> Verdict:
 
 def script(seen: Observed) -> Verdict:
     found = seen.script_bindings()
-    recorded = seen.recorded(":WorkersScript").outputs
+    # A refresh puts what Cloudflare has into the outputs; the inputs are what the program declares.
+    recorded = seen.recorded(":WorkersScript").inputs
     declared = {
         str(one["name"]): str(one.get("text")) if one.get("type") == "plain_text" else None
         for one in recorded.get("bindings") or ()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.cloudflare.durable_objects import UnknownTag, decide, migration_for
+from infra.cloudflare.durable_objects import UnknownTag, decide, in_words, migration_for
 
 HISTORY: list[dict[str, Any]] = [
     {"tag": "v1", "new_sqlite_classes": ["Project", "Index"]},
@@ -25,6 +25,11 @@ ALL = {"newTag": "v2", "steps": [{"newSqliteClasses": ["Index", "Project"]}, {"n
 )
 def test_an_upload_carries_what_is_not_deployed_yet(deployed: str | None, carried: dict[str, Any]) -> None:
     assert migration_for(HISTORY, deployed) == carried
+
+
+def test_what_an_upload_carries_has_words_for_a_plan() -> None:
+    assert in_words(ALL) == "tag v2, new: Index, Project, Quota"
+    assert in_words({}) == "no new class"
 
 
 def test_a_tag_that_is_not_in_the_history_is_rejected() -> None:

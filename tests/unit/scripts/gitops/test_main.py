@@ -17,10 +17,6 @@ REJECTED = {
     "diagnostics": [
         {"severity": "warning", "message": "warning: using a plugin from $PATH\n"},
         {"severity": "error", "message": "error: photo-splat:gpuu is no key of this project\n"},
-        {
-            "severity": "error",
-            "message": "error: an unhandled error occurred: program exited with non-zero exit code: 1\n",
-        },
     ],
 }
 

@@ -213,6 +213,7 @@ def test_an_image_that_the_registry_refuses_and_one_that_it_does_not_answer_abou
         ({"A": "plain_text", "B": "secret_text"}, {"A": "2"}, ["script-drift"]),
         ({"A": "plain_text"}, {"A": "1"}, ["secrets-out-of-sync"]),
         (None, {}, ["script-missing"]),
+        ({"A": "plain_text", "B": "secret_text", "C": "secret_text"}, {"A": "1"}, ["script-unmanaged"]),
     ],
 )
 def test_the_script_and_its_bindings(bindings: dict[str, str] | None, texts: dict[str, str], found: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The programs in examples/ on the real engine: deployed, previewed without changes, destroyed."""
+"""The program of examples/two_services on the real engine: deployed, previewed without changes, destroyed."""
 
 from __future__ import annotations
 
