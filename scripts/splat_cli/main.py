@@ -18,7 +18,7 @@ from common.stop_signals import stop_as_ctrl_c
 from scripts.splat_cli.backup.command import backup, restore
 from scripts.splat_cli.doctor.command import doctor
 from scripts.splat_cli.edge_client import EdgeClient
-from scripts.splat_cli.edit.command import edit
+from scripts.splat_cli.edit.command import edit, scale
 from scripts.splat_cli.errors import CommandError
 from scripts.splat_cli.logs.command import logs
 from scripts.splat_cli.operate import commands as operate
@@ -269,6 +269,7 @@ app.command()(backup)
 app.command()(restore)
 app.command()(doctor)
 app.command()(edit)
+app.command()(scale)
 app.command()(logs)
 app.command()(smoke)
 app.command()(verify_live)

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from scripts.splat_cli.edge_client import EdgeClient, Estimate, Project
+from scripts.splat_cli.edit.recipe import UNEDITED
 from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.photos import Photo, find_photos, photos_in, readable, told
 from scripts.splat_cli.progress import Stages
@@ -185,4 +186,4 @@ def subject_recipe(cameras: Mapping[str, Any]) -> dict[str, Any] | None:
         "half": [side + soft for side in box["half"]],
         "quat": box["quat"],
     }
-    return {"version": 2, "up": None, "start": None, "cover": None, "crops": [crop], "floaters": None}
+    return {**UNEDITED, "crops": [crop]}

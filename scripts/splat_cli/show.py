@@ -74,7 +74,8 @@ def report_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Gaussians", f"{metrics['gaussians']:,}".replace(",", " ")),
     ]
     if size := report.get("size"):
-        within = f"within {max(1, round(100 * size['error']))} %"
+        error = size.get("error")
+        within = "from a length that was given" if error is None else f"within {max(1, round(100 * error))} %"
         rows.append(("Size", f"about {length(size['width_m'])} wide, {length(size['height_m'])} high, {within}"))
     per_stage = {item["stage"]: item["usd"] for item in price.get("stages", [])}
     for item in report["stages"]:

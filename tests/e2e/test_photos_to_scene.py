@@ -158,3 +158,14 @@ def test_the_report_lists_the_seconds_that_were_used_and_why_others_were_not(
     reasons = {one["code"]: (one["from_s"], one["to_s"]) for one in video["dropped"]}
     assert reasons["BLURRED"] == pytest.approx(shaken, abs=0.15)
     assert len(reasons) == 2, video["dropped"]
+
+
+def test_a_known_length_sets_the_real_size(
+    filmed: subprocess.CompletedProcess[str], local_stack: LocalStack, tmp_path: Path
+) -> None:
+    assert filmed.returncode == 0, filmed.stderr
+    scene = json.loads(local_stack.splat("scenes", "--json").stdout)[0]["id"]
+    done = local_stack.splat("scale", scene, "--length", "3", "--from", "-0.5,0,0", "--to", "1,0,0")
+    assert "One unit of the scene is 2.0 m." in done.stderr, done.stderr
+    assert local_stack.splat("edit", scene, "--out", str(tmp_path / "out")).returncode == 0
+    assert json.loads((tmp_path / "out/cameras.json").read_text())["metres_per_unit"] == 2

@@ -26,8 +26,13 @@ export type Crop = z.infer<typeof CropSchema>;
 const FloatersSchema = z.strictObject({ strength: z.number().check(z.gt(0), z.lte(1)), reach: Length });
 export type Floaters = z.infer<typeof FloatersSchema>;
 
+/** A length that somebody knows: from one point of the scene to another, in metres. */
+const ScaleSchema = z.strictObject({ points: z.tuple([Vec3, Vec3]), metres: Length }).check(
+  z.refine(({ points: [a, b] }) => Math.hypot(...a.map((v, i) => v - (b[i] ?? 0))) >= 1e-4, "points: must be at least 0.0001 apart"),
+);
+
 /**
- * up: where up is, unless the worker found it. start: the first view. cover: the number of a stored picture. null: as the worker made it.
+ * up: where up is, unless the worker found it. start: the first view. cover: the number of a stored picture. scale: the real size. null: as the worker made it.
  * Version 1 knew neither crops nor floaters.
  */
 export const EditSchema = z.strictObject({
@@ -37,10 +42,11 @@ export const EditSchema = z.strictObject({
   cover: z.nullable(positiveInt),
   crops: z._default(z.array(CropSchema).check(z.maxLength(CROPS_MAX)), []),
   floaters: z._default(z.nullable(FloatersSchema), null),
+  scale: z._default(z.nullable(ScaleSchema), null),
 });
 export type Edit = z.infer<typeof EditSchema>;
 
-export const UNEDITED: Edit = { version: 2, up: null, start: null, cover: null, crops: [], floaters: null };
+export const UNEDITED: Edit = { version: 2, up: null, start: null, cover: null, crops: [], floaters: null, scale: null };
 
 /** Whether the scene's own files would differ. A start view and a cover only change how it is shown. */
-export const changesFiles = ({ up, crops, floaters }: Edit): boolean => up !== null || crops.length > 0 || floaters !== null;
+export const changesFiles = ({ up, crops, floaters, scale }: Edit): boolean => up !== null || crops.length > 0 || floaters !== null || scale !== null;

@@ -65,7 +65,7 @@ export const ReportSchema = z.looseObject({
   /** Absent from reports of older workers. */
   up: z.nullish(z.looseObject({ source: z.string(), known: z.boolean(), error_deg: z.nullish(z.number()) })),
   /** Metres. Null where the photos' positions do not tell it, absent from reports of older workers. */
-  size: z.nullish(z.looseObject({ width_m: z.number(), height_m: z.number(), metres_per_unit: z.number(), error: z.number() })),
+  size: z.nullish(z.looseObject({ width_m: z.number(), height_m: z.number(), metres_per_unit: z.number(), error: z.nullish(z.number()) })),
   /** The files are those of attempt `base`, edited; quality was measured before. start: the edit's start view in the edited scene. */
   edited: z.nullish(z.looseObject({ base: z.int(), gaussians_before: z.int(), start: z.nullish(ViewSchema) })),
   artifacts: z.record(z.string(), z.object({ bytes: count, sha256: z.string() })),

@@ -105,7 +105,7 @@ describe("a link in other sites", () => {
 describe("the edit of a scene", () => {
   const put = (body: object, headers: Record<string, string> = {}, as: "upload" | "view" = "upload"): Promise<Answer> => cloud.call("PUT", `/api/projects/${id}/edit`, { as, body, headers });
   const undo = (): Promise<Answer> => cloud.call("POST", `/api/projects/${id}/edit/undo`, { as: "upload" });
-  const plain = { version: 2, up: null, start: null, cover: null, crops: [], floaters: null };
+  const plain = { version: 2, up: null, start: null, cover: null, crops: [], floaters: null, scale: null };
   const picture = (seed: number): string => Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0]), Buffer.alloc(2000, seed)]).toString("base64");
 
   test("is shown to members and behind links, and each step can be undone", async () => {
@@ -122,8 +122,8 @@ describe("the edit of a scene", () => {
   });
 
   test("may crop and clean the scene, in the form of the published recipe; the form before it is read and upgraded", async () => {
-    const { crops, floaters } = JSON.parse(await readFile(new URL("../../../docs/contracts/edit.json", import.meta.url), "utf8"));
-    expect((await put({ ...plain, crops, floaters })).json.edit).toEqual({ ...plain, crops, floaters });
+    const { crops, floaters, scale } = JSON.parse(await readFile(new URL("../../../docs/contracts/edit.json", import.meta.url), "utf8"));
+    expect((await put({ ...plain, crops, floaters, scale })).json.edit).toEqual({ ...plain, crops, floaters, scale });
     expect((await put({ version: 1, up: [0, -1, 0], start: null, cover: null })).json.edit).toEqual({ ...plain, up: [0, -1, 0] });
     expect((await put({ ...plain, crops: [{ ...crops[1], radius: 0 }] })).status).toBe(400);
     expect((await put({ ...plain, crops: Array.from({ length: 9 }, () => crops[1]) })).status).toBe(400);

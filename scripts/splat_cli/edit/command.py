@@ -11,8 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from scripts.splat_cli.edge_client import EdgeClient
+from scripts.splat_cli.edit.recipe import point, with_scale
 from scripts.splat_cli.errors import CommandError, ServiceError
 from scripts.splat_cli.options import ROOT, SceneArgument, StackOption, console
+from scripts.splat_cli.show import length as size_words
 from scripts.splat_cli.stack import LOCAL
 
 WORKER_PYTHON = Path(".venv-worker/bin/python")
@@ -51,6 +53,30 @@ def edit(
             if now is None:
                 raise CommandError(f"Scene {project} has no edit.", hint="give a RECIPE, or edit the scene in the app")
             _apply(client, project, now, out)
+
+
+def scale(
+    project: SceneArgument,
+    *,
+    length: Annotated[float, typer.Option("--length", help="Real length between the points, in metres", min=1e-4)],
+    start: Annotated[str, typer.Option("--from", help="One point of the scene", metavar="X,Y,Z")],
+    end: Annotated[str, typer.Option("--to", help="The other point", metavar="X,Y,Z")],
+    stack: StackOption = LOCAL,
+) -> None:
+    """Set the real size of a finished scene by a length that you know, as an edit. Points are in the frame of
+    scene.ply, as an editor of splats shows them."""
+    from scripts.splat_cli.stack_access import open_edge
+
+    points = [point(start), point(end)]
+    with open_edge(ROOT, stack) as client:
+        recipe, metres_per_unit = with_scale(client.project(project).edit, points, length)
+        client.edit(project, recipe)
+    console.print(
+        f"The edit is saved. One unit of the scene is {size_words(metres_per_unit)}."
+        f" Files with this size: splat edit {project} --out DIR, or apply the edit in the app.",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

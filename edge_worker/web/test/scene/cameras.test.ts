@@ -114,7 +114,7 @@ describe("an invalid file", () => {
 });
 
 describe("an edit", () => {
-  const edit = { version: 1, up: [0, -1, 0], start: { position: [3, -1, 0], target: [0, 0.5, 0], fov: 40 }, cover: null, crops: [], floaters: null } satisfies Edit;
+  const edit = { version: 1, up: [0, -1, 0], start: { position: [3, -1, 0], target: [0, 0.5, 0], fov: 40 }, cover: null, crops: [], floaters: null, scale: null } satisfies Edit;
 
   it("has its own start view, which reads back as it was stored", () => {
     const start = startPose(circle(4), 1, edit);

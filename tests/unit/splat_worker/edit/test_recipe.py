@@ -11,10 +11,11 @@ import pytest
 from scenes import blobs
 
 from splat_worker.contract.edit import Edit, parse_edit
+from splat_worker.edit.cameras import edited_cameras
 from splat_worker.edit.crop import Sphere, crop, weights
 from splat_worker.edit.floaters import floating
 from splat_worker.edit.recipe import apply_edit, shape_of
-from splat_worker.edit.turn import turned, upright
+from splat_worker.edit.turn import rotation_of, turned, upright
 from splat_worker.errors import Code, JobError
 
 CONTRACTS = Path(__file__).parents[4] / "docs/contracts"
@@ -42,6 +43,8 @@ def test_the_published_recipes_of_both_versions_are_read_without_loss() -> None:
         ({"crops": [{**BALL, "shape": "cone"}]}, "crops.0: Input tag 'cone'"),
         ({"floaters": {"strength": 0, "reach": 4}}, "floaters.strength: Input should be greater than 0."),
         ({"floaters": {"strength": float("nan"), "reach": 4}}, "floaters.strength: Input should be a finite number."),
+        ({"scale": {"points": [[1, 0, 0], [1, 0, 0]], "metres": 1}}, "scale: Value error, points: must be at least"),
+        ({"scale": {"points": [[0, 0, 0], [1, 0, 0]], "metres": 0}}, "scale.metres: Input should be greater than or"),
         ({"colour": 1}, "colour: Extra inputs are not permitted."),
     ],
 )
@@ -89,3 +92,20 @@ def test_crops_and_floaters_are_those_of_the_preview_in_the_app() -> None:
     for case in cases["floaters"]:
         removed = floating(points, strength=case["strength"], reach=case["reach"])
         assert np.flatnonzero(removed).tolist() == case["removed"]
+
+
+def test_a_length_that_somebody_knows_sets_the_size_in_any_frame() -> None:
+    scale = {"points": [[1, 0, 0], [1, 0.3, 0.4]], "metres": 0.25}
+    given = edit(scale=scale, up=[0.6, -0.8, 0])
+    assert given.changes_files
+    place = np.eye(4)
+    place[:3, :3] = 6.5 * rotation_of(upright([0.8, -0.6, 0]))
+    place[:3, 3] = [1, 2, 3]
+    content = {"target": [0, 0, 0], "cameras": [], "metres_per_unit": 6.5, "scene_to_enu": place.tolist()}
+    edited = edited_cameras({**content, "scene_to_ecef": place.tolist()}, given)
+    assert edited["metres_per_unit"] == 0.5
+    assert "scene_to_ecef" not in edited
+    there = np.array(edited["scene_to_enu"])
+    turn = rotation_of(upright([0.6, -0.8, 0]))
+    assert there[:3, :3] @ turn == pytest.approx(0.5 / 6.5 * place[:3, :3], abs=1e-6), "north stays"
+    assert edited_cameras({"target": [0, 0, 0], "cameras": []}, edit(scale=scale))["metres_per_unit"] == 0.5

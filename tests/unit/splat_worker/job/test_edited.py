@@ -149,6 +149,20 @@ def test_a_scene_that_cannot_be_read_fails_with_a_code_and_leaves_nothing(  # ty
     assert not [path for path in runpod_server.objects if path.startswith("/2/")]
 
 
+def test_a_known_length_is_in_cameras_and_report(runpod_server, transfer: Transfer, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    bucket_with_scene(runpod_server, tmp_path)
+    (tmp_path / "scratch").mkdir()
+    recipe = {**RECIPE, "up": None, "crops": [], "scale": {"points": [[0, 0, 0], [0, 0, 2]], "metres": 26}}
+    job = job_for(runpod_server, recipe)
+    wanted = {name: url for name, url in job.outputs.items() if name in {"scene.ply", "cameras.json", "report.json"}}
+    report = run_edit(job.model_copy(update={"outputs": wanted}), tmp_path / "scratch", lambda _: None, transfer)
+    assert json.loads(runpod_server.objects["/2/cameras.json"])["metres_per_unit"] == 13
+    assert report.size is not None
+    # Before, the photos' positions gave 6.5 m a unit.
+    assert (report.size.width_m, report.size.height_m) == (pytest.approx(24.62), pytest.approx(8.04))
+    assert (report.size.error, report.size.used) == (None, 0)
+
+
 def test_a_crop_that_leaves_nothing_fails_with_the_crop(runpod_server, transfer: Transfer, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     bucket_with_scene(runpod_server, tmp_path)
     (tmp_path / "scratch").mkdir()

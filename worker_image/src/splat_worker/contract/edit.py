@@ -7,13 +7,14 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from splat_worker.contract.faults import first_fault
 from splat_worker.errors import Code, JobError
 
 CROPS_MAX = 8
 UNIT_OFF_MAX = 1e-3
+APART_MIN = 1e-4
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
 Length = Annotated[float, Field(ge=1e-4, le=1e6)]
@@ -74,9 +75,26 @@ class Floaters(_Recipe):
     reach: Length
 
 
+class Scale(_Recipe):
+    """A length that somebody knows: from one point of the scene to another, in metres."""
+
+    points: tuple[Vec3, Vec3]
+    metres: Length
+
+    @model_validator(mode="after")
+    def _apart(self) -> Scale:
+        if math.dist(*self.points) < APART_MIN:
+            raise ValueError(f"points: must be at least {APART_MIN} apart")
+        return self
+
+    @property
+    def metres_per_unit(self) -> float:
+        return self.metres / math.dist(*self.points)
+
+
 class Edit(_Recipe):
-    """up: where up is; start: the first view; cover: the number of a stored picture; null as the worker made it.
-    Version 1 knew neither crops nor floaters."""
+    """up: where up is; start: the first view; cover: the number of a stored picture; scale: the real size; null as the
+    worker made it. Version 1 knew neither crops nor floaters."""
 
     version: Literal[1, 2]
     up: Direction | None
@@ -84,11 +102,12 @@ class Edit(_Recipe):
     cover: Annotated[int, Field(ge=1, le=2**53 - 1)] | None
     crops: tuple[Crop, ...] = Field(default=(), max_length=CROPS_MAX)
     floaters: Floaters | None = None
+    scale: Scale | None = None
 
     @property
     def changes_files(self) -> bool:
         """Whether the scene's own files would differ. A start view and a cover only change how it is shown."""
-        return self.up is not None or bool(self.crops) or self.floaters is not None
+        return any(part is not None for part in (self.up, self.floaters, self.scale)) or bool(self.crops)
 
 
 def parse_edit(value: Any) -> Edit:

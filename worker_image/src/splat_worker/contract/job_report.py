@@ -124,15 +124,19 @@ class UpReport(_Report):
 
 
 class SizeReport(_Report):
-    """The real size of the subject, from positions in the photos' tags."""
+    """The real size of the subject: from positions in the photos' tags, or (error null) from a length in an edit."""
 
     width_m: float = Field(description="Of the subject's longer level side.")
     height_m: float
     metres_per_unit: float = Field(description="Metres in one unit of the scene's files.")
-    error: float = Field(description="Estimated relative standard error of these lengths; 0.02 is 2 %.")
-    off_m: float = Field(description="Root mean square distance of the cameras from their positions.")
-    used: int = Field(description="Positions that agree, of `given`.")
-    given: int
+    error: float | None = Field(
+        default=None, description="Estimated relative standard error of these lengths; 0.02 is 2 %."
+    )
+    off_m: float | None = Field(
+        default=None, description="Root mean square distance of the cameras from their positions."
+    )
+    used: int = Field(default=0, description="Positions that agree, of `given`.")
+    given: int = 0
 
 
 class EditedReport(_Report):

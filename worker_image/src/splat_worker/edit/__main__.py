@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from splat_worker.contract.edit import parse_edit
-from splat_worker.edit.cameras import turned_cameras
+from splat_worker.edit.cameras import edited_cameras
 from splat_worker.edit.recipe import apply_edit
-from splat_worker.edit.turn import upright
 from splat_worker.errors import Code, JobError, as_job_error
 from splat_worker.export.ply import read_ply, write_ply
 from splat_worker.export.sog import write_sog
@@ -27,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("scene", type=Path, help="scene.ply as the worker made it")
     parser.add_argument("recipe", type=Path, help="the edit, docs/contracts/edit.schema.json")
     parser.add_argument("out", type=Path, help="folder for the edited files; created if missing")
-    parser.add_argument("--cameras", type=Path, help="cameras.json of the scene, to turn along")
+    parser.add_argument("--cameras", type=Path, help="cameras.json of the scene, to edit along")
     options = parser.parse_args(argv)
     try:
         before, after = write_edited(options.scene, options.recipe, options.out, options.cameras)
@@ -52,8 +51,8 @@ def write_edited(scene: Path, recipe: Path, out: Path, cameras: Path | None) -> 
     write_sog(out / "scene.sog", edited, threads=cpu_count())
     convert(out / "scene.ply", out / "scene.spz", threads=cpu_count())
     if content is not None:
-        turned = content if edit.up is None else turned_cameras(content, list(upright(edit.up)))
-        (out / "cameras.json").write_text(json.dumps(turned, separators=(",", ":"), allow_nan=False))
+        cameras_json = edited_cameras(content, edit)
+        (out / "cameras.json").write_text(json.dumps(cameras_json, separators=(",", ":"), allow_nan=False))
     return len(given), len(edited)
 
 

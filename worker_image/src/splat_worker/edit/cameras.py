@@ -1,4 +1,4 @@
-"""Turns a cameras.json along with its scene. Pure."""
+"""Edits a cameras.json along with its scene: turns it, and sets its real size. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from splat_worker.edit.turn import UP, multiplied, rotation_of
+from splat_worker.contract.edit import Edit
+from splat_worker.edit.turn import UP, multiplied, rotation_of, upright
 
 FROM_SCENE = ("scene_to_enu", "scene_to_ecef")
 """(4, 4) each: from the scene to the Earth, which does not turn along."""
@@ -43,6 +44,23 @@ def turned_cameras(content: Mapping[str, Any], quat: Sequence[float]) -> dict[st
         centre, own = turn @ np.array(subject["centre"]), multiplied(quat, np.array(subject["quat"])[None])[0]
         turned["subject"] = {**subject, "centre": _rounded(centre), "quat": _rounded(own)}
     return turned
+
+
+def scaled_cameras(content: Mapping[str, Any], metres_per_unit: float) -> dict[str, Any]:
+    """With a real size that somebody measured. The scene keeps its north; the length counts for more than positions."""
+    scaled = {**content, "metres_per_unit": round(metres_per_unit, 7)}
+    if "scene_to_enu" in content:
+        place = np.array(content["scene_to_enu"])
+        place[:3, :3] *= metres_per_unit / np.cbrt(abs(np.linalg.det(place[:3, :3])))
+        scaled["scene_to_enu"] = _rounded(place)
+    scaled.pop("scene_to_ecef", None)  # followed from the positions' scale
+    return scaled
+
+
+def edited_cameras(content: Mapping[str, Any], edit: Edit) -> dict[str, Any]:
+    """The content of cameras.json for the edited scene."""
+    sized = dict(content) if edit.scale is None else scaled_cameras(content, edit.scale.metres_per_unit)
+    return sized if edit.up is None else turned_cameras(sized, list(upright(edit.up)))
 
 
 def _rounded(array: np.ndarray) -> Any:

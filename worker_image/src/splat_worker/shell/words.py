@@ -58,7 +58,7 @@ def _size(report: Report) -> list[tuple[str, str]]:
     size = report.size
     if size is None:
         return []
-    error = f"within {100 * size.error:.0f} %" if size.error >= 0.01 else "within 1 %"
+    error = f"within {max(1, round(100 * (size.error or 0)))} %"
     return [("size", f"about {length(size.width_m)} wide, {length(size.height_m)} high, {error}")]
 
 

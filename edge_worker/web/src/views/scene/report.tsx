@@ -7,6 +7,7 @@ import type { PhotoNames } from "../../scene/photo-names.ts";
 import { stageShares } from "../../scene/progress.ts";
 import { GAUSSIANS_EXPLAINED, PSNR_EXPLAINED, psnrWords, SSIM_EXPLAINED } from "../../scene/quality.ts";
 import { CLIPS, clock } from "../../texts/clips.ts";
+import { SIZE } from "../../texts/size.ts";
 import { Stat } from "../common/parts.tsx";
 
 export function Numbers({ project }: { project: Project }) {
@@ -25,7 +26,7 @@ export function Numbers({ project }: { project: Project }) {
             label="Size"
             value={`about ${length(report.size.width_m)} wide`}
             note={`${length(report.size.height_m)} high`}
-            explain={`Of the subject, from the positions in the photos' tags, within ${Math.max(1, Math.round(100 * report.size.error))} %.`}
+            explain={SIZE.explain(report.size.error ?? null)}
           />
         ) : null}
         <Price report={report} />

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from splat_worker.contract.edit import Edit, StartView
-from splat_worker.contract.job_report import Artifact, Device, EditedReport, Report, UpReport
+from splat_worker.contract.job_report import Artifact, Device, EditedReport, Report, SizeReport, UpReport
 from splat_worker.export.files import Exported
 from splat_worker.job import cost
 from splat_worker.job.machine import versions
@@ -42,7 +42,7 @@ def edited_report(run: JobRun, edited: Edited, artifacts: dict[str, Artifact]) -
             "device": edited.device,
             "metrics": metrics,
             "up": UpReport(source="edit", known=True) if turned else before.up,
-            "size": None if turned else before.size,
+            "size": None if turned else _size(before, edited.recipe),
             "edited": EditedReport(
                 base=edited.base,
                 recipe=edited.recipe,
@@ -57,4 +57,17 @@ def edited_report(run: JobRun, edited: Edited, artifacts: dict[str, Artifact]) -
             "warnings": tuple(one for one in before.warnings if not (turned and one == TILTED)),
             "versions": versions(),
         }
+    )
+
+
+def _size(before: Report, recipe: Edit) -> SizeReport | None:
+    """Of the scene before, at the length that somebody measured. None without a subject that was measured before."""
+    if recipe.scale is None or before.size is None:
+        return before.size
+    now = recipe.scale.metres_per_unit
+    factor = now / before.size.metres_per_unit
+    return SizeReport(
+        width_m=round(before.size.width_m * factor, 4),
+        height_m=round(before.size.height_m * factor, 4),
+        metres_per_unit=round(now, 6),
     )

@@ -15,7 +15,7 @@ import pycolmap  # noqa: F401 - before train/, whose runtime.py configures OpenM
 from splat_worker.contract.edit import Edit, StartView
 from splat_worker.contract.job_input import EditJobInput
 from splat_worker.contract.job_report import Report
-from splat_worker.edit.cameras import turned_cameras
+from splat_worker.edit.cameras import edited_cameras
 from splat_worker.edit.recipe import apply_edit
 from splat_worker.edit.turn import upright
 from splat_worker.errors import Code, JobError, Stage, as_job_error
@@ -108,10 +108,10 @@ def _edit_stage(run: JobRun, recipe: Edit, base: int, folder: Path) -> Edited:
 
 def _cameras(content: dict[str, Any], recipe: Edit) -> tuple[dict[str, Any], StartView | None]:
     """cameras.json of the edited scene, and the recipe's start view in it."""
-    if recipe.up is None:
-        return content, recipe.start
-    quat = upright(recipe.up)
-    return turned_cameras(content, list(quat)), None if recipe.start is None else turned_view(recipe.start, quat)
+    cameras = edited_cameras(content, recipe)
+    if recipe.up is None or recipe.start is None:
+        return cameras, recipe.start
+    return cameras, turned_view(recipe.start, upright(recipe.up))
 
 
 def _json(path: Path) -> dict[str, Any]:
