@@ -8,6 +8,10 @@ import "./ring.css";
 const VIEW = 220;
 const RADIUS = 84;
 
+/** The length of a camera that is drawn at scale 1, and the smallest scale at which it can be recognised. */
+const ROOM = 14;
+const SIZE_MIN = 0.35;
+
 /** A camera seen from above, body and field of view, facing +x. */
 const BODY = "M-7 -4.2h9.5v8.4h-9.5z";
 const CONE = "M3.2 0L12.5 -6.4V6.4Z";
@@ -66,7 +70,7 @@ interface DrawingProps {
 
 function Drawing({ glyphs, label, onSelect }: DrawingProps) {
   const half = VIEW / 2;
-  const size = glyphs.length > 48 ? 0.62 : glyphs.length > 30 ? 0.8 : 1;
+  const size = sizeOf(glyphs);
   const chosen = Math.max(0, glyphs.findIndex(({ lit }) => lit));
   return (
     <svg
@@ -97,6 +101,14 @@ function Drawing({ glyphs, label, onSelect }: DrawingProps) {
       ))}
     </svg>
   );
+}
+
+/** The scale at which most cameras stay apart from the nearest one: 300 of them have the room of one in a ring of 20. */
+export function sizeOf(places: readonly { x: number; y: number }[]): number {
+  if (places.length < 2) return 1;
+  const nearest = places.map((one) => Math.min(...places.map((other) => (other === one ? Infinity : Math.hypot(one.x - other.x, one.y - other.y)))));
+  const median = nearest.toSorted((a, b) => a - b)[nearest.length >> 1] ?? ROOM;
+  return Math.min(1, Math.max(SIZE_MIN, median / ROOM));
 }
 
 /** Cameras overlap in the plan, and fingers are wide: a press selects the nearest one. */
