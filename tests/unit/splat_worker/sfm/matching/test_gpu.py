@@ -106,7 +106,7 @@ def test_the_database_matches_that_of_colmaps_matcher(cuts):
 
 
 def test_pairs_of_a_lost_worker_are_neither_matched_nor_verified_again(cuts, monkeypatch):
-    monkeypatch.setattr(match, "VERIFY_CHUNK", 1)
+    monkeypatch.setattr(match, "TELL_EVERY", 1)
     progress, matched = [], []
     mutual = gpu.mutual_matches
     monkeypatch.setattr(gpu, "mutual_matches", lambda *of: matched.append(of) or mutual(*of))

@@ -1,5 +1,4 @@
-"""Descriptor matching as matrix products on a GPU, written into COLMAP's database. COLMAP then verifies it.
-Imports torch only when called.
+"""Descriptor matching as matrix products on a GPU. Imports torch only when called.
 
 The rule is that of COLMAP's brute-force matcher (colmap 4.2, feature/sift.cc) on angles between unit descriptors: a
 match is the nearest neighbour in both directions, nearer than MAX_DISTANCE and than MAX_RATIO times the second nearest.
@@ -8,8 +7,6 @@ match is the nearest neighbour in both directions, nearer than MAX_DISTANCE and 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,29 +19,24 @@ MAX_RATIO = 0.8
 MAX_DISTANCE = 0.7  # rad
 _COS_MIN = math.cos(MAX_DISTANCE)
 
-NamePairs = Sequence[tuple[str, str]]
-
 
 class GpuMatcher:
-    """Writes matches into a database. A photo's descriptors stay on the torch device after its first pair."""
+    """Finds matches. A photo's descriptors stay on the torch device after its first pair."""
 
-    def __init__(self, database: Path, *, device: str) -> None:
-        self._database, self._device = database, device
-        self._descriptors: dict[str, Tensor] = {}
+    def __init__(self, db: pycolmap.Database, *, device: str) -> None:
+        self._db, self._device = db, device
+        self._descriptors: dict[int, Tensor] = {}
 
-    def write_matches(self, pairs: NamePairs) -> None:
-        """Match the pairs that have no matches yet, and close the database."""
-        with pycolmap.Database.open(self._database) as db:
-            ids = {image.name: image.image_id for image in db.read_all_images()}
-            for one, other in pairs:
-                if not db.exists_matches(ids[one], ids[other]):
-                    first, second = (self._of(db, name, ids[name]) for name in (one, other))
-                    db.write_matches(ids[one], ids[other], mutual_matches(first, second))
+    def matches(self, one: int, other: int) -> np.ndarray:
+        """(M, 2) uint32 of two image ids: those that the database has, or else newly found."""
+        if self._db.exists_matches(one, other):
+            return np.asarray(self._db.read_matches(one, other))
+        return mutual_matches(self._of(one), self._of(other))
 
-    def _of(self, db: pycolmap.Database, name: str, image_id: int) -> Tensor:
-        if name not in self._descriptors:
-            self._descriptors[name] = unit_descriptors(db.read_descriptors(image_id).data, self._device)
-        return self._descriptors[name]
+    def _of(self, image_id: int) -> Tensor:
+        if image_id not in self._descriptors:
+            self._descriptors[image_id] = unit_descriptors(self._db.read_descriptors(image_id).data, self._device)
+        return self._descriptors[image_id]
 
 
 def unit_descriptors(descriptors: np.ndarray, device: str) -> Tensor:
