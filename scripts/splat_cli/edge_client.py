@@ -84,6 +84,7 @@ class Project(Reply):
     artifacts: dict[str, dict[str, Any]] = {}
     edit: dict[str, Any] | None = None
     edits: int = 0
+    shown: int | None = None
 
     @property
     def is_final(self) -> bool:
@@ -392,6 +393,14 @@ class EdgeClient:
     def edit(self, project_id: str, recipe: Mapping[str, Any]) -> Project:
         """Store an edit (docs/contracts/edit.schema.json) as the newest of a finished scene."""
         return Project.model_validate(self._call("PUT", f"/api/projects/{project_id}/edit", json=recipe))
+
+    def apply_edit(self, project_id: str, *, also: Sequence[str] = (), usd_max: float | None = None) -> Project:
+        """Start a job that applies the edit to the scene's files, and makes the files of `also` besides."""
+        body = {"also": list(also), **_ceiling(usd_max)}
+        return Project.model_validate(self._call("POST", f"/api/projects/{project_id}/edit/apply", json=body))
+
+    def edit_estimate(self, project_id: str) -> Estimate:
+        return Estimate.model_validate(self._call("GET", f"/api/projects/{project_id}/edit/estimate"))
 
     def undo_edit(self, project_id: str) -> Project:
         return Project.model_validate(self._call("POST", f"/api/projects/{project_id}/edit/undo"))

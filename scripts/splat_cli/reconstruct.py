@@ -64,7 +64,7 @@ def reconstruct(
         )
     with _undo_on(KeyboardInterrupt, lambda: client.cancel(project.id)):
         client.start(project.id, preset, usd_max=usd_max)
-        final = _watch(client, project.id, console, sleep=sleep)
+        final = watch(client, project.id, console, sleep=sleep)
     if final.state == "done" and final.report is not None:
         return final
     if final.error is not None:
@@ -136,7 +136,7 @@ def _undo_on(kind: type[BaseException], undo: Callable[[], object]) -> Iterator[
         raise
 
 
-def _watch(client: EdgeClient, project_id: str, console: Console, *, sleep: Callable[[float], None]) -> Project:
+def watch(client: EdgeClient, project_id: str, console: Console, *, sleep: Callable[[float], None]) -> Project:
     """Follow the job to its end, with one bar per stage."""
     with Stages(console) as stages:
         while True:

@@ -77,6 +77,34 @@ def test_the_artifacts_are_in_the_bucket_and_whole(
     assert len(cameras["cameras"]) == len(list(local_stack.photos_dir.iterdir()))
 
 
+def test_an_edit_is_applied_to_every_file_by_a_job_without_training(
+    finished: subprocess.CompletedProcess[str], local_stack: LocalStack, tmp_path: Path
+) -> None:
+    before = json.loads(finished.stdout)["metrics"]["gaussians"]
+    project = json.loads(local_stack.splat("scenes", "--json").stdout)[0]
+    crop = {"shape": "sphere", "centre": [0, 0, 0], "radius": 1.2, "keep": "inside", "soft": 0.1}
+    recipe = {"version": 2, "up": None, "start": None, "cover": None, "crops": [crop], "floaters": None}
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe))
+    edited = local_stack.splat("edit", project["id"], str(tmp_path / "recipe.json"), "--also", "glb", "--also", "html")
+    assert edited.returncode == 0, edited.stderr
+    assert f"of {before} Gaussians are left" in edited.stderr
+    out = tmp_path / "out"
+    assert local_stack.splat("download", project["id"], str(out)).returncode == 0
+    name = project["name"]
+    report = json.loads((out / f"{name}-report.json").read_text())
+    left = report["metrics"]["gaussians"]
+    assert (0 < left < before, report["edited"]["base"], report["edited"]["gaussians_before"]) == (True, 1, before)
+    assert [stage["stage"] for stage in report["stages"]] == ["download", "export", "upload"]
+    assert f"element vertex {left}".encode() in (out / f"{name}.ply").read_bytes()[:400]
+    files = {path.name.removeprefix(name): path for path in out.iterdir()}
+    assert {".ply", ".sog", ".spz", ".glb", ".html", "-poster.webp", "-cameras.json"} <= set(files)
+    glb = files[".glb"].read_bytes()
+    assert glb[:4] == b"glTF"
+    assert b"KHR_gaussian_splatting" in glb[:4000]
+    jobs = json.loads(local_stack.splat("jobs", "--json").stdout)
+    assert [job["attempt"] for job in jobs if job["project_id"] == project["id"]] == [2, 1]
+
+
 def test_a_second_preview_reports_no_change(local_stack: LocalStack) -> None:
     done = local_stack.splat("pulumi", "preview", "--expect-no-changes", "--diff")
     assert done.returncode == 0, done.stdout + done.stderr

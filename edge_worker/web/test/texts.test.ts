@@ -13,23 +13,14 @@ const STILL_OWN = [
   "views/common/preset-choice.tsx",
   "views/common/ring.tsx",
   "views/home/home.tsx",
-  "views/links/invite.tsx",
-  "views/links/link-field.tsx",
-  "views/links/qr-code.tsx",
   "views/new/review.tsx",
   "views/operations/charts.tsx",
   "views/operations/checks.tsx",
   "views/operations/operations.tsx",
-  "views/project/again.tsx",
   "views/project/ended.tsx",
   "views/project/interrupted.tsx",
-  "views/project/manage.tsx",
   "views/project/project.tsx",
-  "views/project/ready.tsx",
   "views/project/sending.tsx",
-  "views/scene/report.tsx",
-  "views/scene/scene-view.tsx",
-  "views/scene/scene.tsx",
 ];
 
 /** Text between tags, and attributes that people see or hear. A name in code has no capital followed by small letters there. */

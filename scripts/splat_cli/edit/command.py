@@ -1,10 +1,12 @@
-"""`splat edit`: store a recipe, undo one, print it, and apply it to the scene's files on this machine."""
+"""`splat edit`: store a recipe and apply it to the scene's files by a job, or on this machine; undo one, print it."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import tempfile
+import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,11 +15,20 @@ import typer
 from scripts.splat_cli.edge_client import EdgeClient
 from scripts.splat_cli.edit.recipe import point, with_scale
 from scripts.splat_cli.errors import CommandError, ServiceError
-from scripts.splat_cli.options import ROOT, SceneArgument, StackOption, console
+from scripts.splat_cli.options import ROOT, MaxCostOption, SceneArgument, StackOption, console
+from scripts.splat_cli.reconstruct import watch
 from scripts.splat_cli.show import length as size_words
+from scripts.splat_cli.show import seconds, usd
 from scripts.splat_cli.stack import LOCAL
 
 WORKER_PYTHON = Path(".venv-worker/bin/python")
+
+
+class Also(StrEnum):
+    """Files that are made only on request."""
+
+    GLB = "glb"
+    HTML = "html"
 
 
 def edit(
@@ -28,16 +39,27 @@ def edit(
     *,
     undo: Annotated[bool, typer.Option("--undo", help="Undo the last edit")] = False,
     show: Annotated[bool, typer.Option("--show", help="Print the recipe of the scene on stdout")] = False,
+    also: Annotated[
+        list[Also] | None, typer.Option("--also", help="Make this file besides, also without RECIPE; repeatable")
+    ] = None,
+    keep_files: Annotated[
+        bool, typer.Option("--keep-files", help="Store RECIPE only, so that the page shows it and the files stay")
+    ] = False,
+    max_cost: MaxCostOption = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for edited copies of the files, made on this machine")
     ] = None,
     stack: StackOption = LOCAL,
 ) -> None:
-    """Edit a finished scene by a recipe: crop, remove floaters, set up. Its files stay as they are."""
+    """Edit a finished scene by a recipe: crop, remove floaters, set up. A job then applies it to every file; the scene
+    before stays, and the app can show it again."""
     from scripts.splat_cli.stack_access import open_edge
 
-    if (recipe is not None) + undo + show > 1 or not (recipe or undo or show or out):
+    applies = (recipe is not None and not keep_files and out is None) or bool(also)
+    if (recipe is not None) + undo + show > 1 or not (recipe or undo or show or out or also):
         raise CommandError("splat edit does one thing at a time.", hint="give RECIPE, --undo, --show or --out DIR")
+    if also and (undo or show or out):
+        raise CommandError("--also starts a job.", hint="give it alone or with RECIPE")
     given = None if recipe is None else _read(recipe)
     with open_edge(ROOT, stack) as client:
         if undo:
@@ -45,7 +67,10 @@ def edit(
             console.print(f"The last edit is undone. {left.edits} can still be undone.", markup=False)
         elif given is not None:
             client.edit(project, given)
-            console.print("The edit is saved. The scene's files stay as they are.", markup=False)
+            stays = "" if applies and changes_files(given) else " The scene's files stay as they are."
+            console.print(f"The edit is saved.{stays}", markup=False)
+        if applies and (also or (given is not None and changes_files(given))):
+            apply_and_wait(client, project, [f"scene.{one}" for one in also or ()], usd_max=max_cost)
         now = client.project(project).edit
         if show:
             print(json.dumps(now, indent=2))
@@ -77,6 +102,35 @@ def scale(
         markup=False,
         soft_wrap=True,
     )
+
+
+def changes_files(recipe: dict[str, Any]) -> bool:
+    """A start view and a cover only change how a scene is shown."""
+    return any(recipe.get(key) not in (None, []) for key in ("up", "crops", "floaters", "scale"))
+
+
+def apply_and_wait(client: EdgeClient, project: str, also: list[str], *, usd_max: float | None) -> None:
+    """Follow the job with a bar for each stage. Ctrl-C cancels it. Raises ServiceError, or CommandError if the recipe
+    is at fault."""
+    expected = client.edit_estimate(project)
+    console.print(
+        f"  about {seconds(round(expected.seconds))} and {usd(expected.usd)} on the GPU of this deployment",
+        markup=False,
+    )
+    started = client.apply_edit(project, also=also, usd_max=usd_max)
+    try:
+        ended = watch(client, project, console, sleep=time.sleep)
+    except KeyboardInterrupt:
+        client.cancel(project)
+        raise
+    if ended.shown == started.attempt and ended.report is not None:
+        left, before = ended.report["metrics"]["gaussians"], ended.report["edited"]["gaussians_before"]
+        console.print(f"The files carry the edit: {left} of {before} Gaussians are left.", markup=False)
+        return
+    if ended.error is None:
+        raise CommandError("The edit was cancelled. The files stay as they are.", hint="run the same command again")
+    kind = CommandError if ended.error.code == "BAD_INPUT" else ServiceError
+    raise kind(f"{ended.error.message} [{ended.error.code}]", hint=ended.error.hint or "run the same command again")
 
 
 def _read(path: Path) -> dict[str, Any]:

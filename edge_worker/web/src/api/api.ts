@@ -4,6 +4,7 @@ import * as z from "zod/mini";
 
 import * as answers from "../../../shared/contracts/api.ts";
 import type { Edit } from "../../../shared/contracts/edit.ts";
+import type { ExtraName } from "../../../shared/contracts/job-input.ts";
 import { ProjectSchema, SharedProjectSchema } from "../../../shared/contracts/project.ts";
 
 /** A failed call. `status` is 0 when the server could not be reached. */
@@ -104,6 +105,10 @@ export const api = {
   shares: (projectId: string) => call("GET", `/api/projects/${id(projectId)}/shares`, answers.SharesAnswer),
   edit: (projectId: string, edit: Edit) => call("PUT", `/api/projects/${id(projectId)}/edit`, ProjectSchema, edit),
   undoEdit: (projectId: string) => call("POST", `/api/projects/${id(projectId)}/edit/undo`, ProjectSchema),
+  /** also: files to make besides. */
+  applyEdit: (projectId: string, also: readonly ExtraName[]) => call("POST", `/api/projects/${id(projectId)}/edit/apply`, ProjectSchema, { also }),
+  editEstimate: (projectId: string) => call("GET", `/api/projects/${id(projectId)}/edit/estimate`, answers.EstimateAnswer),
+  choose: (projectId: string, attempt: number) => call("PUT", `/api/projects/${id(projectId)}/shown`, ProjectSchema, { attempt }),
   addCover: (projectId: string, image: string, thumbnail: string) => call("POST", `/api/projects/${id(projectId)}/covers`, answers.CoverAnswer, { image, thumbnail }),
   share: (projectId: string, expiresInS: number | null, embed: readonly string[] | null) =>
     call("POST", `/api/projects/${id(projectId)}/shares`, answers.ShareAnswer, { expires_in_s: expiresInS, embed }),

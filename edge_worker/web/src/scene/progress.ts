@@ -69,8 +69,24 @@ function stepFraction(project: Project): number | null {
   return (index + fraction) / Math.max(1, stages.length);
 }
 
+/** The worker's stages of an edit, with their usual share of its time. */
+const EDIT_SHARES: readonly (readonly [string, number])[] = [
+  ["download", 0.15],
+  ["export", 0.75],
+  ["upload", 0.1],
+];
+
+/** How far an edit is applied, 0 to 1; null while it waits for a worker. */
+export function editFraction({ progress }: Pick<Project, "progress">): number | null {
+  const index = EDIT_SHARES.findIndex(([stage]) => stage === progress?.stage);
+  if (!progress || index === -1) return null;
+  const before = EDIT_SHARES.slice(0, index).reduce((sum, [, share]) => sum + share, 0);
+  return before + (EDIT_SHARES[index]?.[1] ?? 0) * Math.min(1, Math.max(0, progress.fraction));
+}
+
 /** How far the worker is, 0 to 1: each of its steps counts the same. */
 export function wholeFraction(project: Project): number {
+  if (project.editing !== null) return editFraction(project) ?? 0;
   const all = STEPS.length - FIRST_OF_WORKER;
   return (stepOf(project.progress?.stage) - FIRST_OF_WORKER + (stepFraction(project) ?? 0)) / all;
 }

@@ -1,4 +1,4 @@
-// Texts of share links, of frames in other sites and of the player.
+// Texts of share links, of frames in other sites and of the player; of links to pass on and to sign in with.
 import { plural } from "../lib/format.ts";
 
 export const SHARING = {
@@ -32,4 +32,17 @@ export const SHARING = {
   gone: "This share link no longer works.",
   goneLead: "It has expired or was revoked. Ask whoever sent it for a new one.",
   openInApp: (name: string): string => `Open “${name}” in a page of its own`,
+} as const;
+
+/** A link to pass on, and the one-time link that signs in another device. */
+export const LINKS = {
+  copy: "Copy",
+  copied: "Copied",
+  select: "Select it to copy",
+  qr: "The link as a QR code",
+  signIn: "Sign in another device",
+  signInLead: "Scan the code with the other device, or send it the sign-in link. The link works once, within ten minutes, and gives the same access as yours.",
+  signInLink: "Sign-in link",
+  onlyHere: "This address works only on this computer. Other devices cannot reach it.",
+  done: "Done",
 } as const;

@@ -87,6 +87,16 @@ def test_every_command_is_in_the_operations_page() -> None:
     assert [name for name in commands if f"splat {name}" not in page] == []
 
 
+REPORT_OF_EDIT = {"metrics": {"gaussians": 90}, "edited": {"gaussians_before": 400}}
+NOTHING_LEFT = {
+    "code": "BAD_INPUT",
+    "message": "edit.crops.0: nothing of the scene is left.",
+    "hint": "Undo this crop.",
+}
+edited: dict[str, object] = {}
+"""What becomes of the scene when its edit is applied."""
+
+
 @pytest.fixture
 def edge() -> Iterator[tuple[dict[str, str], list[str]]]:
     """An edge with three projects over real HTTP. Returns its environment and the calls it received."""
@@ -100,6 +110,8 @@ def edge() -> Iterator[tuple[dict[str, str], list[str]]]:
             if self.path == "/api/projects":
                 listed = [{**item, "id": id_, "report": None} for id_, item in projects.items()]
                 self._answer(200, {"projects": listed, "cursor": None})
+            elif self.path.endswith("/edit/estimate"):
+                self._answer(200, {"seconds": 9.4, "usd": 0.003, "basis": ""})
             elif self.path.endswith("/photos"):
                 self._answer(200, {"photos": []})
             elif name in projects:
@@ -116,7 +128,11 @@ def edge() -> Iterator[tuple[dict[str, str], list[str]]]:
 
         def do_POST(self) -> None:
             calls.append(f"{self.command} {self.path}")
-            self._answer(200, {**DONE, "id": "p_done", "edit": None, "edits": 2})
+            if self.path.endswith("/edit/apply"):
+                projects["p_done"] = {**DONE, **edited}
+                self._answer(202, {**DONE, "id": "p_done", "state": "queued", "attempt": 2, "shown": 1})
+            else:
+                self._answer(200, {**DONE, "id": "p_done", "edit": None, "edits": 2})
 
         def _answer(self, status: int, body: object) -> None:
             text = json.dumps(body).encode()
@@ -180,7 +196,7 @@ def test_delete_needs_yes_without_a_terminal(edge: Edge) -> None:
 def test_an_edit_is_stored_shown_and_undone(edge: Edge, tmp_path: Path) -> None:
     environment, calls = edge
     recipe = ROOT / "docs/contracts/edit.json"
-    stored = splat("edit", "p_done", str(recipe), **environment)
+    stored = splat("edit", "p_done", str(recipe), "--keep-files", **environment)
     assert (stored.returncode, stored.stderr.strip()) == (0, "The edit is saved. The scene's files stay as they are.")
     (sent,) = [call for call in calls if call.startswith("PUT")]
     address, _, body = sent.partition(" {")
@@ -193,6 +209,27 @@ def test_an_edit_is_stored_shown_and_undone(edge: Edge, tmp_path: Path) -> None:
     assert (nothing.returncode, nothing.stderr.splitlines()[0]) == (1, "Scene p_done has no edit.")
     both = splat("edit", "p_done", str(recipe), "--undo", **environment)
     assert both.stderr.splitlines()[-1] == "hint: give RECIPE, --undo, --show or --out DIR"
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "words"),
+    [
+        ({"shown": 2, "report": REPORT_OF_EDIT}, 0, "The files carry the edit: 90 of 400 Gaussians are left."),
+        ({"shown": 1, "error": NOTHING_LEFT}, 1, "edit.crops.0: nothing of the scene is left. [BAD_INPUT]"),
+        ({"shown": 1, "error": None}, 1, "The edit was cancelled. The files stay as they are."),
+    ],
+    ids=["applied", "fails", "cancelled"],
+)
+def test_an_edit_is_applied_by_a_job_that_the_command_follows(
+    edge: Edge, end: dict[str, object], status: int, words: str
+) -> None:
+    environment, calls = edge
+    edited.clear()
+    edited.update({"attempt": 2, **end})
+    done = splat("edit", "p_done", str(ROOT / "docs/contracts/edit.json"), "--also", "glb", **environment)
+    assert (done.returncode, words in done.stderr) == (status, True), done.stderr
+    assert "about 9 s and $0.003" in done.stderr
+    assert [call for call in calls if call.startswith("POST")] == ["POST /api/projects/p_done/edit/apply"]
 
 
 def test_deleting_a_missing_scene_is_an_error(edge: Edge) -> None:

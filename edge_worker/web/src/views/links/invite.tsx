@@ -2,6 +2,7 @@
 // Never stores the link: closing the dialog forgets it.
 import { api } from "../../api/api.ts";
 import { useLoad } from "../../api/use-load.ts";
+import { LINKS } from "../../texts/sharing.ts";
 import { Dialog } from "../common/dialog.tsx";
 import { Failure } from "../common/parts.tsx";
 import { Copy, LinkField } from "./link-field.tsx";
@@ -13,18 +14,18 @@ const OWN_NAMES = new Set(["localhost", "127.0.0.1", "[::1]"]);
 export function Invite({ onClose }: { onClose: () => void }) {
   const { value: link, error } = useLoad(api.loginLink, []);
   return (
-    <Dialog title="Sign in another device" onClose={onClose}>
+    <Dialog title={LINKS.signIn} onClose={onClose}>
       {(close) => (
         <>
-          <p>Scan the code with the other device, or send it the sign-in link. The link works once, within ten minutes, and gives the same access as yours.</p>
+          <p>{LINKS.signInLead}</p>
           <Failure error={error} />
           <QrCode text={link?.url ?? null} />
-          {link ? <LinkField label="Sign-in link" url={link.url} /> : null}
-          {link && OWN_NAMES.has(new URL(link.url).hostname) ? <p class="small">This address works only on this computer. Other devices cannot reach it.</p> : null}
+          {link ? <LinkField label={LINKS.signInLink} url={link.url} /> : null}
+          {link && OWN_NAMES.has(new URL(link.url).hostname) ? <p class="small">{LINKS.onlyHere}</p> : null}
           <div class="row end">
             {link ? <Copy text={link.url} /> : null}
             <button class="button" type="button" onClick={close}>
-              Done
+              {LINKS.done}
             </button>
           </div>
         </>

@@ -1,6 +1,8 @@
 // A link to pass on: its address in a field, and a button that copies it.
 import { useState } from "preact/hooks";
 
+import { LINKS } from "../../texts/sharing.ts";
+
 const COPIED_MS = 2000;
 
 export function LinkField({ label, url }: { label: string; url: string }) {
@@ -22,7 +24,7 @@ export function Copy({ text }: { text: string }) {
   };
   return (
     <button class="button text" type="button" onClick={() => void copy()}>
-      <span aria-live="polite">{outcome === "copied" ? "Copied" : outcome === "blocked" ? "Select it to copy" : "Copy"}</span>
+      <span aria-live="polite">{outcome === "copied" ? LINKS.copied : outcome === "blocked" ? LINKS.select : LINKS.copy}</span>
     </button>
   );
 }

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 
 import type { Preset } from "../../../../shared/stages.ts";
 import { api } from "../../api/api.ts";
+import { MANAGE } from "../../texts/sending.ts";
 import { Ask } from "../common/dialog.tsx";
 import { PresetChoice, useChoice } from "../common/preset-choice.tsx";
 import type { StateProps } from "./state-props.ts";
@@ -25,16 +26,16 @@ function Question({ project, settings, onProject, onClose }: StateProps & { onCl
   const quality = useChoice(settings, project.photos.count, next(settings.presets, project.preset));
   return (
     <Ask
-      title="Make it again"
-      action="Make the scene"
-      keep="Cancel"
+      title={MANAGE.again}
+      action={MANAGE.start}
+      keep={MANAGE.cancel}
       onClose={onClose}
       onYes={async () => {
         onProject(await api.start(project.id, quality.preset));
         onClose();
       }}
     >
-      <p>{project.state === "done" ? "The new scene uses the same photos and replaces this one, also behind share links. First download what you want to keep." : "Your photos are still here, so nothing has to be uploaded again."}</p>
+      <p>{project.state === "done" ? MANAGE.againDone : MANAGE.photosStay}</p>
       <PresetChoice {...quality} />
     </Ask>
   );

@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { api } from "../../api/api.ts";
 import { plural } from "../../lib/format.ts";
 import { inOwnNames, photoNames, usePhotos } from "../../scene/photo-names.ts";
+import { MANAGE } from "../../texts/sending.ts";
 import { MyPhotos } from "../photos/my-photos.tsx";
 import { Failure, Link, useAction } from "../common/parts.tsx";
 import { Again } from "./again.tsx";
@@ -30,6 +31,7 @@ const PHOTOS_AT_FAULT = new Set(["TOO_FEW_PHOTOS", "SFM_FAILED", "TRAINING_FAILE
 
 export function Ended({ project, ...rest }: StateProps) {
   const retry = useAction(async () => rest.onProject(await api.retry(project.id)));
+  const back = useAction(async () => void (project.shown !== null && rest.onProject(await api.choose(project.id, project.shown))));
   const cancelled = project.state === "cancelled";
   const { error } = project;
   const [changes, setChanges] = useState(0);
@@ -73,7 +75,15 @@ export function Ended({ project, ...rest }: StateProps) {
           {otherPhotosFirst ? same : others}
         </div>
       ) : null}
-      <Failure error={retry.error} />
+      {project.shown !== null && rest.mayUpload ? (
+        <div class="row">
+          <p class="small">{MANAGE.before}</p>
+          <button class="button quiet" type="button" disabled={back.busy} onClick={back.run}>
+            {MANAGE.showBefore}
+          </button>
+        </div>
+      ) : null}
+      <Failure error={retry.error ?? back.error} />
       {error?.code ? <p class="small">Error code {error.code}, attempt {project.attempt}.</p> : null}
       <Manage project={project} {...rest} />
       </div>

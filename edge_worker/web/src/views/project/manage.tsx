@@ -7,6 +7,7 @@ import { api } from "../../api/api.ts";
 import { forget } from "../../api/last-seen.ts";
 import { go } from "../../lib/router.ts";
 import { deleteQuestion } from "../../scene/status.ts";
+import { MANAGE } from "../../texts/sending.ts";
 import { current } from "../../upload/session.ts";
 import { Ask } from "../common/dialog.tsx";
 import { NameField } from "../common/parts.tsx";
@@ -19,12 +20,12 @@ export function Manage({ project, mayUpload, mayOperate, onProject }: StateProps
     <div class="row links">
       {mayUpload ? (
         <button class="button text" type="button" onClick={() => setOpen("rename")}>
-          Rename
+          {MANAGE.rename}
         </button>
       ) : null}
       {mayOperate ? (
         <button class="button text bad" type="button" onClick={() => setOpen("delete")}>
-          Delete
+          {MANAGE.delete}
         </button>
       ) : null}
       {open === "rename" ? <Rename project={project} onProject={onProject} onClose={() => setOpen(null)} /> : null}
@@ -37,9 +38,9 @@ function Rename({ project, onProject, onClose }: { project: Project; onProject: 
   const [name, setName] = useState(project.name);
   return (
     <Ask
-      title="Rename the scene"
-      action="Rename"
-      keep="Cancel"
+      title={MANAGE.renameTitle}
+      action={MANAGE.rename}
+      keep={MANAGE.cancel}
       onClose={onClose}
       onYes={async () => {
         if (name.trim() !== project.name) onProject(await api.rename(project.id, name.trim()));

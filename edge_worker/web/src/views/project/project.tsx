@@ -17,8 +17,6 @@ import { current, type UploadSession } from "../../upload/session.ts";
 import { later } from "../common/later.tsx";
 import { Missing, Notice, Trouble, Wait } from "../common/notices.tsx";
 import { Link, useTitle } from "../common/parts.tsx";
-import { Ended } from "./ended.tsx";
-import { Interrupted } from "./interrupted.tsx";
 import { Ready } from "./ready.tsx";
 import { Running } from "./running.tsx";
 import { Sending } from "./sending.tsx";
@@ -26,6 +24,8 @@ import type { StateProps } from "./state-props.ts";
 
 import "./project.css";
 
+const Ended = later(async () => (await import("./ended.tsx")).Ended);
+const Interrupted = later(async () => (await import("./interrupted.tsx")).Interrupted);
 const Scene = later(async () => (await import("../scene/scene.tsx")).Scene);
 
 interface Props {
@@ -142,6 +142,8 @@ function ByState({ state, upload }: { state: StateProps; upload: UploadSession |
       return upload && upload.progress.get().phase !== "stopped" ? <Sending {...state} upload={upload} /> : <Ready {...state} />;
     case "queued":
     case "running":
+      // While an edit is applied, the scene before stays.
+      if (state.project.editing !== null && state.project.shown !== null) return <Scene {...state} source={ownSource(state.project.id)} />;
       return <Running {...state} />;
     case "done":
       return <Scene {...state} source={ownSource(state.project.id)} />;

@@ -1,8 +1,9 @@
 // All photos are uploaded and no job has started: quality, price, start button.
 // Never starts by itself.
 import { api } from "../../api/api.ts";
-import { bytes, plural } from "../../lib/format.ts";
+import { bytes } from "../../lib/format.ts";
 import { usePhotos } from "../../scene/photo-names.ts";
+import { MANAGE } from "../../texts/sending.ts";
 import { PhotoSheet } from "../photos/sheet.tsx";
 import { Failure, useAction } from "../common/parts.tsx";
 import { PresetChoice, useChoice } from "../common/preset-choice.tsx";
@@ -16,15 +17,15 @@ export function Ready({ project, settings, ...rest }: StateProps) {
   const start = useAction(async () => rest.onProject(await api.start(project.id, quality.preset)));
   return (
     <section class="stack going">
-      <Head project={project} heading={`${plural(project.photos.count, "photo")} ready`} />
-      <p class="lead">{bytes(project.photos.bytes)} uploaded. Choose a quality to start.</p>
+      <Head project={project} heading={MANAGE.ready(project.photos.count)} />
+      <p class="lead">{MANAGE.readyLead(bytes(project.photos.bytes))}</p>
       <div class="at-work">
       <div class="stack">
       {rest.mayUpload ? (
         <>
           <PresetChoice {...quality} />
           <button class="button big" type="button" disabled={start.busy} onClick={start.run}>
-            Make the scene
+            {MANAGE.start}
           </button>
           <Failure error={start.error} />
         </>

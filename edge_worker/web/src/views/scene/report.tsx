@@ -2,35 +2,37 @@
 // Never computes a number that the report has.
 import type { Report } from "../../../../shared/contracts/job-report.ts";
 import type { Project } from "../../../../shared/contracts/project.ts";
-import { count, day, duration, length, plural, usd } from "../../lib/format.ts";
+import { count, day, duration, length, usd } from "../../lib/format.ts";
 import type { PhotoNames } from "../../scene/photo-names.ts";
 import { stageShares } from "../../scene/progress.ts";
 import { GAUSSIANS_EXPLAINED, PSNR_EXPLAINED, psnrWords, SSIM_EXPLAINED } from "../../scene/quality.ts";
 import { CLIPS, clock } from "../../texts/clips.ts";
+import { NUMBERS, VERSIONS } from "../../texts/scene.ts";
 import { SIZE } from "../../texts/size.ts";
 import { Stat } from "../common/parts.tsx";
 
 export function Numbers({ project }: { project: Project }) {
   const { report } = project;
-  if (!report) return <p class="quiet">This scene has no report.</p>;
+  if (!report) return <p class="quiet">{NUMBERS.none}</p>;
   return (
-    <section class="numbers" aria-label="Numbers">
+    <section class="numbers" aria-label={NUMBERS.title}>
       <dl class="stats">
         {report.metrics.psnr_db !== null ? (
-          <Stat label="PSNR" value={`${report.metrics.psnr_db.toFixed(1)} dB`} note={psnrWords(report.metrics.psnr_db)} explain={PSNR_EXPLAINED} />
+          <Stat label={NUMBERS.psnr} value={`${report.metrics.psnr_db.toFixed(1)} dB`} note={psnrWords(report.metrics.psnr_db)} explain={PSNR_EXPLAINED} />
         ) : null}
-        {report.metrics.ssim !== null ? <Stat label="SSIM" value={report.metrics.ssim.toFixed(3)} explain={SSIM_EXPLAINED} /> : null}
-        <Stat label="Gaussians" value={count(report.metrics.gaussians)} explain={GAUSSIANS_EXPLAINED} />
+        {report.metrics.ssim !== null ? <Stat label={NUMBERS.ssim} value={report.metrics.ssim.toFixed(3)} explain={SSIM_EXPLAINED} /> : null}
+        <Stat label={NUMBERS.gaussians} value={count(report.metrics.gaussians)} explain={GAUSSIANS_EXPLAINED} />
         {report.size ? (
           <Stat
-            label="Size"
-            value={`about ${length(report.size.width_m)} wide`}
-            note={`${length(report.size.height_m)} high`}
+            label={NUMBERS.size}
+            value={NUMBERS.wide(length(report.size.width_m))}
+            note={NUMBERS.high(length(report.size.height_m))}
             explain={SIZE.explain(report.size.error ?? null)}
           />
         ) : null}
         <Price report={report} />
       </dl>
+      {report.edited ? <p class="small">{VERSIONS.measuredBefore}</p> : null}
       <Times report={report} />
       {report.warnings.length > 0 ? (
         <ul class="small">
@@ -46,8 +48,8 @@ export function Numbers({ project }: { project: Project }) {
 function Price({ report }: { report: Report }) {
   const { price } = report;
   if (!price) return null;
-  const rate = `${duration(price.billed_s)} of ${price.gpu} at $${(price.usd_per_s * 3600).toFixed(2)} per hour (price as of ${day(price.as_of)}).`;
-  return <Stat label="Price" value={usd(price.usd)} note={price.estimate ? "estimate" : undefined} explain={price.note ? `${rate} ${price.note}` : rate} />;
+  const rate = NUMBERS.rate(duration(price.billed_s), price.gpu, (price.usd_per_s * 3600).toFixed(2), day(price.as_of));
+  return <Stat label={NUMBERS.price} value={usd(price.usd)} note={price.estimate ? NUMBERS.estimate : undefined} explain={price.note ? `${rate} ${price.note}` : rate} />;
 }
 
 /** How many photos were used, and why the others were not. */
@@ -56,13 +58,13 @@ export function Photos({ report, names }: { report: Report; names: PhotoNames })
     <div class="stack tight">
       <dl>
         <Stat
-          label="Photos used"
+          label={NUMBERS.photosUsed}
           value={
             <>
-              {report.photos.registered} <span class="of">of {report.photos.given}</span>
+              {report.photos.registered} <span class="of">{NUMBERS.of(report.photos.given)}</span>
             </>
           }
-          explain="A photo is used if its camera pose could be found from what it shares with other photos."
+          explain={NUMBERS.photosExplained}
         />
       </dl>
       <Rejected report={report} names={names} />
@@ -76,7 +78,7 @@ function Rejected({ report, names }: { report: Report; names: PhotoNames }) {
   if (rejected.length === 0) return null;
   return (
     <details class="not-used" open={rejected.length <= 2}>
-      <summary>{plural(rejected.length, "photo")} not used</summary>
+      <summary>{NUMBERS.notUsed(rejected.length)}</summary>
       <ul>
         {rejected.map(({ name, reason }) => (
           <li key={name}>
@@ -118,7 +120,7 @@ function Times({ report }: { report: Report }) {
   return (
     <figure class="stack tight times">
       <figcaption>
-        Took {duration(total)} on {report.device.name}
+        {NUMBERS.took(duration(total), report.device.name)}
       </figcaption>
       <div class="times-bar" aria-hidden="true">
         {shares.map(({ stage, share }) => (

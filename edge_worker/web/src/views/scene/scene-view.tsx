@@ -11,6 +11,7 @@ import { day, plural } from "../../lib/format.ts";
 import { parseCameras, plan, type CamerasFile } from "../../scene/cameras.ts";
 import type { PhotoNames } from "../../scene/photo-names.ts";
 import type { OpenScene } from "../../scene/viewer.ts";
+import { SCENE } from "../../texts/scene.ts";
 import { Failure } from "../common/parts.tsx";
 import { PRESET_WORDS } from "../common/presets.ts";
 import { CameraPlan } from "../common/ring.tsx";
@@ -63,7 +64,7 @@ export function SceneView({ project, source, names, beside, handle }: SceneViewP
         <h1>{project.name}</h1>
         <p class="meta fine">
           {project.report ? <span>{plural(project.report.photos.registered, "photo")}</span> : null}
-          {preset ? <span>{PRESET_WORDS[preset].label} quality</span> : null}
+          {preset ? <span>{SCENE.quality(PRESET_WORDS[preset].label)}</span> : null}
           <span>{day(project.created_at)}</span>
         </p>
       </header>
@@ -73,13 +74,13 @@ export function SceneView({ project, source, names, beside, handle }: SceneViewP
           {cameras !== "loading" && cameras !== null ? (
             <figure class="stack tight plan">
               <CameraPlan cameras={plan(cameras, project.edit?.up)} selected={view} names={names} onSelect={setView} />
-              <figcaption class="fine">{view === null ? "The cameras, seen from above. Select one to see the scene from there." : `View from ${names(view)}`}</figcaption>
+              <figcaption class="fine">{view === null ? SCENE.fromAbove : SCENE.viewFrom(names(view))}</figcaption>
             </figure>
           ) : null}
           {beside}
         </div>
       </div>
-      {drawnFile(project) ? null : <Failure error={{ message: "The scene's file is missing.", hint: "Make the scene again, or contact whoever runs this service." }} />}
+      {drawnFile(project) ? null : <Failure error={{ message: SCENE.noFile, hint: SCENE.noFileHint }} />}
     </>
   );
 }

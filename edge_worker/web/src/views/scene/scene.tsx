@@ -2,6 +2,7 @@
 // Not for share links: they show scene-view.tsx.
 import { useRef, useState } from "preact/hooks";
 
+import { ACTIVE } from "../../../../shared/stages.ts";
 import type { Source } from "../../api/api.ts";
 import { photoNames, usePhotos } from "../../scene/photo-names.ts";
 import { PRESET_WORDS } from "../common/presets.ts";
@@ -11,9 +12,11 @@ import { Again } from "../project/again.tsx";
 import { MyPhotos } from "../photos/my-photos.tsx";
 import { Manage } from "../project/manage.tsx";
 import type { StateProps } from "../project/state-props.ts";
+import { SCENE } from "../../texts/scene.ts";
 import { Downloads } from "./downloads.tsx";
 import { Editing } from "./edit/editing.tsx";
 import { Numbers, Photos } from "./report.tsx";
+import { Versions } from "./versions.tsx";
 import { SceneView } from "./scene-view.tsx";
 
 export function Scene({ source, ...props }: StateProps & { source: Source }) {
@@ -39,8 +42,9 @@ export function Scene({ source, ...props }: StateProps & { source: Source }) {
       <div class="below">
         <Numbers project={project} />
         <div class="aside">
-          <Downloads project={project} source={source} />
+          <Downloads project={project} source={source} onProject={props.mayUpload ? props.onProject : undefined} />
           {props.mayOperate ? <Sharing projectId={project.id} name={project.name} /> : null}
+          <Versions {...props} />
           {props.mayUpload ? <Better {...props} /> : null}
           <Manage {...props} />
         </div>
@@ -53,12 +57,13 @@ export function Scene({ source, ...props }: StateProps & { source: Source }) {
 /** Makes the scene again, for example at a finer quality after a preview. */
 function Better(props: StateProps) {
   const { preset } = props.project;
+  if (ACTIVE.has(props.project.state)) return null;
   return (
     <section class="stack tight" aria-labelledby="better-title">
-      <h2 id="better-title">Quality</h2>
-      <p class="small">{preset ? `Made in ${PRESET_WORDS[preset].label} quality. ` : null}Your photos are still here, so you can make it again at another quality.</p>
+      <h2 id="better-title">{SCENE.better}</h2>
+      <p class="small">{preset ? SCENE.madeIn(PRESET_WORDS[preset].label) : null} {SCENE.betterLead}</p>
       <div class="row">
-        <Again {...props} label="Make it again" />
+        <Again {...props} label={SCENE.again} />
       </div>
     </section>
   );

@@ -1,8 +1,9 @@
 // How the finished scene is shown: its start view and cover, where up is, what is cut away. Each step can be undone.
-// Never changes the scene's files.
-import { useState } from "preact/hooks";
+// The scene's files change only where the edit is applied (apply.tsx).
+import { useEffect, useState } from "preact/hooks";
 
 import { CROPS_MAX, UNEDITED, type Edit } from "../../../../../shared/contracts/edit.ts";
+import { ACTIVE } from "../../../../../shared/stages.ts";
 import { api, ApiError } from "../../../api/api.ts";
 import { lazily } from "../../../lib/lazy.ts";
 import { coverOf } from "../../../scene/cover.ts";
@@ -10,6 +11,7 @@ import type { OpenScene } from "../../../scene/viewer.ts";
 import { EDIT } from "../../../texts/edit.ts";
 import { Failure, useAction } from "../../common/parts.tsx";
 import type { StateProps } from "../../project/state-props.ts";
+import { Apply } from "./apply.tsx";
 import type { TOOLS, ToolName } from "./tools.ts";
 
 type AnyTool = (typeof TOOLS)[ToolName];
@@ -18,7 +20,8 @@ interface Props extends StateProps {
   handle: { readonly current: OpenScene | null };
 }
 
-export function Editing({ project, onProject, handle }: Props) {
+export function Editing(props: Props) {
+  const { project, onProject, handle } = props;
   const [Chosen, setChosen] = useState<AnyTool | null>(null);
   const [said, setSaid] = useState("");
   const edit = project.edit ?? UNEDITED;
@@ -36,6 +39,9 @@ export function Editing({ project, onProject, handle }: Props) {
     onProject(await api.undoEdit(project.id));
     setSaid(EDIT.undone);
   });
+  const active = ACTIVE.has(project.state);
+  // It no longer holds.
+  useEffect(() => setSaid(""), [active, project.shown]);
   const unknown = project.report?.up?.known === false && edit.up === null;
   const open = (name: ToolName): void =>
     void lazily(() => import("./tools.ts")).then(
@@ -50,8 +56,8 @@ export function Editing({ project, onProject, handle }: Props) {
   return (
     <section class="stack tight" aria-labelledby="edit-title">
       <h2 id="edit-title">{EDIT.title}</h2>
-      {Chosen === null ? <p class="small">{unknown ? EDIT.upUnknown : EDIT.useViewLead}</p> : null}
-      {Chosen === null ? (
+      {Chosen === null && !active ? <p class="small">{unknown ? EDIT.upUnknown : EDIT.useViewLead}</p> : null}
+      {active ? null : Chosen === null ? (
         <div class="row">
           <button class="button quiet" type="button" disabled={useView.busy} onClick={useView.run}>
             {EDIT.useView}
@@ -77,9 +83,12 @@ export function Editing({ project, onProject, handle }: Props) {
           }}
         />
       )}
-      <p class="small" role="status">
-        {said}
-      </p>
+      {active ? null : (
+        <p class="small" role="status">
+          {said}
+        </p>
+      )}
+      {Chosen === null || active ? <Apply {...props} /> : null}
       <Failure error={useView.error ?? undo.error} />
     </section>
   );
