@@ -25,6 +25,8 @@ export type Row = Omit<Period, "at"> & { readonly at: number };
 
 export class History {
   readonly #sql: SqlStorage;
+  /** Whether the next fold counts hours again that are over. */
+  #isRecountDue = true;
 
   /** The table `job` is in the same storage. */
   constructor(sql: SqlStorage) {
@@ -32,11 +34,18 @@ export class History {
     this.#sql.exec(SCHEMA);
   }
 
+  /** Attempts of hours that are over have changed in the books. */
+  recount(): void {
+    this.#isRecountDue = true;
+  }
+
   /** Counts what the books gained, and takes in a sample. */
   fold(now: number, { waitS, queue, workers }: Sample): void {
     const hour = startOfHour(now);
     const { last } = this.#sql.exec("SELECT max(at) AS last FROM hour").one();
-    const from = last === null ? startOfHour(now - KEPT_MS) : Math.min(Number(last), startOfHour(now - RECOUNTED_MS));
+    const known = last === null ? startOfHour(now - KEPT_MS) : Number(last);
+    const from = this.#isRecountDue ? Math.min(known, startOfHour(now - RECOUNTED_MS)) : known;
+    this.#isRecountDue = false;
     this.#sql.exec("UPDATE hour SET done = 0, failed = 0, cancelled = 0, usd = 0 WHERE at >= ?", from);
     this.#sql.exec(
       `INSERT INTO hour (at, done, failed, cancelled, usd)
@@ -60,9 +69,16 @@ export class History {
     this.#sql.exec("DELETE FROM hour WHERE at < ?", startOfHour(now - KEPT_MS));
   }
 
-  /** Stored rows from `since` (ms) on, oldest first. Hours without a row are absent. */
-  rows(since: number): Row[] {
-    return this.#sql.exec("SELECT * FROM hour WHERE at >= ? ORDER BY at", since).toArray() as unknown as Row[];
+  /** Stored rows from `since` (ms) on, oldest first, summed to periods of `lengthMs`. Those without a row are absent. */
+  rows(since: number, lengthMs = HOUR_MS): Row[] {
+    const rows = this.#sql.exec(
+      `SELECT CAST(at / ? AS INTEGER) * ? AS at, sum(done) AS done, sum(failed) AS failed, sum(cancelled) AS cancelled, sum(usd) AS usd,
+       max(wait_max_s) AS wait_max_s, max(queue_max) AS queue_max, max(workers_max) AS workers_max FROM hour WHERE at >= ? GROUP BY 1 ORDER BY 1`,
+      lengthMs,
+      lengthMs,
+      since,
+    );
+    return rows.toArray() as unknown as Row[];
   }
 }
 
@@ -73,7 +89,7 @@ export function startOfHour(now: number): number {
 const EMPTY = { done: 0, failed: 0, cancelled: 0, usd: 0, wait_max_s: 0, queue_max: 0, workers_max: 0 } as const;
 
 /**
- * `count` periods of `lengthMs` without a gap, oldest first; the last one holds `now`. rows: of hours, in any order.
+ * `count` periods of `lengthMs` without a gap, oldest first; the last one holds `now`. rows: of hours or of such periods, in any order.
  * Periods begin at multiples of their length since 1970, so hours and days are those of UTC.
  */
 export function periods(rows: readonly Row[], lengthMs: number, count: number, now: number): Period[] {

@@ -359,14 +359,13 @@ export class Index extends DurableObject<Env> {
     const health = await this.#askHealth(Date.now());
     const now = Date.now();
     this.#sample(health, now);
-    const rows = this.#history.rows(now - 31 * DAY_MS);
     return {
       figures: this.figures(),
       health,
       waiting: this.#books.count("queued"),
       running: this.#books.count("running"),
-      hours: periods(rows, HOUR_MS, 24, now),
-      days: periods(rows, DAY_MS, 30, now),
+      hours: periods(this.#history.rows(now - DAY_MS), HOUR_MS, 24, now),
+      days: periods(this.#history.rows(startOfDay(now) - 29 * DAY_MS, DAY_MS), DAY_MS, 30, now),
       stages: stageTimes(this.#sql, now),
       underWay: underWay(this.#sql),
       failures: failures(this.#sql),
@@ -505,6 +504,7 @@ export class Index extends DurableObject<Env> {
   restoreRows(tables: Tables): Promise<null | Refusal> {
     return guard(async () => {
       this.ctx.storage.transactionSync(() => this.#backup.add(tables));
+      this.#history.recount();
       return null;
     });
   }
@@ -537,6 +537,7 @@ export class Index extends DurableObject<Env> {
       projectId,
       attempt,
     );
+    this.#history.recount();
   }
 }
 

@@ -75,6 +75,30 @@ describe("the table of hours", () => {
       expect(history().rows(0).filter(({ failed }) => failed > 0)).toMatchObject([{ at: startOfHour(NOW), usd: 2 }]);
     }));
 
+  test("is counted again only where attempts of hours that are over have changed", () =>
+    account("recount", (history, settle) => {
+      const kept = history();
+      kept.fold(NOW, IDLE);
+      settle(3, "failed", 1);
+      kept.fold(NOW, IDLE);
+      expect(kept.rows(0).map(({ failed }) => failed)).toEqual([0]);
+      kept.recount();
+      kept.fold(NOW, IDLE);
+      expect(kept.rows(0).map(({ failed }) => failed)).toEqual([1, 0]);
+    }));
+
+  test("is read in days as it adds up", () =>
+    account("days", (history, settle) => {
+      settle(0, "done", 0.5);
+      settle(15, "done", 0.25);
+      settle(16, "failed", 1);
+      history().fold(NOW, { waitS: 7, queue: 1, workers: 2 });
+      expect(history().rows(0, DAY_MS)).toEqual([
+        { at: Date.UTC(2026, 10, 29), done: 0, failed: 1, cancelled: 0, usd: 1, wait_max_s: 0, queue_max: 0, workers_max: 0 },
+        { at: Date.UTC(2026, 10, 30), done: 2, failed: 0, cancelled: 0, usd: 0.75, wait_max_s: 7, queue_max: 1, workers_max: 2 },
+      ]);
+    }));
+
   test("makes up for hours in which nothing ran", () =>
     account("gap", (history, settle) => {
       history().fold(NOW - 100 * HOUR_MS, IDLE);
