@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from websockets.sync.client import connect
 
 from bench.record import BENCH, ROOT, cpu_s
 from tests.contract.edge.conftest import CONTROL_KEY, NODE, deploy
@@ -21,6 +23,11 @@ from tests.contract.edge.conftest import CONTROL_KEY, NODE, deploy
 RUNPOD_KEY = "rpa_key_of_the_load_bench"
 IMAGE = "bench.local/report"
 ENDPOINT_MAX_S = 600
+HOST = "127.0.0.1"
+# The platform keeps a result for half an hour.
+RESULT_KEPT_S = 31 * 60
+# The isolate of the Worker, as the inspector names it.
+WORKER = "core:user:edge"
 LIMITS = {
     **{"photos_min": 5, "photos_max": 400, "photo_bytes_max": 1_000_000, "project_bytes_max": 10_000_000},
     **{"upload_bytes_per_day": 10**12, "job_seconds_max": 3600, "jobs_per_day": 100_000, "jobs_at_once": 10_000},
@@ -33,15 +40,38 @@ class Service:
     """Addresses and processes. edge, standin: process ids; below the stand-in are the workers."""
 
     url: str
+    runpod_url: str
+    inspector_port: int
     edge: int
     standin: int
 
     def edge_cpu_s(self) -> float:
         return sum(cpu_s(one) for one in tree(self.edge))
 
-    def memory_mb(self) -> dict[str, int]:
-        """Resident memory of the edge (with the local cloud's front), and of the stand-in without its workers."""
-        return {"edge": resident_mb(tree(self.edge)), "standin": resident_mb([self.standin])}
+    def memory_mb(self) -> dict[str, float]:
+        """What we keep: JavaScript heap of the isolate of the Worker and all of its objects, with garbage that
+        V8 has not collected yet, and resident memory
+        of the stand-in without its workers, after it dropped the results that the platform no longer keeps. And
+        resident memory of the local runtime: workerd, which keeps native memory of each object that it opened, and
+        the front."""
+        with _client(self.runpod_url, RUNPOD_KEY) as http:
+            http.patch("/_control/clock", json={"advance_s": RESULT_KEPT_S}).raise_for_status()
+        front, *below = tree(self.edge)
+        return {
+            "Worker": self._heap_mb(),
+            "RunPod stand-in": resident_mb([self.standin]),
+            "workerd": resident_mb(below),
+            "front": resident_mb([front]),
+        }
+
+    def _heap_mb(self) -> float:
+        listed = httpx.get(f"http://{HOST}:{self.inspector_port}/json", trust_env=False, timeout=60).json()
+        [address] = [one["webSocketDebuggerUrl"] for one in listed if one["id"] == WORKER]
+        with connect(address, proxy=None, open_timeout=60, max_size=None) as asking:
+            asking.send(json.dumps({"id": 2, "method": "Runtime.getHeapUsage"}))
+            while (answer := json.loads(asking.recv(timeout=60))).get("id") != 2:
+                pass
+        return round(float(answer["result"]["usedSize"]) / 1e6, 1)
 
 
 @contextmanager
@@ -55,7 +85,8 @@ def running(folder: Path, workers: int) -> Iterator[Service]:
         [sys.executable, "-m", "local_cloud.runpod", "--port=0", f"--state={folder}/runpod", f"--images={images}"],
         {"RUNPOD_API_KEY": RUNPOD_KEY},
     )
-    ports = ("--port=0", "--control-port=0")
+    inspector_port = _free_port()
+    ports = ("--port=0", "--control-port=0", f"--inspector-port={inspector_port}")
     edge = _start(
         [str(NODE), str(ROOT / "local_cloud/cloudflare/runtime/main.mjs"), *ports, f"--state={folder}/edge"],
         {"CLOUDFLARE_API_TOKEN": CONTROL_KEY},
@@ -73,7 +104,13 @@ def running(folder: Path, workers: int) -> Iterator[Service]:
         }
         with _client(said["control_url"], CONTROL_KEY) as control:
             deploy(control, said["url"], folder, texts)
-        yield Service(url=said["url"], edge=edge.pid, standin=standin.pid)
+        yield Service(
+            url=said["url"],
+            runpod_url=runpod_url,
+            inspector_port=inspector_port,
+            edge=edge.pid,
+            standin=standin.pid,
+        )
     finally:
         for process in (edge, standin):
             process.send_signal(signal.SIGTERM)
@@ -110,6 +147,12 @@ def _endpoint(runpod_url: str, workers: int) -> str:
     with _client(runpod_url, RUNPOD_KEY) as http:
         http.patch("/_control/settings", json={"job_rate_limits": False, "rate_limit_minute": None}).raise_for_status()
         return str(http.post("/v2/serverless", json=body).raise_for_status().json()["id"])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 def _client(url: str, key: str) -> httpx.Client:
