@@ -20,6 +20,7 @@ import pytest
 from scripts.splat_cli.verify_live.accounts import Cloudflare, Runpod
 from scripts.splat_cli.verify_live.budget import Budget
 from scripts.splat_cli.verify_live.run import Verification
+from tests.contract.runpod.spec import violations
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNPOD_KEY = "rpa_KEY0OF0THE0LIVE0TESTS"
@@ -36,23 +37,29 @@ class Proxy(httpx.BaseTransport):
     def __init__(self) -> None:
         self._inner = httpx.HTTPTransport(retries=0)
         self.change: Change | None = None
+        self.runpod_url = ""
+        self.violations: list[str] = []
 
     def close(self) -> None:
         self._inner.close()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         answer = self._inner.handle_request(request)
-        if self.change is None or answer.headers.get("content-type", "").startswith("text/event-stream"):
+        kind = answer.headers.get("content-type", "")
+        if kind.startswith("text/event-stream"):
             return answer
         body = answer.read()
         answer.close()
+        if self.runpod_url and str(request.url).startswith(self.runpod_url):
+            broken = violations(request.method, request.url.path, answer.status_code, kind, body)
+            self.violations += [f"{request.method} {request.url.path} -> {answer.status_code}: {one}" for one in broken]
         kept = {
             key: value
             for key, value in answer.headers.items()
             if key not in ("content-length", "content-encoding", "transfer-encoding")
         }
         same = httpx.Response(answer.status_code, headers=kept, content=body, request=request)
-        return self.change(request, same, body) or same
+        return (self.change(request, same, body) if self.change is not None else None) or same
 
 
 @dataclass(kw_only=True)
@@ -149,8 +156,9 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platforms]:
         assert runpod.stdout is not None
         assert cloudflare.stdout is not None
         said = json.loads(cloudflare.stdout.readline())
+        proxy.runpod_url = runpod.stdout.readline().strip()
         yield Platforms(
-            runpod_url=runpod.stdout.readline().strip(),
+            runpod_url=proxy.runpod_url,
             control_url=said["control_url"],
             app_url=said["url"],
             proxy=proxy,
@@ -174,4 +182,6 @@ def platforms(started: Platforms) -> Iterator[Platforms]:
         account.close()
     started.open.clear()
     assert started.names() == []
+    # What the stand-in itself answered, before any deliberate difference.
+    assert started.proxy.violations == []
     started.sleep(61)

@@ -2,45 +2,51 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import sys
+from collections.abc import Callable
 
 import pytest
 
+from scripts.splat_cli.main import main
 from scripts.splat_cli.verify_live.targets import NEEDED, live
 from tests.live.conftest import ROOT
 
-
-def splat(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name not in NEEDED}
-    return subprocess.run(
-        [str(ROOT / ".venv/bin/python"), "-c", "from scripts.splat_cli.main import main; main()", *arguments],
-        cwd=ROOT,
-        env={**environment, "PYTHONPATH": str(ROOT), **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+Splat = Callable[..., str]
 
 
-def test_without_keys_it_skips_loudly_and_lists_what_to_set() -> None:
-    done = splat("verify-live")
-    assert done.returncode == 1
+@pytest.fixture
+def splat(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Splat:
+    """The command line in this process. Gives what a command that ends with 1 prints to stderr."""
+
+    def run(*arguments: str, **variables: str) -> str:
+        for name in NEEDED:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["splat", *arguments])
+        monkeypatch.chdir(ROOT)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 1
+        return capsys.readouterr().err
+
+    return run
+
+
+def test_without_keys_it_skips_loudly_and_lists_what_to_set(splat: Splat) -> None:
+    printed = splat("verify-live")
     for name in NEEDED:
-        assert f"SKIPPED: {name} is not set." in done.stderr
-    assert "Nothing was verified" in done.stderr
-    assert "splat verify-live --rehearse" in done.stderr
-    assert "Traceback" not in done.stderr
+        assert f"SKIPPED: {name} is not set." in printed
+    assert "Nothing was verified" in printed
+    assert "splat verify-live --rehearse" in printed
 
 
-def test_an_image_without_a_digest_and_an_unknown_stage_are_rejected() -> None:
+def test_an_image_without_a_digest_and_an_unknown_stage_are_rejected(splat: Splat) -> None:
     unpinned = splat("verify-live", "--image", "ghcr.io/team/splat-worker:v1", RUNPOD_API_KEY="rpa_x")
-    assert unpinned.returncode == 1
-    assert "is not pinned by its digest" in unpinned.stderr
+    assert "is not pinned by its digest" in unpinned
     unknown = splat("verify-live", "--only", "everything")
-    assert "There is no stage 'everything'." in unknown.stderr
-    assert "management" in unknown.stderr
+    assert "There is no stage 'everything'." in unknown
+    assert "management" in unknown
 
 
 @pytest.mark.parametrize("present", [(), ("RUNPOD_API_KEY",), ("CLOUDFLARE_API_TOKEN",), tuple(NEEDED)])

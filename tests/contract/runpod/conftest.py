@@ -212,8 +212,38 @@ def standin(shared_standin: StandIn) -> Iterator[StandIn]:
     """
     shared_standin.settings(rate_limit_minute=None)
     yield shared_standin
+    # A worker with a job would take the whole time that the platform gives it.
+    shared_standin.settings(stop_grace_s=0.5)
     assert shared_standin.http.post("/_control/reset").status_code == 204
     assert shared_standin.processes() == []
+
+
+@dataclasses.dataclass
+class Warm:
+    """An endpoint whose one worker stays between tests: a start takes seconds."""
+
+    standin: StandIn
+    endpoint: str
+
+    def run(self, **body: Any) -> str:
+        return self.standin.run(self.endpoint, **body)
+
+    def finish(self, job: str) -> dict[str, Any]:
+        return self.standin.finish(self.endpoint, job)
+
+    def status(self, job: str) -> dict[str, Any]:
+        return self.standin.status(self.endpoint, job)
+
+    def until_status(self, job: str, status: str) -> dict[str, Any]:
+        return until(lambda: self.status(job), lambda one: one["status"] == status)
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warm]:
+    """For tests of one job at a time. Their jobs end, and they change no setting and no endpoint."""
+    with running(tmp_path_factory.mktemp("warm")) as standin:
+        standin.settings(rate_limit_minute=None)
+        yield Warm(standin, standin.create(workers={"min": 0, "max": 1, "idleTimeout": 3600})["id"])
 
 
 @pytest.fixture

@@ -13,25 +13,6 @@ from .conftest import REPOSITORY, StandIn, base, refused, until
 pytestmark = pytest.mark.local_cloud
 
 
-def test_env_is_returned_in_plain_text(standin: StandIn) -> None:
-    env = {"KEY": "value", "UNRESOLVED": "{{ RUNPOD_SECRET_upload_key }}"}
-    endpoint = standin.create(env=env)["id"]
-    assert standin.http.get(f"/v2/serverless/{endpoint}").json()["env"] == env
-
-
-def test_registry_credentials_never_come_back_and_have_unique_names(standin: StandIn) -> None:
-    body = {"name": "ghcr", "username": "robot", "password": "hunter2hunter2"}
-    made = standin.http.post("/v2/registries", json=body)
-    assert made.status_code == 201
-    assert set(made.json()) == {"id", "name"}
-    assert "already exists" in refused(standin.http.post("/v2/registries", json=body), 400)
-    endpoint = standin.create(registry=made.json()["id"])
-    assert endpoint["registry"] == made.json()["id"]
-    assert standin.http.patch(f"/v2/registries/{made.json()['id']}", json={}).status_code == 405
-    assert standin.http.delete(f"/v2/registries/{made.json()['id']}").status_code == 204
-    assert standin.http.get(f"/v2/serverless/{endpoint['id']}").json()["registry"] is None
-
-
 def test_a_private_image_needs_the_credential_at_create_at_change_and_at_start(standin: StandIn) -> None:
     def credential(name: str, password: str) -> str:
         body = {"name": name, "username": "robot", "password": password}
@@ -70,17 +51,12 @@ def test_a_slow_body_undoes_no_change_that_came_meanwhile(standin: StandIn) -> N
     assert (after["name"], after["timeout"]) == ("second", 70_000)
 
 
-def test_the_catalogue_has_the_published_rates_and_wants_a_product_for_availability(standin: StandIn) -> None:
+def test_the_catalogue_lists_cards_outside_serverless_and_rejects_filters(standin: StandIn) -> None:
     gpus = {one["id"]: one for one in standin.http.get("/v2/catalog/gpus").json()["gpus"]}
-    assert gpus["NVIDIA GeForce RTX 4090"]["pool"] == "ADA_24"
-    assert gpus["NVIDIA GeForce RTX 4090"]["price"]["serverless"] == pytest.approx(0.00031 * 3600)
     assert "availability" not in gpus["NVIDIA GeForce RTX 4090"]
     assert gpus["NVIDIA GeForce RTX 3080"]["pool"] is None
     assert "serverless" not in gpus["NVIDIA GeForce RTX 3080"]["price"]
     assert not any("T4" in name for name in gpus)
-    assert "requires product" in refused(standin.http.get("/v2/catalog/gpus?include=AVAILABILITY"), 400)
-    stocked = standin.http.get("/v2/catalog/gpus?include=AVAILABILITY&product=SERVERLESS").json()["gpus"]
-    assert {one["availability"] for one in stocked} <= {"NONE", "LOW", "MEDIUM", "HIGH"}
     filtered = standin.http.get("/v2/catalog/gpus?include=AVAILABILITY&product=SERVERLESS&count=2")
     assert "does not model the catalogue filter count" in refused(filtered, 400)
 

@@ -1,4 +1,5 @@
 """Management API: what each call changes, refuses and answers, beyond the shape of its bodies.
+What a live service can show is checked by `splat verify-live`: tests/live runs those checks on the stand-in.
 The fixture checks every answer against the published document, too."""
 
 from __future__ import annotations
@@ -17,42 +18,18 @@ from .conftest import REPOSITORY, StandIn, base, refused, until
 pytestmark = pytest.mark.local_cloud
 
 
-def test_defaults_are_the_published_ones(standin: StandIn) -> None:
-    made = standin.http.post("/v2/serverless", json=base()).json()
-    assert made["workers"] == {"min": 0, "max": 3, "idleTimeout": 10}
-    assert made["flashboot"] == "OFF"
-    assert made["timeout"] == 300_000
-    assert made["gpu"] == {"pools": ["ADA_24"], "count": 1, "allowedCudaVersions": [], "minCudaVersion": None}
-    assert (made["env"], made["registry"], made["networkVolumes"], made["dataCenterIds"]) == ({}, None, [], [])
-
-
 @pytest.mark.parametrize(
     ("changes", "status", "words"),
     [
-        ({"image": "nobody.example/none:v1"}, 400, "could not be resolved"),
-        ({"gpu": {"pools": ["NVIDIA GeForce RTX 4090"]}}, 400, "unknown GPU pool"),
         ({"gpu": {"pools": ["ADA_24"], "excludedTypes": ["NVIDIA L4"]}}, 400, "not a GPU type in one of the pools"),
-        ({"gpu": {"pools": ["ADA_24"], "excludedTypes": ["NVIDIA GeForce RTX 4090"]}}, 400, "leaves no GPU type"),
-        (
-            {"gpu": {"pools": ["ADA_24"], "allowedCudaVersions": ["12.8"], "minCudaVersion": "12.1"}},
-            400,
-            "mutually exclusive",
-        ),
         ({"gpu": {"pools": ["ADA_24"], "minCudaVersion": "99.0"}}, 400, "no longer any instances available"),
-        ({"cpu": [{"id": "cpu5c", "vcpuCount": 4}]}, 400, "exactly one of gpu or cpu"),
-        ({"dataCenterIds": ["MOON-1"]}, 400, "unknown data center"),
         ({"networkVolumes": ["any"]}, 400, "does not model network volumes"),
-        ({"registry": "absent"}, 400, "registry credential 'absent' not found"),
-        ({"templateId": "absent"}, 404, "template not found"),
         ({"workers": {"max": 11}}, 400, "workers quota (10)"),
         ({"workers": {"min": 3, "max": 2}}, 400, "above workers.max"),
         ({"type": "LOAD_BALANCER"}, 400, "does not model LOAD_BALANCER endpoints"),
         ({"scaling": {"type": "REQUEST_COUNT", "requestCount": 1}}, 400, "does not model REQUEST_COUNT scaling"),
-        ({"bogus": 1}, 422, "$: additional properties 'bogus' not allowed"),
         ({"workers": {"bogus": 1}}, 422, "$.workers: additional properties 'bogus' not allowed"),
         ({"flashboot": True}, 422, "$.flashboot"),
-        ({"timeout": 3.5}, 422, "$.timeout"),
-        ({"timeout": "3"}, 422, "$.timeout"),
         ({"workers": {"idleTimeout": 3601}}, 422, "$.workers.idleTimeout"),
         ({"env": {"A": 1}}, 422, "$.env.A"),
         ({"scaling": {"type": "QUEUE_DELAY", "queueDelay": 0.4}}, 422, "$.scaling.queueDelay"),
@@ -89,13 +66,6 @@ def test_a_path_that_is_not_modelled_is_404_with_the_reason(standin: StandIn, pa
 @pytest.mark.parametrize("path", ["/v2/endpoints", "/v1/endpoints", "/graphql"])
 def test_a_path_of_an_older_guide_names_todays(standin: StandIn, path: str) -> None:
     assert "/v2/serverless" in refused(standin.http.post(path, json={"gpu_type_id": "NVIDIA L4"}), 404)
-
-
-def test_an_integral_float_is_an_integer_as_in_json_schema(standin: StandIn) -> None:
-    made = standin.create(timeout=60_000.0, workers={"min": 0.0, "max": 1.0, "idleTimeout": 60.0})
-    numbers = [made["timeout"], *made["workers"].values()]
-    assert numbers == [60_000, 0, 1, 60]
-    assert all(type(one) is int for one in numbers)
 
 
 def test_a_body_above_the_limit_is_refused_and_not_stored(standin: StandIn) -> None:
@@ -203,8 +173,6 @@ def test_pools_replace_the_whole_selection_and_empty_forms_unset(standin: StandI
 @pytest.mark.parametrize(
     ("change", "status", "words"),
     [
-        ({"type": "LOAD_BALANCER"}, 422, "'type' not allowed"),
-        ({"cpu": [{"id": "cpu5c", "vcpuCount": 4}]}, 400, "compute family"),
         ({"workers": {"max": 11}}, 400, "quota"),
         ({"name": ""}, 422, "$.name"),
         ({"gpu": None}, 422, "$.gpu"),
@@ -227,20 +195,6 @@ def test_the_quota_counts_all_endpoints_and_is_free_again_after_a_delete(standin
     assert limits["serverlessWorkers"] == {"limit": 10, "used": 6}
     assert standin.http.delete(f"/v2/serverless/{first}").status_code == 204
     standin.create(workers={"max": 5})
-
-
-def test_a_deleted_endpoint_is_gone_everywhere_and_names_need_not_be_unique(standin: StandIn) -> None:
-    one, two = standin.create(name="same")["id"], standin.create(name="same")["id"]
-    assert one != two
-    assert standin.http.delete(f"/v2/serverless/{one}").status_code == 204
-    for call in (
-        standin.http.get(f"/v2/serverless/{one}"),
-        standin.http.delete(f"/v2/serverless/{one}"),
-        standin.http.get(f"/v2/{one}/health"),
-        standin.http.post(f"/v2/{one}/run", json={"input": {"a": 1}}),
-    ):
-        assert call.status_code == 404
-    assert [each["id"] for each in standin.http.get("/v2/serverless").json()["endpoints"]] == [two]
 
 
 def test_an_unused_endpoint_loses_its_workers_after_days_until_they_are_raised_again(standin: StandIn) -> None:

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 import runpod
 
-from .conftest import KEY, REPOSITORY, StandIn, until
+from .conftest import KEY, REPOSITORY, StandIn, Warm, until
 
 pytestmark = [pytest.mark.local_cloud, pytest.mark.slow]
 
@@ -29,10 +29,8 @@ def sdk(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> Any:
     return module
 
 
-def test_an_async_handler_returns_its_result_with_its_times(standin: StandIn) -> None:
-    endpoint = standin.create()["id"]
-    job_id = standin.run(endpoint, input={"text": "hello", "sleep_s": 0.3})
-    job = standin.finish(endpoint, job_id)
+def test_an_async_handler_returns_its_result_with_its_times(warm: Warm) -> None:
+    job = warm.finish(warm.run(input={"text": "hello", "sleep_s": 0.3}))
     assert job["status"] == "COMPLETED"
     assert job["output"]["echo"] == {"text": "hello", "sleep_s": 0.3}
     assert job["output"]["worker"] == job["workerId"]
@@ -67,17 +65,15 @@ def test_a_generator_streams_its_parts_in_order_through_the_sdks_client(
     assert request.output() == output
 
 
-def test_a_raising_handler_fails_the_job_with_the_sdks_error_text(standin: StandIn) -> None:
-    endpoint = standin.create()["id"]
-    job = standin.finish(endpoint, standin.run(endpoint, input={"raise": "no luck"}))
+def test_a_raising_handler_fails_the_job_with_the_sdks_error_text(warm: Warm) -> None:
+    job = warm.finish(warm.run(input={"raise": "no luck"}))
     assert job["status"] == "FAILED"
     assert "no luck" in job["error"]
     assert "error_traceback" in job["error"]
 
 
-def test_a_returned_error_fails_the_job_and_keeps_the_rest_of_the_output(standin: StandIn) -> None:
-    endpoint = standin.create()["id"]
-    job = standin.finish(endpoint, standin.run(endpoint, input={"error": {"code": "X"}}))
+def test_a_returned_error_fails_the_job_and_keeps_the_rest_of_the_output(warm: Warm) -> None:
+    job = warm.finish(warm.run(input={"error": {"code": "X"}}))
     assert (job["status"], job["error"], job["output"]) == ("FAILED", {"code": "X"}, {"rest": 1})
 
 
@@ -88,15 +84,14 @@ def test_a_raising_generator_fails_the_job(standin: StandIn) -> None:
     assert "half way" in job["error"]
 
 
-def test_progress_shows_in_status_and_never_after_the_result(standin: StandIn) -> None:
-    endpoint = standin.create()["id"]
-    job_id = standin.run(endpoint, input={"progress": [{"at": 1}, {"at": 2}], "sleep_s": 0.1})
-    seen = until(lambda: standin.status(endpoint, job_id), lambda job: job.get("output") is not None)
+def test_progress_shows_in_status_and_never_after_the_result(warm: Warm) -> None:
+    job_id = warm.run(input={"progress": [{"at": 1}, {"at": 2}], "sleep_s": 0.1})
+    seen = until(lambda: warm.status(job_id), lambda job: job.get("output") is not None)
     assert seen["status"] == "IN_PROGRESS"
     assert seen["output"] in ({"at": 1}, {"at": 2})
-    assert "echo" in standin.finish(endpoint, job_id)["output"]
+    assert "echo" in warm.finish(job_id)["output"]
     time.sleep(0.5)
-    assert "echo" in standin.status(endpoint, job_id)["output"]
+    assert "echo" in warm.status(job_id)["output"]
 
 
 def test_a_cancelled_running_job_stops_in_the_worker_which_then_takes_the_next(standin: StandIn, sdk: Any) -> None:
@@ -175,8 +170,8 @@ def test_an_empty_input_is_dropped_on_the_way_and_the_job_fails_after_one_retry(
     assert (job["status"], job["error"]) == ("FAILED", "job timed out after 1 retries")
 
 
-def test_an_execution_timeout_stops_the_handler(standin: StandIn) -> None:
-    endpoint = standin.create()["id"]
+def test_an_execution_timeout_stops_the_handler(warm: Warm) -> None:
+    standin, endpoint = warm.standin, warm.endpoint
     job_id = standin.run(endpoint, input={"sleep_s": 600}, policy={"executionTimeout": 5000})
     until(lambda: standin.status(endpoint, job_id)["status"], lambda one: one == "IN_PROGRESS")
     standin.clock(advance_s=6)
@@ -217,9 +212,10 @@ def test_no_process_is_left_when_the_stand_in_ends(own_standin: Any) -> None:
         os.killpg(pid, 0)
 
 
-def test_the_next_stand_in_ends_the_workers_of_a_killed_one(own_standin: Any) -> None:
+def test_the_next_stand_in_keeps_the_endpoints_of_a_killed_one_and_ends_its_workers(own_standin: Any) -> None:
     with own_standin(ends_with=-signal.SIGKILL) as standin:
-        endpoint = standin.create(workers={"min": 1, "max": 1})["id"]
+        before = standin.create(workers={"min": 1, "max": 1}, env={"A": "1"}, dataCenterIds=["US-KS-2"])
+        endpoint = before["id"]
         until(lambda: standin.workers(endpoint)["summary"]["idle"], lambda idle: idle == 1)
         pid = standin.processes()[0]["pid"]
         standin.process.kill()
@@ -228,6 +224,8 @@ def test_the_next_stand_in_ends_the_workers_of_a_killed_one(own_standin: Any) ->
     with own_standin() as standin:
         assert pid not in {one["pid"] for one in standin.processes()}
         until(lambda: group_lives(pid), lambda lives: not lives, 5)
+        after = standin.http.get(f"/v2/serverless/{endpoint}").json()
+        assert {**after, "requestUrls": None} == {**before, "requestUrls": None}
         # The endpoint survived, so its minimum is met again.
         until(lambda: standin.workers(endpoint)["summary"]["idle"], lambda idle: idle == 1)
 
@@ -255,11 +253,3 @@ def test_a_failed_fitness_check_shows_as_unhealthy_with_its_reason(standin: Stan
     # It is replaced, as a crashed one is.
     standin.clock(advance_s=60)
     until(lambda: [one["id"] for one in standin.processes()], lambda ids: ids and worker not in ids)
-
-
-def test_endpoints_survive_a_restart(own_standin: Any) -> None:
-    with own_standin() as standin:
-        before = standin.create(env={"A": "1"}, networkVolumes=[], dataCenterIds=["US-KS-2"])
-    with own_standin() as standin:
-        after = standin.http.get(f"/v2/serverless/{before['id']}").json()
-    assert {**after, "requestUrls": None} == {**before, "requestUrls": None}
