@@ -34,7 +34,7 @@ from splat_worker.sfm.diagnosis import (
 )
 from splat_worker.sfm.features.extract import FEATURES_MAX, extract_features
 from splat_worker.sfm.learned import rung as learned
-from splat_worker.sfm.mapping.ladder import LADDER, Climbed, Ladder
+from splat_worker.sfm.mapping.ladder import GPU_RUNG, LADDER, Climbed, Ladder
 from splat_worker.sfm.mapping.mapper import RANDOM_SEED
 from splat_worker.sfm.mapping.positions import Metres
 from splat_worker.sfm.matching.motion import Lens, from_one_spot, still_background
@@ -68,7 +68,7 @@ def shaping_settings(preset: SfmPreset) -> dict[str, object]:
         "colmap": pycolmap.__version__,
         "features_max": FEATURES_MAX,
         "extract_max_px": preset.extract_max_px,
-        "ladder": [asdict(rung) for rung in LADDER],
+        "ladder": [asdict(rung) for rung in (GPU_RUNG, *LADDER)],
         "learned": learned.settings(),
     }
 

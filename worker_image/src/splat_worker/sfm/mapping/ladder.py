@@ -1,5 +1,5 @@
-"""A ladder of mappers, from COLMAP's default thresholds to the global mapper. Every model is judged; the best that is
-right wins.
+"""A ladder of mappers: ours on a GPU, then COLMAP's from its default thresholds to its global mapper. Every model is
+judged; the best that is right wins.
 Reads the matches of a database and changes none.
 """
 
@@ -40,6 +40,8 @@ ENOUGH_SHARE = 0.7
 and place photos of other scenes wrongly. The next rung then adds photos to the model. It begins anew only if a camera
 of the grown model is taken out."""
 
+GPU_RUNG = Rung(name="gpu", on_gpu=True, tries_lenses=True)
+"""Our global mapper, the first rung where a GPU is."""
 LADDER = (
     Rung(name="default", tries_lenses=True),
     Rung(
@@ -59,6 +61,7 @@ set, hence three seeds."""
 OWN_LENSES = "with a lens for each photo"
 ANEW = "anew"
 RUNG_ENDS = (0.5, 0.75, 0.9, 1.0)
+GPU_RUNG_ENDS = (0.2, 0.6, 0.8, 0.9, 1.0)
 """Share of the mapping's progress at which each rung ends, so that progress never falls back."""
 
 
@@ -112,8 +115,9 @@ class Ladder:
         best: Found | None = None
         tried: dict[str, int] = {}
         faults: Counter[Fault] = Counter()
-        for number, rung in enumerate(LADDER):
-            begin, end = (0.0, *RUNG_ENDS)[number], RUNG_ENDS[number]
+        rungs, ends = ((GPU_RUNG, *LADDER), GPU_RUNG_ENDS) if self.preset.gpu else (LADDER, RUNG_ENDS)
+        for number, rung in enumerate(rungs):
+            begin, end = (0.0, *ends)[number], ends[number]
             before = best.placed if best else 0
             attempt = _Attempt(self, rung, reachable, begin, end)
             found = attempt.run(partial, best if before >= ENOUGH_SHARE * reachable else None)
@@ -124,9 +128,9 @@ class Ladder:
             placed = best.placed if best else 0
             if is_done(placed, before=before, seen=attempt.seen, of=reachable):
                 break
-            if number + 1 < len(LADDER):
+            if number + 1 < len(rungs):
                 self.on_progress(
-                    end, f"{placed} of {len(self.photos)} photos placed; trying {LADDER[number + 1].name} settings"
+                    end, f"{placed} of {len(self.photos)} photos placed; trying {rungs[number + 1].name} settings"
                 )
         fault = max(sorted(faults), key=lambda f: faults[f]) if faults and best is None else None
         return Climbed(best=best, fault=fault, tried=tried)

@@ -1,4 +1,4 @@
-"""One run of a mapper on a match database: the incremental mapper of COLMAP, or the global one.
+"""One run of a mapper on a match database: the incremental mapper of COLMAP, its global one, or ours on a GPU.
 Reads the matches of a database and changes none; judges no model.
 """
 
@@ -52,7 +52,7 @@ OnPartial = Callable[[PartialModel], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Rung:
-    """One attempt of the ladder: the incremental mapper, or the global one if `is_global`.
+    """One attempt of the ladder: the incremental mapper, the global one if `is_global`, or ours if `on_gpu`.
 
     init_min_angle_deg: between the first two cameras (COLMAP: 16); init_max_forward: share of their motion along the
     line of sight (COLMAP: 0.95); init_min_inliers: matches of the first pair (COLMAP: 100); pose_min_inliers: to
@@ -66,6 +66,7 @@ class Rung:
     init_min_inliers: int = 100
     pose_min_inliers: int = 30
     is_global: bool = False
+    on_gpu: bool = False
     seeds: int = 1
     tries_lenses: bool = False
 
@@ -92,6 +93,8 @@ class Mapper:
         model of most photos, from this database, to which the incremental mapper adds the others. Where it adds none to
         a large set, there is no model: that one was adjusted and judged before."""
         self.out.mkdir(exist_ok=True)
+        if self.rung.on_gpu:
+            return self._on_gpu()
         if self.rung.is_global:
             return self._global()
         if partial is not None and partial.rung == self.name:
@@ -118,6 +121,24 @@ class Mapper:
             if any(model.num_reg_images() >= self.reachable for model in found):
                 break
         return found
+
+    def _on_gpu(self) -> list[pycolmap.Reconstruction]:
+        import torch  # only with a GPU
+
+        from splat_worker.sfm.global_mapper.mapper import place
+        from splat_worker.sfm.global_mapper.model import model_of
+
+        self.on_progress(0.1, "Placing all photos at once")
+        try:
+            whole = place(self.database, self.preset.gpu or "cpu")
+        except RuntimeError as error:  # of torch, out of memory among them: the incremental mapper follows
+            log.warning("rung %s failed: %s", self.name, type(error).__name__, exc_info=True)
+            torch.cuda.empty_cache()
+            return []
+        if whole is None:
+            return []
+        log.info("rung %s: seconds by step: %s", self.name, whole.seconds)
+        return [model_of(whole, self.database)]
 
     def _resume(self, partial: PartialModel) -> list[pycolmap.Reconstruction]:
         folder = self.out / "partial"
