@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from splat_worker.sfm.global_mapper import algebra
 from splat_worker.sfm.global_mapper.adjustment import Bundle, triangulated
-from splat_worker.sfm.global_mapper.algebra import angle_deg, inverse3, rotation_of, run_sums, skew, turn_of
+from splat_worker.sfm.global_mapper.algebra import (
+    angle_deg,
+    det3,
+    inverse3,
+    least_vector,
+    rotation_of,
+    run_sums,
+    skew,
+    solved_large,
+    solved_small,
+    turn_of,
+)
 from splat_worker.sfm.global_mapper.lenses import singular_gap
 from splat_worker.sfm.global_mapper.positioning import Positions
 from splat_worker.sfm.global_mapper.relative import eight_point, of_essential, of_homography
@@ -32,6 +46,35 @@ def test_turns_rotations_and_inverses_agree_with_torch() -> None:
     torch.testing.assert_close(turn_of(rotation_of(small)), small)
     matrices = drawn(20, 3, 3)
     torch.testing.assert_close(inverse3(matrices), torch.linalg.inv(matrices))
+
+
+def test_systems_without_a_solver_library_agree_with_lapack() -> None:
+    half = drawn(40, 5, 5)
+    small = half @ half.transpose(1, 2) + 0.1 * torch.eye(5)
+    right = drawn(40, 5)
+    torch.testing.assert_close(solved_small(small, right), torch.linalg.solve(small, right))
+    torch.testing.assert_close(det3(small[:, :3, :3]), torch.linalg.det(small[:, :3, :3]))
+    design = drawn(40, 30, 9)
+    design[..., 8] = design[..., :8].sum(-1) + 1e-3 * drawn(40, 30)
+    normal = design.transpose(1, 2) @ design
+    least = torch.linalg.eigh(normal).eigenvectors[..., 0]
+    torch.testing.assert_close((least_vector(normal) * least).sum(1).abs(), torch.ones(40).double())
+    half = drawn(300, 300)
+    large = half @ half.T + torch.eye(300)
+    right = drawn(300)
+    solution = solved_large(large, right)
+    assert solution is not None
+    torch.testing.assert_close(large @ solution, right)
+    assert solved_large(large - 1000 * torch.eye(300), right) is None
+
+
+def test_no_module_calls_a_library_that_the_image_lacks() -> None:
+    """cuSOLVER is hollow in the image. torch has kernels of its own for `cross` and `norm`; `.cpu()` marks the rest."""
+    in_torch = {"cross", "norm"}
+    for module in Path(algebra.__file__).parent.glob("*.py"):
+        for line in module.read_text().splitlines():
+            for called in re.findall(r"torch\.linalg\.(\w+)", line):
+                assert called in in_torch or ".cpu()" in line, f"{module.name}: {line.strip()}"
 
 
 def test_sums_of_runs_skip_empty_runs() -> None:

@@ -1,5 +1,8 @@
-"""Small batched algebra: rotations, 3x3 inverses, and sums over runs of rows in a fixed order.
+"""Batched algebra: rotations, small systems, one large Cholesky, and sums over runs of rows in a fixed order.
 Pure: the same input gives the same bits on one type of device.
+
+On a GPU nothing here needs more than products of matrices, because the image lacks cuSOLVER
+(worker_image/image/left_out.py): small systems are written out, and LAPACK on the CPU takes the rest.
 """
 
 from __future__ import annotations
@@ -8,6 +11,8 @@ import torch
 from torch import Tensor
 
 TINY = 1e-12
+INVERSE_STEPS = 3
+BLOCK = 128
 
 
 def skew(v: Tensor) -> Tensor:
@@ -53,6 +58,73 @@ def inverse3(matrix: Tensor) -> Tensor:
     det = (a * bc).sum(-1)
     det = torch.where(det.abs() < 1e-300, torch.full_like(det, 1e-300), det)
     return torch.stack([bc, ca, ab], -1) / det[..., None, None]
+
+
+def det3(matrix: Tensor) -> Tensor:
+    """(...) determinants of (..., 3, 3)."""
+    a, b, c = matrix.unbind(-2)
+    return (a * torch.linalg.cross(b, c)).sum(-1)
+
+
+def solved_small(matrix: Tensor, right: Tensor) -> Tensor:
+    """(..., K) solutions of few unknowns, by elimination without pivots. matrix: (..., K, K) positive definite; right:
+    (..., K)."""
+    rows = torch.cat([matrix, right[..., None]], -1)
+    size = right.shape[-1]
+    for k in range(size):
+        top = rows[..., k : k + 1, :] / rows[..., k : k + 1, k : k + 1]
+        rest = rows - rows[..., k : k + 1] * top
+        rows = torch.cat([rest[..., :k, :], top, rest[..., k + 1 :, :]], -2)
+    return rows[..., size]
+
+
+def least_vector(matrix: Tensor) -> Tensor:
+    """(..., K) vector of length 1 of the smallest eigenvalue of (..., K, K), positive semidefinite, by inverse
+    iteration."""
+    size = matrix.shape[-1]
+    shift = 1e-10 * matrix.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None] + 1e-300
+    shifted = matrix + shift * torch.eye(size, dtype=matrix.dtype, device=matrix.device)
+    vector = torch.ones_like(matrix[..., 0]) + 0.1 * torch.arange(size, dtype=matrix.dtype, device=matrix.device)
+    for _ in range(INVERSE_STEPS):
+        vector = unit(solved_small(shifted, vector))
+    return vector
+
+
+def svd3(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """(..., 3, 3) U and V transposed, on the CPU."""
+    u, _, vt = torch.linalg.svd(matrix.cpu())
+    return u.to(matrix.device), vt.to(matrix.device)
+
+
+def eigen3(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """(..., 3) eigenvalues of symmetric (..., 3, 3), smallest first, and their vectors as columns, on the CPU."""
+    values, vectors = torch.linalg.eigh(matrix.cpu())
+    return values.to(matrix.device), vectors.to(matrix.device)
+
+
+def solved_large(matrix: Tensor, right: Tensor) -> Tensor | None:
+    """(K,) solution by Cholesky in blocks, None if the matrix (K, K) is not positive definite. Each diagonal block is
+    factored and inverted on the CPU; the rest are products of matrices."""
+    factor, inverses = matrix.clone(), []
+    spans = [(begin, min(begin + BLOCK, len(matrix))) for begin in range(0, len(matrix), BLOCK)]
+    for begin, end in spans:
+        top, info = torch.linalg.cholesky_ex(factor[begin:end, begin:end].cpu())
+        if int(info) != 0:
+            return None
+        eye = torch.eye(end - begin, dtype=matrix.dtype).cpu()
+        inverse = torch.linalg.solve_triangular(top.cpu(), eye, upper=False).to(matrix.device)
+        inverses.append(inverse)
+        panel = factor[end:, begin:end] @ inverse.T
+        factor[end:, begin:end] = panel
+        factor[end:, end:] -= panel @ panel.T
+    solution = right.clone()
+    for (begin, end), inverse in zip(spans, inverses, strict=True):
+        solution[begin:end] = inverse @ solution[begin:end]
+        solution[end:] -= factor[end:, begin:end] @ solution[begin:end]
+    for (begin, end), inverse in zip(reversed(spans), reversed(inverses), strict=True):
+        rest = solution[begin:end] - factor[end:, begin:end].T @ solution[end:]
+        solution[begin:end] = inverse.T @ rest
+    return solution
 
 
 def run_sums(rows: Tensor, lengths: Tensor) -> Tensor:

@@ -43,8 +43,8 @@ ANGLE_MIN_DEG = 1.5
 """COLMAP's limits for observations and points of a model."""
 OBSERVATIONS_MIN, PHOTOS_MIN = 15, 3
 """Points that a photo must see, and photos of a model."""
-SETTLED_AT, STEPS_MAX = 1e-6, 50
-ROUGH_SETTLED_AT = 1e-4
+ROUGH_SETTLED_AT, SETTLED_AT, LAST_SETTLED_AT = 1e-4, 1e-6, 1e-8
+STEPS_MAX = 50
 
 OnStage = Callable[[str], None]
 
@@ -125,7 +125,7 @@ def place(database: Path, device: str) -> Whole | None:
     for error_px, settled_at in ((ERROR_KEPT_PX, ROUGH_SETTLED_AT), (ERROR_KEPT_PX, SETTLED_AT)):
         bundle = minimised(replace(bundle, robust_px=1.0), steps_max=STEPS_MAX, settled_at=settled_at)
         bundle, keypoints = _filtered(bundle, keypoints, error_px, angle_min_deg=ANGLE_MIN_DEG)
-    bundle = minimised(replace(bundle, robust_px=None), steps_max=STEPS_MAX, settled_at=SETTLED_AT)
+    bundle = minimised(replace(bundle, robust_px=None), steps_max=STEPS_MAX, settled_at=LAST_SETTLED_AT)
     bundle, keypoints = _filtered(bundle, keypoints, ERROR_KEPT_PX, angle_min_deg=ANGLE_MIN_DEG)
     while not bool((stays := bundle.structure.per_photo >= OBSERVATIONS_MIN).all()):
         bundle, rows = bundle.without_photos(stays)

@@ -9,7 +9,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from splat_worker.sfm.global_mapper.algebra import angle_deg, rotation_of, sampson, skew, unit
+from splat_worker.sfm.global_mapper.algebra import (
+    angle_deg,
+    det3,
+    eigen3,
+    inverse3,
+    least_vector,
+    rotation_of,
+    sampson,
+    skew,
+    solved_small,
+    svd3,
+    unit,
+)
 from splat_worker.sfm.global_mapper.matches import Matches, rays_of
 
 SAMPLES = 200
@@ -109,7 +121,7 @@ def _candidates(found: Matches, lenses: Tensor, retuned: Tensor, samples: _Sampl
     if bool(lost.any()):
         linear = eight_point(samples.rays_1, samples.rays_2, samples.weight)
         essential = torch.where(lost[:, None, None], linear, essential)
-    plane = torch.linalg.solve(second, found.homography @ first)
+    plane = inverse3(second) @ found.homography @ first
     lost = plane.abs().sum((1, 2)) == 0
     eye = torch.eye(3, dtype=plane.dtype, device=plane.device)
     turns, shifts = of_essential(essential)
@@ -127,7 +139,7 @@ def eight_point(rays_1: Tensor, rays_2: Tensor, weight: Tensor) -> Tensor:
     essential = torch.zeros_like(first)
     for _ in range(EIGHT_POINT_STEPS):
         normal = (design * share[..., None]).transpose(1, 2) @ design
-        found = torch.linalg.eigh(normal).eigenvectors[..., 0].reshape(-1, 3, 3)
+        found = least_vector(normal).reshape(-1, 3, 3)
         essential = second.transpose(1, 2) @ found @ first
         error = sampson(rays_1, rays_2, essential[:, None]).abs()
         middle = torch.where(weight > 0, error, torch.nan).nanmedian(1, keepdim=True).values
@@ -150,8 +162,8 @@ def _normalising(rays: Tensor, weight: Tensor) -> Tensor:
 
 def of_essential(essential: Tensor) -> tuple[Tensor, Tensor]:
     """The (E, 4, 3, 3) turns and (E, 4, 3) shifts of essential matrices."""
-    u, _, vt = torch.linalg.svd(essential)
-    u, vt = u * torch.linalg.det(u)[:, None, None].sign(), vt * torch.linalg.det(vt)[:, None, None].sign()
+    u, vt = svd3(essential)
+    u, vt = u * det3(u)[:, None, None].sign(), vt * det3(vt)[:, None, None].sign()
     w = torch.tensor([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]], dtype=u.dtype, device=u.device)
     one, other, shift = u @ w @ vt, u @ w.T @ vt, u[..., 2]
     return torch.stack([one, one, other, other], 1), torch.stack([shift, -shift, shift, -shift], 1)
@@ -160,8 +172,8 @@ def of_essential(essential: Tensor) -> tuple[Tensor, Tensor]:
 def of_homography(plane: Tensor) -> tuple[Tensor, Tensor]:
     """The (E, 8, 3, 3) turns and (E, 8, 3) shifts of homographies between normalised image planes (Ma, Soatto, Kosecka
     and Sastry, An Invitation to 3-D Vision, 5.3.3), with both signs of each shift."""
-    plane = plane * torch.linalg.det(plane)[:, None, None].sign()
-    values, vectors = torch.linalg.eigh(plane.transpose(1, 2) @ plane)
+    plane = plane * det3(plane)[:, None, None].sign()
+    values, vectors = eigen3(plane.transpose(1, 2) @ plane)
     middle = values[:, 1].clamp(min=1e-300)
     plane = plane / middle.sqrt()[:, None, None]
     small, _, large = (values / middle[:, None]).unbind(1)
@@ -235,7 +247,7 @@ def _refined(turn: Tensor, shift: Tensor, samples: _Samples) -> tuple[Tensor, Te
         scale = normal.diagonal(dim1=-2, dim2=-1)
         normal = normal + torch.diag_embed(1e-6 * scale + 1e-12)
         right = (slope * (share * error)[..., None]).sum(-2)
-        step = -torch.linalg.solve(normal, right)
+        step = -solved_small(normal, right)
         step = step * (0.3 / step.norm(dim=-1, keepdim=True).clamp(min=0.3))
         turn = rotation_of(step[..., :3]) @ turn
         shift = unit(shift + (tangent @ step[..., 3:, None]).squeeze(-1))

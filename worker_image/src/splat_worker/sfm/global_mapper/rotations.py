@@ -109,7 +109,7 @@ def average(pairs: Tensor, turns: Tensor, weights: Tensor, start: Tensor) -> tup
         incidence[first, second] = -share[:, None] * error
         laplacian[0, 0] *= 2  # fixes the free turn of all
         laplacian += 1e-9 * torch.diag(laplacian.diagonal())
-        move = torch.linalg.solve(laplacian, incidence.sum(1))
+        move = torch.linalg.solve(laplacian.cpu(), incidence.sum(1).cpu()).to(rotations.device)
         rotations = rotations @ rotation_of(move)
         if float(move.norm(dim=1).max()) < 1e-6:
             break

@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from splat_worker.sfm.global_mapper.algebra import inverse3, run_sums
+from splat_worker.sfm.global_mapper.algebra import inverse3, run_sums, solved_large
 
 PRODUCTS_AT_ONCE = 400_000
 """Products of two blocks in memory at once: 200 MB at 8x8."""
@@ -124,11 +124,8 @@ def step_of(structure: Structure, normal: Normal, damping: float, columns: Tenso
     )
     matrix = reduced.transpose(1, 2).reshape(photos * size, photos * size)
     matrix, right = _shared(matrix, right.reshape(-1), columns.reshape(-1))
-    factor, info = torch.linalg.cholesky_ex(matrix)
-    if int(info) != 0:
-        return None
-    solved = torch.cholesky_solve(right[:, None], factor)[:, 0]
-    if not bool(torch.isfinite(solved).all()):
+    solved = solved_large(matrix, right)
+    if solved is None or not bool(torch.isfinite(solved).all()):
         return None
     photo_step = solved[columns]
     back = (normal.cross.transpose(1, 2) @ photo_step[structure.photo][..., None]).squeeze(-1)
