@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.canvas import canvas_picture, drawn_share, region_colours, wait_for_scene
@@ -36,6 +38,13 @@ def undo(page: Page, scene: MadeScene, *, left: int) -> None:
 def shown(page: Page) -> np.ndarray:
     page.wait_for_timeout(700)
     return region_colours(canvas_picture(page), 12, 8)
+
+
+def screen(page: Page) -> np.ndarray:
+    """What is seen of the comparison, (12, 8, 3)."""
+    page.wait_for_timeout(1500)
+    picture = Image.open(io.BytesIO(page.locator(".stage.compare").screenshot())).convert("RGB")
+    return region_colours(picture, 12, 8)
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -188,6 +197,26 @@ def test_an_applied_edit_changes_the_downloads_and_the_scene_before_can_be_shown
     assert old is not None
     assert len(page.request.get(old).body()) == before["artifacts"]["scene.sog"]["bytes"]
     page.screenshot(path=OUT / "edit-3-versions.png", full_page=True)
+    page.get_by_role("button", name="Compare with version 1").click()
+    border = page.get_by_role("slider", name="Border between the versions")
+    expect(page.locator(".stage.compare.shown")).to_be_visible(timeout=60_000)
+    assert_accessible(page)
+    border.fill("0")
+    left_hidden = screen(page)
+    border.fill("100")
+    right_hidden = screen(page)
+    assert np.abs(left_hidden - right_hidden).mean() > 5, "the versions differ"
+    page.locator(".stage.compare .stage-frame").first.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    turned = screen(page)
+    border.fill("0")
+    assert np.abs(screen(page) - left_hidden).mean() > 5, "the right version turns along with the left one"
+    assert np.abs(turned - right_hidden).mean() > 5
+    border.fill("50")
+    page.screenshot(path=OUT / "edit-4-compare.png")
+    page.get_by_role("button", name="End the comparison").click()
+    wait_for_scene(page)
     page.get_by_role("button", name="Show version 1").click()
     expect(page.get_by_role("button", name="Show version 2")).to_be_visible()
     again = project_of(page, made_scene)

@@ -85,7 +85,9 @@ def test_an_edit_is_applied_to_every_file_by_a_job_without_training(
     crop = {"shape": "sphere", "centre": [0, 0, 0], "radius": 1.2, "keep": "inside", "soft": 0.1}
     recipe = {"version": 2, "up": None, "start": None, "cover": None, "crops": [crop], "floaters": None}
     (tmp_path / "recipe.json").write_text(json.dumps(recipe))
-    edited = local_stack.splat("edit", project["id"], str(tmp_path / "recipe.json"), "--also", "glb", "--also", "html")
+    edited = local_stack.splat(
+        "edit", project["id"], str(tmp_path / "recipe.json"), "--also", "glb", "--also", "html", limit_s=JOB_LIMIT_S
+    )
     assert edited.returncode == 0, edited.stderr
     assert f"of {before} Gaussians are left" in edited.stderr
     out = tmp_path / "out"

@@ -8,6 +8,7 @@ import { pose, startPose, toFile, type CamerasFile, type Pose, type Vec3 } from 
 import { limitOrbit } from "./soft-orbit.ts";
 import { limitsOf } from "./orbit.ts";
 import { Preview, type Hidden } from "./edit/preview.ts";
+import { cameraNow, follow, type Camera } from "./follow.ts";
 import { about, multiply, rotate, toUpright, upOf, type Turn } from "./turn.ts";
 
 /** Behind the splats. The same in light and dark mode, so that colours look the same. */
@@ -60,6 +61,10 @@ export interface OpenScene {
   upright(): Turn;
   /** How far the farthest camera is from the middle, in scene units; null without cameras. */
   reach(): number | null;
+  /** The camera now, for a scene that is drawn from the same place; null before the first frame. */
+  camera(): Camera | null;
+  /** From now on this scene is drawn by another one's camera, and moves by nothing else. */
+  follow(leader: () => Camera | null): void;
   /** The next frame as a picture, or null if there is none. */
   picture(): Promise<HTMLCanvasElement | null>;
   close(): void;
@@ -158,6 +163,8 @@ export async function openScene(options: OpenOptions): Promise<OpenScene> {
     },
     upright: () => upright,
     reach: () => (cameras === null || cameras.cameras.length === 0 ? null : Math.max(...cameras.cameras.map(({ position }) => Math.hypot(...position)))),
+    camera: () => (isOpen() ? cameraNow(viewer) : null),
+    follow: (leader) => follow(viewer, leader),
     picture: () => (isOpen() ? nextFrame(viewer) : Promise.resolve(null)),
     close: () => {
       if (closed) return;

@@ -13,20 +13,27 @@ import { MyPhotos } from "../photos/my-photos.tsx";
 import { Manage } from "../project/manage.tsx";
 import type { StateProps } from "../project/state-props.ts";
 import { SCENE } from "../../texts/scene.ts";
+import { later } from "../common/later.tsx";
 import { Downloads } from "./downloads.tsx";
 import { Editing } from "./edit/editing.tsx";
 import { Numbers, Photos } from "./report.tsx";
 import { Versions } from "./versions.tsx";
 import { SceneView } from "./scene-view.tsx";
 
+const Compare = later(async () => (await import("./compare.tsx")).Compare);
+
 export function Scene({ source, ...props }: StateProps & { source: Source }) {
   const { project } = props;
   const [changes, setChanges] = useState(0);
   const photos = usePhotos(project.id, [project.photos.count, changes]);
   const names = photoNames(photos);
+  const [other, setOther] = useState<number | null>(null);
   const handle = useRef<OpenScene | null>(null);
   return (
     <article class="stack scene">
+      {other !== null && other !== project.shown ? (
+        <Compare project={project} other={other} onClose={() => setOther(null)} />
+      ) : (
       <SceneView
         project={project}
         source={source}
@@ -39,12 +46,19 @@ export function Scene({ source, ...props }: StateProps & { source: Source }) {
           </>
         }
       />
+      )}
       <div class="below">
         <Numbers project={project} />
         <div class="aside">
           <Downloads project={project} source={source} onProject={props.mayUpload ? props.onProject : undefined} />
           {props.mayOperate ? <Sharing projectId={project.id} name={project.name} /> : null}
-          <Versions {...props} />
+          <Versions
+            {...props}
+            onCompare={(attempt) => {
+              setOther(attempt);
+              scrollTo(0, 0);
+            }}
+          />
           {props.mayUpload ? <Better {...props} /> : null}
           <Manage {...props} />
         </div>

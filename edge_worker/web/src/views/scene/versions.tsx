@@ -14,7 +14,12 @@ import { numberOf } from "./version-number.ts";
 
 import "./versions.css";
 
-export function Versions(props: StateProps) {
+interface Props extends StateProps {
+  onCompare: (attempt: number) => void;
+}
+
+/** onCompare: with the attempt to see beside the shown one. */
+export function Versions(props: Props) {
   const { project } = props;
   if (project.results.length < 2) return null;
   const { error } = project;
@@ -32,7 +37,7 @@ export function Versions(props: StateProps) {
   );
 }
 
-function Version({ project, mayUpload, onProject, result }: StateProps & { result: Result }) {
+function Version({ project, mayUpload, onProject, onCompare, result }: Props & { result: Result }) {
   const choose = useAction(async () => onProject(await api.choose(project.id, result.attempt)));
   const number = numberOf(project, result.attempt);
   const shown = project.shown === result.attempt;
@@ -44,7 +49,13 @@ function Version({ project, mayUpload, onProject, result }: StateProps & { resul
         <h3>{VERSIONS.name(number)}</h3>
         {shown ? (
           <span class="tag">{VERSIONS.shown}</span>
-        ) : mayUpload ? (
+        ) : (
+          <button class="button text" type="button" onClick={() => onCompare(result.attempt)}>
+            {VERSIONS.compare}
+            <span class="unseen">{VERSIONS.compareWith(number)}</span>
+          </button>
+        )}
+        {!shown && mayUpload ? (
           <button class="button text" type="button" disabled={choose.busy || ACTIVE.has(project.state)} onClick={choose.run}>
             {VERSIONS.show}
             <span class="unseen">{VERSIONS.showNumber(number)}</span>
