@@ -20,9 +20,9 @@ INLIERS_FEW = 15
 SOFT_OF_MEDIAN = 0.3
 FEW_PHOTOS = 8
 UNSURE_BELOW_POINTS = 100
-"""A photo of a set of FEW_PHOTOS that sees fewer points than this may be in a wrong place. Of 121 subsets of five to
-eight photos of five sets, 8 had a camera more than 4 % of the extent off, which nothing contradicted. All 8 had such a
-photo, and so had about half of the right ones (bench/sfm/README.md)."""
+"""A photo of a set of FEW_PHOTOS that sees fewer points than this may be in a wrong place. Of 87 models of five to
+eight photos, 8 had a camera more than 4 % of the extent off, which nothing contradicted. 7 of them had such a photo,
+and so had about half of the right ones (bench/sfm/README.md)."""
 
 
 class Unplaced(StrEnum):
@@ -63,6 +63,8 @@ _MISPLACED = {
     Misplaced.DEPTH: "The camera position found for it lies inside or far outside the scene.",
     Misplaced.LENS: "The focal length or the distortion found for it fits no real lens.",
     Misplaced.POSITION: "The camera position found for it lies far from where its GPS position says.",
+    Misplaced.LOOSE: "Its group of photos shares too few points with the others to be sure of its place."
+    " Add photos between the groups.",
     Misplaced.ROLLED: "The camera found for it is tilted to one side, unlike the others, and matches contradict it.",
 }
 
@@ -108,6 +110,10 @@ TROUBLE_BY_FAULT = {
         message="Many matches between the photos contradict the camera positions found.",
         hint="Surfaces that look alike are easily confused. Put different objects beside each, take photos in smaller"
         " steps, and keep everything still.",
+    ),
+    Fault.LOOSE: Trouble(
+        message="The photos form groups that share too few points to be put together.",
+        hint="Add photos between the groups, in steps of 10 to 15 degrees.",
     ),
     Fault.FOLDED: Trouble(
         message="The camera positions found turn in all directions, and matches contradict them.",

@@ -41,6 +41,11 @@ def test_larger_sets_train_for_longer(device: Device, photos: int, steps: int) -
     assert resolve_preset(PresetName.STANDARD, device, photos).steps == steps
 
 
+@pytest.mark.parametrize("device", list(Device))
+def test_only_few_photos_leave_gaussians_out_of_each_step(device: Device) -> None:
+    assert [resolve_preset(PresetName.STANDARD, device, n).dropout for n in (5, 6, 7, 24)] == [0.1, 0.1, 0.0, 0.0]
+
+
 def test_overrides_replace_single_numbers():
     preset = resolve_preset(PresetName.PREVIEW, Device.CPU, 20, {"steps": 77})
     assert preset.steps == 77

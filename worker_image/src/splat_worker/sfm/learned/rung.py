@@ -25,6 +25,10 @@ POINTS_FEW_PER_PHOTO = 45
 walk along a street) and more."""
 POINTS_GAIN = 2.0
 """Points, as a multiple of the weak model's, from which a model of as many photos is better."""
+BRIDGE_MIN = 30
+"""Points that two groups of photos of a learned model must share. Learned features match look-alike houses of both
+sides of a drawn street: one pair of photos with 32 matches joined two right halves to a scene 45 % of its extent
+off."""
 COMPARED_AT = 0.7
 """Share of the rung's progress at which all pairs are compared."""
 
@@ -47,13 +51,13 @@ class LearnedRung:
         if joined is None:
             return before, self.database
         after = Ladder(
-            preset=self.preset,
             photos=self.photos,
             database=joined,
             work_dir=self.work_dir,
             pairs=read_verified(joined),
             positions=self.positions,
             on_progress=lambda f, m: self.on_progress(COMPARED_AT + (1.0 - COMPARED_AT) * f, m),
+            bridge_min=BRIDGE_MIN,
         ).climb()
         tried = {**before.tried, **{f"{LEARNED} {rung}": count for rung, count in after.tried.items()}}
         best = after.best

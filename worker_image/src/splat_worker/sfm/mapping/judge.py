@@ -12,6 +12,7 @@ import numpy as np
 
 from splat_worker.scene import Float64
 from splat_worker.sfm.mapping.agreement import share_explained
+from splat_worker.sfm.mapping.bridges import BRIDGE_MIN, loose_group
 from splat_worker.sfm.mapping.evidence import Evidence
 from splat_worker.sfm.mapping.level import off_level, rolls_deg
 from splat_worker.sfm.mapping.positions import Metres, far_from_positions
@@ -71,6 +72,7 @@ class Fault(StrEnum):
     COARSE = "coarse"
     CONTRADICTED = "contradicted"
     FOLDED = "folded"
+    LOOSE = "loose"
 
 
 class Misplaced(StrEnum):
@@ -83,6 +85,7 @@ class Misplaced(StrEnum):
     LENS = "lens"
     POSITION = "position"
     ROLLED = "rolled"
+    LOOSE = "loose"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,15 +96,21 @@ class Verdict:
     misplaced: Mapping[str, Misplaced]
 
 
-def judge(evidence: Evidence, positions: Mapping[str, Metres] | None = None, *, photos_min: int) -> Verdict:
+def judge(
+    evidence: Evidence,
+    positions: Mapping[str, Metres] | None = None,
+    *,
+    photos_min: int,
+    bridge_min: int = BRIDGE_MIN,
+) -> Verdict:
     """The verdict over a model. Cameras are taken out one at a time, the worst first, until the others agree.
 
     positions: by file name, from the photos' tags. photos_min: a sound part with fewer photos, or with less than half
-    of the model's, is no scene.
+    of the model's, is no scene. bridge_min: points that two groups of its photos must share.
     """
     if _has_no_depth(evidence):
         return Verdict(fault=Fault.NO_DEPTH, misplaced={})
-    misplaced = misplaced_cameras(evidence, positions or {})
+    misplaced = misplaced_cameras(evidence, positions or {}, bridge_min)
     remaining = len(evidence.names) - len(misplaced)
     if misplaced and (remaining < photos_min or 2 * remaining < len(evidence.names)):
         most = max(sorted(misplaced.values()), key=list(misplaced.values()).count)
@@ -109,18 +118,26 @@ def judge(evidence: Evidence, positions: Mapping[str, Metres] | None = None, *, 
     return Verdict(fault=_fault(without(evidence, misplaced)), misplaced=misplaced)
 
 
-_FAULT_OF = {Misplaced.LENS: Fault.LENS, Misplaced.COARSE: Fault.COARSE, Misplaced.FEW_POINTS: Fault.NO_DEPTH}
+_FAULT_OF = {
+    Misplaced.LENS: Fault.LENS,
+    Misplaced.COARSE: Fault.COARSE,
+    Misplaced.FEW_POINTS: Fault.NO_DEPTH,
+    Misplaced.LOOSE: Fault.LOOSE,
+}
 
 
-def misplaced_cameras(evidence: Evidence, positions: Mapping[str, Metres]) -> dict[str, Misplaced]:
+def misplaced_cameras(
+    evidence: Evidence, positions: Mapping[str, Metres], bridge_min: int = BRIDGE_MIN
+) -> dict[str, Misplaced]:
     """Cameras that contradict the others, by file name. What depends on the others is asked again after each."""
     found = {name: Misplaced.LENS for name, fits in zip(evidence.names, lens_fits(evidence), strict=True) if not fits}
     while len(found) < len(evidence.names):
         rest = without(evidence, found)
         worst = _worst(rest, positions)
-        if worst is None:
+        loose = loose_group(rest, bridge_min) if worst is None else ()
+        if worst is None and not loose:
             break
-        found[worst[0]] = worst[1]
+        found |= dict.fromkeys(loose, Misplaced.LOOSE) if worst is None else {worst[0]: worst[1]}
     return found
 
 

@@ -16,6 +16,7 @@ import pycolmap
 
 from splat_worker.limits import PHOTOS_MIN
 from splat_worker.photos.validation import Photo
+from splat_worker.sfm.mapping.bridges import BRIDGE_MIN
 from splat_worker.sfm.mapping.evidence import evidence_of
 from splat_worker.sfm.mapping.judge import Fault, Misplaced, judge
 from splat_worker.sfm.mapping.lenses import (
@@ -30,7 +31,7 @@ from splat_worker.sfm.mapping.mapper import Mapper, OnPartial, Rung
 from splat_worker.sfm.mapping.positions import Metres
 from splat_worker.sfm.mapping.turned import share_turned_lenses, turned_lenses
 from splat_worker.sfm.matching.verified import VerifiedPair, connected_groups
-from splat_worker.sfm.preset import OnProgress, SfmPreset
+from splat_worker.sfm.preset import OnProgress
 from splat_worker.sfm.resume import PartialModel
 
 log = logging.getLogger(__name__)
@@ -96,9 +97,9 @@ class Climbed:
 @dataclass(frozen=True, kw_only=True)
 class Ladder:
     """The search on one match database. pairs: its verified matches; positions: of photos with position tags, by file
-    name; on_partial receives the cameras placed so far from time to time."""
+    name; on_partial receives the cameras placed so far from time to time; bridge_min: points that two groups of photos
+    of a model must share."""
 
-    preset: SfmPreset
     photos: Sequence[Photo]
     database: Path
     work_dir: Path
@@ -106,6 +107,7 @@ class Ladder:
     positions: Mapping[str, Metres]
     on_progress: OnProgress
     on_partial: OnPartial | None = None
+    bridge_min: int = BRIDGE_MIN
 
     def climb(self, partial: PartialModel | None = None) -> Climbed:
         """Tries rungs until `is_done`. partial: cameras that on_partial received, from the same database. Their rung
@@ -213,7 +215,6 @@ class _Attempt:
     def _mapper(self, name: str, database: Path, begin: float, end: float) -> Mapper:
         ladder = self._ladder
         return Mapper(
-            preset=ladder.preset,
             rung=self._rung,
             name=name,
             photos=ladder.photos,
@@ -232,7 +233,12 @@ class _Attempt:
             regrouped = model if shared_lenses else grouped(model, self._open)
             if shared_lenses:
                 share_turned_lenses(model, self._turned)
-            verdict = judge(evidence_of(regrouped, self._ladder.pairs), self._ladder.positions, photos_min=PHOTOS_MIN)
+            verdict = judge(
+                evidence_of(regrouped, self._ladder.pairs),
+                self._ladder.positions,
+                photos_min=PHOTOS_MIN,
+                bridge_min=self._ladder.bridge_min,
+            )
             if verdict.fault is not None:
                 log.info("rung %s: a model of %d photos is wrong: %s", name, model.num_reg_images(), verdict.fault)
                 if model.num_reg_images() >= PHOTOS_MIN:

@@ -14,7 +14,7 @@ import pycolmap
 
 from splat_worker.photos.validation import Photo
 from splat_worker.sfm.mapping.lenses import adjust
-from splat_worker.sfm.preset import OnProgress, SfmPreset
+from splat_worker.sfm.preset import OnProgress
 from splat_worker.sfm.resume import PartialModel
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,6 @@ class Mapper:
     """One rung on one database. name: of the rung and its lenses, which a partial model repeats; reachable: photos that
     matches connect, which is all that a model can hold; out: a folder of its own."""
 
-    preset: SfmPreset
     rung: Rung
     name: str
     photos: Sequence[Photo]
@@ -115,7 +114,7 @@ class Mapper:
         found: list[pycolmap.Reconstruction] = []
         for seed in range(self.rung.seeds):
             options = pycolmap.GlobalPipelineOptions()
-            options.num_threads = self.preset.threads
+            options.num_threads = 1  # as below
             options.random_seed = RANDOM_SEED + seed
             found += pycolmap.global_mapping(self.database, self._images, self.out, options=options).values()
             if any(model.num_reg_images() >= self.reachable for model in found):
@@ -167,7 +166,7 @@ class Mapper:
                 for model in models:
                     shutil.rmtree(model)
 
-        options = incremental_options(self.preset, self.rung, photos=len(self.photos), grows=grows)
+        options = incremental_options(self.rung, photos=len(self.photos), grows=grows)
         if self.on_partial is not None:
             snapshots.mkdir(exist_ok=True)
             options.snapshot_path, options.snapshot_frames_freq = snapshots, SNAPSHOT_EVERY_PHOTOS
@@ -198,12 +197,10 @@ class Mapper:
         return self.photos[0].path.parent
 
 
-def incremental_options(
-    preset: SfmPreset, rung: Rung, *, photos: int, grows: bool
-) -> pycolmap.IncrementalPipelineOptions:
+def incremental_options(rung: Rung, *, photos: int, grows: bool) -> pycolmap.IncrementalPipelineOptions:
     """grows: the mapper begins with a model of most photos, so that no second model can be larger."""
     options = pycolmap.IncrementalPipelineOptions()
-    options.num_threads = preset.threads
+    options.num_threads = 1  # each thread has random numbers of its own, and which one estimates a pose is chance
     options.random_seed = RANDOM_SEED
     options.min_model_size = MODEL_PHOTOS_MIN
     options.multiple_models = not grows
