@@ -75,7 +75,7 @@ function Halves({ project, left, right, cameras, onClose }: HalvesProps) {
         <p class="side left" aria-hidden="true">{VERSIONS.name(numberOf(project, left.attempt))}</p>
         <p class="side right" aria-hidden="true">{VERSIONS.name(numberOf(project, right.attempt))}</p>
       </div>
-      <label class="slider">
+      <label class="border-slider">
         <span class="unseen">{VERSIONS.border}</span>
         <input type="range" min={0} max={100} value={split} aria-valuetext={VERSIONS.borderAt(split)} onInput={({ currentTarget }) => setSplit(Number(currentTarget.value))} />
       </label>
