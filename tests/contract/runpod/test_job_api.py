@@ -176,7 +176,8 @@ def test_nan_in_a_result_is_refused_and_the_job_is_lost(standin: StandIn) -> Non
 def test_workers_start_on_demand_and_leave_after_the_idle_timeout(standin: StandIn) -> None:
     endpoint = standin.create(workers={"max": 2, "idleTimeout": 30})["id"]
     assert standin.workers(endpoint)["summary"]["total"] == 0
-    standin.finish(endpoint, standin.run(endpoint, input={"n": 1}))
+    job = standin.finish(endpoint, standin.run(endpoint, input={"n": 1}))
+    assert job["delayTime"] > 0  # the start of the worker
     standin.clock(advance_s=20)
     assert standin.workers(endpoint)["summary"]["idle"] == 1
     standin.clock(advance_s=20)

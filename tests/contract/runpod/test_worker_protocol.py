@@ -35,7 +35,7 @@ def test_an_async_handler_returns_its_result_with_its_times(warm: Warm) -> None:
     assert job["output"]["echo"] == {"text": "hello", "sleep_s": 0.3}
     assert job["output"]["worker"] == job["workerId"]
     assert job["executionTime"] >= 300
-    assert job["delayTime"] > 0
+    assert job["delayTime"] >= 0  # a worker that waits takes the job within its first millisecond
 
 
 def test_the_client_of_the_sdk_runs_and_reads_a_job(standin: StandIn, sdk: Any) -> None:
