@@ -92,7 +92,7 @@ def mapped(photos: Sequence[Photo], database: Path, truth: Path) -> Row:
         write_part(database, part, {photo.path.name for photo in photos})
         pairs = read_verified(part)
         found = Ladder(
-            photos=photos, database=part, work_dir=work, pairs=pairs,
+            preset=SfmPreset(), photos=photos, database=part, work_dir=work, pairs=pairs,
             positions={}, on_progress=silent,
         ).climb()  # fmt: skip
         if found.best is None or found.best.placed < PHOTOS_MIN:

@@ -14,7 +14,7 @@ import pycolmap
 
 from splat_worker.photos.validation import Photo
 from splat_worker.sfm.mapping.lenses import adjust
-from splat_worker.sfm.preset import OnProgress
+from splat_worker.sfm.preset import OnProgress, SfmPreset
 from splat_worker.sfm.resume import PartialModel
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ class Mapper:
     """One rung on one database. name: of the rung and its lenses, which a partial model repeats; reachable: photos that
     matches connect, which is all that a model can hold; out: a folder of its own."""
 
+    preset: SfmPreset
     rung: Rung
     name: str
     photos: Sequence[Photo]
