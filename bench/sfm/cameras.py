@@ -93,7 +93,6 @@ def ours(photos: tuple[Photo, ...], database: Path) -> Row:
     wall, seconds = time.monotonic(), cpu_s()
     with tempfile.TemporaryDirectory() as work:
         climbed = Ladder(
-            preset=_preset(),
             photos=photos,
             database=database,
             work_dir=Path(work),

@@ -129,6 +129,7 @@ def reconstruct(
         positions=positions_of(photos),
         on_progress=lambda f, m: on_progress(0.7 + (end - 0.7) * f, m),
         on_partial=on_matches and (lambda placed: on_matches(database, complete=True, partial=placed)),
+        gpu=preset.gpu,
     ).climb(partial)
     if trouble is None:
         climbed, mapped = learned.LearnedRung(

@@ -14,7 +14,6 @@ from splat_worker.sfm.global_mapper.mapper import Whole, place
 from splat_worker.sfm.global_mapper.model import model_of
 from splat_worker.sfm.mapping.ladder import Climbed, Ladder
 from splat_worker.sfm.matching.verified import read_verified
-from splat_worker.sfm.preset import SfmPreset
 
 from . import ring
 
@@ -74,7 +73,7 @@ def climbed(database: Path, work: Path, count: int) -> Climbed:
     """The ladder of a worker whose GPU is a CPU."""
     work.mkdir()
     return Ladder(
-        preset=SfmPreset(threads=1, gpu="cpu"), photos=ring.photos(count, work), database=database, work_dir=work,
+        gpu="cpu", photos=ring.photos(count, work), database=database, work_dir=work,
         pairs=read_verified(database), positions={}, on_progress=silent,
     ).climb()  # fmt: skip
 

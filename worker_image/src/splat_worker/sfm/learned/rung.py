@@ -58,6 +58,7 @@ class LearnedRung:
             pairs=read_verified(joined),
             positions=self.positions,
             on_progress=lambda f, m: self.on_progress(COMPARED_AT + (1.0 - COMPARED_AT) * f, m),
+            gpu=self.preset.gpu,
             bridge_min=BRIDGE_MIN,
         ).climb()
         tried = {**before.tried, **{f"{LEARNED} {rung}": count for rung, count in after.tried.items()}}

@@ -97,7 +97,8 @@ class Climbed:
 @dataclass(frozen=True, kw_only=True)
 class Ladder:
     """The search on one match database. pairs: its verified matches; positions: of photos with position tags, by file
-    name; on_partial receives the cameras placed so far from time to time; bridge_min: points that two groups of photos
+    name; on_partial receives the cameras placed so far from time to time; gpu: torch device of a first rung that places
+    all photos at once; bridge_min: points that two groups of photos
     of a model must share."""
 
     preset: SfmPreset
@@ -108,6 +109,7 @@ class Ladder:
     positions: Mapping[str, Metres]
     on_progress: OnProgress
     on_partial: OnPartial | None = None
+    gpu: str | None = None
     bridge_min: int = BRIDGE_MIN
 
     def climb(self, partial: PartialModel | None = None) -> Climbed:
@@ -118,7 +120,7 @@ class Ladder:
         best: Found | None = None
         tried: dict[str, int] = {}
         faults: Counter[Fault] = Counter()
-        rungs, ends = ((GPU_RUNG, *LADDER), GPU_RUNG_ENDS) if self.preset.gpu else (LADDER, RUNG_ENDS)
+        rungs, ends = ((GPU_RUNG, *LADDER), GPU_RUNG_ENDS) if self.gpu else (LADDER, RUNG_ENDS)
         for number, rung in enumerate(rungs):
             begin, end = (0.0, *ends)[number], ends[number]
             before = best.placed if best else 0
@@ -225,6 +227,7 @@ class _Attempt:
             out=ladder.work_dir / name.replace(" ", "-"),
             on_progress=lambda fraction, message: ladder.on_progress(begin + (end - begin) * fraction, message),
             on_partial=ladder.on_partial,
+            gpu=ladder.gpu,
         )
 
     def _best(self, models: Sequence[pycolmap.Reconstruction], name: str, *, shared_lenses: bool) -> Found | None:

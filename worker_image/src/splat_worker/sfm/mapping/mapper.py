@@ -74,7 +74,8 @@ class Rung:
 @dataclass(frozen=True, kw_only=True)
 class Mapper:
     """One rung on one database. name: of the rung and its lenses, which a partial model repeats; reachable: photos that
-    matches connect, which is all that a model can hold; out: a folder of its own."""
+    matches connect, which is all that a model can hold; out: a folder of its own;
+    gpu: torch device of a rung that is on_gpu."""
 
     preset: SfmPreset
     rung: Rung
@@ -85,6 +86,7 @@ class Mapper:
     out: Path
     on_progress: OnProgress
     on_partial: OnPartial | None
+    gpu: str | None = None
 
     def run(
         self, partial: PartialModel | None, *, begin_with: pycolmap.Reconstruction | None = None
@@ -130,7 +132,7 @@ class Mapper:
 
         self.on_progress(0.1, "Placing all photos at once")
         try:
-            whole = place(self.database, self.preset.gpu or "cpu")
+            whole = place(self.database, self.gpu or "cpu")
         except RuntimeError as error:  # of torch, out of memory among them: the incremental mapper follows
             log.warning("rung %s failed: %s", self.name, type(error).__name__, exc_info=True)
             torch.cuda.empty_cache()
