@@ -24,9 +24,11 @@ LANES = 2
 INTERRUPTED = 130
 STOP_LIMIT_S = 30.0
 
-PYTEST = (".venv/bin/python", "-m", "pytest", "-q")
+LONGEST = "--durations=20"  # a log shows where its time went
+PYTEST = (".venv/bin/python", "-m", "pytest", "-q", LONGEST)
 WORKER_PYTEST = (
-    *(".venv-worker/bin/python", "-m", "pytest", "-q", "-c", "worker_image/pyproject.toml", "--rootdir", "."),
+    *(".venv-worker/bin/python", "-m", "pytest", "-q", LONGEST),
+    *("-c", "worker_image/pyproject.toml", "--rootdir", "."),
     "tests/unit/splat_worker",
 )
 PROGRAM_TESTS = ("tests/unit", "tests/contract", "tests/live", "--ignore", "tests/unit/splat_worker")
@@ -65,6 +67,7 @@ CHROMIUM = frozenset({"chromium"})
 LINT = (
     Suite(name="ruff", command=(".venv/bin/ruff", "check", ".")),
     Suite(name="mypy", command=(".venv/bin/mypy",)),
+    Suite(name="mypy of the worker", command=(".venv/bin/mypy", "--config-file", "worker_image/pyproject.toml")),
     Suite(name="types of the edge worker", command=(*NPM, "run", "check")),
     Suite(name="types of the page", command=(*NPM, "run", "check:web")),
 )

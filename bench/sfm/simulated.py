@@ -28,7 +28,6 @@ from splat_worker.sfm.global_mapper.mapper import place
 from splat_worker.sfm.global_mapper.model import model_of
 from splat_worker.sfm.mapping.ladder import Ladder
 from splat_worker.sfm.matching.verified import read_verified
-from splat_worker.sfm.preset import SfmPreset
 
 WIDTH, HEIGHT, FOCAL_PX, K1 = 1000, 750, 712.0, 0.02
 FOCAL_GUESS = 1.06  # times the true one, as tags may be off
@@ -129,7 +128,7 @@ def mapped(by: str, count: int, database: Path, work: Path) -> pycolmap.Reconstr
         for i in range(count)
     ]  # fmt: skip
     best = Ladder(
-        preset=SfmPreset(), photos=photos, database=database, work_dir=work, pairs=read_verified(database),
+        photos=photos, database=database, work_dir=work, pairs=read_verified(database),
         positions={}, on_progress=silent,
     ).climb().best  # fmt: skip
     assert best is not None, "no model is right"

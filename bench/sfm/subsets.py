@@ -92,7 +92,7 @@ def mapped(photos: Sequence[Photo], database: Path, truth: Path) -> Row:
         write_part(database, part, {photo.path.name for photo in photos})
         pairs = read_verified(part)
         found = Ladder(
-            preset=SfmPreset(), photos=photos, database=part, work_dir=work, pairs=pairs,
+            photos=photos, database=part, work_dir=work, pairs=pairs,
             positions={}, on_progress=silent,
         ).climb()  # fmt: skip
         if found.best is None or found.best.placed < PHOTOS_MIN:

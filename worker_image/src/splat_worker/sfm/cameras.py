@@ -121,7 +121,6 @@ def reconstruct(
         raise _no_scene(photos, (), ONE_SPOT)
     end = LADDER_END if len(photos) <= learned.PHOTOS_MAX else 1.0
     climbed = Ladder(
-        preset=preset,
         photos=photos,
         database=mapped,
         work_dir=work_dir,

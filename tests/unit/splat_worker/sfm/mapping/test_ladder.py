@@ -14,7 +14,6 @@ from splat_worker.sfm.mapping import ladder
 from splat_worker.sfm.mapping.judge import Misplaced, Verdict
 from splat_worker.sfm.mapping.ladder import Ladder, is_done
 from splat_worker.sfm.matching.verified import VerifiedPair
-from splat_worker.sfm.preset import SfmPreset
 
 
 @pytest.mark.parametrize(
@@ -118,7 +117,7 @@ def test_a_rung_begins_anew_where_its_grown_model_has_a_wrong_camera(
         for one, other in itertools.pairwise(photos)
     ]
     climbed = Ladder(
-        preset=SfmPreset(), photos=photos, database=tmp_path / "matches.db", work_dir=tmp_path, pairs=pairs,
+        photos=photos, database=tmp_path / "matches.db", work_dir=tmp_path, pairs=pairs,
         positions={}, on_progress=lambda *_: None, on_partial=None,
     ).climb()  # fmt: skip
     assert calls == ran

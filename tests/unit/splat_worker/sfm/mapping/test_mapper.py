@@ -11,7 +11,6 @@ from splat_worker.photos.validation import Photo
 from splat_worker.sfm.mapping import mapper
 from splat_worker.sfm.mapping.ladder import LADDER
 from splat_worker.sfm.mapping.mapper import LARGE_FROM_PHOTOS, Mapper, incremental_options
-from splat_worker.sfm.preset import SfmPreset
 
 
 @dataclass
@@ -77,7 +76,7 @@ def test_what_a_rung_adds_nothing_to_is_neither_adjusted_nor_judged_again(
         name="1.jpg", path=tmp_path / "1.jpg", width=1000, height=750, sharpness=1.0, camera_key="one", focal_px=800.0
     )
     found = Mapper(
-        preset=SfmPreset(), rung=LADDER[1], name="relaxed", photos=[image] * photos, reachable=photos,
+        rung=LADDER[1], name="relaxed", photos=[image] * photos, reachable=photos,
         database=tmp_path / "matches.db", out=tmp_path / "out", on_progress=lambda *_: None, on_partial=None,
     ).run(None, begin_with=None if grown is None else Model(grown))  # fmt: skip
     assert [model.num_reg_images() for model in found] == models

@@ -15,7 +15,6 @@ from splat_worker.sfm.mapping import ladder
 from splat_worker.sfm.mapping.ladder import Ladder
 from splat_worker.sfm.mapping.turned import turned_lenses
 from splat_worker.sfm.matching.verified import read_verified
-from splat_worker.sfm.preset import SfmPreset
 from tests.unit.splat_worker.drawn_scene import orbit
 
 LONG, SHORT, FOCAL_PX, K1 = 1000, 750, 860.0, 0.04
@@ -83,7 +82,7 @@ def search(mixed: tuple[tuple[Photo, ...], Path, np.ndarray], work: Path) -> tup
     """The focal length by orientation, and the largest error of a camera centre in % of the extent."""
     photos, database, centres = mixed
     found = Ladder(
-        preset=SfmPreset(), photos=photos, database=database, work_dir=work, pairs=read_verified(database),
+        photos=photos, database=database, work_dir=work, pairs=read_verified(database),
         positions={}, on_progress=silent,
     ).climb().best  # fmt: skip
     assert found is not None

@@ -104,7 +104,8 @@ def _batches(greys: Iterable[tuple[str, Grey]], side_max_px: int | None) -> Iter
     """Consecutive photos of one size, up to BATCH_PIXELS unless a single photo has more."""
     batch: list[tuple[str, Grey]] = []
     for name, grey in greys:
-        pixels = math.prod(_size(*grey.shape, side_max_px))
+        height, width = grey.shape
+        pixels = math.prod(_size(height, width, side_max_px))
         if batch and (batch[0][1].shape != grey.shape or (len(batch) + 1) * pixels > BATCH_PIXELS):
             yield batch
             batch = []

@@ -51,7 +51,6 @@ class LearnedRung:
         if joined is None:
             return before, self.database
         after = Ladder(
-            preset=self.preset,
             photos=self.photos,
             database=joined,
             work_dir=self.work_dir,

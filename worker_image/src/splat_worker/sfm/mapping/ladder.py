@@ -31,7 +31,7 @@ from splat_worker.sfm.mapping.mapper import Mapper, OnPartial, Rung
 from splat_worker.sfm.mapping.positions import Metres
 from splat_worker.sfm.mapping.turned import share_turned_lenses, turned_lenses
 from splat_worker.sfm.matching.verified import VerifiedPair, connected_groups
-from splat_worker.sfm.preset import OnProgress, SfmPreset
+from splat_worker.sfm.preset import OnProgress
 from splat_worker.sfm.resume import PartialModel
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,6 @@ class Ladder:
     all photos at once; bridge_min: points that two groups of photos
     of a model must share."""
 
-    preset: SfmPreset
     photos: Sequence[Photo]
     database: Path
     work_dir: Path
@@ -218,7 +217,6 @@ class _Attempt:
     def _mapper(self, name: str, database: Path, begin: float, end: float) -> Mapper:
         ladder = self._ladder
         return Mapper(
-            preset=ladder.preset,
             rung=self._rung,
             name=name,
             photos=ladder.photos,

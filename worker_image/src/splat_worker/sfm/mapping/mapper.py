@@ -14,7 +14,7 @@ import pycolmap
 
 from splat_worker.photos.validation import Photo
 from splat_worker.sfm.mapping.lenses import adjust
-from splat_worker.sfm.preset import OnProgress, SfmPreset
+from splat_worker.sfm.preset import OnProgress
 from splat_worker.sfm.resume import PartialModel
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,6 @@ class Mapper:
     matches connect, which is all that a model can hold; out: a folder of its own;
     gpu: torch device of a rung that is on_gpu."""
 
-    preset: SfmPreset
     rung: Rung
     name: str
     photos: Sequence[Photo]
@@ -133,7 +132,7 @@ class Mapper:
         self.on_progress(0.1, "Placing all photos at once")
         try:
             whole = place(self.database, self.gpu or "cpu")
-        except RuntimeError as error:  # of torch, out of memory among them: the incremental mapper follows
+        except Exception as error:  # torch raises many kinds, out of memory among them: the incremental mapper follows
             log.warning("rung %s failed: %s", self.name, type(error).__name__, exc_info=True)
             torch.cuda.empty_cache()
             return []
