@@ -23,6 +23,7 @@ NEVER_DONE = {
     "GET /api/oembed",
     "GET /api/projects/{id}/artifacts/{name}",
     "GET /api/projects/{id}/cover",
+    "GET /api/projects/{id}/edit/estimate",
     "GET /api/projects/{id}/events",
     "GET /api/projects/{id}/photos/{as}",
     "GET /api/shared/{token}/artifacts/{name}",
@@ -31,13 +32,16 @@ NEVER_DONE = {
     "POST /api/hooks/progress/{capability}",
     "POST /api/hooks/runpod/{capability}",
     "POST /api/projects/{id}/covers",
-    "POST /api/projects/{id}/thumbnails",
+    "POST /api/projects/{id}/edit/apply",
     "POST /api/projects/{id}/edit/undo",
     "POST /api/projects/{id}/jobs",
     "POST /api/projects/{id}/jobs/cancel",
     "POST /api/projects/{id}/jobs/retry",
     "POST /api/projects/{id}/notifications",
+    "POST /api/projects/{id}/photos/{as}/parts",
+    "POST /api/projects/{id}/thumbnails",
     "PUT /api/projects/{id}/edit",
+    "PUT /api/projects/{id}/shown",
 }
 OEMBED = "GET /api/oembed"
 EDIT = "PUT /api/projects/{id}/edit"
@@ -96,6 +100,6 @@ def test_every_exchange_is_as_described(document: BaseSchema, mode: GenerationMo
         with subtests.test(f"{operation.label}"):
             exchange()
     if mode is GenerationMode.POSITIVE:
-        # The others get valid requests and refuse them: no scene, no job, no worker's signature, no websocket,
-        # no receiver of alerts, no address of a link.
+        # The others get valid requests and refuse them: no scene, no clip, no job, no worker's signature, no
+        # websocket, no receiver of alerts, no address of a link.
         assert {operation.label for operation in operations(document)} - succeeded == NEVER_DONE
