@@ -72,7 +72,7 @@ export class ProjectRecord {
   /** Shows the scene of an earlier attempt. */
   choose(attempt: number): void {
     if (ACTIVE.has(this.row().job.state)) throw new ApiError("CONFLICT", "Another scene can be shown once the job under way has ended.");
-    if (!this.#store.results().some((job) => job.attempt === attempt)) throw new ApiError("BAD_REQUEST", `body.attempt: attempt ${attempt} made no scene`);
+    if (!this.#store.results().some((job) => job.attempt === attempt)) throw new ApiError("CONFLICT", `Attempt ${attempt} made no scene.`, { hint: "Choose one of the project's `results`." });
     this.change({ chosen: attempt });
   }
 
