@@ -224,8 +224,8 @@ describe("uploads", () => {
     const id = await newProject(cloud);
     await uploadPhotos(cloud, id, 2);
     expect((await cloud.call("GET", `/api/projects/${id}/photos`, { as: "view" })).json.photos).toEqual([
-      { name: "IMG_0.jpg", as: "0001.jpg", type: "image/jpeg", bytes: 2000, uploaded: true, thumbnail: false },
-      { name: "IMG_1.jpg", as: "0002.jpg", type: "image/jpeg", bytes: 2001, uploaded: true, thumbnail: false },
+      { name: "IMG_0.jpg", as: "0001.jpg", type: "image/jpeg", bytes: 2000, uploaded: true, thumbnail: false, frames: null },
+      { name: "IMG_1.jpg", as: "0002.jpg", type: "image/jpeg", bytes: 2001, uploaded: true, thumbnail: false, frames: null },
     ]);
     expect((await cloud.call("DELETE", `/api/projects/${id}/photos/0001.jpg`, { as: "upload" })).status).toBe(204);
     expect((await cloud.call("DELETE", `/api/projects/${id}/photos/0001.jpg`)).status).toBe(404);
