@@ -211,8 +211,9 @@ def test_an_applied_edit_changes_the_downloads_and_the_scene_before_can_be_shown
         page.keyboard.press("ArrowLeft")
     turned = screen(page)
     border.fill("0")
-    assert np.abs(screen(page) - left_hidden).mean() > 5, "the right version turns along with the left one"
-    assert np.abs(turned - right_hidden).mean() > 5
+    # Most of the picture is background; a version that stands still would differ by nothing.
+    assert np.abs(screen(page) - left_hidden).mean() > 2, "the right version turns along with the left one"
+    assert np.abs(turned - right_hidden).mean() > 2
     border.fill("50")
     page.screenshot(path=OUT / "edit-4-compare.png")
     page.get_by_role("button", name="End the comparison").click()

@@ -168,4 +168,19 @@ describe("the edit of a scene", () => {
     const svg = Buffer.from("<svg onload=alert(1)>".padEnd(3000)).toString("base64");
     expect((await cloud.call("POST", `/api/projects/${id}/covers`, { body: { image: svg, thumbnail: svg } })).status).toBe(400);
   });
+
+  test("applying has a price, and is refused where there is nothing to apply; only an attempt with a scene can be shown", async () => {
+    const estimate = await cloud.call("GET", `/api/projects/${id}/edit/estimate`, { as: "view" });
+    expect([estimate.status, estimate.json.refusal]).toEqual([200, null]);
+    expect(estimate.json.usd).toBeGreaterThan(0);
+    const apply = await cloud.call("POST", `/api/projects/${id}/edit/apply`, { as: "upload" });
+    expect([apply.status, apply.json.error.message]).toEqual([409, "There is no edit that changes the scene's files."]);
+    const also = await cloud.call("POST", `/api/projects/${id}/edit/apply`, { as: "upload", body: { also: ["scene.glb"] } });
+    expect([also.status, also.json.error.message]).toEqual([409, "The scene has no scene.ply or cameras.json, so its files cannot be edited."]);
+    expect((await cloud.call("PUT", `/api/projects/${id}/shown`, { as: "upload", body: { attempt: 1 } })).json).toMatchObject({ state: "done", shown: 1 });
+    const missing = await cloud.call("PUT", `/api/projects/${id}/shown`, { as: "upload", body: { attempt: 2 } });
+    expect([missing.status, missing.json.error.message]).toEqual([409, "Attempt 2 made no scene."]);
+    const empty = await newProject(cloud);
+    expect((await cloud.call("GET", `/api/projects/${empty}/edit/estimate`, { as: "view" })).status).toBe(409);
+  });
 });
