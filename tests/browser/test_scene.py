@@ -308,7 +308,7 @@ def test_a_scene_can_be_made_again_at_another_quality_with_its_price(
     expect(dialog.get_by_role("radio", name="Standard")).to_be_checked()
     for preset in dialog.locator(".preset").all():
         expect(preset.locator(".preset-cost")).to_contain_text("$")
-    expect(dialog).to_contain_text("replaces this one")
+    expect(dialog).to_contain_text("in place of this one")
     assert_accessible(page)
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.canvas import region_colours, wait_for_scene
-from tests.browser.checks import assert_accessible
+from tests.browser.checks import assert_accessible, assert_fits
 from tests.browser.conftest import JOB_LIMIT_S, OUT, MadeScene, OpenPage
 from tests.browser.test_edit import DEVICES, project_of, undo
 
@@ -63,6 +63,7 @@ def test_an_applied_edit_changes_the_downloads_and_the_scene_before_can_be_shown
     assert_accessible(page)
 
     page.get_by_text("Files of version 1").click()
+    assert_fits(page)
     old = page.get_by_role("link", name="scene.sog").last.get_attribute("href")
     assert old is not None
     assert len(page.request.get(old).body()) == before["artifacts"]["scene.sog"]["bytes"]

@@ -18,6 +18,6 @@ export const PHOTOS = {
   checking: "Checking photos…",
   chosen: (count: number): string => `${plural(count, "new photo")} chosen.`,
   makeAgain: "Upload and make the scene again",
-  replaces: "The new scene replaces this one, also behind share links. First download what you want to keep.",
+  replaces: "The new scene is shown in place of this one, also behind share links. This one stays under Versions.",
   cancel: "Cancel",
 } as const;
