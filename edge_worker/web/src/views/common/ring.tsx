@@ -9,8 +9,10 @@ const VIEW = 220;
 const RADIUS = 84;
 
 /** The length of a camera that is drawn at scale 1, and the smallest scale at which it can be recognised. */
-const ROOM = 14;
+const ROOM = 20;
 const SIZE_MIN = 0.35;
+/** The chosen camera is never drawn smaller, so that it is found among hundreds. */
+const CHOSEN_MIN = 0.8;
 
 /** A camera seen from above, body and field of view, facing +x. */
 const BODY = "M-7 -4.2h9.5v8.4h-9.5z";
@@ -91,7 +93,7 @@ function Drawing({ glyphs, label, onSelect }: DrawingProps) {
         <g
           key={glyph.name ?? i}
           class={["camera", glyph.lit && "lit", glyph.heldOut && "held-out"].filter(Boolean).join(" ")}
-          transform={`translate(${glyph.x.toFixed(2)} ${glyph.y.toFixed(2)}) rotate(${glyph.angleDeg.toFixed(1)}) scale(${size})`}
+          transform={`translate(${glyph.x.toFixed(2)} ${glyph.y.toFixed(2)}) rotate(${glyph.angleDeg.toFixed(1)}) scale(${onSelect && glyph.lit ? Math.max(size, CHOSEN_MIN) : size})`}
           {...(onSelect && glyph.name !== undefined && button(glyph.name, glyph.words, glyph.lit, i === chosen, onSelect))}
         >
           {onSelect ? <circle class="halo" r="11" /> : null}
@@ -103,7 +105,7 @@ function Drawing({ glyphs, label, onSelect }: DrawingProps) {
   );
 }
 
-/** The scale at which most cameras stay apart from the nearest one: 300 of them have the room of one in a ring of 20. */
+/** The scale at which half of the cameras stay apart from the nearest one, within bounds. */
 export function sizeOf(places: readonly { x: number; y: number }[]): number {
   if (places.length < 2) return 1;
   const nearest = places.map((one) => Math.min(...places.map((other) => (other === one ? Infinity : Math.hypot(one.x - other.x, one.y - other.y)))));
