@@ -4,9 +4,7 @@ Reads a COLMAP database and changes none; judges no model.
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,8 +27,6 @@ from splat_worker.sfm.global_mapper.rotations import (
 )
 from splat_worker.sfm.global_mapper.tracks import longest, tracks_of
 
-log = logging.getLogger(__name__)
-
 SEED = 0
 START_TRACKS_PER_PHOTO = 300
 """Tracks by which photos are positioned and first adjusted: the longest of each photo."""
@@ -45,8 +41,6 @@ OBSERVATIONS_MIN, PHOTOS_MIN = 15, 3
 """Points that a photo must see, and photos of a model."""
 ROUGH_SETTLED_AT, SETTLED_AT, LAST_SETTLED_AT = 1e-4, 1e-6, 1e-8
 STEPS_MAX = 50
-
-OnStage = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -132,14 +132,14 @@ class Mapper:
         self.on_progress(0.1, "Placing all photos at once")
         try:
             whole = place(self.database, self.gpu or "cpu")
+            models = [] if whole is None else [model_of(whole, self.database)]
         except Exception as error:  # torch raises many kinds, out of memory among them: the incremental mapper follows
             log.warning("rung %s failed: %s", self.name, type(error).__name__, exc_info=True)
             torch.cuda.empty_cache()
             return []
-        if whole is None:
-            return []
-        log.info("rung %s: seconds by step: %s", self.name, whole.seconds)
-        return [model_of(whole, self.database)]
+        if whole is not None:
+            log.info("rung %s: seconds by step: %s", self.name, whole.seconds)
+        return models
 
     def _resume(self, partial: PartialModel) -> list[pycolmap.Reconstruction]:
         folder = self.out / "partial"
