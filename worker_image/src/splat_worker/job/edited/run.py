@@ -18,7 +18,7 @@ from splat_worker.contract.job_report import Report
 from splat_worker.edit.cameras import edited_cameras
 from splat_worker.edit.recipe import apply_edit
 from splat_worker.edit.turn import upright
-from splat_worker.errors import Code, JobError, Stage, as_job_error
+from splat_worker.errors import Code, JobError, Stage
 from splat_worker.export.files import write_files
 from splat_worker.export.ply import read_ply
 from splat_worker.job.edited.report import Edited, edited_report
@@ -56,12 +56,7 @@ def run_edit(job: EditJobInput, scratch: Path, on_event: OnEvent, transfer: Tran
         artifacts = run.delivery.deliver(edited.exported.files)
         progress(0.9, f"Saved {len(artifacts)} files")
     report = edited_report(run, edited, artifacts)
-    path = scratch / "report.json"
-    try:
-        path.write_text(json.dumps(report.model_dump(mode="json"), indent=2, allow_nan=False))
-        run.delivery.deliver({"report.json": path})
-    except Exception as error:
-        raise as_job_error(error, Stage.UPLOAD) from error
+    run.deliver_report(report)
     run.on_event(Event(stage=Stage.UPLOAD, fraction=1.0, message="Done"))
     return report
 
