@@ -153,7 +153,8 @@ export class Cloud {
       { name: "BUCKET", type: "r2_bucket", bucketName: BUCKET },
       { name: "INDEX", type: "durable_object_namespace", className: "Index" },
       { name: "PROJECT", type: "durable_object_namespace", className: "Project" },
-      { name: "RATE_LIMIT", type: "ratelimit", namespaceId: "1001", simple: { limit: rateLimit, period: 10 } },
+      // Counters of its own for each limit: what a caller sent under another limit, by which no test is held, does not count.
+      { name: "RATE_LIMIT", type: "ratelimit", namespaceId: String(1000 + rateLimit), simple: { limit: rateLimit, period: 10 } },
       ...Object.entries(texts).flatMap(([name, text]) => (text === null ? [] : [{ name, type: "secret_text", text }])),
     ];
   }
